@@ -8,8 +8,8 @@
  *
  * Changed from 02
  *   Ownership   CHANNEL_OK from sender_send hands the message over to the channel, CHANNEL_OK from
- *               receiver_recv or receiver_try_recv hands it over to the receiver's caller. After
- *               any other status it is where it was: a message that was not sent stays the caller's.
+ *               receiver_recv or receiver_try_recv hands it over to the caller. After any other
+ *               status it is where it was: a message that was not sent stays the caller's.
  *   Messages    Still message_size bytes each, whatever they mean: a tagged union, a struct larger
  *               than a cache line, a struct with pointers. A message may carry a struct sender *, of
  *               another channel or of this one.
@@ -31,7 +31,8 @@
  *
  * drop runs exactly once for every message that was sent with CHANNEL_OK and can no longer be
  * received: before receiver_drop returns or, for a send that meets receiver_drop, before that
- * sender_send returns. It never runs for a message that was received, nor for one whose send failed.
+ * sender_send returns. It never runs for a message that was received, nor for one whose send
+ * failed.
  *
  * drop never runs while the channel holds a lock. It may itself send, clone and drop, with handles
  * of any channel, a sender of this very channel included. */

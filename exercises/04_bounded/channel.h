@@ -1,6 +1,6 @@
 /* channel.h - exercise 04: a channel with a capacity.
  *
- * A bounded channel holds at most capacity messages; a sender that is faster than the receiver sleeps.
+ * A bounded channel holds at most capacity messages: a sender faster than the receiver sleeps.
  *
  *   01  channel_create  sender_clone  sender_send  receiver_try_recv  sender_drop  receiver_drop
  *   02  receiver_recv
@@ -36,7 +36,8 @@ enum channel_status channel_create_bounded(size_t message_size, size_t capacity,
  * the channel is as before.
  *
  * CHANNEL_OK         The message is sent.
- * CHANNEL_FULL       capacity messages are queued and the receiver is there. Bounded channels only.
+ * CHANNEL_FULL       capacity messages are queued, those of sends not yet returned counted or not.
+ *                    Bounded channels only, and not when CHANNEL_CLOSED applies.
  * CHANNEL_CLOSED     The receiver has been dropped, full or not.
  * CHANNEL_NO_MEMORY  Unbounded channels only. */
 enum channel_status sender_try_send(struct sender *tx, const void *message);
