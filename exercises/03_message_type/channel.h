@@ -11,8 +11,8 @@
  *               receiver_recv or receiver_try_recv hands it over to the caller. After any other
  *               status it is where it was: a message that was not sent stays the caller's.
  *   Messages    Still message_size bytes each, whatever they mean: a tagged union, a struct larger
- *               than a cache line, a struct with pointers. A message may carry a struct sender *, of
- *               another channel or of this one.
+ *               than a cache line, a struct with pointers. A message may carry a struct sender *,
+ *               of another channel or of this one.
  *   Callbacks   receiver_drop and sender_send may call the channel's drop function. No other
  *               function calls back into the caller.
  */
