@@ -1,0 +1,67 @@
+/* story.h - the failing schedule, as JSON.
+ *
+ * Nothing is noted while schedules are tried: once one has failed it is shrunk and run a last time
+ * with the recorder on. What comes out holds addresses, not lines; who renders the story resolves
+ * all of them at once (the program is linked with -no-pie, so an address in the story is one in the file).
+ *
+ *   {"format": 1,
+ *    "verdict": "deadlock",                   as in the record
+ *    "seed": "...",                           as in the record
+ *    "steps": 41,                             how many events happened in all
+ *    "omitted": 0,                            how many of the first ones are left out of "events"
+ *    "threads":  [{"id": 0, "name": "the test", "start": "0x401b30"}, ...],
+ *    "objects":  [{"id": 1, "kind": "mutex", "pc": "0x401d04"}, ...],
+ *    "events":   [{"n": 1, "thread": 0, "pc": "0x401d2c", "stack": ["0x401d2c", "0x401c11"],
+ *                  "op": "mutex_lock", "object": 1, "text": "locks {1}", "switch": false}, ...],
+ *    "accesses": [{"role": "write", "thread": 1, "pc": "0x...", "stack": ["0x...", ...], "text": "writes 4 bytes"}, ...],
+ *    "ends":     [{"thread": 0, "state": "asleep", "object": 2, "pc": "0x...", "stack": [...], "since": 17,
+ *                  "text": "sleeps in pthread_cond_wait on {2}, its mutex is {1}"}, ...],
+ *    "wakers":   [{"thread": 0, "object": 2, "text": "a pthread_cond_signal on {2}; the last was by {t1}, at step 12"}, ...]}
+ *
+ * thread   index into "threads"; 0 runs the test's body. "name" is a function's name if the suite started
+ *          the thread, otherwise "" and the renderer takes that of the function at "start".
+ * object   "id" of one in "objects", numbered from 1 in the order of first use, or 0: none. Kinds: mutex
+ *          cond rwlock barrier once spin semaphore atomic thread block key clock. "pc": where it was first
+ *          initialised or used (a block: allocated).
+ * pc       the call (or the access) in the code of the submission or the suite, in hexadecimal, an address
+ *          inside the instruction: no "- 1" needed. "0x0": not known.
+ * stack    the same, then its callers, innermost first; may be cut at 16 and may be [].
+ * n        the number of the event in the schedule, from 1. "since" is one of these, 0: not known.
+ * op       what was called, without pthread_ (mutex_lock, cond_wait, sem_post, atomic_store, free, ...), for
+ *          a renderer that wants an icon or a colour. Events that nobody called: "wakes" (a sleeping call goes on),
+ *          "spurious" (a wake-up without cause, or EINTR), "timeout", "stopped" (for ever), "alloc_fails",
+ *          "clock_jump", "ends" (the thread is over), "fails" (the last event: what is reported).
+ * switch   the thread before was another one.
+ * text     in words, third person, without the thread's name: {1} stands for object 1, {t2} for thread 2.
+ * role     read, write, atomic, allocated, freed, locked, stopped, first (the first of two), second ...: what the
+ *          place has to do with the verdict. The first one listed is the one the report points at.
+ * state    running, runnable, asleep, ended, stopped, spinning.
+ * wakers   for each sleeper of a deadlock (and of no_progress), what would have woken it.
+ *
+ * Lists are in the order of events; nothing in a story depends on addresses of data, on time or on load. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { STORY_STACK = 16 }; /* frames kept of a call stack */
+
+/* Turns the recorder on, empty. It stays off, and all of the calls below do nothing, otherwise. */
+void story_start(void);
+bool story_on(void);
+
+/* Notes what the running thread does now. object: number as told by story_object, or 0. */
+void story_event(const char *op, unsigned object, uintptr_t pc, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Adds a place that explains the verdict; thread < 0: the running one, with its stack. */
+void story_access(const char *role, int thread, uintptr_t pc, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Number of the last event. */
+unsigned story_now(void);
+
+/* Ends the story: notes in what state each thread is, and returns the whole as JSON in a buffer of the
+ * recorder (valid until the next story_start). */
+const char *story_finish(const char *verdict, const char *seed);
