@@ -96,8 +96,8 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
     struct receiver *receiver = malloc(sizeof *receiver);
     if (ch == NULL || sender == NULL || receiver == NULL)
         goto no_memory;
-    *ch = (struct channel){
-        .queue.message_size = message_size, .senders = 1, .receiver_alive = true};
+    *ch =
+        (struct channel){.queue.message_size = message_size, .senders = 1, .receiver_alive = true};
     *sender = (struct sender){.channel = ch};
     *receiver = (struct receiver){.channel = ch};
     *tx = sender;

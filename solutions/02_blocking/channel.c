@@ -107,8 +107,8 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
     struct receiver *receiver = malloc(sizeof *receiver);
     if (ch == NULL || sender == NULL || receiver == NULL)
         goto no_memory;
-    *ch = (struct channel){
-        .queue.message_size = message_size, .senders = 1, .receiver_alive = true};
+    *ch =
+        (struct channel){.queue.message_size = message_size, .senders = 1, .receiver_alive = true};
     if (pthread_mutex_init(&ch->lock, NULL) != 0)
         goto no_memory;
     if (pthread_cond_init(&ch->readable, NULL) != 0)
