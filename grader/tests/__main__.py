@@ -1,0 +1,95 @@
+"""The project's own tests: pytest of grader/tests, then `make solutions`, and one count of both.
+
+The last line is "N passed, N failed". Exit code 0 only if something passed and nothing failed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNT = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
+
+
+class Count(NamedTuple):
+    passed: int
+    failed: int
+    skipped: int = 0
+
+    def __add__(self, other: object) -> Count:
+        assert isinstance(other, Count)
+        return Count(*(a + b for a, b in zip(self, other)))
+
+
+def junit_count(report: Path) -> Count:
+    """What a JUnit report says; an error outside of a test counts as a failure."""
+    passed = failed = skipped = 0
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        left_out = int(suite.get("skipped", 0))
+        passed += int(suite.get("tests", 0)) - bad - left_out
+        failed += bad
+        skipped += left_out
+    return Count(passed, failed, skipped)
+
+
+def line_count(line: str) -> Count | None:
+    """The count in a line that holds nothing else."""
+    match = COUNT.fullmatch(line.strip())
+    return Count(*(int(number or 0) for number in match.groups())) if match else None
+
+
+def run_pytest(arguments: list[str]) -> Count:
+    with tempfile.TemporaryDirectory() as directory:
+        report = Path(directory) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        code = subprocess.run(
+            [*command, f"--junitxml={report}", *(arguments or ["grader/tests"])], cwd=ROOT
+        ).returncode
+        count = junit_count(report) if report.exists() else Count(0, 0)
+    if code != 0 and count.failed == 0:
+        print(f"pytest itself failed (exit code {code}).", flush=True)
+        return count + Count(0, 1)
+    return count
+
+
+def run_solutions() -> Count:
+    """`make solutions`, its output passed on and its last count read."""
+    count = None
+    command = [sys.executable, "-m", "grader", "solutions"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            count = line_count(line) or count
+    if count is None:
+        print("make solutions ended without a count.", flush=True)
+        return Count(0, 1)
+    if process.returncode != 0 and count.failed == 0:
+        print(f"make solutions failed (exit code {process.returncode}).", flush=True)
+        return count + Count(0, 1)
+    return count
+
+
+def main() -> int:
+    if importlib.util.find_spec("pytest") is None:
+        print(f"{sys.executable} has no pytest; `sh setup.sh test` installs it.", file=sys.stderr)
+        return 3
+    arguments = sys.argv[1:]
+    count = run_pytest(arguments)
+    if not arguments:
+        count += run_solutions()
+    skipped = f", {count.skipped} skipped" if count.skipped else ""
+    print(f"{count.passed} passed, {count.failed} failed{skipped}")
+    return 0 if count.passed > 0 and count.failed == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
