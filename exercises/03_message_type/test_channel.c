@@ -489,9 +489,9 @@ TEST(a_failed_send_leaves_the_message_the_callers, .allocations_fail = true)
     struct ends ends = {NULL, NULL};
     bool sent[6];
 
-    if (check_one_of(
-            channel_create_with_drop(sizeof(struct note), drop_note, &ends.tx, &ends.rx),
-            "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK, CHANNEL_NO_MEMORY) != CHANNEL_OK)
+    if (check_one_of(channel_create_with_drop(sizeof(struct note), drop_note, &ends.tx, &ends.rx),
+                     "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK,
+                     CHANNEL_NO_MEMORY) != CHANNEL_OK)
         return;
     for (int id = 0; id < 6; id++) {
         struct note note = new_note(id);
@@ -513,9 +513,9 @@ TEST(after_a_failed_send_the_channel_is_as_before, .allocations_fail = true)
     struct ends ends = {NULL, NULL};
     int sent[6], n = 0;
 
-    if (check_one_of(
-            channel_create_with_drop(sizeof(struct note), drop_note, &ends.tx, &ends.rx),
-            "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK, CHANNEL_NO_MEMORY) != CHANNEL_OK)
+    if (check_one_of(channel_create_with_drop(sizeof(struct note), drop_note, &ends.tx, &ends.rx),
+                     "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK,
+                     CHANNEL_NO_MEMORY) != CHANNEL_OK)
         return;
     for (int id = 0; id < 6; id++) {
         struct note note = new_note(id);
@@ -984,9 +984,9 @@ TEST(clones_made_while_the_receiver_goes_are_senders)
 static void *send_errand_that_sends(void *tx)
 {
     struct errand errand = {.run = send_once_more, .tx = clone(tx)};
-    int status = check_one_of(sender_send(tx, &errand),
-                              "A send that meets receiver_drop is OK or CLOSED.", CHANNEL_OK,
-                              CHANNEL_CLOSED);
+    int status =
+        check_one_of(sender_send(tx, &errand), "A send that meets receiver_drop is OK or CLOSED.",
+                     CHANNEL_OK, CHANNEL_CLOSED);
 
     if (status == CHANNEL_CLOSED)
         sender_drop(errand.tx);
