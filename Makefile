@@ -1,0 +1,89 @@
+# Channels in C. `make help` lists what there is to type.
+#
+# Make knows how to compile, the grader (python3 -m grader) what to run and what it means.
+# No exercise is named here: exercises, suites and code are found on disk.
+
+CC        = cc
+OBJCOPY   = objcopy
+VARIANT   = interleave
+
+# ------------------------------------------------------------------------------------ building
+#
+# build/VARIANT/DIR/SUITE.suite is the code in DIR linked with the tests of exercises/SUITE; DIR is any
+# folder with the name of an exercise in its path that holds that exercise's .c files:
+#
+#   make VARIANT=asan build/asan/solutions/04_bounded/02_blocking.suite
+#
+# does the solution of 04 still keep the promises of 02?
+
+B = build/$(VARIANT)
+
+# What everything is compiled with; then what only the code under test and the suites are, a variant each.
+CFLAGS_ALL = -std=gnu11 -g -pthread -fno-pie -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+CFLAGS_CODE = -O1 -Wall -Wextra -fno-builtin -fno-common $(CFLAGS_$(VARIANT))
+CFLAGS_KIT = -O2 -Wall -Wextra -D_GNU_SOURCE $(CFLAGS_KIT_$(VARIANT))
+
+CFLAGS_interleave = -fsanitize=thread
+CFLAGS_asan = -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS_tsan = -fsanitize=thread
+CFLAGS_plain =
+CFLAGS_KIT_asan = $(CFLAGS_asan)
+CFLAGS_KIT_tsan = $(CFLAGS_tsan)
+LDFLAGS_asan = $(CFLAGS_asan)
+LDFLAGS_tsan = $(CFLAGS_tsan)
+
+# The runtime under the suites, and the calls of the code and of a suite that it stands in for.
+REAL_THREADS = real_threads real_allocation
+SHARED = main check record
+runtime_sources = $(SHARED:%=grader/suite/%.c) $(if $(filter interleave,$(VARIANT)),\
+    $(wildcard grader/interleave/*.c),$(REAL_THREADS:%=grader/suite/%.c))
+runtime = $(runtime_sources:%.c=$(B)/%.o)
+code_redirects = grader/suite/redirect.syms $(if $(filter interleave,$(VARIANT)),grader/interleave/redirect.syms)
+suite_redirects = $(if $(filter interleave,$(VARIANT)),$(B)/suite.syms,/dev/null)
+
+headers = $(wildcard exercises/*.h exercises/*/*.h grader/suite/*.h)
+suite_sources = $(wildcard exercises/*/test_*.c)
+suite_objects = $(suite_sources:%.c=$(B)/%.o)
+
+# The exercise a path belongs to, and the code's own .c files in a folder.
+exercise_of = $(firstword $(filter $(notdir $(wildcard exercises/*)),$(subst /, ,$1)))
+code_in = $(filter-out %/main.c $(wildcard $1/test_*.c $1/live*.c),$(wildcard $1/*.c))
+code_objects = $(patsubst %.c,$(B)/%.o,$(call code_in,$(patsubst $(B)/%/,%,$(dir $1))))
+suite_objects_of = $(patsubst %.c,$(B)/%.o,$(wildcard exercises/$(basename $(notdir $1))/test_*.c))
+
+# The functions an exercise's headers declare: all that a submission may be seen with.
+build/api: $(headers) Makefile
+	@mkdir -p $(@D)
+	@sed -nE 's/^[a-z][a-z_0-9 ]*[ *]+([a-z_0-9]+)\(.*/\1/p' exercises/*/*.h | sort -u > $@.$$$$ && mv $@.$$$$ $@
+
+# A suite's own allocations are neither counted nor failed, and it may not be told that a thread can't
+# be started; all else is stood in for as in the code under test.
+$(B)/suite.syms: $(code_redirects) Makefile
+	@mkdir -p $(@D)
+	@sed -E '/suite_(exit|_exit|_Exit|quick_exit|abort)$$/d; s/^pthread_create .*/pthread_create suite_own_pthread_create/' \
+	    $(code_redirects) > $@.$$$$ && mv $@.$$$$ $@
+
+.SECONDEXPANSION:
+
+$(suite_objects): $(B)/%.o: %.c $(headers) $(suite_redirects) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) -Igrader/suite -c -o $@.$$$$.o $< && \
+	    $(OBJCOPY) --redefine-syms=$(suite_redirects) $@.$$$$.o && mv $@.$$$$.o $@
+
+$(runtime): $(B)/%.o: %.c $$(wildcard grader/suite/*.h grader/interleave/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_KIT) -Igrader/suite -c -o $@.$$$$.o $< && mv $@.$$$$.o $@
+
+# The code under test: compiled alone, with the runtime's calls under the names of the runtime, and
+# with nothing to be seen of it but the API.
+$(B)/%.o: %.c build/api $(headers) $(code_redirects) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) -ffile-prefix-map=$(<D)/= -iquote exercises/$(call exercise_of,$<) \
+	    -c -o $@.$$$$.o $< && \
+	    $(OBJCOPY) $(code_redirects:%=--redefine-syms=%) $@.$$$$.o && \
+	    $(OBJCOPY) --keep-global-symbols=build/api $@.$$$$.o && mv $@.$$$$.o $@
+
+$(B)/%.suite: $$(call code_objects,$$@) $$(call suite_objects_of,$$@) $(runtime)
+	$(CC) -pthread -no-pie $(LDFLAGS_$(VARIANT)) -o $@.$$$$ $^ -lcmocka && mv $@.$$$$ $@
+
+.PRECIOUS: $(B)/%.o

@@ -1,0 +1,266 @@
+/* real_threads.c - the runtime on the machine's own threads (VARIANT=asan, tsan, plain).
+ *
+ * A scenario is run again and again for a short while, in one child process: what crashes, exits or
+ * is killed by a sanitizer costs that child, and the parent tells it. Which schedules are met is the
+ * machine's choice, so a pass says less here than under grader/interleave; what only real threads
+ * can do (futexes, pipes, the sanitizers' own reports) is seen here alone. */
+#include "runtime.h"
+
+#include "real_allocation.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+const char runtime_name[] = "real_threads";
+
+enum { DEFAULT_RUNS = 200, BUDGET_MS = 200, CHILD_FAILED = 3 };
+
+/* Shared by the child that runs the scenario and the parent that tells of it. */
+static struct report {
+    atomic_flag taken;     /* the first to end the scenario writes the outcome, all others wait */
+    atomic_bool ended;     /* outcome is complete */
+    atomic_bool completed; /* the child ran all it should */
+    atomic_ulong runs;
+    struct outcome outcome;
+} *report;
+
+/* What the sanitizers shall do by default; ASAN_OPTIONS and its like still win. */
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+const char *__ubsan_default_options(void);
+int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1:detect_leaks=1:detect_stack_use_after_return=0:"
+           "handle_abort=0:leak_check_at_exit=0";
+}
+
+const char *__tsan_default_options(void)
+{
+    return "halt_on_error=1:second_deadlock_stack=1:allocator_may_return_null=1";
+}
+
+const char *__ubsan_default_options(void)
+{
+    return "print_stacktrace=1:halt_on_error=1";
+}
+
+/* --------------------------------------------------------------------------- in the child */
+
+_Noreturn void end_scenario(const struct outcome *outcome)
+{
+    if (atomic_flag_test_and_set(&report->taken))
+        for (;;)
+            pause(); /* another thread was first; its _exit ends this one too */
+    report->outcome = *outcome;
+    atomic_store(&report->ended, true);
+    _exit(CHILD_FAILED);
+}
+
+static void end_with(enum verdict verdict, const char *message)
+{
+    struct outcome outcome = {.verdict = verdict};
+
+    snprintf(outcome.message, sizeof outcome.message, "%s", message);
+    end_scenario(&outcome);
+}
+
+static void run_once(const struct test *test)
+{
+    allocation_begin_run();
+    test->body();
+    atomic_fetch_add(&report->runs, 1);
+}
+
+/* Every allocation fails once, in turn, until a run asked for fewer than the one due. */
+static void run_with_failing_allocations(const struct test *test)
+{
+    for (size_t k = 1;; k++) {
+        allocation_fail(k);
+        run_once(test);
+        if (!allocation_has_failed())
+            break;
+    }
+    allocation_fail(0);
+}
+
+static double milliseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static unsigned long runs_wanted(const struct test *test)
+{
+    const char *schedules = getenv("SCHEDULES");
+
+    if (test->options.once)
+        return 1;
+    if (schedules)
+        return strtoul(schedules, NULL, 10);
+    if (test->options.schedules && test->options.schedules < DEFAULT_RUNS)
+        return test->options.schedules;
+    return DEFAULT_RUNS;
+}
+
+static _Noreturn void run_child(const struct test *test)
+{
+    double end = milliseconds() + BUDGET_MS;
+    unsigned long runs = runs_wanted(test);
+
+    do
+        run_once(test);
+    while (--runs && (milliseconds() < end || getenv("SCHEDULES")));
+    if (test->options.allocations_fail)
+        run_with_failing_allocations(test);
+    if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check())
+        end_with(VERDICT_LEAK, "Memory was allocated and never freed.");
+    atomic_store(&report->completed, true);
+    _exit(0);
+}
+
+/* -------------------------------------------------------------------------- in the parent */
+
+static void tell_death(int status, struct outcome *outcome)
+{
+    if (WIFSIGNALED(status)) {
+        outcome->verdict = VERDICT_CRASHED;
+        snprintf(outcome->message, sizeof outcome->message, "The code was ended by signal %d (%s).",
+                 WTERMSIG(status), strsignal(WTERMSIG(status)));
+    } else {
+        outcome->verdict = VERDICT_EXITED_EARLY;
+        snprintf(outcome->message, sizeof outcome->message,
+                 "The process ended with exit code %d in the middle of the test.",
+                 WEXITSTATUS(status));
+    }
+}
+
+void explore(const struct test *test, struct outcome *outcome)
+{
+    int status = 0;
+
+    *outcome = (struct outcome){.verdict = VERDICT_ENVIRONMENT};
+    report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t child = report == MAP_FAILED ? -1 : fork();
+    if (child == -1) {
+        snprintf(outcome->message, sizeof outcome->message,
+                 "No process can be started for the test: %s.", strerror(errno));
+        return;
+    }
+    if (child == 0)
+        run_child(test);
+    while (waitpid(child, &status, 0) == -1 && errno == EINTR) {
+    }
+    if (atomic_load(&report->ended))
+        *outcome = report->outcome;
+    else if (atomic_load(&report->completed) && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        outcome->verdict = VERDICT_PASSED;
+    else
+        tell_death(status, outcome);
+    outcome->schedules = atomic_load(&report->runs);
+    outcome->story = NULL;
+}
+
+/* ------------------------------------------------------------------- the threads of suite.h */
+
+pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
+{
+    pthread_t thread;
+
+    (void)name;
+    if (pthread_create(&thread, NULL, body, arg) != 0)
+        end_with(VERDICT_ENVIRONMENT, "The machine can't start another thread.");
+    return thread;
+}
+
+void *join(pthread_t thread)
+{
+    void *result = NULL;
+
+    pthread_join(thread, &result);
+    return result;
+}
+
+void settle(void)
+{
+    struct timespec a_while = {.tv_nsec = 2000000};
+
+    nanosleep(&a_while, NULL);
+}
+
+void may_stop(bool on)
+{
+    (void)on;
+}
+
+bool join_unless_stopped(pthread_t thread)
+{
+    join(thread);
+    return true;
+}
+
+/* -------------------------------------------- calls of the submission that are stood in for */
+
+/* The code of a channel has no business ending the process. */
+_Noreturn void suite_exit(int code);
+_Noreturn void suite__exit(int code);
+_Noreturn void suite__Exit(int code);
+_Noreturn void suite_quick_exit(int code);
+_Noreturn void suite_abort(void);
+_Noreturn void suite___assert_fail(const char *condition, const char *file, unsigned line,
+                                   const char *function);
+
+_Noreturn void suite_exit(int code)
+{
+    struct outcome outcome = {.verdict = VERDICT_EXITED_EARLY};
+
+    snprintf(outcome.message, sizeof outcome.message,
+             "The code called exit(%d) in the middle of the test.", code);
+    outcome.pc = (uintptr_t)__builtin_return_address(0);
+    end_scenario(&outcome);
+}
+
+_Noreturn void suite__exit(int code)
+{
+    suite_exit(code);
+}
+
+_Noreturn void suite__Exit(int code)
+{
+    suite_exit(code);
+}
+
+_Noreturn void suite_quick_exit(int code)
+{
+    suite_exit(code);
+}
+
+_Noreturn void suite_abort(void)
+{
+    struct outcome outcome = {.verdict = VERDICT_CRASHED, .message = "The code called abort()."};
+
+    outcome.pc = (uintptr_t)__builtin_return_address(0);
+    end_scenario(&outcome);
+}
+
+_Noreturn void suite___assert_fail(const char *condition, const char *file, unsigned line,
+                                   const char *function)
+{
+    struct outcome outcome = {.verdict = VERDICT_CRASHED};
+
+    snprintf(outcome.message, sizeof outcome.message, "assert(%s) failed in %s, line %u of %s.",
+             condition, function, line, file);
+    outcome.pc = (uintptr_t)__builtin_return_address(0);
+    end_scenario(&outcome);
+}

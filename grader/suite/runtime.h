@@ -1,0 +1,66 @@
+/* runtime.h - the seam between a suite and the runtime it is linked with.
+ *
+ * main.c runs one test of a suite and writes its completion record. How the test's scenario is run is
+ * the runtime's business: real_threads.c, or grader/interleave. Each gives the functions under
+ * "The runtime gives", and the calls of suite.h that concern threads and allocation; what both
+ * share (the checks, the record) is in check.c and record.c. */
+#pragma once
+
+#include "suite.h"
+
+/* Verdicts of one test that a runtime can tell; the grader knows more (timeout, build_failed, ...).
+ * verdict_names[] has them as the JSON report spells them. */
+enum verdict {
+    VERDICT_PASSED,
+    VERDICT_FAILED,         /* a check did not hold */
+    VERDICT_DEADLOCK,       /* everybody sleeps */
+    VERDICT_RACE,           /* two accesses without happens-before, one of them a write */
+    VERDICT_USE_AFTER_FREE, /* also a block freed twice */
+    VERDICT_LEAK,
+    VERDICT_NO_PROGRESS, /* spins or polls; "not lock-free" is told in the message */
+    VERDICT_MISUSE,      /* of a lock, a thread, a block's bounds, ... */
+    VERDICT_CRASHED,
+    VERDICT_TIMEOUT,
+    VERDICT_EXITED_EARLY,
+    VERDICT_NOT_IMPLEMENTED,
+    VERDICT_ENVIRONMENT, /* the machine's or the kit's fault */
+    VERDICT_COUNT
+};
+extern const char *const verdict_names[VERDICT_COUNT];
+
+/* What became of a test. Strings are copied in by whoever fills it; too long ones are cut. Plain data: a
+ * child process hands it to its parent as it is. */
+struct outcome {
+    enum verdict verdict;
+    char message[512];  /* one or two sentences for the student, in words; "" for passed */
+    char rule[256];     /* the header's sentence that is broken, or "" */
+    char call[256];     /* the call as written in the suite, or "" */
+    char expected[160]; /* of a check: what was expected, and what came */
+    char got[160];
+    char file[256]; /* where in the suite; line 0: nowhere */
+    int line;
+    uintptr_t pc;   /* an address in the submission's code that "where" can be told from, or 0 */
+    char seed[64];  /* what SEED= must be to see this failure again; "" when there is no such thing */
+    unsigned long schedules; /* how many were run */
+    bool exhaustive;         /* ... and these were all with at most preemption_bound preemptions */
+    unsigned preemption_bound;
+    char *story; /* the failing schedule as JSON (see grader/interleave/story.h), or NULL; malloc'ed */
+};
+
+/* ---------------------------------------------------------------------- the runtime gives */
+
+extern const char runtime_name[]; /* "interleave" or "real_threads" */
+
+/* Runs the test's scenario, in a child process or several, as often as its options and the environment
+ * (SEED, SCHEDULES, STRATEGY, REPLAY) say, and stores what became of it. Always returns. */
+void explore(const struct test *test, struct outcome *outcome);
+
+/* Ends the running scenario with that outcome, from whichever thread: verdict, message and the fields
+ * of a check are filled in, the rest is the runtime's. Only called within a scenario. */
+_Noreturn void end_scenario(const struct outcome *outcome);
+
+/* --------------------------------------------------------------------------- record.c gives */
+
+/* Writes the one completion record of this process, a line of JSON, to the descriptor number in the
+ * environment variable SUITE_RECORD (default: 1), with the nonce in SUITE_NONCE. */
+void record_write(const struct test *test, const struct outcome *outcome);

@@ -1,0 +1,162 @@
+/* suite.h - what a suite is written with.
+ *
+ * A suite is a list of tests, and a test is a sentence of the header, executed:
+ *
+ *     TEST(dropping_the_last_sender_wakes_a_sleeping_receiver, .hint = "Who has to be told?")
+ *     {
+ *         struct ends ends = open_channel(sizeof(int));
+ *         pthread_t dropper = spawn(drop_sender, ends.tx);
+ *         int got = -1;
+ *
+ *         check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED,
+ *                      "Dropping the last sender wakes a sleeping receiver.");
+ *         join(dropper);
+ *         receiver_drop(ends.rx);
+ *     }
+ *
+ * The body is a scenario. It is run many times, each time under another schedule of its threads,
+ * by the runtime the suite is linked with: the controlled scheduler (grader/interleave) or real
+ * threads (real_threads.c). The suite does not know which, and has no #ifdef to find out.
+ *
+ * Rules of a scenario
+ *   It leaves nothing behind: every handle dropped, every thread joined, every block freed. What the
+ *   submission still holds when the body returns is reported as a leak.
+ *   It starts from scratch each time: no state of an earlier run is seen (static variables of the
+ *   suite are as the program loaded them).
+ *   It terminates under every schedule if the submission is right. It never sleeps and never spins.
+ *   It says only what the header says. Where the header leaves something open, check_one_of.
+ *
+ * Everything below may be called by any thread of a scenario, and by nothing else. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ------------------------------------------------------------------------------------ tests */
+
+/* What a test asks of the runtime; everything left out has the default. */
+struct test_options {
+    const char *hint;          /* shown with a failure of this test: a question, never code */
+    bool allocations_fail;     /* besides the runs without, each allocation (and each thread start) of
+                                  the submission fails once, in turn */
+    bool one_thread_stops;     /* in each run one thread is stopped for ever at one of its steps
+                                  between may_stop(true) and may_stop(false): see may_stop */
+    bool once;                 /* one run is enough: much work, and one schedule tells all */
+    unsigned schedules;        /* at most this many; 0: the runtime's default */
+    unsigned spurious_wakeups; /* at most this many in a run; 0: the default, 1 */
+};
+
+struct test {
+    const char *name; /* a sentence of the header, in lower case with _ for spaces */
+    const char *file;
+    int line;
+    void (*body)(void);
+    struct test_options options;
+};
+
+/* Defines a test: TEST(name) { body } or TEST(name, .option = value, ...) { body }. It is found by
+ * being there: the suite's main sees all of them, in the order of the file. */
+#define TEST(...) TEST_(__VA_ARGS__, )
+#define TEST_(test_name, ...)                                                                      \
+    static void test_name(void);                                                                   \
+    static const struct test test_##test_name = {.name = #test_name,                               \
+                                                 .file = __FILE__,                                 \
+                                                 .line = __LINE__,                                 \
+                                                 .body = test_name,                                \
+                                                 .options = {__VA_ARGS__}};                        \
+    __attribute__((used, section("suite_tests"))) static const struct test                         \
+        *const entry_##test_name = &test_##test_name;                                              \
+    static void test_name(void)
+
+/* ----------------------------------------------------------------------------------- checks */
+
+/* Each check states a rule, the sentence of the header it stands for. When the check fails the test
+ * ends there and then, in whichever thread it is, and the student reads the rule, the call, what
+ * was expected and what came. A check that holds does nothing. */
+
+/* condition holds. */
+#define check(condition, rule)                                                                     \
+    ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, (rule), #condition, "true", "false"))
+
+/* call returns exactly that status (an enum channel_status). Evaluates call once. */
+#define check_status(call, expected, rule)                                                         \
+    check_status_at(__FILE__, __LINE__, (rule), #call, (int)(call), channel_status_names,          \
+                    (int[]){(int)(expected)}, 1)
+
+/* call returns one of several statuses, for what the header leaves open; the value is the status.
+ *     if (check_one_of(sender_send(tx, &m), rule, CHANNEL_OK, CHANNEL_CLOSED) == CHANNEL_OK) ... */
+#define check_one_of(call, rule, ...)                                                              \
+    check_status_at(__FILE__, __LINE__, (rule), #call, (int)(call), channel_status_names,          \
+                    (int[]){__VA_ARGS__}, sizeof((int[]){__VA_ARGS__}) / sizeof(int))
+
+/* The same for another enum: names[i] is the name of value i, ended by NULL. */
+#define check_enum(call, names, rule, ...)                                                         \
+    check_status_at(__FILE__, __LINE__, (rule), #call, (int)(call), (names), (int[]){__VA_ARGS__}, \
+                    sizeof((int[]){__VA_ARGS__}) / sizeof(int))
+
+/* Two whole numbers are equal. */
+#define check_equal(actual, expected, rule)                                                        \
+    check_equal_at(__FILE__, __LINE__, (rule), #actual, (long long)(actual), (long long)(expected))
+
+/* Two pointers are equal. */
+#define check_pointer(actual, expected, rule)                                                      \
+    check_pointer_at(__FILE__, __LINE__, (rule), #actual, (actual), (expected))
+
+/* size bytes are equal. */
+#define check_bytes(actual, expected, size, rule)                                                  \
+    check_bytes_at(__FILE__, __LINE__, (rule), #actual, (actual), (expected), (size))
+
+extern const char *const channel_status_names[];
+
+/* ---------------------------------------------------------------------------------- threads */
+
+/* Starts a thread and never fails; in a story the thread bears the name of its function. A suite may
+ * as well call pthread_create itself. */
+#define spawn(body, arg) spawn_named(#body, (body), (arg))
+
+/* Waits for the end of a thread, and returns its result. */
+void *join(pthread_t thread);
+
+/* Returns once every other thread of the test sleeps or has ended, and then lets a long time pass in
+ * which nothing happens. A submission that polls meanwhile is found out by the controlled
+ * scheduler. On real threads: waits a few milliseconds, so nothing may be concluded from it that a
+ * slow machine could make false for a right submission. */
+void settle(void);
+
+/* Lock-freedom, in a test with .one_thread_stops: between may_stop(true) and may_stop(false) the
+ * calling thread may be stopped for ever. In every run one thread is, at one of its steps; in other
+ * runs nobody. The others must finish; if they can't, the verdict is "not lock-free", with the step
+ * at which the thread was stopped. join_unless_stopped waits for a thread to end or to have been
+ * stopped, and says whether it ended. Once a thread was stopped nothing is reported as leaked. On real threads
+ * nobody is stopped. */
+void may_stop(bool on);
+bool join_unless_stopped(pthread_t thread);
+
+/* ------------------------------------------------------------------------------- allocation */
+
+/* In a test with .allocations_fail: has the failure of this run already happened? Before, nothing
+ * excuses a NO_MEMORY. */
+bool allocation_has_failed(void);
+
+/* How many allocations the submission asked for so far in this run; the suite's own are not counted. */
+size_t allocations(void);
+
+/* malloc for a suite: never fails, is not counted, and what is not freed is reported. Give it back
+ * with free. */
+void *allocate(size_t size);
+
+/* ------------------------------------------------------------------- behind the macros above */
+
+_Noreturn void check_failed(const char *file, int line, const char *rule, const char *call,
+                            const char *expected, const char *got);
+int check_status_at(const char *file, int line, const char *rule, const char *call, int got,
+                    const char *const names[], const int expected[], size_t n);
+void check_equal_at(const char *file, int line, const char *rule, const char *call, long long actual,
+                    long long expected);
+void check_pointer_at(const char *file, int line, const char *rule, const char *call,
+                      const void *actual, const void *expected);
+void check_bytes_at(const char *file, int line, const char *rule, const char *call,
+                    const void *actual, const void *expected, size_t size);
+pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg);
