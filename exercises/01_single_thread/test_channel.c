@@ -1,0 +1,613 @@
+/* Suite of 01: the sentences of channel.h, one test each. */
+#include "channel.h"
+#include "suite.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ends {
+    struct sender *tx;
+    struct receiver *rx;
+};
+
+static const size_t sizes[] = {1, 3, 8, 64, 4096};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
+static struct ends open_channel(size_t message_size)
+{
+    struct ends ends = {NULL, NULL};
+
+    check_status(channel_create(message_size, &ends.tx, &ends.rx), CHANNEL_OK,
+                 "channel_create makes a channel when there is memory.");
+    check(ends.tx != NULL && ends.rx != NULL, "On CHANNEL_OK *tx and *rx are the handles.");
+    return ends;
+}
+
+static struct sender *clone_of(struct sender *tx)
+{
+    struct sender *clone = sender_clone(tx);
+
+    check(clone != NULL, "sender_clone makes one more sender when there is memory.");
+    return clone;
+}
+
+static void send_int(struct sender *tx, int message)
+{
+    check_status(sender_send(tx, &message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+}
+
+static void expect_int(struct receiver *rx, int expected, const char *rule)
+{
+    int got = -1;
+
+    check_status(receiver_try_recv(rx, &got), CHANNEL_OK, "What was sent can be received.");
+    check_equal(got, expected, rule);
+}
+
+/* Neither a message nor another status; and what message points to is left alone. */
+static void expect_no_message(struct receiver *rx, enum channel_status status, const char *rule)
+{
+    int got = -1;
+
+    check_status(receiver_try_recv(rx, &got), status, rule);
+    check_equal(got, -1, "Unless CHANNEL_OK, *message is untouched.");
+}
+
+/* Bytes of all values, 0 among them, that differ from those of the next seeds. */
+static void fill(unsigned char *message, size_t size, unsigned seed)
+{
+    for (size_t i = 0; i < size; i++)
+        message[i] = (unsigned char)(seed * 37 + (seed >> 8) + i * 11);
+}
+
+static void send_pattern(struct sender *tx, size_t size, unsigned seed)
+{
+    unsigned char *message = allocate(size);
+
+    fill(message, size, seed);
+    check_status(sender_send(tx, message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    free(message);
+}
+
+static void expect_pattern(struct receiver *rx, size_t size, unsigned seed, const char *rule)
+{
+    unsigned char *expected = allocate(size), *got = allocate(size);
+
+    fill(expected, size, seed);
+    check_status(receiver_try_recv(rx, got), CHANNEL_OK, "What was sent can be received.");
+    check_bytes(got, expected, size, rule);
+    free(expected);
+    free(got);
+}
+
+/* ---------------------------------------------------------------------------------- create */
+
+TEST(create_connects_a_sender_and_a_receiver)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    send_int(ends.tx, 7);
+    expect_int(ends.rx, 7, "The two handles are connected: what one sends the other receives.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(create_says_invalid_for_messages_of_size_0, .hint = "Which argument makes no sense?")
+{
+    char here, there;
+    struct sender *tx = (struct sender *)&here;
+    struct receiver *rx = (struct receiver *)&there;
+
+    check_status(channel_create(0, &tx, &rx), CHANNEL_INVALID,
+                 "CHANNEL_INVALID: message_size is 0.");
+    check((char *)tx == &here, "CHANNEL_INVALID: *tx is untouched.");
+    check((char *)rx == &there, "CHANNEL_INVALID: *rx is untouched.");
+}
+
+TEST(create_without_memory_leaves_tx_and_rx_untouched, .allocations_fail = true,
+     .hint = "What have you got already when the second allocation fails?")
+{
+    char here, there;
+    struct sender *tx = (struct sender *)&here;
+    struct receiver *rx = (struct receiver *)&there;
+    enum channel_status status = channel_create(sizeof(int), &tx, &rx);
+
+    if (!allocation_has_failed())
+        check_status(status, CHANNEL_OK, "channel_create makes a channel when there is memory.");
+    check_one_of(status, "channel_create succeeds or says CHANNEL_NO_MEMORY.", CHANNEL_OK,
+                 CHANNEL_NO_MEMORY);
+    if (status == CHANNEL_OK) {
+        check((char *)tx != &here && (char *)rx != &there,
+              "On CHANNEL_OK *tx and *rx are the handles.");
+        sender_drop(tx);
+        receiver_drop(rx);
+    } else {
+        check((char *)tx == &here, "CHANNEL_NO_MEMORY: *tx is untouched.");
+        check((char *)rx == &there, "CHANNEL_NO_MEMORY: *rx is untouched.");
+    }
+}
+
+/* Such a message can't exist, so nothing may be read from or written to it. */
+static void expect_no_memory_for(size_t message_size)
+{
+    struct sender *tx;
+    struct receiver *rx;
+    char message = 'm';
+
+    if (check_one_of(channel_create(message_size, &tx, &rx),
+                     "A message_size so large that a size would overflow gives CHANNEL_NO_MEMORY.",
+                     CHANNEL_OK, CHANNEL_NO_MEMORY) == CHANNEL_NO_MEMORY)
+        return;
+    check_status(sender_send(tx, &message), CHANNEL_NO_MEMORY,
+                 "A message_size so large that a size would overflow gives CHANNEL_NO_MEMORY.");
+    check_status(receiver_try_recv(rx, &message), CHANNEL_EMPTY,
+                 "CHANNEL_NO_MEMORY: the channel is as before.");
+    receiver_drop(rx);
+    sender_drop(tx);
+}
+
+TEST(create_or_send_says_no_memory_when_a_size_plus_something_overflows,
+     .hint = "What is message_size + sizeof(struct node) when message_size is SIZE_MAX?")
+{
+    for (size_t less = 0; less <= 128; less++)
+        expect_no_memory_for(SIZE_MAX - less);
+}
+
+TEST(create_or_send_says_no_memory_when_a_size_times_something_overflows,
+     .hint = "What is 16 * message_size when message_size is SIZE_MAX / 16 + 1?")
+{
+    for (size_t slots = 1; slots <= 1024; slots *= 2)
+        expect_no_memory_for(SIZE_MAX / slots + (slots > 1));
+    for (size_t slots = 10; slots <= 1000; slots *= 10)
+        expect_no_memory_for(SIZE_MAX / slots + 1);
+    expect_no_memory_for(SIZE_MAX / 2);
+}
+
+/* -------------------------------------------------------------------------------- messages */
+
+TEST(a_message_of_any_size_arrives_as_it_was_sent)
+{
+    for (unsigned i = 0; i < SIZES; i++) {
+        struct ends ends = open_channel(sizes[i]);
+
+        for (unsigned seed = 0; seed < 10; seed++)
+            send_pattern(ends.tx, sizes[i], seed);
+        for (unsigned seed = 0; seed < 10; seed++)
+            expect_pattern(ends.rx, sizes[i], seed, "A message arrives as it was sent.");
+        sender_drop(ends.tx);
+        receiver_drop(ends.rx);
+    }
+}
+
+TEST(receiving_writes_message_size_bytes_and_no_more)
+{
+    for (unsigned i = 0; i < SIZES; i++) {
+        struct ends ends = open_channel(sizes[i]);
+        unsigned char *got = allocate(sizes[i] + 16), *around = allocate(16);
+
+        memset(around, 0xA5, 16);
+        memset(got, 0xA5, sizes[i] + 16);
+        send_pattern(ends.tx, sizes[i], 1);
+        check_status(receiver_try_recv(ends.rx, got + 8), CHANNEL_OK,
+                     "What was sent can be received.");
+        check_bytes(got, around, 8, "Receiving writes message_size bytes, none before.");
+        check_bytes(got + 8 + sizes[i], around, 8,
+                    "Receiving writes message_size bytes, none behind.");
+        free(got);
+        free(around);
+        sender_drop(ends.tx);
+        receiver_drop(ends.rx);
+    }
+}
+
+TEST(sending_copies_the_message_in, .hint = "Whose memory is the message in after sender_send?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    int *message = allocate(sizeof *message);
+
+    *message = 1;
+    check_status(sender_send(ends.tx, message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    *message = 2;
+    check_status(sender_send(ends.tx, message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    free(message);
+    expect_int(ends.rx, 1, "Sending copies the message in: the buffer may be reused at once.");
+    expect_int(ends.rx, 2, "Sending copies the message in: the buffer may be freed at once.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_message_of_any_c_type_arrives_as_it_was_sent)
+{
+    struct everything {
+        char letter;
+        long double number;
+        const char *text;
+        void (*function)(void *);
+    } sent = {'x', 0.1L, "text", free}, got;
+    struct ends ends = open_channel(sizeof sent);
+
+    check_status(sender_send(ends.tx, &sent), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK, "What was sent can be received.");
+    check(got.letter == sent.letter && got.number == sent.number, "Numbers arrive unchanged.");
+    check(got.text == sent.text && got.function == sent.function, "Pointers arrive unchanged.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(messages_of_one_sender_arrive_in_the_order_sent)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    for (int i = 0; i < 100; i++)
+        send_int(ends.tx, i);
+    for (int i = 0; i < 100; i++)
+        expect_int(ends.rx, i, "What one sender sends arrives in the order it was sent.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(each_message_is_received_once)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    send_int(ends.tx, 5);
+    expect_int(ends.rx, 5, "What was sent can be received.");
+    expect_no_message(ends.rx, CHANNEL_EMPTY, "A message received is no longer in the channel.");
+    send_int(ends.tx, 6);
+    expect_int(ends.rx, 6, "A channel that has been empty carries messages again.");
+    expect_no_message(ends.rx, CHANNEL_EMPTY, "A message received is no longer in the channel.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* A queue that grows and shrinks, so that a ring is also full, and grows, with its first message
+ * anywhere. */
+static void pass_messages(size_t size, unsigned rounds)
+{
+    struct ends ends = open_channel(size);
+    unsigned sent = 0, received = 0;
+
+    for (unsigned round = 1; round <= rounds; round++) {
+        for (unsigned i = 0; i < 2 * round + 1; i++)
+            send_pattern(ends.tx, size, sent++);
+        for (unsigned i = 0; i < 2 * round - round % 3; i++)
+            expect_pattern(ends.rx, size, received++,
+                           "Messages arrive in the order they were sent.");
+    }
+    while (received < sent)
+        expect_pattern(ends.rx, size, received++, "Messages arrive in the order they were sent.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(thousands_of_messages_arrive_in_order, .once = true,
+     .hint = "Where is the oldest message after the queue has grown?")
+{
+    pass_messages(1, 40);
+    pass_messages(3, 40);
+    pass_messages(8, 60);
+    pass_messages(64, 30);
+    pass_messages(4096, 10);
+}
+
+TEST(more_than_65536_messages_can_be_queued, .once = true)
+{
+    struct ends ends = open_channel(sizeof(int));
+    int more = 65536 + 2000;
+
+    for (int i = 0; i < more; i++)
+        send_int(ends.tx, i);
+    sender_drop(ends.tx);
+    for (int i = 0; i < more; i++)
+        expect_int(ends.rx, i, "More than 65,536 queued messages work.");
+    expect_no_message(ends.rx, CHANNEL_CLOSED, "Each message is received once.");
+    receiver_drop(ends.rx);
+}
+
+/* --------------------------------------------------------------------------------- senders */
+
+TEST(multi_sender_messages_arrive_in_the_order_of_the_sends)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *second = clone_of(ends.tx), *third = clone_of(second);
+
+    for (int i = 0; i < 30; i += 3) {
+        send_int(third, i);
+        send_int(ends.tx, i + 1);
+        send_int(second, i + 2);
+    }
+    for (int i = 0; i < 30; i++)
+        expect_int(ends.rx, i,
+                   "Of two sends, one after the other, the first arrives first, "
+                   "whoever the senders are.");
+    sender_drop(ends.tx);
+    sender_drop(second);
+    sender_drop(third);
+    receiver_drop(ends.rx);
+}
+
+TEST(multi_sender_a_clone_goes_on_when_the_original_is_dropped)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+
+    send_int(ends.tx, 1);
+    sender_drop(ends.tx);
+    send_int(clone, 2);
+    expect_int(ends.rx, 1, "What was sent before its sender went is still received.");
+    expect_int(ends.rx, 2, "A clone is a sender of its own.");
+    expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: at least one sender is left.");
+    sender_drop(clone);
+    receiver_drop(ends.rx);
+}
+
+TEST(multi_sender_the_original_goes_on_when_a_clone_is_dropped)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    for (int i = 0; i < 3; i++) {
+        sender_drop(clone_of(ends.tx));
+        expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: at least one sender is left.");
+    }
+    send_int(ends.tx, 1);
+    expect_int(ends.rx, 1, "sender_clone(tx) leaves tx valid.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(more_than_65536_senders_can_be_there, .once = true,
+     .hint = "How far does the type of your count reach?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    int more = 65536 + 2000;
+    struct sender **clones = allocate((size_t)more * sizeof(struct sender *));
+
+    for (int i = 0; i < more; i++)
+        clones[i] = clone_of(ends.tx);
+    send_int(clones[more - 1], 1);
+    expect_int(ends.rx, 1, "More than 65,536 handles work.");
+    sender_drop(ends.tx);
+    for (int i = 0; i < more; i++) {
+        expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: at least one sender is left.");
+        sender_drop(clones[i]);
+    }
+    expect_no_message(ends.rx, CHANNEL_CLOSED, "CHANNEL_CLOSED: no sender is left.");
+    receiver_drop(ends.rx);
+    free(clones);
+}
+
+TEST(clone_without_memory_is_null_and_the_channel_as_before, .allocations_fail = true,
+     .hint = "In which order do you count and allocate?")
+{
+    struct sender *tx, *clone;
+    struct receiver *rx;
+
+    if (channel_create(sizeof(int), &tx, &rx) != CHANNEL_OK) {
+        check(allocation_has_failed(), "channel_create makes a channel when there is memory.");
+        return;
+    }
+    clone = sender_clone(tx);
+    check(clone != NULL || allocation_has_failed(), "NULL: only when out of memory.");
+    expect_no_message(rx, CHANNEL_EMPTY, "The channel is as before.");
+    sender_drop(clone); /* NULL is a no-op */
+    expect_no_message(rx, CHANNEL_EMPTY, "tx stays valid.");
+    sender_drop(tx);
+    expect_no_message(rx, CHANNEL_CLOSED, "A clone that was not made is no sender.");
+    receiver_drop(rx);
+}
+
+/* ------------------------------------------------------------------------------------ send */
+
+TEST(send_after_drop_of_the_receiver_is_closed, .hint = "How does a sender learn of the drop?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    int message = 3;
+
+    receiver_drop(ends.rx);
+    check_status(sender_send(ends.tx, &message), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: the receiver has been dropped.");
+    check_status(sender_send(clone, &message), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: the receiver has been dropped.");
+    check_status(sender_send(ends.tx, &message), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: ... and stays so.");
+    check_equal(message, 3, "Unless CHANNEL_OK, the message stays the caller's.");
+    sender_drop(ends.tx);
+    check_status(sender_send(clone, &message), CHANNEL_CLOSED, "CHANNEL_CLOSED: ... and stays so.");
+    sender_drop(clone);
+}
+
+TEST(send_after_drop_of_the_receiver_is_closed_although_messages_are_queued)
+{
+    struct ends ends = open_channel(64);
+    unsigned char message[64] = "late";
+
+    for (unsigned i = 0; i < 5; i++)
+        send_pattern(ends.tx, 64, i);
+    expect_pattern(ends.rx, 64, 0, "A message arrives as it was sent.");
+    receiver_drop(ends.rx);
+    for (int i = 0; i < 50; i++)
+        check_status(sender_send(ends.tx, message), CHANNEL_CLOSED,
+                     "CHANNEL_CLOSED: the receiver has been dropped.");
+    sender_drop(ends.tx);
+}
+
+TEST(send_after_drop_of_a_clone_to_a_dropped_receiver_is_closed)
+{
+    struct ends ends = open_channel(sizeof(int));
+    int message = 3;
+
+    receiver_drop(ends.rx);
+    sender_drop(clone_of(ends.tx));
+    check_status(sender_send(ends.tx, &message), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: the receiver has been dropped.");
+    sender_drop(ends.tx);
+}
+
+TEST(send_without_memory_leaves_the_channel_as_before, .allocations_fail = true,
+     .hint = "What have you changed already when the allocation fails?")
+{
+    struct sender *tx;
+    struct receiver *rx;
+    int received = 0;
+
+    if (channel_create(sizeof(int), &tx, &rx) != CHANNEL_OK) {
+        check(allocation_has_failed(), "channel_create makes a channel when there is memory.");
+        return;
+    }
+    for (int sent = 0; sent < 100; sent++) {
+        bool excused = !allocation_has_failed();
+        enum channel_status status = sender_send(tx, &sent);
+
+        if (status == CHANNEL_NO_MEMORY) {
+            check(excused && allocation_has_failed(), "CHANNEL_NO_MEMORY: an allocation failed.");
+            status = sender_send(tx, &sent); /* only one allocation fails in a run */
+        }
+        check_status(status, CHANNEL_OK, "sender_send copies a message in when there is memory.");
+        if (sent % 4 == 3)
+            expect_int(rx, received++, "Unless CHANNEL_OK the channel is as before.");
+    }
+    sender_drop(tx);
+    while (received < 100)
+        expect_int(rx, received++, "Unless CHANNEL_OK the channel is as before.");
+    expect_no_message(rx, CHANNEL_CLOSED, "A message is in the channel only if its send was OK.");
+    receiver_drop(rx);
+}
+
+/* --------------------------------------------------------------------------------- receive */
+
+TEST(recv_on_empty_with_a_sender_left_is_empty)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    expect_no_message(ends.rx, CHANNEL_EMPTY,
+                      "CHANNEL_EMPTY: nothing is queued, and at least one "
+                      "sender is left.");
+    expect_no_message(ends.rx, CHANNEL_EMPTY,
+                      "CHANNEL_EMPTY: nothing is queued, and at least one "
+                      "sender is left.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_on_empty_closed_channel_is_closed_for_good)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    sender_drop(ends.tx);
+    for (int i = 0; i < 3; i++)
+        expect_no_message(ends.rx, CHANNEL_CLOSED,
+                          "CHANNEL_CLOSED: nothing is queued, and no "
+                          "sender is left, now and for good.");
+    receiver_drop(ends.rx);
+}
+
+TEST(queued_messages_come_before_closed, .hint = "Which of the two do you look at first?")
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    for (int i = 0; i < 3; i++)
+        send_int(ends.tx, i);
+    sender_drop(ends.tx);
+    for (int i = 0; i < 3; i++)
+        expect_int(ends.rx, i, "What was sent before the last sender went is still received.");
+    expect_no_message(ends.rx, CHANNEL_CLOSED,
+                      "CHANNEL_CLOSED: nothing is queued, and no sender "
+                      "is left.");
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_is_closed_only_when_the_last_sender_is_dropped)
+{
+    for (int last = 0; last < 3; last++) {
+        struct ends ends = open_channel(sizeof(int));
+        struct sender *senders[] = {ends.tx, clone_of(ends.tx), clone_of(ends.tx)};
+
+        sender_drop(senders[(last + 1) % 3]);
+        expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: at least one sender is left.");
+        sender_drop(senders[(last + 2) % 3]);
+        expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: at least one sender is left.");
+        sender_drop(senders[last]);
+        expect_no_message(ends.rx, CHANNEL_CLOSED, "CHANNEL_CLOSED: no sender is left.");
+        receiver_drop(ends.rx);
+    }
+}
+
+/* ------------------------------------------------------------------------------------ drop */
+
+TEST(dropping_null_is_a_no_op)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    sender_drop(NULL);
+    receiver_drop(NULL);
+    send_int(ends.tx, 1);
+    expect_int(ends.rx, 1, "Dropping NULL is a no-op.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* The order-th of the 24 orders in which three senders (0 to 2) and the receiver (3) can go. */
+static void drop_in_order(struct ends ends, int order)
+{
+    struct sender *senders[3] = {ends.tx, clone_of(ends.tx), clone_of(ends.tx)};
+    int left[4] = {0, 1, 2, 3};
+
+    for (int n = 4; n > 0; n--) {
+        int which = order % n, handle = left[which];
+
+        order /= n;
+        memmove(&left[which], &left[which + 1], (size_t)(n - which - 1) * sizeof(int));
+        if (handle == 3)
+            receiver_drop(ends.rx);
+        else
+            sender_drop(senders[handle]);
+    }
+}
+
+TEST(an_empty_channel_is_freed_in_whatever_order_handles_go,
+     .hint = "Who is the last, and how does it know?")
+{
+    for (int order = 0; order < 24; order++)
+        drop_in_order(open_channel(sizeof(int)), order);
+}
+
+TEST(a_channel_is_freed_with_the_messages_still_in_it)
+{
+    for (int order = 0; order < 24; order++) {
+        struct ends ends = open_channel(64);
+
+        for (unsigned i = 0; i < 9; i++)
+            send_pattern(ends.tx, 64, i);
+        expect_pattern(ends.rx, 64, 0, "A message arrives as it was sent.");
+        drop_in_order(ends, order);
+    }
+}
+
+TEST(two_channels_share_no_state)
+{
+    struct ends a = open_channel(sizeof(int)), b = open_channel(64);
+
+    send_int(a.tx, 1);
+    send_pattern(b.tx, 64, 1);
+    send_int(a.tx, 2);
+    send_pattern(b.tx, 64, 2);
+    expect_pattern(b.rx, 64, 1, "Two channels share no state.");
+    expect_int(a.rx, 1, "Two channels share no state.");
+    sender_drop(a.tx);
+    send_pattern(b.tx, 64, 3);
+    expect_int(a.rx, 2, "Two channels share no state.");
+    expect_no_message(a.rx, CHANNEL_CLOSED, "CHANNEL_CLOSED: no sender is left.");
+    receiver_drop(a.rx);
+    send_pattern(b.tx, 64, 4);
+    for (unsigned i = 2; i <= 4; i++)
+        expect_pattern(b.rx, 64, i, "Two channels share no state.");
+    receiver_drop(b.rx);
+    sender_drop(b.tx);
+}
