@@ -1,0 +1,874 @@
+/* Suite of 02: the sentences of channel.h about threads, one test each.
+ *
+ * Where a scenario drops handles before it joins, that is its point: the other thread may still be
+ * inside its last call. Where it keeps a sender until after the join, that is its point too: no drop
+ * makes up for a wake-up that was lost. */
+#include "channel.h"
+#include "suite.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ends {
+    struct sender *tx;
+    struct receiver *rx;
+};
+
+static struct ends open_channel(size_t message_size)
+{
+    struct ends ends = {NULL, NULL};
+
+    check_status(channel_create(message_size, &ends.tx, &ends.rx), CHANNEL_OK,
+                 "channel_create makes a channel when there is memory.");
+    return ends;
+}
+
+static struct sender *clone_of(struct sender *tx)
+{
+    struct sender *clone = sender_clone(tx);
+
+    check(clone != NULL, "sender_clone makes one more sender when there is memory.");
+    return clone;
+}
+
+static void send_int(struct sender *tx, int message)
+{
+    check_status(sender_send(tx, &message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+}
+
+static int recv_int(struct receiver *rx, const char *rule)
+{
+    int got = -1;
+
+    check_status(receiver_recv(rx, &got), CHANNEL_OK, rule);
+    return got;
+}
+
+static void expect_int(struct receiver *rx, int expected, const char *rule)
+{
+    check_equal(recv_int(rx, "receiver_recv takes a message that was sent."), expected, rule);
+}
+
+static void expect_closed(struct receiver *rx, const char *rule)
+{
+    int got = -1;
+
+    check_status(receiver_recv(rx, &got), CHANNEL_CLOSED, rule);
+    check_equal(got, -1, "CHANNEL_CLOSED: *message is untouched.");
+}
+
+/* ------------------------------------------------------------------ what threads do in tests */
+
+static void *send_1(void *tx)
+{
+    send_int(tx, 1);
+    return NULL;
+}
+
+static void *send_1_and_drop(void *tx)
+{
+    send_int(tx, 1);
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *send_2_and_drop(void *tx)
+{
+    send_int(tx, 2);
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *send_1_2_and_drop(void *tx)
+{
+    send_int(tx, 1);
+    send_int(tx, 2);
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *send_11_12_and_drop(void *tx)
+{
+    send_int(tx, 11);
+    send_int(tx, 12);
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *drop_sender(void *tx)
+{
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *drop_receiver(void *rx)
+{
+    receiver_drop(rx);
+    return NULL;
+}
+
+static void *recv_1(void *rx)
+{
+    expect_int(rx, 1, "A send wakes a sleeping receiver.");
+    return NULL;
+}
+
+static void *recv_closed(void *rx)
+{
+    expect_closed(rx, "Dropping the last sender wakes a sleeping receiver.");
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- the four behaviours of 01 */
+
+TEST(create_connects_two_threads)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t sender = spawn(send_1_and_drop, ends.tx);
+
+    expect_int(ends.rx, 1, "What one thread sends the other receives.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+/* Two senders of two messages each, 1 2 and 11 12; the receiver gets all four, those of one sender
+ * in order. */
+static void receive_from_two_senders(struct receiver *rx)
+{
+    int next[2] = {1, 11};
+
+    for (int i = 0; i < 4; i++) {
+        int got = recv_int(rx, "Every message of every sender is received."), from = got > 10;
+
+        check_equal(got, next[from], "What one sender sends arrives once, in the order sent.");
+        next[from]++;
+    }
+}
+
+TEST(multi_sender_messages_of_each_sender_arrive_in_the_order_sent)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t first = spawn(send_1_2_and_drop, ends.tx);
+    pthread_t second = spawn(send_11_12_and_drop, clone);
+
+    receive_from_two_senders(ends.rx);
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    join(first);
+    join(second);
+}
+
+TEST(send_after_drop_of_the_receiver_in_another_thread_is_closed)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t dropper = spawn(drop_receiver, ends.rx);
+    int message = 1;
+
+    join(dropper);
+    check_status(sender_send(ends.tx, &message), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: the receiver has been dropped.");
+    sender_drop(ends.tx);
+}
+
+TEST(recv_on_empty_closed_channel_is_closed_at_once_and_for_good)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    sender_drop(ends.tx);
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: now and for good.");
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_does_not_sleep_while_a_message_is_queued)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    send_int(ends.tx, 1);
+    send_int(ends.tx, 2);
+    expect_int(ends.rx, 1, "receiver_recv takes the oldest message out.");
+    expect_int(ends.rx, 2, "receiver_recv takes the oldest message out.");
+    send_int(ends.tx, 3);
+    sender_drop(ends.tx);
+    expect_int(ends.rx, 3, "Queued messages come first.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------------------------ sleeping and waking */
+
+TEST(a_send_wakes_a_sleeping_receiver, .hint = "Who wakes it, and what has it to look at then?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t receiver = spawn(recv_1, ends.rx);
+
+    send_int(ends.tx, 1);
+    join(receiver);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_receiver_sleeps_and_does_not_poll, .hint = "What is the processor doing while it waits?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t receiver = spawn(recv_1, ends.rx);
+
+    settle();
+    send_int(ends.tx, 1);
+    join(receiver);
+    receiver = spawn(recv_closed, ends.rx);
+    settle();
+    sender_drop(ends.tx);
+    join(receiver);
+    receiver_drop(ends.rx);
+}
+
+static void *recv_1_and_2_in_any_order(void *rx)
+{
+    int sum = recv_int(rx, "Each send wakes a sleeping receiver.");
+
+    sum += recv_int(rx, "Each send wakes a sleeping receiver.");
+    check_equal(sum, 3, "Each message is received once.");
+    return NULL;
+}
+
+TEST(each_of_two_sends_wakes_the_receiver_if_it_sleeps)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t receiver = spawn(recv_1_and_2_in_any_order, ends.rx);
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t other = spawn(send_1, clone);
+
+    send_int(ends.tx, 2);
+    join(receiver);
+    join(other);
+    sender_drop(clone);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(two_sends_of_one_sender_are_both_received)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t receiver = spawn(recv_1_and_2_in_any_order, ends.rx);
+
+    send_int(ends.tx, 1);
+    send_int(ends.tx, 2);
+    join(receiver);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(dropping_the_last_sender_wakes_a_sleeping_receiver, .hint = "Who has to be told?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t dropper = spawn(drop_sender, ends.tx);
+
+    expect_closed(ends.rx, "Dropping the last sender wakes a sleeping receiver.");
+    receiver_drop(ends.rx);
+    join(dropper);
+}
+
+TEST(dropping_the_last_of_two_senders_wakes_a_sleeping_receiver)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t first = spawn(drop_sender, ends.tx);
+    pthread_t second = spawn(drop_sender, clone);
+
+    expect_closed(ends.rx, "Dropping the last sender wakes a sleeping receiver.");
+    receiver_drop(ends.rx);
+    join(first);
+    join(second);
+}
+
+TEST(dropping_a_sender_that_is_not_the_last_does_not_end_the_sleep)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t receiver = spawn(recv_1, ends.rx);
+
+    sender_drop(clone);
+    settle();
+    send_int(ends.tx, 1);
+    join(receiver);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(another_channel_does_not_end_the_sleep)
+{
+    struct ends ends = open_channel(sizeof(int)), other = open_channel(sizeof(int));
+    pthread_t receiver = spawn(recv_1, ends.rx);
+
+    send_int(other.tx, 2);
+    expect_int(other.rx, 2, "Two channels share no state.");
+    sender_drop(other.tx);
+    expect_closed(other.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(other.rx);
+    send_int(ends.tx, 1);
+    join(receiver);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* ---------------------------------------------------------------------------- closing races */
+
+TEST(queued_messages_come_before_closed)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t sender = spawn(send_1_2_and_drop, ends.tx);
+
+    expect_int(ends.rx, 1, "Queued messages come first.");
+    expect_int(ends.rx, 2, "Queued messages come first.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+TEST(a_channel_is_not_closed_while_one_of_two_senders_is_left)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t dropper = spawn(drop_sender, ends.tx);
+    pthread_t sender = spawn(send_1_and_drop, clone);
+
+    expect_int(ends.rx, 1, "A message of the sender that is left is received.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    join(dropper);
+    join(sender);
+}
+
+TEST(try_recv_while_another_thread_sends_is_ok_or_empty)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t sender = spawn(send_1, ends.tx);
+    int got = -1;
+
+    if (check_one_of(receiver_try_recv(ends.rx, &got), "A sender is left.", CHANNEL_OK,
+                     CHANNEL_EMPTY) == CHANNEL_EMPTY) {
+        check_equal(got, -1, "CHANNEL_EMPTY: *message is untouched.");
+        join(sender);
+        check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK,
+                     "A send that has returned is received.");
+    } else {
+        join(sender);
+    }
+    check_equal(got, 1, "A message arrives as it was sent.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(try_recv_while_the_last_sender_sends_and_goes_is_not_closed_before_the_message)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t sender = spawn(send_1_and_drop, ends.tx);
+    int got = -1, nothing = -1;
+
+    if (check_one_of(receiver_try_recv(ends.rx, &got), "Queued messages come first.", CHANNEL_OK,
+                     CHANNEL_EMPTY) == CHANNEL_EMPTY)
+        expect_int(ends.rx, 1, "Queued messages come first.");
+    else
+        check_equal(got, 1, "A message arrives as it was sent.");
+    check_one_of(receiver_try_recv(ends.rx, &nothing), "The only message has been received.",
+                 CHANNEL_EMPTY, CHANNEL_CLOSED);
+    check_equal(nothing, -1, "Unless CHANNEL_OK, *message is untouched.");
+    join(sender);
+    check_status(receiver_try_recv(ends.rx, &nothing), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+}
+
+/* Two sends to a receiver that may go at any time. */
+static void *send_twice_and_drop(void *tx)
+{
+    int message = 1;
+    enum channel_status first = check_one_of(
+        sender_send(tx, &message), "A send to a receiver that is being dropped is OK or CLOSED.",
+        CHANNEL_OK, CHANNEL_CLOSED);
+
+    if (first == CHANNEL_CLOSED)
+        check_status(sender_send(tx, &message), CHANNEL_CLOSED,
+                     "CHANNEL_CLOSED: the receiver has been dropped, and stays so.");
+    else
+        check_one_of(sender_send(tx, &message),
+                     "A send to a receiver that is being dropped is OK or CLOSED.", CHANNEL_OK,
+                     CHANNEL_CLOSED);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(sends_while_the_receiver_is_dropped_are_ok_or_closed)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t sender = spawn(send_twice_and_drop, ends.tx);
+
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+TEST(sends_of_two_senders_while_the_receiver_is_dropped_are_ok_or_closed)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t first = spawn(send_twice_and_drop, ends.tx);
+    pthread_t second = spawn(send_twice_and_drop, clone);
+
+    receiver_drop(ends.rx);
+    join(first);
+    join(second);
+}
+
+/* --------------------------------------------------------------------------- the last drop */
+
+TEST(the_receiver_may_go_after_the_last_message_without_waiting_for_the_sender,
+     .hint = "The sender is still inside sender_send. What does it touch after unlocking?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t sender = spawn(send_1_and_drop, ends.tx);
+
+    expect_int(ends.rx, 1, "receiver_recv takes the oldest message out.");
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+TEST(the_last_sender_and_the_receiver_may_go_at_the_same_time,
+     .hint = "Each may be the other side's last. Who frees?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t dropper = spawn(drop_sender, ends.tx);
+
+    receiver_drop(ends.rx);
+    join(dropper);
+}
+
+TEST(three_handles_may_go_at_the_same_time_with_messages_queued)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+
+    send_int(ends.tx, 1);
+    send_int(clone, 2);
+
+    pthread_t first = spawn(drop_sender, ends.tx);
+    pthread_t second = spawn(drop_sender, clone);
+    receiver_drop(ends.rx);
+    join(first);
+    join(second);
+}
+
+TEST(two_senders_may_go_at_the_same_time_after_the_receiver)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t other = spawn(drop_sender, clone_of(ends.tx));
+
+    receiver_drop(ends.rx);
+    sender_drop(ends.tx);
+    join(other);
+}
+
+/* ---------------------------------------------------------------------------------- clones */
+
+static void *clone_and_drop_both(void *tx)
+{
+    struct sender *clone = clone_of(tx);
+
+    sender_drop(tx);
+    sender_drop(clone);
+    return NULL;
+}
+
+TEST(one_thread_may_clone_while_another_drops, .hint = "What do both of them count with?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *second = clone_of(ends.tx);
+    pthread_t cloner = spawn(clone_and_drop_both, ends.tx);
+    pthread_t dropper = spawn(drop_sender, second);
+
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    join(cloner);
+    join(dropper);
+}
+
+TEST(two_threads_may_clone_at_the_same_time)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t first = spawn(clone_and_drop_both, clone_of(ends.tx));
+    pthread_t second = spawn(clone_and_drop_both, clone_of(ends.tx));
+
+    join(first);
+    join(second);
+    send_int(ends.tx, 1);
+    expect_int(ends.rx, 1, "A sender is left.");
+    sender_drop(ends.tx);
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+}
+
+static void *send_1_through_a_clone(void *tx)
+{
+    struct sender *clone = clone_of(tx);
+
+    sender_drop(tx);
+    send_int(clone, 1);
+    sender_drop(clone);
+    return NULL;
+}
+
+TEST(a_clone_made_while_the_receiver_sleeps_keeps_the_channel_open)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t sender = spawn(send_1_through_a_clone, ends.tx);
+
+    expect_int(ends.rx, 1, "The clone is a sender that is left.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+static void *clone_for_another_thread(void *tx)
+{
+    pthread_t other = spawn(send_1_and_drop, clone_of(tx));
+
+    send_int(tx, 2);
+    sender_drop(tx);
+    join(other);
+    return NULL;
+}
+
+TEST(a_clone_may_be_handed_to_another_thread)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t sender = spawn(clone_for_another_thread, ends.tx);
+
+    check_equal(recv_int(ends.rx, "Both messages are received.") +
+                    recv_int(ends.rx, "Both messages are received."),
+                3, "Each message is received once.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+TEST(one_thread_may_clone_while_another_drops_the_receiver)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t cloner = spawn(clone_and_drop_both, ends.tx);
+
+    receiver_drop(ends.rx);
+    join(cloner);
+}
+
+/* ------------------------------------------------- handing over, visibility, order, content */
+
+TEST(a_sender_may_be_handed_from_thread_to_thread)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    send_int(ends.tx, 1);
+
+    pthread_t sender = spawn(send_2_and_drop, ends.tx);
+    expect_int(ends.rx, 1, "Of two sends, one after the other, the first arrives first.");
+    expect_int(ends.rx, 2, "Of two sends, one after the other, the first arrives first.");
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+static void *recv_1_and_drop(void *rx)
+{
+    expect_int(rx, 1, "A message is received in order.");
+    receiver_drop(rx);
+    return NULL;
+}
+
+TEST(the_receiver_may_be_handed_from_thread_to_thread)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    send_int(ends.tx, 0);
+    send_int(ends.tx, 1);
+    expect_int(ends.rx, 0, "A message is received in order.");
+
+    pthread_t receiver = spawn(recv_1_and_drop, ends.rx);
+    sender_drop(ends.tx);
+    join(receiver);
+}
+
+static void *recv_a_sender_and_send_1(void *rx)
+{
+    struct sender *tx = NULL;
+
+    check_status(receiver_recv(rx, &tx), CHANNEL_OK, "A message is received.");
+    send_int(tx, 1);
+    sender_drop(tx);
+    receiver_drop(rx);
+    return NULL;
+}
+
+TEST(a_sender_may_be_handed_over_as_a_message_of_another_channel)
+{
+    struct ends ends = open_channel(sizeof(int)), carrier = open_channel(sizeof(struct sender *));
+    pthread_t other = spawn(recv_a_sender_and_send_1, carrier.rx);
+
+    check_status(sender_send(carrier.tx, &ends.tx), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    sender_drop(carrier.tx);
+    expect_int(ends.rx, 1, "A handle may be handed from thread to thread.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    join(other);
+}
+
+static void *send_a_letter_and_drop(void *tx)
+{
+    char *letter = allocate(8);
+
+    strcpy(letter, "hello");
+    check_status(sender_send(tx, &letter), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(what_was_written_before_the_send_is_seen_after_recv,
+     .hint = "Which lock does the receiver take after the sender has let it go?")
+{
+    struct ends ends = open_channel(sizeof(char *));
+    pthread_t sender = spawn(send_a_letter_and_drop, ends.tx);
+    char *letter = NULL;
+
+    check_status(receiver_recv(ends.rx, &letter), CHANNEL_OK, "A message is received.");
+    check_bytes(letter, "hello", 6, "What a thread wrote before sender_send, the receiver sees.");
+    free(letter);
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+TEST(what_was_written_before_the_send_is_seen_after_try_recv)
+{
+    struct ends ends = open_channel(sizeof(char *));
+    pthread_t sender = spawn(send_a_letter_and_drop, ends.tx);
+    char *letter = NULL;
+
+    if (receiver_try_recv(ends.rx, &letter) != CHANNEL_OK)
+        check_status(receiver_recv(ends.rx, &letter), CHANNEL_OK, "A message is received.");
+    check_bytes(letter, "hello", 6, "What a thread wrote before sender_send, the receiver sees.");
+    free(letter);
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+struct relay {
+    struct receiver *from;
+    struct sender *to;
+};
+
+static void *wait_then_send_2(void *arg)
+{
+    struct relay *relay = arg;
+
+    expect_int(relay->from, 1, "A message is received.");
+    send_int(relay->to, 2);
+    sender_drop(relay->to);
+    receiver_drop(relay->from);
+    return NULL;
+}
+
+TEST(of_two_sends_of_which_one_returned_before_the_other_began_the_first_arrives_first)
+{
+    struct ends ends = open_channel(sizeof(int)), go = open_channel(sizeof(int));
+    struct relay relay = {go.rx, clone_of(ends.tx)};
+    pthread_t second = spawn(wait_then_send_2, &relay);
+
+    send_int(ends.tx, 1);
+    send_int(go.tx, 1);
+    sender_drop(go.tx);
+    sender_drop(ends.tx);
+    expect_int(ends.rx, 1, "The send that had returned before arrives first.");
+    expect_int(ends.rx, 2, "The send that had returned before arrives first.");
+    receiver_drop(ends.rx);
+    join(second);
+}
+
+static void *echo_twice(void *arg)
+{
+    struct relay *relay = arg;
+
+    for (int i = 0; i < 2; i++)
+        send_int(relay->to, recv_int(relay->from, "A question is received.") + 10);
+    expect_closed(relay->from, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    sender_drop(relay->to);
+    receiver_drop(relay->from);
+    return NULL;
+}
+
+TEST(two_channels_carry_questions_and_answers)
+{
+    struct ends questions = open_channel(sizeof(int)), answers = open_channel(sizeof(int));
+    struct relay relay = {questions.rx, answers.tx};
+    pthread_t server = spawn(echo_twice, &relay);
+
+    for (int i = 0; i < 2; i++) {
+        send_int(questions.tx, i);
+        expect_int(answers.rx, i + 10, "A send wakes a sleeping receiver.");
+    }
+    sender_drop(questions.tx);
+    expect_closed(answers.rx, "Dropping the last sender wakes a sleeping receiver.");
+    receiver_drop(answers.rx);
+    join(server);
+}
+
+static void *use_a_channel_of_its_own(void *unused)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    send_int(ends.tx, 1);
+    expect_int(ends.rx, 1, "Two channels share no state.");
+    sender_drop(ends.tx);
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    return unused;
+}
+
+TEST(two_threads_with_a_channel_each_share_no_state)
+{
+    pthread_t other = spawn(use_a_channel_of_its_own, NULL);
+
+    use_a_channel_of_its_own(NULL);
+    join(other);
+}
+
+struct large {
+    unsigned char bytes[64];
+};
+
+static void *send_large_a_and_drop(void *tx)
+{
+    struct large message;
+
+    memset(&message, 'a', sizeof message);
+    check_status(sender_send(tx, &message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *send_large_b_and_drop(void *tx)
+{
+    struct large message;
+
+    memset(&message, 'b', sizeof message);
+    check_status(sender_send(tx, &message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(a_message_arrives_whole_while_another_is_sent)
+{
+    struct ends ends = open_channel(sizeof(struct large));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t first = spawn(send_large_a_and_drop, ends.tx);
+    pthread_t second = spawn(send_large_b_and_drop, clone);
+
+    for (int i = 0; i < 2; i++) {
+        struct large got, whole;
+
+        check_status(receiver_recv(ends.rx, &got), CHANNEL_OK, "Both messages are received.");
+        memset(&whole, got.bytes[0], sizeof whole);
+        check_bytes(got.bytes, whole.bytes, sizeof whole, "A message arrives as it was sent.");
+    }
+    receiver_drop(ends.rx);
+    join(first);
+    join(second);
+}
+
+/* ------------------------------------------------------------------------------ out of memory */
+
+static void *try_to_send_1_and_drop(void *tx)
+{
+    int message = 1;
+    enum channel_status status = sender_send(tx, &message);
+
+    check_one_of(status, "A send is OK or out of memory.", CHANNEL_OK, CHANNEL_NO_MEMORY);
+    check(status == CHANNEL_OK || allocation_has_failed(),
+          "CHANNEL_NO_MEMORY: an allocation failed.");
+    sender_drop(tx);
+    return (void *)(uintptr_t)(status == CHANNEL_OK);
+}
+
+TEST(a_send_without_memory_leaves_the_channel_as_before, .allocations_fail = true,
+     .hint = "What have you locked when the allocation fails?")
+{
+    struct sender *tx, *clone;
+    struct receiver *rx;
+    int got, received = 0, sent = 0;
+
+    if (channel_create(sizeof(int), &tx, &rx) != CHANNEL_OK) {
+        check(allocation_has_failed(), "channel_create makes a channel when there is memory.");
+        return;
+    }
+    clone = sender_clone(tx);
+    check(clone != NULL || allocation_has_failed(), "NULL: only when out of memory.");
+
+    pthread_t first = spawn(try_to_send_1_and_drop, tx);
+    if (clone != NULL)
+        sent += try_to_send_1_and_drop(clone) != NULL;
+    while (receiver_recv(rx, &got) == CHANNEL_OK) {
+        check_equal(got, 1, "A message arrives as it was sent.");
+        received++;
+    }
+    receiver_drop(rx);
+    sent += join(first) != NULL;
+    check_equal(received, sent, "A message is in the channel only if its send was OK.");
+}
+
+/* ------------------------------------------------------------------------------------ volume */
+
+enum { SENDERS = 4, EACH = 3000 };
+
+struct numbered {
+    struct sender *tx;
+    int number;
+};
+
+static void *send_many_and_drop(void *arg)
+{
+    struct numbered *me = arg;
+
+    for (int i = 0; i < EACH; i++)
+        send_int(me->tx, me->number * EACH + i);
+    sender_drop(me->tx);
+    return NULL;
+}
+
+TEST(multi_sender_thousands_of_messages_arrive_each_once_and_in_order, .once = true)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct numbered senders[SENDERS];
+    pthread_t threads[SENDERS];
+    int next[SENDERS] = {0};
+
+    for (int i = 0; i < SENDERS; i++) {
+        senders[i] = (struct numbered){i == 0 ? ends.tx : clone_of(ends.tx), i};
+        if (i > 0)
+            threads[i] = spawn(send_many_and_drop, &senders[i]);
+    }
+    threads[0] = spawn(send_many_and_drop, &senders[0]);
+    for (int i = 0; i < SENDERS * EACH; i++) {
+        int got = recv_int(ends.rx, "Every message is received."), from = got / EACH;
+
+        check(got >= 0 && from < SENDERS, "A message arrives as it was sent.");
+        check_equal(got % EACH, next[from], "What one sender sends arrives in the order sent.");
+        next[from]++;
+    }
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    for (int i = 0; i < SENDERS; i++)
+        join(threads[i]);
+}
