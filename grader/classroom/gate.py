@@ -1,0 +1,196 @@
+"""Looks at what a submission compiles to before any of it runs.
+
+A channel needs no constructor, no main of its own, no way round the calls that the checks stand in
+for. What is refused here could not pass as honest code anyway; it is refused so that it is told by
+name, and not run. The gate is no wall: the sandbox is (sandbox.py).
+
+Names of a student's own, static or not, are nobody's fault: they are made local before linking.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+# Runs a command, in a sandbox or not, and returns its exit code and what it printed on stdout.
+Runner = Callable[[Sequence[str]], tuple[int, str]]
+
+# Calls by which a program gets hold of other programs, or of itself from outside.
+FORBIDDEN_CALLS = frozenset(
+    """fork vfork _Fork clone posix_spawn posix_spawnp system popen execl execlp execle execv execvp execvpe
+    execve fexecve ptrace process_vm_readv process_vm_writev dlopen dlsym dlvsym dlmopen dladdr dl_iterate_phdr
+    kill killpg tgkill setsid setpgid setpgrp daemon prctl personality unshare setns chroot pivot_root mount
+    seccomp bpf socket connect bind listen accept accept4 getaddrinfo longjmp _longjmp siglongjmp
+    __longjmp_chk setcontext swapcontext makecontext atexit on_exit __cxa_atexit at_quick_exit
+    setenv putenv environ __environ _environ __libc_start_main
+    __register_atfork pthread_atfork mprotect""".split()
+)
+# Calls that a channel has no need of; the sandbox makes nothing of them, the instructor may want to look.
+ODD_CALLS = frozenset(
+    """getenv secure_getenv open open64 openat openat64 creat fopen fopen64 freopen unlink unlinkat remove rename mkdir rmdir symlink
+    link truncate ftruncate opendir readdir chdir chmod chown getpid getppid signal sigaction
+    setrlimit nice sched_setaffinity syscall pthread_kill""".split()
+)
+# Names that stand for the C library or the checks; a submission that defines one means to replace it.
+RESERVED_NAMES = re.compile(
+    r"(main|_start|_init|_fini|environ|__environ|exit|_exit|_Exit|quick_exit|abort|atexit|write|read|"
+    r"fork|malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|free|memcpy|memmove|memset|"
+    r"(pthread|sem|mtx|cnd|thrd|call)_\w+|(suite|cmocka|cm|todo)_\w+|_assert_\w+|_fail|_skip|_cmocka\w*|"
+    r"__(tsan|asan|ubsan|lsan|msan|sanitizer|interceptor|real|wrap|cxa|libc|stack_chk)_\w+)"
+)
+OWN_SECTIONS = re.compile(
+    r"\.(text|data|bss|rodata|tdata|tbss|comment|note|debug|zdebug|eh_frame|rela|rel|symtab|strtab|shstrtab|"
+    r"group|tm_clone_table|gnu|llvm_addrsig|stab)\b.*"
+)
+INIT_SECTIONS = re.compile(r"\.(preinit_array|init_array|fini_array|ctors|dtors|init|fini)\b.*")
+# Inline assembly that only waits or orders; everything else could call the system by itself.
+HARMLESS_ASM = re.compile(r"(pause|yield|nop|rep; ?nop|isb|[lsm]fence|dmb ish(ld|st)?|)")
+SYSTEM_CALL = re.compile(r"\t(syscall|sysenter|int +\$0x80|svc\s)")
+NO_SANITIZE = re.compile(
+    r"\b_*(no_sanitize\w*|no_address_safety_analysis|disable_sanitizer_instrumentation)\b"
+)
+PRAGMA = re.compile(r"^\s*#\s*pragma\s+(GCC\s+optimize|GCC\s+target|clang\s+attribute|redefine_extname|weak)")
+ASM = re.compile(r"\b(?:asm|__asm|__asm__)\b[^(;]*\(((?:\s*\"(?:[^\"\\]|\\.)*\")*)")
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+LINE_MARKER = re.compile(r'^# (\d+) "((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class Finding:
+    file: str
+    line: int  # 0: nowhere in particular
+    what: str  # a sentence
+    refused: bool
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.what}"
+
+
+def examine(
+    source: Path, api: frozenset[str], kit: Path, compiler: Sequence[str], run: Runner, scratch: Path
+) -> list[Finding]:
+    """What is wrong with one .c file. Nothing, if it doesn't compile: that is told elsewhere.
+
+    compiler: the compile command without sanitizers, without -c, -o and the file; scratch: a directory
+    that run may write to.
+    """
+    found = list(_bytes_findings(source))
+    code, text = run([*compiler, "-E", str(source)])
+    if code == 0:
+        found += _source_findings(source, text, kit)
+    if any(finding.refused for finding in found):
+        return found
+    target = scratch / (source.stem + ".gate.o")
+    code, _ = run([*compiler, "-c", "-o", str(target), str(source)])
+    if code == 0:
+        found += _object_findings(source.name, target, api, run)
+        target.unlink(missing_ok=True)
+    return found
+
+
+def _bytes_findings(source: Path) -> Iterable[Finding]:
+    # Trigraphs are off in gnu11, so `#include` and `.incbin` can only be spelled as themselves.
+    if b"incbin" in source.read_bytes():
+        yield Finding(source.name, 0, "It includes a file by .incbin.", True)
+
+
+# ------------------------------------------------------------------------- the preprocessed source
+
+
+def _source_findings(source: Path, text: str, kit: Path) -> Iterable[Finding]:
+    inside, line = False, 0
+    body: list[tuple[int, str]] = []
+    for row in text.splitlines():
+        marker = LINE_MARKER.match(row)
+        if marker:
+            line, file = int(marker[1]), marker[2]
+            inside = file == str(source)
+            if not inside and not _may_include(file, kit):
+                yield Finding(source.name, 0, f"It includes {Path(file).name}, which is no header of the kit or the system.", True)  # fmt: skip
+            continue
+        if inside:
+            body.append((line, row))
+        line += 1
+    for number, row in body:
+        if NO_SANITIZE.search(STRING.sub('""', row)):
+            yield Finding(source.name, number, "It turns a sanitizer off.", True)
+        if PRAGMA.match(row):
+            yield Finding(source.name, number, f"It changes how it is compiled: {row.strip()}.", True)
+    yield from _assembly(source.name, body)
+
+
+def _may_include(file: str, kit: Path) -> bool:
+    if file.startswith("<"):  # <built-in>, <command-line>
+        return True
+    path = Path(file)
+    if not file.endswith(".h"):
+        return False
+    path = path.resolve()
+    system = path.is_relative_to("/usr") and not path.is_relative_to(kit)
+    return system or path.is_relative_to(kit / "exercises")
+
+
+def _assembly(name: str, body: list[tuple[int, str]]) -> Iterable[Finding]:
+    text = "\n".join(row for _, row in body)
+    for match in ASM.finditer(text):
+        instruction = "".join(STRING.findall(match[1])).strip().rstrip(";").strip()
+        if not HARMLESS_ASM.fullmatch(instruction):
+            number = body[text.count("\n", 0, match.start())][0]
+            yield Finding(name, number, f"It has assembly in it: {instruction[:60]!r}.", True)
+
+
+# ------------------------------------------------------------------------------------ the object
+
+
+def _object_findings(name: str, target: Path, api: frozenset[str], run: Runner) -> Iterable[Finding]:
+    known = api | _library_symbols()
+    for symbol, kind in _symbols(run, target):
+        if kind in "Ii":
+            yield Finding(name, 0, f"{symbol} is chosen while loading (ifunc).", True)
+        elif kind in "Uvw":
+            if symbol in FORBIDDEN_CALLS:
+                yield Finding(name, 0, f"It calls {symbol}, which no channel needs.", True)
+            elif symbol in ODD_CALLS:
+                yield Finding(name, 0, f"It calls {symbol}, which hardly any channel needs.", False)
+            elif kind == "U" and symbol not in known:
+                yield Finding(name, 0, f"It uses {symbol}, which is neither C's nor the header's.", True)
+        elif symbol not in api and kind.isupper() and RESERVED_NAMES.fullmatch(symbol):
+            yield Finding(name, 0, f"It defines {symbol}, which is not its to define.", True)
+    _, sections = run(["objdump", "-h", "-w", str(target)])
+    for section in re.findall(r"^\s*\d+ (\S+) ", sections, re.MULTILINE):
+        if INIT_SECTIONS.fullmatch(section):
+            yield Finding(name, 0, f"It has code that runs before or after the tests ({section}).", True)
+        elif not OWN_SECTIONS.fullmatch(section):
+            yield Finding(name, 0, f"It has a section of its own ({section}).", True)
+    _, code = run(["objdump", "-d", "--no-show-raw-insn", str(target)])
+    if SYSTEM_CALL.search(code):
+        yield Finding(name, 0, "It calls the kernel directly, past the C library.", True)
+
+
+def _symbols(run: Runner, target: Path) -> Iterable[tuple[str, str]]:
+    _, text = run(["nm", "-P", str(target)])
+    for row in text.splitlines():
+        fields = row.split()
+        if len(fields) >= 2:
+            yield fields[0], fields[1]
+
+
+@cache
+def _library_symbols() -> frozenset[str]:
+    """What the C library, its maths and the compiler's own helpers offer."""
+    names = {"_GLOBAL_OFFSET_TABLE_", "todo_reached"}
+    for library in ("libc.so.6", "libm.so.6", "libpthread.so.0", "libgcc_s.so.1", "libgcc.a", "libatomic.so.1", "libc_nonshared.a"):  # fmt: skip
+        path = subprocess.run(
+            ["cc", f"-print-file-name={library}"], capture_output=True, text=True
+        ).stdout.strip()
+        flags = ["-D"] if ".so" in library else []
+        listing = subprocess.run(
+            ["nm", "-P", "--defined-only", *flags, path], capture_output=True, text=True
+        ).stdout
+        names.update(row.split()[0].split("@")[0] for row in listing.splitlines() if row.strip())
+    return frozenset(names)

@@ -1,0 +1,224 @@
+"""Where other people's code is compiled and run: as little of this machine as will do.
+
+Every sandbox turns a command into another command that runs the first one inside. The strongest that works
+here is chosen by trying it, and what it keeps and does not keep goes into the report.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from grader.errors import GraderError
+from grader.exercises import ROOT
+
+FIRST_UID = 61_900  # of nobody on common systems; one for each worker, so they can't meet
+MEMORY = 2 << 30  # resident bytes of one command and all it starts; sanitizers need some of it
+PROCESSES = 256  # threads count too
+TMP = 64 << 20  # bytes of private /tmp, which is in memory
+FILE_SIZE = 64 << 20
+
+# What of the kit a submission is compiled and run with. Not the solutions, and no tests of the grader.
+KIT = ("Makefile", "exercises", "grader/suite", "grader/interleave")
+SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/alternatives", "/etc/ld.so.cache")
+
+
+class NoSandbox(GraderError):
+    """Nothing here would keep a submission from harm."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """How commands are kept apart from this machine, and from one another."""
+
+    name: str
+    keeps: str  # a sentence for the report
+    namespaces: bool = False
+    uid: int | None = None
+    cgroups: tuple[Path, ...] = field(default=())
+
+    def wrap(
+        self, command: Sequence[str], read: Sequence[Path] = (), write: Sequence[Path] = ()
+    ) -> list[str]:
+        """The command that runs `command` inside, in the kit's directory.
+
+        read, write: what it may see, and change, besides the system's and the kit's own files."""
+        inside = list(command)
+        if self.namespaces:
+            inside = [*_bubblewrap(read, write), *inside]
+        if self.uid is not None:
+            inside = [*_other_uid(self.uid), *inside]
+        if self.cgroups:
+            inside = [*_join(self.cgroups), *inside]
+        return inside
+
+    def lend(self, *directories: Path) -> None:
+        """Lets the sandbox's user write into these directories."""
+        if self.uid is not None:
+            for directory in directories:
+                os.chown(directory, self.uid, self.uid)
+
+
+NONE = Sandbox(
+    "none",
+    "None: submissions ran as you, with your files and your network in reach (UNSAFE=1).",
+)
+_BUBBLEWRAP = (
+    "no network, its own processes, a private /tmp, the kit read-only; the solutions, "
+    "other submissions and this machine's files are not to be seen"
+)
+
+
+def _bubblewrap(read: Sequence[Path], write: Sequence[Path]) -> list[str]:
+    command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--size", str(TMP), "--tmpfs", "/tmp"]
+    for path in SYSTEM:
+        if os.path.islink(path):
+            command += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            command += ["--ro-bind", path, path]
+    for part in KIT:
+        command += ["--ro-bind", str(ROOT / part), str(ROOT / part)]
+    for path in read:
+        command += ["--ro-bind-try", str(path), str(path)]
+    for path in write:
+        command += ["--bind", str(path), str(path)]
+    return [*command, "--chdir", str(ROOT), "--"]
+
+
+def _other_uid(uid: int) -> list[str]:
+    limits = [f"--nproc={PROCESSES}", f"--fsize={FILE_SIZE}", "--core=0"]
+    user = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
+    return ["prlimit", *limits, "setpriv", *user, "--"]
+
+
+def _join(cgroups: Sequence[Path]) -> list[str]:
+    """Enters the control groups, and only then becomes the command."""
+    enter = "; ".join(f'echo $$ >"${i}/cgroup.procs"' for i in range(1, len(cgroups) + 1))
+    script = f'{{ {enter}; }} 2>/dev/null; shift {len(cgroups)}; exec "$@"'
+    return ["sh", "-c", script, "sh", *map(str, cgroups)]
+
+
+# --------------------------------------------------------------------------------------- choice
+
+
+def choose(unsafe: bool = False) -> Sandbox:
+    """The strongest sandbox that works here; with unsafe, none is good enough.
+
+    Raises NoSandbox when there is none and nobody said that this is all right."""
+    if os.geteuid() == 0:
+        keeps = f"bubblewrap as a user of its own: {_BUBBLEWRAP}"
+        first = Sandbox("bubblewrap", f"{keeps}.", namespaces=True, uid=FIRST_UID)
+    else:
+        first = Sandbox("bubblewrap", f"bubblewrap: {_BUBBLEWRAP}.", namespaces=True)
+    candidates = [first]
+    if first.uid is not None:
+        plain = Sandbox("bubblewrap", f"bubblewrap: {_BUBBLEWRAP}.", namespaces=True)
+        other = Sandbox("uid", "Another user: this machine's files can't be changed, but read where anybody may; the network is in reach. Install bubblewrap for more.", uid=FIRST_UID)  # fmt: skip
+        candidates += [plain, other]
+    for candidate in candidates:
+        if works(candidate):
+            return candidate
+    if unsafe:
+        return NONE
+    raise NoSandbox(
+        "There is no sandbox here: bubblewrap does not work, and only root can run code as "
+        "another user. Install bubblewrap, or run in a container that allows user namespaces; "
+        "UNSAFE=1 runs the submissions as you, with all your files in reach."
+    )
+
+
+def works(sandbox: Sandbox) -> bool:
+    """Does it run a command that can read the kit, and not write into it?"""
+    tools = ["bwrap"] if sandbox.namespaces else []
+    tools += ["prlimit", "setpriv"] if sandbox.uid is not None else []
+    if not all(shutil.which(tool) for tool in tools):
+        return False
+    probe = f"test -r '{ROOT}/Makefile' && test -r '{ROOT}/exercises/todo.h' && ! touch '{ROOT}/exercises/probe'"
+    try:
+        done = subprocess.run(
+            sandbox.wrap(["sh", "-c", probe]), capture_output=True, timeout=20, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+# --------------------------------------------------------------------------------------- limits
+
+
+@contextmanager
+def limited(sandbox: Sandbox, worker: int) -> Iterator[Sandbox]:
+    """The sandbox of one worker: with a user and, where control groups can be made, with limits of its own."""
+    if sandbox.uid is not None:
+        sandbox = replace(sandbox, uid=FIRST_UID + worker)
+    groups = _make_cgroups(f"channels-{os.getpid()}-{worker}") if sandbox is not NONE else ()
+    try:
+        yield replace(sandbox, cgroups=groups)
+    finally:
+        for group in groups:
+            _remove_cgroup(group)
+
+
+def _make_cgroups(name: str) -> tuple[Path, ...]:
+    made: list[Path] = []
+    for parent, limits in _cgroup_parents():
+        group = parent / name
+        try:
+            group.mkdir(exist_ok=True)
+            made.append(group)
+            for file, value in limits.items():
+                (group / file).write_text(str(value))
+        except OSError:
+            continue  # no right to, or no such controller: the other limits stay
+    return tuple(made)
+
+
+def _cgroup_parents() -> list[tuple[Path, dict[str, int]]]:
+    """Where control groups can be made here, and the limits to write there."""
+    found: list[tuple[Path, dict[str, int]]] = []
+    mounts = Path("/sys/fs/cgroup")
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "" and (mounts / "cgroup.controllers").exists():
+            limits = {"memory.max": MEMORY, "memory.swap.max": 0, "pids.max": PROCESSES}
+            found.append((mounts / path.lstrip("/"), limits))
+        elif controllers == "memory":
+            found.append((_v1(mounts / "memory", path), {"memory.limit_in_bytes": MEMORY}))
+        elif controllers == "pids":
+            found.append((_v1(mounts / "pids", path), {"pids.max": PROCESSES}))
+    return found
+
+
+def _v1(mount: Path, path: str) -> Path:
+    own = mount / path.lstrip("/")
+    return own if own.is_dir() else mount
+
+
+def _remove_cgroup(group: Path) -> None:
+    """Ends whatever is left in the group, and removes it."""
+    try:
+        for pid in (group / "cgroup.procs").read_text().split():
+            os.kill(int(pid), 9)
+        group.rmdir()
+    except OSError:
+        pass  # a dying process holds it for a moment longer; it costs nothing
+
+
+def clear_cgroups(sandbox: Sandbox) -> None:
+    """Ends whatever a submission has left running."""
+    for group in sandbox.cgroups:
+        try:
+            for pid in (group / "cgroup.procs").read_text().split():
+                os.kill(int(pid), 9)
+        except OSError:
+            continue
