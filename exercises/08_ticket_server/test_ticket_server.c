@@ -1,0 +1,1108 @@
+/* Suite of 08: the sentences of ticket_server.h, one test each. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suite.h"
+
+#include "ticket_server.h"
+
+#define ON_OK_ONLY "Out-parameters are written on TICKET_OK only."
+#define GONE                                                                                       \
+    "After a shutdown every request gets TICKET_SERVER_GONE, and no client is left waiting."
+#define COSTS_ONE "An allocation that fails costs at most the one request that needed it."
+#define NO_ID "An add that fails, for whatever reason, uses no id."
+#define ITS_OWN "Each answer comes back to the client that asked."
+
+static const char *const result_names[] = {"TICKET_OK",        "TICKET_INVALID",
+                                           "TICKET_NOT_FOUND", "TICKET_SERVER_GONE",
+                                           "TICKET_NO_MEMORY", NULL};
+
+/* call returns one of these results; the value is the result. */
+#define check_result(call, rule, ...) check_enum(call, result_names, rule, __VA_ARGS__)
+
+/* In a test with .allocations_fail: call does its work, which is then true, or fails for the
+ * allocation that has failed. */
+#define done(call)                                                                                 \
+    (check_result(call, COSTS_ONE, TICKET_OK, TICKET_NO_MEMORY) == TICKET_OK || excused())
+
+static bool excused(void)
+{
+    check(allocation_has_failed(), "TICKET_NO_MEMORY means that an allocation has failed.");
+    return false;
+}
+
+struct running {
+    struct ticket_server *server;
+    struct ticket_client *client;
+};
+
+static struct running start(size_t capacity)
+{
+    struct running running = {NULL, NULL};
+
+    check_result(ticket_server_start(capacity, &running.server, &running.client),
+                 "ticket_server_start starts a server and connects the first client.", TICKET_OK);
+    return running;
+}
+
+/* Ends a server whose only client is left. */
+static void finish(struct running running)
+{
+    ticket_client_drop(running.client);
+    ticket_server_join(running.server);
+}
+
+static struct ticket_client *clone(struct ticket_client *client)
+{
+    struct ticket_client *other = ticket_client_clone(client);
+
+    check(other != NULL, "ticket_client_clone returns one more client of the same server.");
+    return other;
+}
+
+static uint64_t add(struct ticket_client *client, const char *title, const char *description)
+{
+    uint64_t id = 0;
+
+    check_result(ticket_client_add(client, title, description, &id),
+                 "ticket_client_add adds a ticket.", TICKET_OK);
+    return id;
+}
+
+static void set_status(struct ticket_client *client, uint64_t id, enum ticket_status status)
+{
+    check_result(ticket_client_set_status(client, id, status),
+                 "ticket_client_set_status gives a ticket another status, or the one it has.",
+                 TICKET_OK);
+}
+
+static struct ticket get(struct ticket_client *client, uint64_t id)
+{
+    struct ticket ticket;
+
+    check_result(ticket_client_get(client, id, &ticket), "ticket_client_get copies a ticket out.",
+                 TICKET_OK);
+    return ticket;
+}
+
+static uint64_t count(struct ticket_client *client, enum ticket_status status)
+{
+    uint64_t number = 0;
+
+    check_result(ticket_client_count(client, status, &number),
+                 "ticket_client_count counts the tickets that have a status.", TICKET_OK);
+    return number;
+}
+
+static void check_counts(struct ticket_client *client, unsigned todo, unsigned in_progress,
+                         unsigned is_done)
+{
+    static const char rule[] = "ticket_client_count counts the tickets that have a status.";
+
+    check_equal(count(client, TICKET_TODO), todo, rule);
+    check_equal(count(client, TICKET_IN_PROGRESS), in_progress, rule);
+    check_equal(count(client, TICKET_DONE), is_done, rule);
+}
+
+static void check_text(const char *actual, const char *expected, const char *rule)
+{
+    check_equal(strlen(actual), strlen(expected), rule);
+    check_bytes(actual, expected, strlen(expected) + 1, rule);
+}
+
+static void check_ticket(struct ticket_client *client, uint64_t id, const char *title,
+                         const char *description, enum ticket_status status)
+{
+    struct ticket ticket = get(client, id);
+
+    check_equal(ticket.id, id, "ticket_client_get copies out the ticket that was asked for.");
+    check_text(ticket.title, title, "A ticket has the title it was added with.");
+    check_text(ticket.description, description, "A ticket has the description it was added with.");
+    check_equal(ticket.status, status, "A ticket is TICKET_TODO until its status is set.");
+}
+
+/* A text of that many bytes, in a block that is no longer than it. */
+static char *text_of(size_t length)
+{
+    char *text = allocate(length + 1);
+
+    for (size_t i = 0; i < length; i++)
+        text[i] = (char)('a' + i % 26);
+    text[length] = '\0';
+    return text;
+}
+
+/* ------------------------------------------------------------------------- starting and ending */
+
+TEST(a_server_starts_and_ends, .hint = "Who holds a sender of the request channel?")
+{
+    struct running running = start(4);
+
+    check(running.server != NULL && running.client != NULL, "*server and *client are set.");
+    finish(running);
+}
+
+TEST(starting_with_capacity_0_is_invalid)
+{
+    struct ticket_server *server = NULL;
+    struct ticket_client *client = NULL;
+
+    check_result(ticket_server_start(0, &server, &client), "TICKET_INVALID: capacity is 0.",
+                 TICKET_INVALID);
+    check_pointer(server, NULL, ON_OK_ONLY);
+    check_pointer(client, NULL, ON_OK_ONLY);
+}
+
+TEST(a_capacity_that_overflows_is_no_memory)
+{
+    struct ticket_server *server = NULL;
+    struct ticket_client *client = NULL;
+
+    check_result(ticket_server_start(SIZE_MAX, &server, &client),
+                 "TICKET_NO_MEMORY, capacity included that channel_create_bounded says so to.",
+                 TICKET_NO_MEMORY);
+    check_pointer(server, NULL, ON_OK_ONLY);
+    check_pointer(client, NULL, ON_OK_ONLY);
+}
+
+TEST(a_start_that_fails_leaves_nothing_behind, .allocations_fail = true,
+     .hint = "What has to be undone when the thread cannot be started?")
+{
+    struct ticket_server *server = NULL;
+    struct ticket_client *client = NULL;
+
+    if (done(ticket_server_start(2, &server, &client))) {
+        ticket_client_drop(client);
+        ticket_server_join(server);
+    } else {
+        check_pointer(server, NULL, ON_OK_ONLY);
+        check_pointer(client, NULL, ON_OK_ONLY);
+    }
+}
+
+TEST(joining_null_is_a_no_op)
+{
+    ticket_server_join(NULL);
+}
+
+TEST(servers_share_nothing)
+{
+    struct running a = start(1), b = start(1);
+
+    check_equal(add(a.client, "of a", "first"), 1, "The first ticket's id is 1.");
+    check_equal(add(a.client, "of a", "second"), 2, "Each next id is one higher.");
+    check_equal(add(b.client, "of b", "first"), 1, "The first ticket's id is 1.");
+    finish(a);
+    check_ticket(b.client, 1, "of b", "first", TICKET_TODO);
+    finish(b);
+}
+
+/* ------------------------------------------------------------------------------------- adding */
+
+TEST(ids_start_at_1_and_grow_by_one)
+{
+    struct running running = start(2);
+
+    for (uint64_t id = 1; id <= 3; id++)
+        check_equal(add(running.client, "title", "description"), id,
+                    "The first ticket's id is 1, each next one is one higher.");
+    finish(running);
+}
+
+TEST(a_new_ticket_is_todo_and_as_it_was_added)
+{
+    struct running running = start(2);
+    uint64_t first = add(running.client, "wake up", "and make coffee");
+    uint64_t second = add(running.client, "sleep", "z");
+
+    check_ticket(running.client, first, "wake up", "and make coffee", TICKET_TODO);
+    check_ticket(running.client, second, "sleep", "z", TICKET_TODO);
+    finish(running);
+}
+
+TEST(title_and_description_are_1_to_their_max_bytes, .hint = "Where does the NUL go?")
+{
+    struct running running = start(2);
+    char *title = text_of(TICKET_TITLE_MAX), *description = text_of(TICKET_DESCRIPTION_MAX);
+    uint64_t longest = add(running.client, title, description);
+    uint64_t shortest = add(running.client, "t", "d");
+
+    check_ticket(running.client, longest, title, description, TICKET_TODO);
+    check_ticket(running.client, shortest, "t", "d", TICKET_TODO);
+    free(title);
+    free(description);
+    finish(running);
+}
+
+TEST(title_and_description_are_bytes)
+{
+    struct running running = start(2);
+    const char *title = "50 % \xc3\xa9\xff\x01\n%s", *description = " \t|\\\"\x80 %n";
+
+    check_ticket(running.client, add(running.client, title, description), title, description,
+                 TICKET_TODO);
+    finish(running);
+}
+
+TEST(title_and_description_are_copied)
+{
+    struct running running = start(2);
+    char title[] = "before", description[] = "as it was";
+    uint64_t id = add(running.client, title, description);
+
+    memset(title, 'x', sizeof title - 1);
+    memset(description, 'x', sizeof description - 1);
+    check_ticket(running.client, id, "before", "as it was", TICKET_TODO);
+    finish(running);
+}
+
+/* An add that is refused: it changes nothing and uses no id. */
+static void check_refused(const char *title, const char *description)
+{
+    static const char rule[] =
+        "TICKET_INVALID: title or description is NULL, empty or longer than its maximum.";
+    struct running running = start(2);
+    uint64_t id = 77;
+
+    check_equal(add(running.client, "one", "before"), 1, "The first ticket's id is 1.");
+    check_result(ticket_client_add(running.client, title, description, &id), rule, TICKET_INVALID);
+    check_equal(id, 77, ON_OK_ONLY);
+    check_counts(running.client, 1, 0, 0);
+    check_equal(add(running.client, "one", "after"), 2, NO_ID);
+    check_ticket(running.client, 1, "one", "before", TICKET_TODO);
+    finish(running);
+}
+
+TEST(a_title_that_is_null_is_invalid)
+{
+    check_refused(NULL, "description");
+}
+
+TEST(a_title_that_is_empty_is_invalid)
+{
+    check_refused("", "description");
+}
+
+TEST(a_title_that_is_longer_is_invalid)
+{
+    char *longer = text_of(TICKET_TITLE_MAX + 1), *much_longer = text_of(10000);
+
+    check_refused(longer, "description");
+    check_refused(much_longer, "description");
+    free(longer);
+    free(much_longer);
+}
+
+TEST(a_description_that_is_null_is_invalid)
+{
+    check_refused("title", NULL);
+}
+
+TEST(a_description_that_is_empty_is_invalid)
+{
+    check_refused("title", "");
+}
+
+TEST(a_description_that_is_longer_is_invalid)
+{
+    char *longer = text_of(TICKET_DESCRIPTION_MAX + 1), *much_longer = text_of(10000);
+
+    check_refused("title", longer);
+    check_refused("title", much_longer);
+    free(longer);
+    free(much_longer);
+}
+
+TEST(thousands_of_tickets_are_kept, .once = true)
+{
+    enum { MANY = 5000 };
+    struct running running = start(2);
+    char title[16];
+
+    for (unsigned i = 1; i <= MANY; i++) {
+        snprintf(title, sizeof title, "ticket %u", i);
+        check_equal(add(running.client, title, "one of many"), i, "Each next id is one higher.");
+    }
+    for (unsigned i = 3; i <= MANY; i += 3)
+        set_status(running.client, i, TICKET_DONE);
+    check_counts(running.client, MANY - MANY / 3, 0, MANY / 3);
+    for (unsigned i = 1; i <= MANY; i += 97) {
+        snprintf(title, sizeof title, "ticket %u", i);
+        check_ticket(running.client, i, title, "one of many", i % 3 ? TICKET_TODO : TICKET_DONE);
+    }
+    finish(running);
+}
+
+/* --------------------------------------------------------------------- statuses, get and count */
+
+TEST(a_ticket_gets_any_status_from_any)
+{
+    static const enum ticket_status order[] = {TICKET_IN_PROGRESS, TICKET_DONE,        TICKET_TODO,
+                                               TICKET_DONE,        TICKET_IN_PROGRESS, TICKET_TODO,
+                                               TICKET_IN_PROGRESS};
+    struct running running = start(2);
+    uint64_t other = add(running.client, "other", "ticket");
+    uint64_t id = add(running.client, "title", "description");
+
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        set_status(running.client, id, order[i]);
+        check_equal(get(running.client, id).status, order[i],
+                    "From now on the ticket has that status.");
+    }
+    check_ticket(running.client, id, "title", "description", TICKET_IN_PROGRESS);
+    check_ticket(running.client, other, "other", "ticket", TICKET_TODO);
+    finish(running);
+}
+
+TEST(count_says_how_many_tickets_have_a_status, .schedules = 4000)
+{
+    struct running running = start(2);
+
+    check_counts(running.client, 0, 0, 0);
+    add(running.client, "first", "ticket");
+    add(running.client, "second", "ticket");
+    check_counts(running.client, 2, 0, 0);
+    set_status(running.client, 1, TICKET_DONE);
+    check_counts(running.client, 1, 0, 1);
+    set_status(running.client, 1, TICKET_DONE); /* the status it has */
+    check_counts(running.client, 1, 0, 1);
+    set_status(running.client, 1, TICKET_IN_PROGRESS);
+    set_status(running.client, 2, TICKET_IN_PROGRESS);
+    check_counts(running.client, 0, 2, 0);
+    finish(running);
+}
+
+TEST(what_get_copied_out_is_the_callers)
+{
+    struct running running = start(2);
+    uint64_t id = add(running.client, "title", "description");
+    struct ticket copy = get(running.client, id), *kept = allocate(sizeof *kept);
+
+    check_result(ticket_client_get(running.client, id, kept),
+                 "ticket_client_get copies a ticket out.", TICKET_OK);
+    memset(&copy, 'x', sizeof copy);
+    check_ticket(running.client, id, "title", "description", TICKET_TODO);
+    finish(running);
+    check_text(kept->title, "title", "*ticket is a copy, and the caller's.");
+    free(kept);
+}
+
+static const uint64_t unknown_ids[] = {0, 2, UINT64_C(1) << 32 | 1, UINT64_MAX};
+
+enum { UNKNOWN_IDS = sizeof unknown_ids / sizeof unknown_ids[0] };
+
+TEST(getting_an_unknown_id_is_not_found)
+{
+    struct running running = start(2);
+    struct ticket ticket, before;
+
+    add(running.client, "only", "ticket");
+    memset(&before, 0x5a, sizeof before);
+    memset(&ticket, 0x5a, sizeof ticket);
+    for (size_t i = 0; i < UNKNOWN_IDS; i++)
+        check_result(ticket_client_get(running.client, unknown_ids[i], &ticket),
+                     "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
+    check_bytes(&ticket, &before, sizeof ticket, ON_OK_ONLY);
+    check_ticket(running.client, 1, "only", "ticket", TICKET_TODO);
+    finish(running);
+}
+
+TEST(setting_the_status_of_an_unknown_id_is_not_found)
+{
+    struct running running = start(2);
+
+    add(running.client, "only", "ticket");
+    for (size_t i = 0; i < UNKNOWN_IDS; i++)
+        check_result(ticket_client_set_status(running.client, unknown_ids[i], TICKET_DONE),
+                     "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
+    check_counts(running.client, 1, 0, 0);
+    finish(running);
+}
+
+TEST(nothing_is_found_where_nothing_was_added)
+{
+    struct running running = start(1);
+    struct ticket ticket;
+
+    check_result(ticket_client_get(running.client, 1, &ticket),
+                 "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
+    check_result(ticket_client_set_status(running.client, 1, TICKET_TODO),
+                 "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
+    finish(running);
+}
+
+static const int bad_statuses[] = {TICKET_DONE + 1, -1, 99, 256};
+
+enum { BAD_STATUSES = sizeof bad_statuses / sizeof bad_statuses[0] };
+
+TEST(setting_a_status_that_is_none_is_invalid)
+{
+    struct running running = start(2);
+    uint64_t id = add(running.client, "only", "ticket");
+
+    set_status(running.client, id, TICKET_IN_PROGRESS);
+    for (size_t i = 0; i < BAD_STATUSES; i++)
+        check_result(
+            ticket_client_set_status(running.client, id, (enum ticket_status)bad_statuses[i]),
+            "TICKET_INVALID: status is none of enum ticket_status.", TICKET_INVALID);
+    check_result(ticket_client_set_status(running.client, id + 1, (enum ticket_status)99),
+                 "When two errors apply, either may be returned.", TICKET_INVALID,
+                 TICKET_NOT_FOUND);
+    check_counts(running.client, 0, 1, 0);
+    finish(running);
+}
+
+TEST(counting_a_status_that_is_none_is_invalid)
+{
+    struct running running = start(2);
+    uint64_t number = 77;
+
+    add(running.client, "only", "ticket");
+    for (size_t i = 0; i < BAD_STATUSES; i++)
+        check_result(
+            ticket_client_count(running.client, (enum ticket_status)bad_statuses[i], &number),
+            "TICKET_INVALID: status is none of enum ticket_status.", TICKET_INVALID);
+    check_equal(number, 77, ON_OK_ONLY);
+    check_counts(running.client, 1, 0, 0);
+    finish(running);
+}
+
+TEST(the_server_survives_every_bad_request)
+{
+    struct running running = start(1);
+    struct ticket ticket;
+    uint64_t number;
+
+    ticket_client_add(running.client, NULL, NULL, &number);
+    ticket_client_get(running.client, 1, &ticket);
+    ticket_client_set_status(running.client, 1, TICKET_DONE);
+    ticket_client_set_status(running.client, 1, (enum ticket_status) - 1);
+    ticket_client_count(running.client, (enum ticket_status)3, &number);
+    check_equal(add(running.client, "still", "here"), 1, NO_ID);
+    check_ticket(running.client, 1, "still", "here", TICKET_TODO);
+    finish(running);
+}
+
+/* ----------------------------------------------------------------------------- several clients */
+
+TEST(a_clone_is_a_client_of_the_same_server)
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+
+    check_equal(add(running.client, "of the first", "client"), 1, "The first ticket's id is 1.");
+    check_equal(add(other, "of the clone", "client"), 2, "Each next id is one higher.");
+    check_ticket(other, 1, "of the first", "client", TICKET_TODO);
+    check_ticket(running.client, 2, "of the clone", "client", TICKET_TODO);
+    ticket_client_drop(other);
+    finish(running);
+}
+
+TEST(a_clone_outlives_the_client_it_was_cloned_from)
+{
+    struct running running = start(2);
+    struct ticket_client *second = clone(running.client), *third;
+
+    ticket_client_drop(running.client);
+    add(second, "title", "description");
+    third = clone(second);
+    ticket_client_drop(second);
+    check_ticket(third, 1, "title", "description", TICKET_TODO);
+    ticket_client_drop(third);
+    ticket_server_join(running.server);
+}
+
+TEST(hundreds_of_clients_are_connected, .once = true)
+{
+    enum { MANY = 300 };
+    static struct ticket_client *clients[MANY];
+    struct running running = start(1);
+
+    for (int i = 0; i < MANY; i++)
+        clients[i] = clone(i % 2 ? clients[i - 1] : running.client);
+    for (int i = 0; i < MANY; i++)
+        check_equal(add(clients[i], "title", "description"), i + 1, "Each next id is one higher.");
+    for (int i = 0; i < MANY; i++)
+        ticket_client_drop(clients[(i * 7) % MANY]);
+    check_counts(running.client, MANY, 0, 0);
+    finish(running);
+}
+
+/* Adds a ticket and looks at it, dropping the client afterwards. */
+static void *add_and_look(void *client)
+{
+    uint64_t id = add(client, "mine", "all mine");
+    struct ticket ticket = get(client, id);
+
+    check_equal(ticket.id, id, ITS_OWN);
+    check_text(ticket.title, "mine", "A client reads its own writes.");
+    ticket_client_drop(client);
+    return NULL;
+}
+
+TEST(clients_in_several_threads_read_their_own_writes, .hint = "Whose answer is it?")
+{
+    struct running running = start(2);
+    pthread_t one = spawn(add_and_look, clone(running.client));
+    pthread_t two = spawn(add_and_look, clone(running.client));
+
+    join(one);
+    join(two);
+    check_counts(running.client, 2, 0, 0);
+    finish(running);
+}
+
+/* Looks twice at ticket 1. */
+static void *look_at_1(void *client)
+{
+    for (int i = 0; i < 2; i++) {
+        struct ticket ticket = get(client, 1);
+
+        check_equal(ticket.id, 1, ITS_OWN);
+        check_text(ticket.title, "one", ITS_OWN);
+    }
+    return NULL;
+}
+
+TEST(answers_never_cross, .hint = "How does an answer find the client that asked?")
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+    pthread_t looker;
+
+    add(running.client, "one", "of the other thread");
+    add(running.client, "two", "of this thread");
+    looker = spawn(look_at_1, other);
+    for (int i = 0; i < 2; i++) {
+        check_equal(get(running.client, 2).id, 2, ITS_OWN);
+        check_equal(count(running.client, TICKET_TODO), 2, ITS_OWN);
+    }
+    join(looker);
+    ticket_client_drop(other);
+    finish(running);
+}
+
+/* Adds two tickets; the sum of their ids is the result. */
+static void *add_two(void *client)
+{
+    uint64_t first = add(client, "one", "of two"), second = add(client, "two", "of two");
+
+    check(first < second, "Ids grow.");
+    return (void *)(uintptr_t)(first + second);
+}
+
+TEST(every_add_gets_an_id_of_its_own)
+{
+    struct running running = start(1);
+    struct ticket_client *other = clone(running.client);
+    pthread_t adder = spawn(add_two, other);
+    uint64_t first = add(running.client, "one", "of two");
+    uint64_t second = add(running.client, "two", "of two");
+
+    check_equal((uintptr_t)join(adder) + first + second, 1 + 2 + 3 + 4,
+                "The first ticket's id is 1, each next one is one higher.");
+    check_counts(other, 4, 0, 0);
+    ticket_client_drop(other);
+    finish(running);
+}
+
+TEST(three_clients_share_a_capacity_of_1, .hint = "Who sleeps until there is room?")
+{
+    struct running running = start(1);
+    struct ticket_client *second = clone(running.client), *third = clone(running.client);
+    pthread_t one = spawn(add_two, second), two = spawn(add_two, third);
+    uint64_t sum = add(running.client, "one", "of five");
+
+    sum += (uintptr_t)join(one);
+    sum += (uintptr_t)join(two);
+    check_equal(sum, 1 + 2 + 3 + 4 + 5, "The first ticket's id is 1, each next one is one higher.");
+    ticket_client_drop(second);
+    ticket_client_drop(third);
+    finish(running);
+}
+
+static void *add_and_finish_1(void *client)
+{
+    uint64_t id = add(client, "written", "elsewhere");
+
+    set_status(client, 1, TICKET_DONE);
+    return (void *)(uintptr_t)id;
+}
+
+TEST(a_write_that_returned_is_seen_by_every_client)
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+    pthread_t writer;
+    uint64_t id;
+
+    add(running.client, "first", "ticket");
+    writer = spawn(add_and_finish_1, other);
+    check(count(running.client, TICKET_DONE) <= 1, "Only what was written is seen.");
+    id = (uintptr_t)join(writer);
+    check_ticket(running.client, id, "written", "elsewhere", TICKET_TODO);
+    check_ticket(running.client, 1, "first", "ticket", TICKET_DONE);
+    check_counts(running.client, 1, 0, 1);
+    ticket_client_drop(other);
+    finish(running);
+}
+
+TEST(a_client_goes_from_thread_to_thread)
+{
+    struct running running = start(1);
+
+    add(running.client, "first", "ticket");
+    join(spawn(add_and_finish_1, running.client));
+    check_counts(running.client, 1, 0, 1);
+    join(spawn(add_two, running.client));
+    check_counts(running.client, 3, 0, 1);
+    finish(running);
+}
+
+static void *clone_and_add(void *client)
+{
+    struct ticket_client *other = clone(client);
+
+    ticket_client_drop(client);
+    add(other, "title", "description");
+    ticket_client_drop(other);
+    return NULL;
+}
+
+TEST(clients_are_cloned_and_dropped_in_any_thread)
+{
+    struct running running = start(1);
+    pthread_t one = spawn(clone_and_add, clone(running.client));
+    pthread_t two = spawn(clone_and_add, running.client);
+
+    join(one);
+    join(two);
+    ticket_server_join(running.server);
+}
+
+/* --------------------------------------------------------------------------- the last one leaves */
+
+static void *join_server(void *server)
+{
+    ticket_server_join(server);
+    return NULL;
+}
+
+static void *drop_client(void *client)
+{
+    ticket_client_drop(client);
+    return NULL;
+}
+
+TEST(dropping_the_last_client_ends_the_server_that_is_being_joined,
+     .hint = "What does receiver_recv say once every sender has been dropped?")
+{
+    struct running running = start(2);
+    pthread_t joiner = spawn(join_server, running.server);
+
+    add(running.client, "title", "description");
+    settle();
+    ticket_client_drop(running.client);
+    join(joiner);
+}
+
+TEST(dropping_the_last_client_ends_the_server_that_nobody_joins_yet)
+{
+    struct running running = start(2);
+
+    add(running.client, "title", "description");
+    ticket_client_drop(running.client);
+    settle();
+    ticket_server_join(running.server);
+}
+
+TEST(dropping_the_last_client_meets_the_join)
+{
+    struct running running = start(1);
+    struct ticket_client *other = clone(running.client);
+    pthread_t dropper = spawn(drop_client, running.client);
+    pthread_t joiner = spawn(join_server, running.server);
+
+    ticket_client_drop(other);
+    join(dropper);
+    join(joiner);
+}
+
+TEST(a_server_lives_while_one_client_is_left)
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+
+    ticket_client_drop(other);
+    settle();
+    check_equal(add(running.client, "still", "here"), 1,
+                "The server's thread ends when the last client is dropped, not before.");
+    finish(running);
+}
+
+/* ------------------------------------------------------------------------------------- sleeping */
+
+TEST(a_server_without_requests_sleeps, .hint = "Which call waits without polling?")
+{
+    struct running running = start(2);
+
+    settle();
+    add(running.client, "title", "description");
+    settle();
+    check_counts(running.client, 1, 0, 0);
+    finish(running);
+}
+
+TEST(whoever_joins_sleeps)
+{
+    struct running running = start(2);
+    pthread_t joiner = spawn(join_server, running.server);
+
+    settle();
+    ticket_client_drop(running.client);
+    join(joiner);
+}
+
+/* ------------------------------------------------------------------------------------- shutdown */
+
+static void shut_down(struct ticket_client *client)
+{
+    check_result(ticket_client_shutdown(client),
+                 "TICKET_OK once the server has taken the shutdown.", TICKET_OK);
+}
+
+/* Every request there is gets TICKET_SERVER_GONE, and writes nothing. */
+static void check_gone(struct ticket_client *client)
+{
+    struct ticket ticket, before;
+    uint64_t id = 77;
+
+    memset(&before, 0x5a, sizeof before);
+    memset(&ticket, 0x5a, sizeof ticket);
+    check_result(ticket_client_add(client, "too", "late", &id), GONE, TICKET_SERVER_GONE);
+    check_result(ticket_client_set_status(client, 1, TICKET_DONE), GONE, TICKET_SERVER_GONE);
+    check_result(ticket_client_get(client, 1, &ticket), GONE, TICKET_SERVER_GONE);
+    check_result(ticket_client_count(client, TICKET_TODO, &id), GONE, TICKET_SERVER_GONE);
+    check_result(ticket_client_shutdown(client), "TICKET_SERVER_GONE: another shutdown came first.",
+                 TICKET_SERVER_GONE);
+    check_equal(id, 77, ON_OK_ONLY);
+    check_bytes(&ticket, &before, sizeof ticket, ON_OK_ONLY);
+}
+
+TEST(after_a_shutdown_every_request_gets_server_gone, .hint = "Who answers when nobody receives?")
+{
+    struct running running = start(2);
+
+    add(running.client, "title", "description");
+    shut_down(running.client);
+    check_gone(running.client);
+    finish(running);
+}
+
+TEST(after_a_shutdown_join_returns_although_there_are_clients)
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+
+    shut_down(running.client);
+    ticket_server_join(running.server);
+    check_gone(other);
+    check_gone(running.client);
+    ticket_client_drop(running.client);
+    ticket_client_drop(other);
+}
+
+TEST(after_a_shutdown_a_bad_request_is_invalid_or_gone)
+{
+    static const char rule[] = "When two errors apply, either may be returned.";
+    struct running running = start(1);
+    uint64_t number = 77;
+
+    shut_down(running.client);
+    check_result(ticket_client_add(running.client, "", "empty title", &number), rule,
+                 TICKET_INVALID, TICKET_SERVER_GONE);
+    check_result(ticket_client_set_status(running.client, 1, (enum ticket_status)99), rule,
+                 TICKET_INVALID, TICKET_SERVER_GONE);
+    check_result(ticket_client_count(running.client, (enum ticket_status)99, &number), rule,
+                 TICKET_INVALID, TICKET_SERVER_GONE);
+    check_equal(number, 77, ON_OK_ONLY);
+    finish(running);
+}
+
+TEST(after_a_shutdown_clients_are_cloned_or_not)
+{
+    struct running running = start(1);
+    struct ticket_client *other;
+
+    shut_down(running.client);
+    ticket_server_join(running.server);
+    other = ticket_client_clone(running.client);
+    if (other != NULL) {
+        check_gone(other);
+        ticket_client_drop(other);
+    }
+    ticket_client_drop(running.client);
+}
+
+TEST(a_shutdown_ends_the_server_that_is_being_joined)
+{
+    struct running running = start(2);
+    pthread_t joiner = spawn(join_server, running.server);
+
+    settle();
+    shut_down(running.client);
+    join(joiner);
+    ticket_client_drop(running.client);
+}
+
+static enum ticket_result add_or_gone(struct ticket_client *client, uint64_t *id)
+{
+    return check_result(ticket_client_add(client, "meets", "a shutdown", id),
+                        "Requests queued before a shutdown are answered, those behind it get "
+                        "TICKET_SERVER_GONE.",
+                        TICKET_OK, TICKET_SERVER_GONE);
+}
+
+/* Adds twice. The result is how many adds were answered with TICKET_OK. */
+static void *add_until_gone(void *client)
+{
+    uint64_t id = 0;
+    uintptr_t added = 0;
+
+    for (int i = 0; i < 2; i++) {
+        uint64_t before = id;
+
+        if (add_or_gone(client, &id) == TICKET_OK) {
+            check(added == (uintptr_t)i, GONE);
+            check(id > before, "Ids grow.");
+            added++;
+        } else {
+            check_equal(id, before, ON_OK_ONLY);
+        }
+    }
+    ticket_client_drop(client);
+    return (void *)added;
+}
+
+TEST(a_shutdown_meets_a_request, .hint = "What becomes of a request that is queued behind it?")
+{
+    struct running running = start(2);
+    pthread_t adder = spawn(add_until_gone, clone(running.client));
+
+    shut_down(running.client);
+    check_gone(running.client);
+    join(adder);
+    finish(running);
+}
+
+TEST(a_shutdown_meets_requests_that_wait_for_room,
+     .hint = "Whom does receiver_drop wake, and what becomes of what was queued?")
+{
+    struct running running = start(1);
+    pthread_t one = spawn(add_until_gone, clone(running.client));
+    pthread_t two = spawn(add_until_gone, clone(running.client));
+
+    shut_down(running.client);
+    ticket_server_join(running.server);
+    ticket_client_drop(running.client);
+    join(one);
+    join(two);
+}
+
+static void *ask_twice(void *client)
+{
+    static const char rule[] =
+        "Requests queued before a shutdown are answered, those behind it get "
+        "TICKET_SERVER_GONE.";
+    struct ticket ticket;
+    uint64_t number;
+
+    check_result(ticket_client_get(client, 1, &ticket), rule, TICKET_OK, TICKET_SERVER_GONE);
+    check_result(ticket_client_count(client, TICKET_TODO, &number), rule, TICKET_OK,
+                 TICKET_SERVER_GONE);
+    return NULL;
+}
+
+TEST(a_shutdown_meets_queries)
+{
+    struct running running = start(1);
+    struct ticket_client *second = clone(running.client), *third = clone(running.client);
+    pthread_t one, two;
+
+    add(running.client, "title", "description");
+    one = spawn(ask_twice, second);
+    two = spawn(ask_twice, third);
+    shut_down(running.client);
+    join(one);
+    join(two);
+    ticket_client_drop(second);
+    ticket_client_drop(third);
+    finish(running);
+}
+
+static void *shut_down_or_gone(void *client)
+{
+    enum ticket_result result =
+        check_result(ticket_client_shutdown(client),
+                     "One shutdown is taken, every other one gets TICKET_SERVER_GONE.", TICKET_OK,
+                     TICKET_SERVER_GONE);
+
+    ticket_client_drop(client);
+    return (void *)(uintptr_t)result;
+}
+
+TEST(of_two_shutdowns_one_is_taken)
+{
+    struct running running = start(2);
+    struct ticket_client *second = clone(running.client);
+    pthread_t one = spawn(shut_down_or_gone, running.client);
+    pthread_t two = spawn(shut_down_or_gone, second);
+    uintptr_t results;
+
+    ticket_server_join(running.server);
+    results = (uintptr_t)join(one);
+    results += (uintptr_t)join(two);
+    check_equal(results, TICKET_OK + TICKET_SERVER_GONE,
+                "One shutdown is taken, every other one gets TICKET_SERVER_GONE.");
+}
+
+TEST(a_shutdown_meets_the_last_drop)
+{
+    struct running running = start(1);
+    pthread_t dropper = spawn(drop_client, clone(running.client));
+
+    shut_down(running.client);
+    finish(running);
+    join(dropper);
+}
+
+TEST(a_shutdown_meets_a_clone)
+{
+    struct running running = start(1);
+    struct ticket_client *other = clone(running.client), *third;
+    pthread_t stopper = spawn(shut_down_or_gone, other);
+    uint64_t id;
+
+    third = ticket_client_clone(running.client);
+    if (third != NULL) { /* NULL: the server has gone already */
+        add_or_gone(third, &id);
+        ticket_client_drop(third);
+    }
+    check_equal((uintptr_t)join(stopper), TICKET_OK, "A shutdown is taken.");
+    finish(running);
+}
+
+/* ------------------------------------------------------------------- when an allocation fails */
+
+TEST(an_add_that_finds_no_memory_uses_no_id, .allocations_fail = true, .schedules = 200)
+{
+    enum { ADDS = 20 };
+    struct running running = {NULL, NULL};
+    unsigned added = 0;
+
+    if (!done(ticket_server_start(1, &running.server, &running.client)))
+        return;
+    for (int i = 0; i < ADDS; i++) {
+        uint64_t id = 77;
+
+        if (done(ticket_client_add(running.client, "title", "description", &id)))
+            check_equal(id, ++added, NO_ID);
+        else
+            check_equal(id, 77, ON_OK_ONLY);
+    }
+    check(added >= ADDS - 1, COSTS_ONE);
+    finish(running);
+}
+
+TEST(an_allocation_that_fails_costs_one_request, .allocations_fail = true, .schedules = 200)
+{
+    struct running running = {NULL, NULL};
+    struct ticket ticket = {.id = 77}, *untouched = NULL;
+    uint64_t id = 77, number = 77;
+    int failed = 0;
+
+    if (!done(ticket_server_start(1, &running.server, &running.client)))
+        return;
+    failed += !done(ticket_client_add(running.client, "title", "description", &id));
+    failed += !done(ticket_client_count(running.client, TICKET_TODO, &number));
+    if (failed == 0)
+        check_equal(number, 1, "ticket_client_count counts the tickets that have a status.");
+    if (id == 1) {
+        failed += !done(ticket_client_set_status(running.client, id, TICKET_DONE));
+        untouched = done(ticket_client_get(running.client, id, &ticket)) ? NULL : &ticket;
+        failed += untouched != NULL;
+    }
+    if (untouched != NULL)
+        check_equal(ticket.id, 77, ON_OK_ONLY);
+    failed += !done(ticket_client_shutdown(running.client));
+    check(failed <= 1, COSTS_ONE);
+    ticket_client_drop(running.client);
+    ticket_server_join(running.server);
+}
+
+TEST(a_shutdown_that_finds_no_memory_leaves_the_server_as_it_was, .allocations_fail = true)
+{
+    struct running running = {NULL, NULL};
+    uint64_t id;
+
+    if (!done(ticket_server_start(1, &running.server, &running.client)))
+        return;
+    if (!done(ticket_client_shutdown(running.client))) {
+        check_result(ticket_client_add(running.client, "still", "here", &id),
+                     "TICKET_NO_MEMORY from a shutdown: the server goes on.", TICKET_OK);
+        check_equal(id, 1, "The first ticket's id is 1.");
+    }
+    finish(running);
+}
+
+TEST(a_clone_that_finds_no_memory_is_null, .allocations_fail = true)
+{
+    struct running running = {NULL, NULL};
+    struct ticket_client *other;
+    struct ticket ticket;
+
+    if (!done(ticket_server_start(1, &running.server, &running.client)))
+        return;
+    other = ticket_client_clone(running.client);
+    if (other != NULL)
+        ticket_client_drop(other);
+    else
+        excused();
+    if (check_result(ticket_client_get(running.client, 1, &ticket), COSTS_ONE, TICKET_NOT_FOUND,
+                     TICKET_NO_MEMORY) == TICKET_NO_MEMORY)
+        excused();
+    finish(running); /* does not return if the failed clone left a sender behind */
+}
+
+static void *add_if_there_is_memory(void *client)
+{
+    uint64_t id;
+    uintptr_t added = done(ticket_client_add(client, "title", "description", &id));
+
+    ticket_client_drop(client);
+    return (void *)added;
+}
+
+TEST(an_allocation_that_fails_costs_the_client_that_needed_it, .allocations_fail = true,
+     .schedules = 400)
+{
+    struct running running = {NULL, NULL};
+    struct ticket_client *other;
+    uintptr_t added = 0;
+    uint64_t number;
+
+    if (!done(ticket_server_start(1, &running.server, &running.client)))
+        return;
+    other = ticket_client_clone(running.client);
+    if (other != NULL) {
+        pthread_t adder = spawn(add_if_there_is_memory, other);
+
+        added = done(ticket_client_add(running.client, "title", "description", &number));
+        added += (uintptr_t)join(adder);
+        check(added >= 1, COSTS_ONE);
+        if (done(ticket_client_count(running.client, TICKET_TODO, &number)))
+            check_equal(number, added, NO_ID);
+    }
+    finish(running);
+}
