@@ -7,8 +7,8 @@
  *   07  (no new function)
  *
  * Changed from 02
- *   Lock-free   A thread that is stopped anywhere inside sender_send, for ever, keeps no other sender
- *               from finishing. So sender_send takes no lock, and waits for no other thread's step.
+ *   Lock-free   A sender stopped anywhere inside sender_send, for ever, keeps no other sender from
+ *               finishing. So sender_send takes no lock, and waits for no other thread's step.
  *               The allocator counts as one step: nobody is stopped inside malloc or free. So does
  *               sem_post.
  *   Blocking    receiver_recv still sleeps, on a sem_t for instance; it does not spin. The other

@@ -67,9 +67,9 @@ struct channel {
     size_t block_slots;  /* messages in a block of full length */
     sem_t wake;          /* a post for each time SLEEPING was replaced */
     struct node closing;
-    atomic_size_t senders;          /* sending handles */
-    atomic_size_t handles;          /* all handles */
-    _Atomic(struct block *) spare;  /* an empty block of full length, or NULL */
+    atomic_size_t senders;                     /* sending handles */
+    atomic_size_t handles;                     /* all handles */
+    _Atomic(struct block *) spare;             /* an empty block of full length, or NULL */
     alignas(CACHE_LINE) _Atomic uintptr_t top; /* alone: everybody writes it all the time */
 };
 

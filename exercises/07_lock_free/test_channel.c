@@ -1,0 +1,887 @@
+/* Suite of 07: the sentences of channel.h about senders that share no lock, one test each. The
+ * scenarios are small, because what goes wrong here does so between two or three steps. */
+#include "channel.h"
+#include "suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ends {
+    struct sender *tx;
+    struct receiver *rx;
+};
+
+/* What a thread that sends is given: its own handle, and the numbers first, first + 1, ... */
+struct work {
+    struct sender *tx;
+    int first;
+    int count;
+};
+
+static struct ends open_channel(size_t message_size)
+{
+    struct ends ends = {NULL, NULL};
+
+    check_status(channel_create(message_size, &ends.tx, &ends.rx), CHANNEL_OK,
+                 "channel_create makes a channel when there is memory.");
+    return ends;
+}
+
+static struct sender *clone_of(struct sender *tx)
+{
+    struct sender *clone = sender_clone(tx);
+
+    check(clone != NULL, "sender_clone makes one more sender when there is memory.");
+    return clone;
+}
+
+static void send_int(struct sender *tx, int message)
+{
+    check_status(sender_send(tx, &message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+}
+
+static int recv_int(struct receiver *rx)
+{
+    int got = -1;
+
+    check_status(receiver_recv(rx, &got), CHANNEL_OK,
+                 "receiver_recv takes the oldest message out, sleeping until there is one.");
+    return got;
+}
+
+static void expect_closed(struct receiver *rx)
+{
+    int got = -1;
+
+    check_status(receiver_recv(rx, &got), CHANNEL_CLOSED,
+                 "Nothing is queued, and no sender is left: closed.");
+    check_status(receiver_try_recv(rx, &got), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED is said now and for good.");
+    check_equal(got, -1, "Unless CHANNEL_OK, *message is untouched.");
+}
+
+static void *send_all(void *arg)
+{
+    struct work *work = arg;
+
+    for (int i = 0; i < work->count; i++)
+        send_int(work->tx, work->first + i);
+    return NULL;
+}
+
+static void *send_all_and_drop(void *arg)
+{
+    struct work *work = arg;
+
+    send_all(work);
+    sender_drop(work->tx);
+    return NULL;
+}
+
+static void *drop_sender(void *tx)
+{
+    sender_drop(tx);
+    return NULL;
+}
+
+/* Takes one number and checks that it is the next of its sender, who sends multiples of 1000 and
+ * their successors; next[k] is what is expected of the sender of k * 1000. */
+static void expect_next_of(int next[], int senders, int got)
+{
+    check(got >= 0 && got / 1000 < senders, "A message arrives as it was sent.");
+    check_equal(got, next[got / 1000],
+                "What one sender sends arrives in the order it was sent, once.");
+    next[got / 1000]++;
+}
+
+/* --------------------------------------------------------------------------------- create */
+
+static void *use_a_channel_of_its_own(void *arg)
+{
+    struct ends ends = open_channel(sizeof(int));
+    int number = *(int *)arg;
+
+    send_int(ends.tx, number);
+    send_int(ends.tx, number + 1);
+    check_equal(recv_int(ends.rx), number, "Two channels share no state.");
+    sender_drop(ends.tx);
+    check_equal(recv_int(ends.rx), number + 1, "Two channels share no state.");
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+    return NULL;
+}
+
+TEST(create_in_two_threads_at_once_makes_channels_that_share_no_state,
+     .hint = "Is there a variable that both channels use?")
+{
+    int mine = 1, theirs = 11;
+    pthread_t other = spawn(use_a_channel_of_its_own, &theirs);
+
+    use_a_channel_of_its_own(&mine);
+    join(other);
+}
+
+TEST(create_makes_a_channel_that_another_thread_may_use_at_once)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work = {ends.tx, 7, 1};
+    pthread_t sender = spawn(send_all_and_drop, &work);
+
+    check_equal(recv_int(ends.rx), 7, "A message arrives as it was sent.");
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
+/* --------------------------------------------------------------------------- multi-sender */
+
+TEST(multi_sender_messages_all_arrive_each_senders_in_order,
+     .hint = "Two senders find the same place at the end of the queue. Who gets it, and what does "
+             "the other do?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 2}};
+    int next[2] = {0, 1000};
+    pthread_t a = spawn(send_all_and_drop, &work[0]);
+    pthread_t b = spawn(send_all_and_drop, &work[1]);
+
+    for (int i = 0; i < 4; i++)
+        expect_next_of(next, 2, recv_int(ends.rx));
+    expect_closed(ends.rx);
+    join(a);
+    join(b);
+    receiver_drop(ends.rx);
+}
+
+TEST(multi_sender_three_at_once_lose_nothing)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[3] = {
+        {ends.tx, 0, 1}, {clone_of(ends.tx), 1000, 1}, {clone_of(ends.tx), 2000, 1}};
+    int next[3] = {0, 1000, 2000};
+    pthread_t a = spawn(send_all, &work[0]);
+    pthread_t b = spawn(send_all, &work[1]);
+    int got;
+
+    send_all(&work[2]);
+    join(a);
+    join(b);
+    for (int i = 0; i < 3; i++) {
+        check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK,
+                     "Once its send has returned, a message can be received.");
+        expect_next_of(next, 3, got);
+    }
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY,
+                 "Nothing is queued, and a sender is left: empty.");
+    for (int i = 0; i < 3; i++)
+        sender_drop(work[i].tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(multi_sender_of_two_sends_the_one_that_returned_before_the_other_began_arrives_first,
+     .hint =
+         "One thread sends through one handle, then through another. What keeps the two messages "
+         "in order, whatever a third sender does meanwhile?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *second = clone_of(ends.tx);
+    struct work work = {clone_of(ends.tx), 1000, 2};
+    int next[2] = {0, 1000};
+    pthread_t other = spawn(send_all, &work);
+
+    send_int(ends.tx, 0);
+    send_int(second, 1);
+    send_int(ends.tx, 2);
+    for (int i = 0; i < 5; i++)
+        expect_next_of(next, 2, recv_int(ends.rx));
+    join(other);
+    sender_drop(work.tx);
+    sender_drop(second);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+static void *receive_in_order(void *arg)
+{
+    struct receiver *rx = arg;
+
+    check_equal(recv_int(rx), 1, "The first of two sends arrives first.");
+    check_equal(recv_int(rx), 2, "The first of two sends arrives first.");
+    return NULL;
+}
+
+TEST(multi_sender_order_holds_for_a_receiver_that_is_looking_meanwhile)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *second = clone_of(ends.tx);
+    pthread_t receiver = spawn(receive_in_order, ends.rx);
+
+    send_int(second, 1);
+    send_int(ends.tx, 2);
+    join(receiver);
+    sender_drop(ends.tx);
+    sender_drop(second);
+    receiver_drop(ends.rx);
+}
+
+static void *clone_and_send(void *arg)
+{
+    struct work *work = arg;
+    struct sender *clone = clone_of(work->tx);
+
+    sender_drop(work->tx);
+    send_int(clone, work->first);
+    sender_drop(clone);
+    return NULL;
+}
+
+TEST(multi_sender_a_clone_keeps_the_channel_open_while_others_are_dropped,
+     .hint = "Two threads count at once. Can a count be lost?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[2] = {{ends.tx, 0, 1}, {clone_of(ends.tx), 1000, 1}};
+    int next[2] = {0, 1000};
+    pthread_t a = spawn(clone_and_send, &work[0]);
+    pthread_t b = spawn(clone_and_send, &work[1]);
+
+    expect_next_of(next, 2, recv_int(ends.rx));
+    expect_next_of(next, 2, recv_int(ends.rx));
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+    join(a);
+    join(b);
+}
+
+TEST(multi_sender_order_lasts_through_growth, .schedules = 300,
+     .hint = "What happens to a sender that finds the last place taken just now?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[2] = {{ends.tx, 0, 40}, {clone_of(ends.tx), 1000, 40}};
+    int next[2] = {0, 1000};
+    pthread_t a = spawn(send_all_and_drop, &work[0]);
+    pthread_t b = spawn(send_all_and_drop, &work[1]);
+
+    for (int i = 0; i < 80; i++)
+        expect_next_of(next, 2, recv_int(ends.rx));
+    expect_closed(ends.rx);
+    join(a);
+    join(b);
+    receiver_drop(ends.rx);
+}
+
+TEST(multi_sender_thousands_of_messages_arrive, .once = true)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[3] = {
+        {ends.tx, 0, 900}, {clone_of(ends.tx), 1000, 900}, {clone_of(ends.tx), 2000, 900}};
+    int next[3] = {0, 1000, 2000};
+    pthread_t threads[3];
+
+    for (int i = 0; i < 3; i++)
+        threads[i] = spawn(send_all_and_drop, &work[i]);
+    for (int i = 0; i < 3 * 900; i++)
+        expect_next_of(next, 3, recv_int(ends.rx));
+    expect_closed(ends.rx);
+    for (int i = 0; i < 3; i++)
+        join(threads[i]);
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------------------------ send after drop */
+
+static void *send_until_closed(void *arg)
+{
+    struct work *work = arg;
+    enum channel_status before = CHANNEL_OK;
+
+    for (int i = 0; i < work->count; i++) {
+        int message = work->first + i;
+        enum channel_status status = check_one_of(
+            sender_send(work->tx, &message), "A send that meets receiver_drop says OK or CLOSED.",
+            CHANNEL_OK, CHANNEL_CLOSED);
+
+        check(before == CHANNEL_OK || status == CHANNEL_CLOSED,
+              "Once the receiver is dropped, sends say CHANNEL_CLOSED, and it stays so.");
+        before = status;
+    }
+    return NULL;
+}
+
+TEST(
+    send_after_drop_of_the_receiver_says_closed_while_other_sends_are_under_way,
+    .hint =
+        "What does a sender do that saw the receiver, and publishes its message after it has gone?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[2] = {{clone_of(ends.tx), 0, 2}, {clone_of(ends.tx), 1000, 1}};
+    pthread_t a = spawn(send_until_closed, &work[0]);
+    pthread_t b = spawn(send_until_closed, &work[1]);
+    int message = 3;
+
+    receiver_drop(ends.rx);
+    check_status(sender_send(ends.tx, &message), CHANNEL_CLOSED,
+                 "Once the receiver has been dropped, every send says CHANNEL_CLOSED.");
+    sender_drop(ends.tx);
+    join(a);
+    join(b);
+    check_status(sender_send(work[0].tx, &message), CHANNEL_CLOSED, "CHANNEL_CLOSED stays so.");
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
+}
+
+static void *send_until_closed_and_drop(void *arg)
+{
+    struct work *work = arg;
+
+    send_until_closed(work);
+    sender_drop(work->tx);
+    return NULL;
+}
+
+TEST(send_after_drop_the_last_handle_frees_the_channel_and_what_is_queued,
+     .hint = "A message is published after the receiver has freed the queue. Whose is it?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 1}};
+    pthread_t a = spawn(send_until_closed_and_drop, &work[0]);
+    pthread_t b = spawn(send_until_closed_and_drop, &work[1]);
+    int got;
+
+    check_one_of(receiver_try_recv(ends.rx, &got), "Nothing is left but messages, or closed.",
+                 CHANNEL_OK, CHANNEL_EMPTY, CHANNEL_CLOSED);
+    receiver_drop(ends.rx);
+    join(a);
+    join(b);
+}
+
+TEST(send_after_drop_the_last_handle_may_go_in_any_thread,
+     .hint =
+         "Each of three threads drops one handle. How does a thread know that it is the last, and "
+         "that the others are out?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *second = clone_of(ends.tx);
+    pthread_t a, b;
+
+    send_int(ends.tx, 1);
+    send_int(second, 2);
+    a = spawn(drop_sender, ends.tx);
+    b = spawn(drop_sender, second);
+    receiver_drop(ends.rx);
+    join(a);
+    join(b);
+}
+
+/* ------------------------------------------------------------------- recv on empty, closed */
+
+TEST(recv_on_empty_closed_comes_after_every_message_of_two_senders,
+     .hint =
+         "A sender is counted down while its message is not to be seen yet. What did you look at "
+         "first, the count or the queue?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[2] = {{ends.tx, 0, 1}, {clone_of(ends.tx), 1000, 1}};
+    int next[2] = {0, 1000};
+    pthread_t a = spawn(send_all_and_drop, &work[0]);
+    pthread_t b = spawn(send_all_and_drop, &work[1]);
+
+    expect_next_of(next, 2, recv_int(ends.rx));
+    expect_next_of(next, 2, recv_int(ends.rx));
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+    join(a);
+    join(b);
+}
+
+TEST(recv_on_empty_closed_is_never_said_by_try_recv_while_a_message_is_under_way,
+     .hint = "The last sender goes between your look at the queue and your look at the senders.")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work = {ends.tx, 5, 1};
+    pthread_t sender = spawn(send_all_and_drop, &work);
+    int received = 0;
+
+    for (int looks = 0; looks < 3; looks++) {
+        int got;
+        int status =
+            check_one_of(receiver_try_recv(ends.rx, &got), "receiver_try_recv never blocks.",
+                         CHANNEL_OK, CHANNEL_EMPTY, CHANNEL_CLOSED);
+
+        received += status == CHANNEL_OK;
+        check(status != CHANNEL_CLOSED || received == 1,
+              "What was sent before the last sender went is received before CHANNEL_CLOSED.");
+    }
+    if (received == 0)
+        check_equal(recv_int(ends.rx), 5, "A message arrives as it was sent.");
+    expect_closed(ends.rx);
+    join(sender);
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_on_empty_closed_dropping_the_last_of_two_senders_wakes_a_sleeping_receiver,
+     .hint = "Two senders go at once. Which of them tells the receiver?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t a = spawn(drop_sender, clone_of(ends.tx));
+    pthread_t b = spawn(drop_sender, ends.tx);
+
+    expect_closed(ends.rx);
+    join(a);
+    join(b);
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------------------------------- lock-free */
+
+/* Sends the numbers of its work, and may be stopped for ever anywhere inside. */
+static void *send_all_stoppable(void *arg)
+{
+    struct work *work = arg;
+
+    for (int i = 0; i < work->count; i++) {
+        int message = work->first + i;
+        enum channel_status status;
+
+        may_stop(true);
+        status = sender_send(work->tx, &message);
+        may_stop(false);
+        check_status(status, CHANNEL_OK, "sender_send succeeds while the receiver is there.");
+    }
+    return NULL;
+}
+
+TEST(a_sender_stopped_anywhere_keeps_no_other_sender_from_finishing, .one_thread_stops = true,
+     .hint = "Which step of sender_send must another thread have made before yours can go on?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work stops = {ends.tx, 0, 1}, finishes = {clone_of(ends.tx), 1000, 2};
+    pthread_t stopped = spawn(send_all_stoppable, &stops);
+    pthread_t other = spawn(send_all, &finishes);
+
+    join(other);
+    if (!join_unless_stopped(stopped))
+        return;
+    sender_drop(stops.tx);
+    sender_drop(finishes.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_sender_stopped_anywhere_keeps_two_others_from_nothing, .one_thread_stops = true)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work stops = {ends.tx, 0, 2};
+    struct work finish[2] = {{clone_of(ends.tx), 1000, 1}, {clone_of(ends.tx), 2000, 2}};
+    pthread_t stopped = spawn(send_all_stoppable, &stops);
+    pthread_t a = spawn(send_all, &finish[0]);
+    pthread_t b = spawn(send_all, &finish[1]);
+
+    join(a);
+    join(b);
+    if (!join_unless_stopped(stopped))
+        return;
+    sender_drop(stops.tx);
+    sender_drop(finish[0].tx);
+    sender_drop(finish[1].tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(
+    a_sender_stopped_anywhere_keeps_no_other_sender_from_making_room, .one_thread_stops = true,
+    .schedules = 600,
+    .hint = "A sender that makes room for all is stopped before it is done. What do the others do?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work stops = {ends.tx, 0, 36}, finishes = {clone_of(ends.tx), 1000, 36};
+    pthread_t stopped = spawn(send_all_stoppable, &stops);
+    pthread_t other = spawn(send_all, &finishes);
+
+    join(other);
+    if (!join_unless_stopped(stopped))
+        return;
+    sender_drop(stops.tx);
+    sender_drop(finishes.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_message_behind_a_stopped_send_may_be_held_back_but_is_never_answered_by_closed,
+     .one_thread_stops = true,
+     .hint = "The stopped sender still has its handle. What else could make you say CLOSED?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work stops = {ends.tx, 0, 1}, finishes = {clone_of(ends.tx), 1000, 1};
+    int next[2] = {0, 1000};
+    pthread_t stopped = spawn(send_all_stoppable, &stops);
+    pthread_t other = spawn(send_all, &finishes);
+    bool ended = false;
+    int got, received = 0;
+
+    for (int looks = 0; looks < 4; looks++) {
+        if (looks == 2) {
+            join(other);
+            ended = join_unless_stopped(stopped);
+        }
+        if (check_one_of(receiver_try_recv(ends.rx, &got),
+                         "A message that is held back is answered by EMPTY, never by CLOSED.",
+                         CHANNEL_OK, CHANNEL_EMPTY) == CHANNEL_OK) {
+            expect_next_of(next, 2, got);
+            received++;
+        }
+    }
+    if (!ended)
+        return;
+    check_equal(received, 2, "Once its send has returned, a message can be received.");
+    sender_drop(stops.tx);
+    sender_drop(finishes.tx);
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+}
+
+/* ---------------------------------------------------------------------------- sleep, wake */
+
+TEST(
+    a_send_wakes_a_sleeping_receiver_each_time,
+    .hint =
+        "The receiver has looked and found nothing, but does not sleep yet. Now the message comes. "
+        "Who sees whom?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work = {ends.tx, 0, 3};
+    pthread_t sender = spawn(send_all, &work);
+
+    for (int i = 0; i < 3; i++)
+        check_equal(recv_int(ends.rx), i,
+                    "What one sender sends arrives in the order it was sent.");
+    join(sender);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep,
+     .hint =
+         "Two senders see the receiver asleep, or one sees it and the other does not. How often is "
+         "it woken, and does it look again each time?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 1}};
+    int next[2] = {0, 1000};
+    pthread_t a = spawn(send_all, &work[0]);
+    pthread_t b = spawn(send_all, &work[1]);
+
+    for (int i = 0; i < 3; i++)
+        expect_next_of(next, 2, recv_int(ends.rx));
+    join(a);
+    join(b);
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
+    receiver_drop(ends.rx);
+}
+
+struct relay {
+    struct receiver *rx;
+    struct sender *tx;
+};
+
+static void *answer_until_closed(void *arg)
+{
+    struct relay *relay = arg;
+    int message;
+
+    while (receiver_recv(relay->rx, &message) == CHANNEL_OK)
+        send_int(relay->tx, message + 1);
+    sender_drop(relay->tx);
+    receiver_drop(relay->rx);
+    return NULL;
+}
+
+TEST(a_send_wakes_the_other_side_in_a_dialogue)
+{
+    struct ends question = open_channel(sizeof(int)), answer = open_channel(sizeof(int));
+    struct relay relay = {question.rx, answer.tx};
+    pthread_t other = spawn(answer_until_closed, &relay);
+
+    send_int(question.tx, 1);
+    check_equal(recv_int(answer.rx), 2, "Each message is received once.");
+    send_int(question.tx, 3);
+    check_equal(recv_int(answer.rx), 4, "Each message is received once.");
+    sender_drop(question.tx);
+    expect_closed(answer.rx);
+    receiver_drop(answer.rx);
+    join(other);
+}
+
+static void *receive_two(void *rx)
+{
+    int *sum = allocate(sizeof *sum);
+
+    *sum = recv_int(rx);
+    *sum += recv_int(rx);
+    return sum;
+}
+
+TEST(receiver_recv_sleeps_when_there_is_nothing_to_receive,
+     .hint =
+         "What does the receiver do when the queue is empty, or when a sender has begun but is not "
+         "done? Waiting in a loop uses the processor.")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t receiver = spawn(receive_two, ends.rx);
+    int *sum;
+
+    settle();
+    send_int(ends.tx, 1);
+    settle();
+    send_int(ends.tx, 2);
+    sum = join(receiver);
+    check_equal(*sum, 3, "A send wakes a sleeping receiver.");
+    free(sum);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------------------------------ visibility */
+
+struct parcel {
+    int content[4];
+};
+
+static struct parcel *pack(int number)
+{
+    struct parcel *parcel = allocate(sizeof *parcel);
+
+    for (int i = 0; i < 4; i++)
+        parcel->content[i] = number + i;
+    return parcel;
+}
+
+static int unpack(struct parcel *parcel)
+{
+    int number = parcel->content[0];
+
+    for (int i = 0; i < 4; i++)
+        check_equal(
+            parcel->content[i], number + i,
+            "What a thread wrote before sender_send, the receiver sees once it has the message.");
+    free(parcel);
+    return number;
+}
+
+static void *send_parcels(void *arg)
+{
+    struct work *work = arg;
+
+    for (int i = 0; i < work->count; i++) {
+        struct parcel *parcel = pack(work->first + i);
+
+        check_status(sender_send(work->tx, &parcel), CHANNEL_OK,
+                     "sender_send copies a message in while the receiver is there.");
+    }
+    return NULL;
+}
+
+TEST(what_two_senders_wrote_before_sending_the_receiver_sees,
+     .hint = "Which store publishes the message, and which load sees it? Release and acquire go in "
+             "pairs, on one and the same object.")
+{
+    struct ends ends = open_channel(sizeof(struct parcel *));
+    struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 1}};
+    int next[2] = {0, 1000};
+    pthread_t a = spawn(send_parcels, &work[0]);
+    pthread_t b = spawn(send_parcels, &work[1]);
+
+    for (int i = 0; i < 3; i++) {
+        struct parcel *parcel = NULL;
+
+        check_status(receiver_recv(ends.rx, &parcel), CHANNEL_OK,
+                     "receiver_recv waits for a message.");
+        expect_next_of(next, 2, unpack(parcel));
+    }
+    join(a);
+    join(b);
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
+    receiver_drop(ends.rx);
+}
+
+static void *send_parcels_and_drop(void *arg)
+{
+    struct work *work = arg;
+
+    send_parcels(work);
+    sender_drop(work->tx);
+    return NULL;
+}
+
+TEST(what_a_sender_wrote_is_seen_by_a_receiver_that_only_tries,
+     .hint = "Was the message acquired on each path that takes one out?")
+{
+    struct ends ends = open_channel(sizeof(struct parcel *));
+    struct work work = {ends.tx, 7, 1};
+    pthread_t sender = spawn(send_parcels_and_drop, &work);
+    struct parcel *parcel = NULL;
+    int received = 0;
+
+    for (int looks = 0; looks < 2 && !received; looks++)
+        if (receiver_try_recv(ends.rx, &parcel) == CHANNEL_OK) {
+            check_equal(unpack(parcel), 7, "A message arrives as it was sent.");
+            received = 1;
+        }
+    join(sender);
+    if (!received) {
+        check_status(receiver_try_recv(ends.rx, &parcel), CHANNEL_OK,
+                     "Once its send has returned, a message can be received.");
+        check_equal(unpack(parcel), 7, "A message arrives as it was sent.");
+    }
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+}
+
+static void *pass_on(void *arg)
+{
+    struct relay *relay = arg;
+    struct parcel *parcel;
+
+    check_status(receiver_recv(relay->rx, &parcel), CHANNEL_OK,
+                 "receiver_recv waits for a message.");
+    check_status(sender_send(relay->tx, &parcel), CHANNEL_OK, "sender_send copies a message in.");
+    return NULL;
+}
+
+TEST(what_a_thread_wrote_is_seen_at_the_end_of_two_channels)
+{
+    struct ends first = open_channel(sizeof(struct parcel *));
+    struct ends second = open_channel(sizeof(struct parcel *));
+    struct relay relay = {first.rx, second.tx};
+    struct work work = {first.tx, 3, 1};
+    pthread_t sender = spawn(send_parcels, &work);
+    pthread_t passer = spawn(pass_on, &relay);
+    struct parcel *parcel = NULL;
+
+    check_status(receiver_recv(second.rx, &parcel), CHANNEL_OK,
+                 "receiver_recv waits for a message.");
+    check_equal(unpack(parcel), 3, "A message arrives as it was sent.");
+    join(sender);
+    join(passer);
+    sender_drop(first.tx);
+    sender_drop(second.tx);
+    receiver_drop(first.rx);
+    receiver_drop(second.rx);
+}
+
+/* ------------------------------------------------------------- memory that is used again */
+
+struct large {
+    int number;
+    int copies[15];
+};
+
+static void *send_large(void *arg)
+{
+    struct work *work = arg;
+
+    for (int i = 0; i < work->count; i++) {
+        struct large message = {.number = work->first + i};
+
+        for (int k = 0; k < 15; k++)
+            message.copies[k] = message.number;
+        check_status(sender_send(work->tx, &message), CHANNEL_OK,
+                     "sender_send copies a message in while the receiver is there.");
+    }
+    return NULL;
+}
+
+TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_was_freed_or_used_again,
+     .hint =
+         "A sender remembers an address, and is delayed. Meanwhile what was there is received, and "
+         "its memory freed or used for another message.")
+{
+    struct ends ends = open_channel(sizeof(struct large));
+    struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 4}};
+    int next[2] = {0, 1000};
+    pthread_t a = spawn(send_large, &work[0]);
+    pthread_t b = spawn(send_large, &work[1]);
+
+    for (int i = 0; i < 6; i++) {
+        struct large got;
+
+        check_status(receiver_recv(ends.rx, &got), CHANNEL_OK,
+                     "receiver_recv waits for a message.");
+        for (int k = 0; k < 15; k++)
+            check_equal(got.copies[k], got.number, "A message arrives as it was sent, all of it.");
+        expect_next_of(next, 2, got.number);
+    }
+    join(a);
+    join(b);
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
+    receiver_drop(ends.rx);
+}
+
+/* ---------------------------------------------------------------------- handles, failures */
+
+TEST(a_handle_may_be_handed_from_thread_to_thread)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work = {ends.tx, 2, 1};
+    pthread_t sender, receiver;
+
+    send_int(ends.tx, 1);
+    receiver = spawn(receive_in_order, ends.rx);
+    sender = spawn(send_all, &work);
+    join(sender);
+    join(receiver);
+    send_int(ends.tx, 3);
+    sender_drop(ends.tx);
+    check_equal(recv_int(ends.rx), 3, "What is kept in a handle moves with it.");
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+}
+
+/* Sends its numbers, each again after NO_MEMORY, which is excused once. */
+static void *send_in_spite_of_no_memory(void *arg)
+{
+    struct work *work = arg;
+    bool failed = false;
+
+    for (int i = 0; i < work->count; i++) {
+        int message = work->first + i;
+        enum channel_status status = check_one_of(
+            sender_send(work->tx, &message), "sender_send says OK or, out of memory, NO_MEMORY.",
+            CHANNEL_OK, CHANNEL_NO_MEMORY);
+
+        if (status == CHANNEL_OK)
+            continue;
+        check(allocation_has_failed() && !failed,
+              "NO_MEMORY is said only when an allocation failed.");
+        failed = true;
+        send_int(work->tx, message);
+    }
+    return NULL;
+}
+
+TEST(no_memory_leaves_the_channel_as_before_whatever_the_other_sender_does,
+     .allocations_fail = true,
+     .hint = "An allocation failed. What had this send already changed that others see?")
+{
+    struct sender *tx = NULL, *second;
+    struct receiver *rx = NULL;
+    struct work work[2];
+    int next[2] = {0, 1000};
+    pthread_t a, b;
+
+    if (channel_create(sizeof(int), &tx, &rx) != CHANNEL_OK)
+        return;
+    second = sender_clone(tx);
+    work[0] = (struct work){tx, 0, 2};
+    work[1] = (struct work){second, 1000, second ? 2 : 0};
+    a = spawn(send_in_spite_of_no_memory, &work[0]);
+    b = spawn(send_in_spite_of_no_memory, &work[1]);
+    for (int i = 0; i < 2 + work[1].count; i++)
+        expect_next_of(next, 2, recv_int(rx));
+    join(a);
+    join(b);
+    sender_drop(tx);
+    sender_drop(second);
+    expect_closed(rx);
+    receiver_drop(rx);
+}
