@@ -1,0 +1,1131 @@
+/* Suite of 04: the sentences of channel.h about capacity and backpressure, one test each. */
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suite.h"
+
+#include "channel.h"
+
+#define FITS "As many messages as the capacity fit without waiting."
+#define FULL "CHANNEL_FULL: capacity messages are queued."
+#define IN_ORDER "Messages of one sender arrive in the order it sent them."
+#define RECEIVED "A queued message is received."
+#define THERE "While the receiver is there and there is room, a send is OK."
+#define MEETS_DROP "A send that meets receiver_drop is OK or CLOSED."
+#define EXACTLY_ONCE                                                                               \
+    "drop runs exactly once for every message that was sent and can no longer be received."
+
+/* Messages are numbers; dropping one counts. */
+enum { NUMBERS = 64 };
+
+static atomic_int drops[NUMBERS]; /* how often number was dropped */
+
+static int drops_of(int number)
+{
+    return atomic_load_explicit(&drops[number], memory_order_relaxed);
+}
+
+static void drop_number(void *message)
+{
+    int number;
+
+    memcpy(&number, message, sizeof number);
+    check(number >= 0 && number < NUMBERS, "drop is called with a pointer to the message.");
+    atomic_fetch_add_explicit(&drops[number], 1, memory_order_relaxed);
+}
+
+struct ends {
+    struct sender *tx;
+    struct receiver *rx;
+};
+
+static struct ends open_sized(size_t message_size, size_t capacity)
+{
+    struct ends ends = {NULL, NULL};
+
+    check_status(channel_create_bounded(message_size, capacity, NULL, &ends.tx, &ends.rx),
+                 CHANNEL_OK, "channel_create_bounded makes a channel.");
+    return ends;
+}
+
+/* A channel of numbers. */
+static struct ends open_channel(size_t capacity)
+{
+    struct ends ends = {NULL, NULL};
+
+    memset(drops, 0, sizeof drops);
+    check_status(channel_create_bounded(sizeof(int), capacity, drop_number, &ends.tx, &ends.rx),
+                 CHANNEL_OK, "channel_create_bounded makes a channel.");
+    return ends;
+}
+
+static struct sender *clone(struct sender *tx)
+{
+    struct sender *another = sender_clone(tx);
+
+    check(another != NULL, "sender_clone makes one more sender.");
+    return another;
+}
+
+static void send(struct sender *tx, int number)
+{
+    check_status(sender_send(tx, &number), CHANNEL_OK, THERE);
+}
+
+static void try_send(struct sender *tx, int number, enum channel_status expected, const char *rule)
+{
+    check_status(sender_try_send(tx, &number), expected, rule);
+}
+
+static void recv(struct receiver *rx, int number)
+{
+    int got = -1;
+
+    check_status(receiver_recv(rx, &got), CHANNEL_OK, RECEIVED);
+    check_equal(got, number, IN_ORDER);
+}
+
+/* Sends the numbers 0 to capacity - 1, as many as fit. */
+static void fill(struct sender *tx, int capacity)
+{
+    for (int i = 0; i < capacity; i++)
+        send(tx, i);
+}
+
+/* ------------------------------------------------------------------------- making a channel */
+
+TEST(channel_create_bounded_connects_a_sender_and_a_receiver)
+{
+    struct ends ends = open_channel(2);
+
+    check(ends.tx != NULL && ends.rx != NULL, "*tx and *rx are the two ends of a new channel.");
+    send(ends.tx, 1);
+    send(ends.tx, 2);
+    recv(ends.rx, 1);
+    recv(ends.rx, 2);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+static void check_create_fails(size_t message_size, size_t capacity, enum channel_status expected,
+                               const char *rule)
+{
+    int somewhere = 0;
+    struct sender *tx = (struct sender *)(void *)&somewhere;
+    struct receiver *rx = (struct receiver *)(void *)&somewhere;
+
+    check_status(channel_create_bounded(message_size, capacity, drop_number, &tx, &rx), expected,
+                 rule);
+    check_pointer(tx, &somewhere, "Unless CHANNEL_OK, *tx and *rx are untouched.");
+    check_pointer(rx, &somewhere, "Unless CHANNEL_OK, *tx and *rx are untouched.");
+}
+
+TEST(create_bounded_says_invalid_for_message_size_0)
+{
+    check_create_fails(0, 1, CHANNEL_INVALID, "CHANNEL_INVALID: message_size is 0.");
+    check_create_fails(0, SIZE_MAX, CHANNEL_INVALID, "CHANNEL_INVALID: message_size is 0.");
+}
+
+TEST(create_bounded_says_invalid_for_capacity_0)
+{
+    check_create_fails(8, 0, CHANNEL_INVALID, "CHANNEL_INVALID: capacity is 0.");
+    check_create_fails(SIZE_MAX, 0, CHANNEL_INVALID, "CHANNEL_INVALID: capacity is 0.");
+    check_create_fails(0, 0, CHANNEL_INVALID,
+                       "CHANNEL_INVALID: message_size is 0 and capacity is.");
+}
+
+TEST(create_bounded_says_no_memory_when_the_product_overflows,
+     .hint = "What is SIZE_MAX / 8 + 2 times 8, in a size_t?")
+{
+    static const char rule[] = "CHANNEL_NO_MEMORY: message_size * capacity overflows.";
+
+    check_create_fails(8, SIZE_MAX / 8 + 2, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(SIZE_MAX / 8 + 2, 8, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(2, SIZE_MAX / 2 + 1, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(SIZE_MAX, 2, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(2, SIZE_MAX, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(SIZE_MAX, SIZE_MAX, CHANNEL_NO_MEMORY, rule);
+    check_create_fails((SIZE_MAX >> 32) + 1, (SIZE_MAX >> 32) + 1, CHANNEL_NO_MEMORY, rule);
+}
+
+TEST(create_bounded_out_of_memory_leaves_tx_and_rx_untouched, .allocations_fail = true)
+{
+    int somewhere = 0;
+    struct sender *tx = (struct sender *)(void *)&somewhere;
+    struct receiver *rx = (struct receiver *)(void *)&somewhere;
+
+    if (check_one_of(channel_create_bounded(8, 3, drop_number, &tx, &rx),
+                     "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK,
+                     CHANNEL_NO_MEMORY) == CHANNEL_OK) {
+        sender_drop(tx);
+        receiver_drop(rx);
+        return;
+    }
+    check(allocation_has_failed(), "CHANNEL_NO_MEMORY only when out of memory.");
+    check_pointer(tx, &somewhere, "CHANNEL_NO_MEMORY: *tx and *rx are untouched.");
+    check_pointer(rx, &somewhere, "CHANNEL_NO_MEMORY: *tx and *rx are untouched.");
+}
+
+TEST(sending_on_a_bounded_channel_never_says_no_memory, .allocations_fail = true)
+{
+    struct ends ends = {NULL, NULL};
+    struct sender *second;
+
+    if (check_one_of(channel_create_bounded(sizeof(int), 2, NULL, &ends.tx, &ends.rx),
+                     "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK,
+                     CHANNEL_NO_MEMORY) != CHANNEL_OK)
+        return;
+    second = sender_clone(ends.tx);
+    check(second != NULL || allocation_has_failed(), "NULL only when out of memory.");
+    for (int i = 0; i < 4; i++) {
+        send(ends.tx, i);
+        try_send(second != NULL ? second : ends.tx, 10 + i, CHANNEL_OK,
+                 "Sending on a bounded channel never says CHANNEL_NO_MEMORY.");
+        recv(ends.rx, i);
+        recv(ends.rx, 10 + i);
+    }
+    sender_drop(ends.tx);
+    sender_drop(second);
+    receiver_drop(ends.rx);
+}
+
+TEST(sending_on_a_bounded_channel_never_allocates,
+     .hint = "When is the last moment to take memory for messages?")
+{
+    struct ends ends = open_sized(64, 3);
+    char message[64] = {0};
+
+    for (int i = 0; i < 12; i++) {
+        size_t before = allocations();
+
+        if (i % 2 == 0)
+            check_status(sender_send(ends.tx, message), CHANNEL_OK, THERE);
+        else
+            check_status(sender_try_send(ends.tx, message), CHANNEL_OK, THERE);
+        check_equal(allocations() - before, 0, "Sending on a bounded channel never allocates.");
+        if (i >= 2)
+            check_status(receiver_recv(ends.rx, message), CHANNEL_OK, RECEIVED);
+    }
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* --------------------------------------------------------------------------------- capacity */
+
+TEST(a_channel_holds_capacity_messages_and_not_one_more)
+{
+    static const int capacities[] = {1, 2, 3, 7, 50};
+
+    for (int c = 0; c < 5; c++) {
+        int capacity = capacities[c];
+        struct ends ends = open_channel((size_t)capacity);
+
+        for (int i = 0; i < capacity; i++)
+            try_send(ends.tx, i, CHANNEL_OK, FITS);
+        try_send(ends.tx, 60, CHANNEL_FULL, FULL);
+        recv(ends.rx, 0);
+        try_send(ends.tx, 61, CHANNEL_OK, "A message that is taken leaves its place to another.");
+        try_send(ends.tx, 62, CHANNEL_FULL, FULL);
+        for (int i = 1; i < capacity; i++)
+            recv(ends.rx, i);
+        recv(ends.rx, 61);
+        sender_drop(ends.tx);
+        receiver_drop(ends.rx);
+    }
+}
+
+TEST(every_message_taken_leaves_one_place)
+{
+    struct ends ends = open_channel(3);
+    int sent = 0, received = 0, got;
+
+    for (int taken = 1; taken <= 3; taken++) {
+        while (sent - received < 3)
+            try_send(ends.tx, sent++, CHANNEL_OK, FITS);
+        try_send(ends.tx, 60, CHANNEL_FULL, FULL);
+        for (int i = 0; i < taken; i++)
+            recv(ends.rx, received++);
+        for (int i = 0; i < taken; i++)
+            try_send(ends.tx, sent++, CHANNEL_OK, FITS);
+        try_send(ends.tx, 60, CHANNEL_FULL, FULL);
+    }
+    while (received < sent)
+        recv(ends.rx, received++);
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY, "What was FULL was not sent.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_message_that_was_not_sent_because_full_stays_the_callers)
+{
+    struct ends ends = open_channel(1);
+    int got = -1;
+
+    send(ends.tx, 1);
+    try_send(ends.tx, 2, CHANNEL_FULL, FULL);
+    check_equal(drops_of(2), 0, "CHANNEL_FULL: the message stays the caller's.");
+    recv(ends.rx, 1);
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY,
+                 "CHANNEL_FULL: the channel is as before.");
+    receiver_drop(ends.rx);
+    sender_drop(ends.tx);
+    check_equal(drops_of(1) + drops_of(2), 0, "drop runs for what was sent and not received.");
+}
+
+TEST(messages_of_every_size_go_round_the_end_whole)
+{
+    static const size_t sizes[] = {1, 3, 8, 64, 4096};
+    unsigned char sent[4096], got[4096];
+
+    for (int s = 0; s < 5; s++) {
+        struct ends ends = open_sized(sizes[s], 3);
+
+        for (int i = 0; i < 20; i++) {
+            memset(sent, 'a' + i, sizeof sent);
+            check_status(sender_try_send(ends.tx, sent), CHANNEL_OK, FITS);
+            if (i < 2)
+                continue;
+            memset(sent, 'a' + i - 2, sizeof sent);
+            check_status(receiver_recv(ends.rx, got), CHANNEL_OK, RECEIVED);
+            check_bytes(got, sent, sizes[s], "A message arrives whole, in the order of sending.");
+        }
+        sender_drop(ends.tx);
+        receiver_drop(ends.rx);
+    }
+}
+
+TEST(channels_side_by_side_share_no_capacity)
+{
+    struct ends one = open_channel(1), two = open_channel(2);
+
+    try_send(one.tx, 1, CHANNEL_OK, FITS);
+    try_send(one.tx, 2, CHANNEL_FULL, FULL);
+    try_send(two.tx, 3, CHANNEL_OK, "Two channels share no state.");
+    try_send(two.tx, 4, CHANNEL_OK, "Two channels share no state.");
+    try_send(two.tx, 5, CHANNEL_FULL, FULL);
+    recv(two.rx, 3);
+    try_send(one.tx, 6, CHANNEL_FULL, "Two channels share no state.");
+    receiver_drop(one.rx);
+    try_send(two.tx, 7, CHANNEL_OK, "Two channels share no state.");
+    sender_drop(one.tx);
+    sender_drop(two.tx);
+    receiver_drop(two.rx);
+}
+
+TEST(more_than_65536_messages_fit, .once = true)
+{
+    struct ends ends = open_sized(sizeof(int), 70000);
+    int got = -1;
+
+    for (int i = 0; i < 70000; i++)
+        try_send(ends.tx, i, CHANNEL_OK, FITS);
+    try_send(ends.tx, -1, CHANNEL_FULL, FULL);
+    sender_drop(ends.tx);
+    for (int i = 0; i < 70000; i++)
+        recv(ends.rx, i);
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------------------------ unbounded channels */
+
+static void check_never_full(struct ends ends)
+{
+    for (int i = 0; i < 300; i++)
+        try_send(ends.tx, i, CHANNEL_OK, "sender_try_send on an unbounded channel is never FULL.");
+    for (int i = 0; i < 150; i++)
+        recv(ends.rx, i);
+    receiver_drop(ends.rx);
+    try_send(ends.tx, 1, CHANNEL_CLOSED, "The receiver has been dropped.");
+    sender_drop(ends.tx);
+}
+
+TEST(try_send_on_an_unbounded_channel_never_says_full)
+{
+    struct ends ends = {NULL, NULL};
+
+    check_status(channel_create(sizeof(int), &ends.tx, &ends.rx), CHANNEL_OK,
+                 "channel_create makes an unbounded channel.");
+    check_never_full(ends);
+    check_status(channel_create_with_drop(sizeof(int), NULL, &ends.tx, &ends.rx), CHANNEL_OK,
+                 "channel_create_with_drop makes an unbounded channel.");
+    check_never_full(ends);
+}
+
+TEST(try_send_on_an_unbounded_channel_may_run_out_of_memory, .allocations_fail = true)
+{
+    struct ends ends = {NULL, NULL};
+    int sent[8], n = 0;
+
+    if (check_one_of(channel_create(sizeof(int), &ends.tx, &ends.rx),
+                     "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK,
+                     CHANNEL_NO_MEMORY) != CHANNEL_OK)
+        return;
+    for (int i = 0; i < 8; i++) {
+        if (check_one_of(sender_try_send(ends.tx, &i), "Out of memory: CHANNEL_NO_MEMORY.",
+                         CHANNEL_OK, CHANNEL_NO_MEMORY) == CHANNEL_OK)
+            sent[n++] = i;
+        else
+            check(allocation_has_failed(), "CHANNEL_NO_MEMORY only when out of memory.");
+    }
+    sender_drop(ends.tx);
+    for (int i = 0; i < n; i++)
+        recv(ends.rx, sent[i]);
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------- the four behaviours, on a bounded channel */
+
+static void *send_1_2(void *tx)
+{
+    send(tx, 1);
+    send(tx, 2);
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *send_11_12(void *tx)
+{
+    send(tx, 11);
+    send(tx, 12);
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *send_21(void *tx)
+{
+    send(tx, 21);
+    sender_drop(tx);
+    return NULL;
+}
+
+/* Receives n numbers of senders that number theirs 1, 2, ..., 11, 12, ..., 21, ... and then CLOSED. */
+static void recv_in_order(struct receiver *rx, int n)
+{
+    int last[3] = {0, 10, 20}, got = -1;
+
+    for (int i = 0; i < n; i++) {
+        check_status(receiver_recv(rx, &got), CHANNEL_OK, RECEIVED);
+        check(got > 0 && got < 30, "A message arrives as it was sent.");
+        check_equal(got, ++last[got / 10], IN_ORDER);
+    }
+    check_status(receiver_recv(rx, &got), CHANNEL_CLOSED,
+                 "Nothing queued, no sender left: closed.");
+}
+
+TEST(multi_sender_two_senders_share_one_place,
+     .hint = "Two senders sleep and one place comes free: who is woken, and by whom the other?")
+{
+    struct ends ends = open_channel(1);
+    pthread_t one = spawn(send_1_2, clone(ends.tx));
+    pthread_t two = spawn(send_11_12, ends.tx);
+
+    recv_in_order(ends.rx, 4);
+    join(one);
+    join(two);
+    receiver_drop(ends.rx);
+}
+
+TEST(multi_sender_three_senders_share_two_places)
+{
+    struct ends ends = open_channel(2);
+    pthread_t one = spawn(send_1_2, clone(ends.tx));
+    pthread_t two = spawn(send_11_12, clone(ends.tx));
+    pthread_t three = spawn(send_21, ends.tx);
+
+    recv_in_order(ends.rx, 5);
+    join(one);
+    join(two);
+    join(three);
+    receiver_drop(ends.rx);
+}
+
+TEST(send_after_drop_says_closed_even_when_the_channel_was_full)
+{
+    struct ends ends = open_channel(2);
+    int number = 5;
+
+    fill(ends.tx, 2);
+    receiver_drop(ends.rx);
+    check_status(sender_send(ends.tx, &number), CHANNEL_CLOSED, "The receiver has been dropped.");
+    check_status(sender_try_send(ends.tx, &number), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: the receiver has been dropped, full or not.");
+    check_equal(drops_of(5), 0, "The message stays the caller's.");
+    sender_drop(ends.tx);
+}
+
+TEST(send_after_drop_says_closed_when_there_is_room)
+{
+    struct ends ends = open_channel(2);
+    int number = 5;
+
+    receiver_drop(ends.rx);
+    check_status(sender_try_send(ends.tx, &number), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: the receiver has been dropped, full or not.");
+    check_status(sender_send(ends.tx, &number), CHANNEL_CLOSED, "The receiver has been dropped.");
+    check_status(sender_send(ends.tx, &number), CHANNEL_CLOSED, "... and stays so.");
+    sender_drop(ends.tx);
+}
+
+TEST(recv_on_empty_closed_comes_after_what_a_full_channel_held)
+{
+    struct ends ends = open_channel(2);
+    int got = -1;
+
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY, "Nothing queued, a sender left.");
+    fill(ends.tx, 2);
+    sender_drop(ends.tx);
+    recv(ends.rx, 0);
+    recv(ends.rx, 1);
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_CLOSED, "... now and for good.");
+    check_equal(got, -1, "*message is written on OK only.");
+    receiver_drop(ends.rx);
+}
+
+TEST(dropping_the_last_sender_wakes_a_receiver_of_a_bounded_channel)
+{
+    struct ends ends = open_channel(1);
+    pthread_t thread = spawn(send_21, ends.tx);
+
+    recv_in_order(ends.rx, 1);
+    join(thread);
+    receiver_drop(ends.rx);
+}
+
+/* ----------------------------------------------------------------------------- backpressure */
+
+/* One send by a thread, and what became of it. */
+struct sending {
+    struct sender *tx; /* dropped by the thread */
+    int number;
+    atomic_bool returned;
+};
+
+static void *send_one(void *arg)
+{
+    struct sending *sending = arg;
+
+    send(sending->tx, sending->number);
+    atomic_store(&sending->returned, true);
+    sender_drop(sending->tx);
+    return NULL;
+}
+
+TEST(send_sleeps_while_capacity_messages_are_queued)
+{
+    struct ends ends = open_channel(2);
+    struct sending sending = {.tx = ends.tx, .number = 2};
+    pthread_t thread;
+
+    fill(ends.tx, 2);
+    thread = spawn(send_one, &sending);
+    settle();
+    check(!atomic_load(&sending.returned),
+          "sender_send sleeps while capacity messages are queued.");
+    recv(ends.rx, 0);
+    join(thread); /* taking a message woke it */
+    recv(ends.rx, 1);
+    recv(ends.rx, 2);
+    receiver_drop(ends.rx);
+}
+
+TEST(taking_a_message_with_recv_wakes_a_sleeping_sender)
+{
+    struct ends ends = open_channel(1);
+    struct sending sending = {.tx = ends.tx, .number = 1};
+    pthread_t thread;
+
+    fill(ends.tx, 1);
+    thread = spawn(send_one, &sending);
+    recv(ends.rx, 0);
+    join(thread);
+    recv(ends.rx, 1);
+    receiver_drop(ends.rx);
+}
+
+TEST(taking_a_message_with_try_recv_wakes_a_sleeping_sender)
+{
+    struct ends ends = open_channel(1);
+    struct sending sending = {.tx = ends.tx, .number = 1};
+    pthread_t thread;
+    int got = -1;
+
+    fill(ends.tx, 1);
+    thread = spawn(send_one, &sending);
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK, RECEIVED);
+    check_equal(got, 0, IN_ORDER);
+    join(thread);
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK, RECEIVED);
+    check_equal(got, 1, IN_ORDER);
+    receiver_drop(ends.rx);
+}
+
+TEST(every_place_that_comes_free_wakes_a_sleeping_sender,
+     .hint = "Two places come free before the first sender has looked: are both told of?")
+{
+    struct ends ends = open_channel(2);
+    struct sending one = {.tx = clone(ends.tx), .number = 11};
+    struct sending two = {.tx = ends.tx, .number = 21};
+    pthread_t threads[2];
+
+    send(ends.tx, 1);
+    send(ends.tx, 2);
+    threads[0] = spawn(send_one, &one);
+    threads[1] = spawn(send_one, &two);
+    settle();
+    recv(ends.rx, 1);
+    recv(ends.rx, 2);
+    join(threads[0]);
+    join(threads[1]);
+    recv_in_order(ends.rx, 2);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_sender_that_is_woken_looks_whether_there_is_room,
+     .hint = "May the place be taken between the wake-up and the sender's next step?")
+{
+    struct ends ends = open_channel(1);
+    struct sending sending = {.tx = clone(ends.tx), .number = 11};
+    pthread_t thread;
+    int number = 1, sent;
+
+    fill(ends.tx, 1);
+    thread = spawn(send_one, &sending);
+    recv(ends.rx, 0);
+    sent = check_one_of(sender_try_send(ends.tx, &number), "sender_try_send never sleeps.",
+                        CHANNEL_OK, CHANNEL_FULL) == CHANNEL_OK;
+    sender_drop(ends.tx);
+    recv_in_order(ends.rx, 1 + sent);
+    join(thread);
+    receiver_drop(ends.rx);
+}
+
+TEST(messages_arrive_in_order_through_one_place)
+{
+    struct ends ends = open_channel(1);
+    pthread_t thread = spawn(send_1_2, clone(ends.tx));
+
+    recv(ends.rx, 1);
+    recv(ends.rx, 2);
+    join(thread);
+    thread = spawn(send_11_12, ends.tx);
+    recv(ends.rx, 11);
+    recv(ends.rx, 12);
+    join(thread);
+    receiver_drop(ends.rx);
+}
+
+static void *send_0_to_4(void *tx)
+{
+    for (int i = 0; i < 5; i++)
+        send(tx, i);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(messages_arrive_in_order_through_two_places)
+{
+    struct ends ends = open_channel(2);
+    pthread_t thread = spawn(send_0_to_4, ends.tx);
+    int got = -1;
+
+    for (int i = 0; i < 5; i++)
+        recv(ends.rx, i);
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
+    join(thread);
+    receiver_drop(ends.rx);
+}
+
+static void *recv_0_to_4(void *rx)
+{
+    int got = -1;
+
+    for (int i = 0; i < 5; i++)
+        recv(rx, i);
+    check_status(receiver_recv(rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
+    receiver_drop(rx);
+    return NULL;
+}
+
+TEST(a_receiver_in_another_thread_keeps_the_senders_going)
+{
+    struct ends ends = open_channel(1);
+    pthread_t thread = spawn(recv_0_to_4, ends.rx);
+
+    fill(ends.tx, 5);
+    sender_drop(ends.tx);
+    join(thread);
+}
+
+struct two_ways {
+    struct sender *tx;
+    struct receiver *rx;
+};
+
+static void *echo(void *arg)
+{
+    struct two_ways *way = arg;
+    int number;
+
+    while (receiver_recv(way->rx, &number) == CHANNEL_OK)
+        send(way->tx, number + 1);
+    sender_drop(way->tx);
+    receiver_drop(way->rx);
+    return NULL;
+}
+
+TEST(two_threads_may_answer_each_other_through_one_place_each_way)
+{
+    struct ends there = open_channel(1), back = open_channel(1);
+    struct two_ways way = {back.tx, there.rx};
+    pthread_t thread = spawn(echo, &way);
+    int got = -1;
+
+    send(there.tx, 1);
+    send(there.tx, 3);
+    recv(back.rx, 2);
+    recv(back.rx, 4);
+    sender_drop(there.tx);
+    check_status(receiver_recv(back.rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
+    join(thread);
+    receiver_drop(back.rx);
+}
+
+TEST(sending_wakes_a_receiver_that_sleeps)
+{
+    struct ends ends = open_channel(1);
+    pthread_t thread = spawn(recv_0_to_4, ends.rx);
+
+    settle(); /* the receiver sleeps */
+    send(ends.tx, 0);
+    settle();
+    send(ends.tx, 1);
+    settle();
+    send(ends.tx, 2);
+    send(ends.tx, 3);
+    send(ends.tx, 4);
+    sender_drop(ends.tx);
+    join(thread);
+}
+
+TEST(cloning_and_dropping_while_another_sender_sleeps)
+{
+    struct ends ends = open_channel(1);
+    struct sending sending = {.tx = clone(ends.tx), .number = 1};
+    pthread_t thread;
+    struct sender *another;
+    int got = -1;
+
+    fill(ends.tx, 1);
+    thread = spawn(send_one, &sending);
+    another = clone(ends.tx);
+    sender_drop(ends.tx);
+    sender_drop(another);
+    recv(ends.rx, 0);
+    recv(ends.rx, 1);
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
+    join(thread);
+    receiver_drop(ends.rx);
+}
+
+static void *clone_send_21_and_drop(void *tx)
+{
+    struct sender *another = clone(tx);
+
+    sender_drop(tx);
+    send(another, 21);
+    sender_drop(another);
+    return NULL;
+}
+
+TEST(a_clone_made_while_another_sender_sleeps_sends_too)
+{
+    struct ends ends = open_channel(1);
+    struct sending sending = {.tx = clone(ends.tx), .number = 11};
+    pthread_t one = spawn(send_one, &sending);
+    pthread_t two = spawn(clone_send_21_and_drop, ends.tx);
+
+    recv_in_order(ends.rx, 2);
+    join(one);
+    join(two);
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------------------- try_send among threads */
+
+static void *try_send_21(void *tx)
+{
+    int number = 21;
+    int status = check_one_of(sender_try_send(tx, &number), "sender_try_send never sleeps.",
+                              CHANNEL_OK, CHANNEL_FULL);
+
+    sender_drop(tx);
+    return status == CHANNEL_OK ? "sent" : NULL;
+}
+
+TEST(try_send_wakes_a_receiver_that_sleeps)
+{
+    struct ends ends = open_channel(1);
+    pthread_t thread = spawn(try_send_21, ends.tx);
+
+    recv(ends.rx, 21);
+    check(join(thread) != NULL, "There was room: OK.");
+    receiver_drop(ends.rx);
+}
+
+TEST(try_send_that_meets_recv_is_ok_or_full)
+{
+    struct ends ends = open_channel(1);
+    pthread_t thread;
+
+    send(ends.tx, 1);
+    thread = spawn(try_send_21, ends.tx);
+    recv(ends.rx, 1);
+    recv_in_order(ends.rx, join(thread) != NULL);
+    receiver_drop(ends.rx);
+}
+
+TEST(try_send_says_full_while_another_sender_sleeps)
+{
+    struct ends ends = open_channel(1);
+    struct sending sending = {.tx = clone(ends.tx), .number = 1};
+    pthread_t thread;
+
+    fill(ends.tx, 1);
+    thread = spawn(send_one, &sending);
+    settle();
+    try_send(ends.tx, 5, CHANNEL_FULL, FULL);
+    recv(ends.rx, 0);
+    recv(ends.rx, 1);
+    join(thread);
+    try_send(ends.tx, 6, CHANNEL_OK, FITS);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(two_try_sends_share_one_place)
+{
+    struct ends ends = open_channel(1);
+    struct sender *second = clone(ends.tx);
+    pthread_t thread = spawn(try_send_21, second);
+    int number = 11, sent;
+
+    sent = check_one_of(sender_try_send(ends.tx, &number), "sender_try_send never sleeps.",
+                        CHANNEL_OK, CHANNEL_FULL) == CHANNEL_OK;
+    sender_drop(ends.tx);
+    sent += join(thread) != NULL;
+    check_equal(sent, 1, "Of two sends that find one place one is sent.");
+    recv_in_order(ends.rx, sent);
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------------------- closing a full channel */
+
+/* What became of the number: after OK it was dropped, after CLOSED it was not. */
+static void check_gone(int number, enum channel_status status)
+{
+    check_equal(drops_of(number), status == CHANNEL_OK,
+                status == CHANNEL_OK ? EXACTLY_ONCE
+                                     : "CHANNEL_CLOSED: the message stays the caller's.");
+}
+
+struct closing {
+    struct sender *tx; /* dropped by the thread */
+    int number;
+    bool may_sleep;
+    enum channel_status status;
+};
+
+static void *send_into_the_end(void *arg)
+{
+    struct closing *closing = arg;
+
+    if (closing->may_sleep)
+        closing->status = check_one_of(sender_send(closing->tx, &closing->number), MEETS_DROP,
+                                       CHANNEL_OK, CHANNEL_CLOSED);
+    else
+        closing->status = check_one_of(sender_try_send(closing->tx, &closing->number), MEETS_DROP,
+                                       CHANNEL_OK, CHANNEL_CLOSED, CHANNEL_FULL);
+    sender_drop(closing->tx);
+    return NULL;
+}
+
+TEST(receiver_drop_wakes_a_sleeping_sender)
+{
+    struct ends ends = open_channel(1);
+    struct closing closing = {.tx = ends.tx, .number = 11, .may_sleep = true};
+    pthread_t thread;
+
+    fill(ends.tx, 1);
+    thread = spawn(send_into_the_end, &closing);
+    receiver_drop(ends.rx);
+    join(thread);
+    check_equal(drops_of(0), 1, EXACTLY_ONCE);
+    check_gone(11, closing.status);
+}
+
+TEST(receiver_drop_wakes_all_sleeping_senders, .hint = "How many of the sleepers must be told?")
+{
+    struct ends ends = open_channel(1);
+    struct closing one = {.tx = clone(ends.tx), .number = 11, .may_sleep = true};
+    struct closing two = {.tx = clone(ends.tx), .number = 21, .may_sleep = true};
+    struct closing three = {.tx = ends.tx, .number = 31, .may_sleep = true};
+    pthread_t threads[3];
+
+    fill(ends.tx, 1);
+    threads[0] = spawn(send_into_the_end, &one);
+    threads[1] = spawn(send_into_the_end, &two);
+    threads[2] = spawn(send_into_the_end, &three);
+    settle(); /* all three sleep */
+    receiver_drop(ends.rx);
+    for (int i = 0; i < 3; i++)
+        join(threads[i]);
+    check_equal(drops_of(0), 1, EXACTLY_ONCE);
+    check_gone(11, one.status);
+    check_gone(21, two.status);
+    check_gone(31, three.status);
+}
+
+TEST(a_full_channel_may_close_under_two_senders)
+{
+    struct ends ends = open_channel(1);
+    struct closing one = {.tx = clone(ends.tx), .number = 11, .may_sleep = true};
+    struct closing two = {.tx = ends.tx, .number = 21, .may_sleep = true};
+    pthread_t threads[2];
+
+    fill(ends.tx, 1);
+    threads[0] = spawn(send_into_the_end, &one);
+    threads[1] = spawn(send_into_the_end, &two);
+    receiver_drop(ends.rx);
+    join(threads[0]);
+    join(threads[1]);
+    check_equal(drops_of(0), 1, EXACTLY_ONCE);
+    check_gone(11, one.status);
+    check_gone(21, two.status);
+}
+
+TEST(a_channel_may_close_under_a_sender_that_got_the_last_place)
+{
+    struct ends ends = open_channel(1);
+    struct closing one = {.tx = clone(ends.tx), .number = 11, .may_sleep = true};
+    struct closing two = {.tx = ends.tx, .number = 21, .may_sleep = true};
+    pthread_t threads[2];
+
+    fill(ends.tx, 1);
+    threads[0] = spawn(send_into_the_end, &one);
+    threads[1] = spawn(send_into_the_end, &two);
+    recv(ends.rx, 0); /* one of them finds a place, and wakes or has woken for it */
+    receiver_drop(ends.rx);
+    join(threads[0]);
+    join(threads[1]);
+    check_equal(drops_of(0), 0, "drop never runs for a message that was received.");
+    check_gone(11, one.status);
+    check_gone(21, two.status);
+}
+
+TEST(try_send_that_meets_receiver_drop_is_dropped_once_or_stays_the_callers)
+{
+    for (int full = 0; full < 2; full++) {
+        struct ends ends = open_channel(1);
+        struct closing closing = {.tx = ends.tx, .number = 11, .may_sleep = false};
+        pthread_t thread;
+
+        fill(ends.tx, full);
+        thread = spawn(send_into_the_end, &closing);
+        receiver_drop(ends.rx);
+        join(thread);
+        check_equal(drops_of(0), full, EXACTLY_ONCE);
+        check_gone(11, closing.status);
+        check(full || closing.status != CHANNEL_FULL,
+              "CHANNEL_FULL: capacity messages are queued.");
+    }
+}
+
+/* ----------------------------------------------------------- dropping what a channel holds */
+
+TEST(drop_runs_once_for_every_message_left_in_a_bounded_channel)
+{
+    struct ends ends = open_channel(3);
+
+    fill(ends.tx, 3);
+    recv(ends.rx, 0);
+    recv(ends.rx, 1);
+    send(ends.tx, 3);
+    send(ends.tx, 4); /* the messages left go round the end */
+    receiver_drop(ends.rx);
+    for (int i = 0; i < 5; i++)
+        check_equal(drops_of(i), i > 1, EXACTLY_ONCE);
+    sender_drop(ends.tx);
+}
+
+TEST(messages_left_may_own_nothing)
+{
+    struct ends ends = open_sized(sizeof(int), 2);
+
+    fill(ends.tx, 2);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+struct errand {
+    void (*run)(struct sender *tx); /* or NULL */
+    struct sender *tx;              /* owned; or NULL */
+};
+
+static atomic_int errands_sent, errands_dropped;
+
+static void drop_errand(void *message)
+{
+    struct errand errand;
+
+    memcpy(&errand, message, sizeof errand);
+    atomic_fetch_add_explicit(&errands_dropped, 1, memory_order_relaxed);
+    if (errand.run != NULL)
+        errand.run(errand.tx);
+    sender_drop(errand.tx);
+}
+
+static struct ends open_errands(size_t capacity)
+{
+    struct ends ends = {NULL, NULL};
+
+    errands_sent = 0;
+    errands_dropped = 0;
+    check_status(
+        channel_create_bounded(sizeof(struct errand), capacity, drop_errand, &ends.tx, &ends.rx),
+        CHANNEL_OK, "channel_create_bounded makes a channel.");
+    return ends;
+}
+
+static void send_errand(struct sender *tx, struct errand errand)
+{
+    check_status(sender_send(tx, &errand), CHANNEL_OK, THERE);
+    errands_sent++;
+}
+
+static void use_sender(struct sender *tx)
+{
+    struct errand nothing = {NULL, NULL};
+    struct sender *another = clone(tx);
+
+    if (check_one_of(sender_try_send(another, &nothing),
+                     "drop may send on the channel that closes.", CHANNEL_OK, CHANNEL_CLOSED,
+                     CHANNEL_FULL) == CHANNEL_OK)
+        atomic_fetch_add_explicit(&errands_sent, 1, memory_order_relaxed);
+    sender_drop(another);
+}
+
+TEST(drop_may_use_and_drop_senders_of_this_very_bounded_channel)
+{
+    struct ends ends = open_errands(2);
+
+    for (int i = 0; i < 2; i++)
+        send_errand(ends.tx, (struct errand){.run = use_sender, .tx = clone(ends.tx)});
+    sender_drop(ends.tx); /* those in the messages are left */
+    receiver_drop(ends.rx);
+    check_equal(errands_dropped, errands_sent, EXACTLY_ONCE);
+}
+
+static void *use_sender_in_a_thread(void *tx)
+{
+    use_sender(tx);
+    return NULL;
+}
+
+static void wait_for_another_thread(struct sender *tx)
+{
+    join(spawn(use_sender_in_a_thread, tx));
+}
+
+TEST(drop_never_runs_while_a_bounded_channel_holds_a_lock)
+{
+    struct ends ends = open_errands(1);
+
+    send_errand(ends.tx, (struct errand){.run = wait_for_another_thread, .tx = clone(ends.tx)});
+    receiver_drop(ends.rx);
+    sender_drop(ends.tx);
+    check_equal(errands_dropped, errands_sent, EXACTLY_ONCE);
+}
+
+static void *send_own_sender(void *tx)
+{
+    struct errand errand = {.run = use_sender, .tx = clone(tx)};
+
+    if (check_one_of(sender_send(tx, &errand), MEETS_DROP, CHANNEL_OK, CHANNEL_CLOSED) ==
+        CHANNEL_OK)
+        atomic_fetch_add_explicit(&errands_sent, 1, memory_order_relaxed);
+    else
+        sender_drop(errand.tx);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(drop_callbacks_may_meet_senders_of_a_full_channel)
+{
+    struct ends ends = open_errands(1);
+    pthread_t thread;
+
+    send_errand(ends.tx, (struct errand){.run = use_sender, .tx = clone(ends.tx)});
+    thread = spawn(send_own_sender, ends.tx);
+    receiver_drop(ends.rx);
+    join(thread);
+    check_equal(errands_dropped, errands_sent, EXACTLY_ONCE);
+}
+
+TEST(a_message_may_carry_a_sender_of_its_own_bounded_channel)
+{
+    struct ends ends = open_errands(1);
+    struct errand got = {NULL, NULL};
+
+    send_errand(ends.tx, (struct errand){.tx = clone(ends.tx)});
+    sender_drop(ends.tx);
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_OK, RECEIVED);
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY,
+                 "A sender that came in a message is a sender: the channel is not closed.");
+    sender_drop(got.tx);
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED, "No sender is left: closed.");
+    receiver_drop(ends.rx);
+}
+
+/* --------------------------------------------------------------------------------- volume */
+
+enum { VOLUME = 300 };
+
+struct stream {
+    struct sender *tx;
+    int first;
+};
+
+static void *send_a_stream(void *arg)
+{
+    struct stream *stream = arg;
+
+    for (int i = 0; i < VOLUME; i++)
+        send(stream->tx, stream->first + i);
+    sender_drop(stream->tx);
+    return NULL;
+}
+
+TEST(streams_of_three_senders_each_arrive_in_order_through_a_few_places, .once = true)
+{
+    struct ends ends = open_sized(sizeof(int), 4);
+    struct stream streams[3] = {
+        {clone(ends.tx), 0}, {clone(ends.tx), VOLUME}, {ends.tx, 2 * VOLUME}};
+    int next[3] = {0, VOLUME, 2 * VOLUME}, got = -1;
+    pthread_t threads[3];
+
+    for (int i = 0; i < 3; i++)
+        threads[i] = spawn(send_a_stream, &streams[i]);
+    for (int i = 0; i < 3 * VOLUME; i++) {
+        check_status(receiver_recv(ends.rx, &got), CHANNEL_OK, RECEIVED);
+        check(got >= 0 && got < 3 * VOLUME, "A message arrives as it was sent.");
+        check_equal(got, next[got / VOLUME]++, IN_ORDER);
+    }
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
+    for (int i = 0; i < 3; i++)
+        join(threads[i]);
+    receiver_drop(ends.rx);
+}
