@@ -1,9 +1,10 @@
-/* A linked list in the manner of D. Vyukov's non-intrusive MPSC queue: a sender exchanges the newest
- * node for its own, then links the two. A flag says that the receiver sleeps on a semaphore.
+/* A linked list in the manner of D. Vyukov's non-intrusive MPSC queue: a sender exchanges the
+ * newest node for its own, then links the two. A flag says that the receiver sleeps on a
+ * semaphore.
  *
- * oldest is a node whose message has been received (or the first, which never had one); the oldest
- * message is in the node behind it. A sender's last access to a node is the store of its next, so
- * whoever has seen next may free the node. */
+ * oldest is a node whose message has been received (or the first, which never had one); the
+ * oldest message is in the node behind it. A sender's last access to a node is the store of its
+ * next, so whoever has seen next may free the node. */
 #include "channel.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* A stack that the receiver takes whole and reverses. The empty stack has three values: NULL, the
- * address of asleep (a receiver sleeps) and that of gone (no receiver any more). No fence is needed:
- * whether somebody sleeps is told by the very word that a sender changes. */
+/* A stack that the receiver takes whole and reverses. The empty stack has three values: NULL,
+ * the address of asleep (a receiver sleeps) and that of gone (no receiver any more). No fence is
+ * needed: whether somebody sleeps is told by the very word that a sender changes. */
 #include "channel.h"
 
 #include <semaphore.h>
