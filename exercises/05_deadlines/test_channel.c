@@ -1,0 +1,1080 @@
+/* Suite of 05: the sentences of channel.h about deadlines, one test each.
+ *
+ * Time passes when it likes: a deadline far away may be over before anybody else has done a step. So
+ * a test says what must be true of a call that says TIMEOUT, and only sometimes that it must not. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "suite.h"
+
+#include "channel.h"
+
+#define NOT_EARLY "CHANNEL_TIMEOUT is never said before the deadline."
+#define MESSAGE_FIRST "A queued message comes before CHANNEL_TIMEOUT."
+#define ROOM_FIRST "Where there is room a message is sent, even after the deadline."
+#define NOT_SENT "A send that timed out was not sent."
+#define UNTOUCHED "Unless CHANNEL_OK, *message is untouched."
+#define AS_BEFORE "Unless CHANNEL_OK, the channel is as before."
+#define AT_ONCE "A tv_nsec outside 0 ... 999,999,999 is CHANNEL_INVALID at once."
+#define NO_DEADLINE "NULL is no deadline."
+#define CLOSED_FIRST "CHANNEL_CLOSED comes before CHANNEL_TIMEOUT."
+#define ARRIVES "A message arrives as it was sent."
+
+/* -------------------------------------------------------------------------------- channels */
+
+struct ends {
+    struct sender *tx;
+    struct receiver *rx;
+};
+
+static struct ends open_channel(void)
+{
+    struct ends ends = {NULL, NULL};
+
+    check_status(channel_create(sizeof(int), &ends.tx, &ends.rx), CHANNEL_OK,
+                 "channel_create makes a channel.");
+    return ends;
+}
+
+static struct ends open_bounded(size_t capacity)
+{
+    struct ends ends = {NULL, NULL};
+
+    check_status(channel_create_bounded(sizeof(int), capacity, NULL, &ends.tx, &ends.rx),
+                 CHANNEL_OK, "channel_create_bounded makes a channel.");
+    return ends;
+}
+
+static void send_int(struct sender *tx, int number)
+{
+    check_status(sender_send(tx, &number), CHANNEL_OK, "There is room, and a receiver.");
+}
+
+/* A bounded channel of capacity 1 that is full of 1. */
+static struct ends open_full(void)
+{
+    struct ends ends = open_bounded(1);
+
+    send_int(ends.tx, 1);
+    return ends;
+}
+
+static struct sender *clone(struct sender *tx)
+{
+    struct sender *another = sender_clone(tx);
+
+    check(another != NULL, "sender_clone makes one more sender.");
+    return another;
+}
+
+static void expect_int(struct receiver *rx, int number)
+{
+    int got = -1;
+
+    check_status(receiver_recv(rx, &got), CHANNEL_OK, "A message that was sent is received.");
+    check_equal(got, number, ARRIVES);
+}
+
+static void expect_empty(struct receiver *rx)
+{
+    int got = -1;
+
+    check_status(receiver_try_recv(rx, &got), CHANNEL_EMPTY, "Nothing is queued.");
+}
+
+static void drop_both(struct ends ends)
+{
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------------------------------- deadlines */
+
+enum { SOON = 2, FAR = 1000 * 3600 }; /* in milliseconds */
+
+static struct timespec now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time;
+}
+
+static struct timespec in_ms(long ms)
+{
+    struct timespec time = now();
+
+    time.tv_sec += ms / 1000;
+    time.tv_nsec += ms % 1000 * 1000000;
+    if (time.tv_nsec >= 1000000000) {
+        time.tv_sec++;
+        time.tv_nsec -= 1000000000;
+    }
+    return time;
+}
+
+static bool is_before(struct timespec a, struct timespec b)
+{
+    return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
+}
+
+static void expect_passed(struct timespec deadline)
+{
+    check(!is_before(now(), deadline), NOT_EARLY);
+}
+
+/* Deadlines that have passed when the call begins. */
+enum { PASSED = 5 };
+
+static struct timespec passed(int which)
+{
+    const struct timespec long_ago[] = {{0, 0}, {0, 999999999}, {-1, 0}, {-1000000, 999999999}};
+
+    return which < 4 ? long_ago[which] : now();
+}
+
+/* Times that are none: tv_nsec is out of range, before and after now. */
+enum { INVALID = 6 };
+
+static struct timespec invalid(int which)
+{
+    const long nsec[] = {-1, 1000000000, LONG_MAX, LONG_MIN, 1999999999, 1000000000};
+    struct timespec time = {.tv_sec = 0, .tv_nsec = nsec[which]};
+
+    if (which % 2 == 1)
+        time.tv_sec = in_ms(FAR).tv_sec;
+    return time;
+}
+
+/* --------------------------------------------------------------------------------- threads */
+
+/* A call to be made by another thread, and what came of it. */
+struct call {
+    struct sender *tx;
+    struct receiver *rx;
+    const struct timespec *deadline;
+    int number;
+    enum channel_status status;
+    struct timespec returned; /* when it had */
+};
+
+static void *recv_until(void *arg)
+{
+    struct call *call = arg;
+
+    call->status = receiver_recv_until(call->rx, &call->number, call->deadline);
+    call->returned = now();
+    return NULL;
+}
+
+static void *send_until(void *arg)
+{
+    struct call *call = arg;
+
+    call->status = sender_send_until(call->tx, &call->number, call->deadline);
+    call->returned = now();
+    return NULL;
+}
+
+static void *send_now(void *arg)
+{
+    struct call *call = arg;
+
+    call->status = sender_send(call->tx, &call->number);
+    call->returned = now();
+    return NULL;
+}
+
+static void *recv_now(void *arg)
+{
+    struct call *call = arg;
+
+    call->status = receiver_recv(call->rx, &call->number);
+    call->returned = now();
+    return NULL;
+}
+
+static void *drop_sender(void *tx)
+{
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *drop_receiver(void *rx)
+{
+    receiver_drop(rx);
+    return NULL;
+}
+
+/* What may be said of a call that somebody else could end in time. */
+static bool in_time(enum channel_status status, enum channel_status expected,
+                    struct timespec deadline)
+{
+    if (check_one_of(status, "The call waits for it, until the deadline.", (int)expected,
+                     CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
+        expect_passed(deadline);
+    return status == expected;
+}
+
+/* ------------------------------------------------------------ the four of every exercise */
+
+TEST(create_makes_channels_that_know_deadlines)
+{
+    struct ends ends[3];
+    int got = -1;
+
+    ends[0] = open_channel();
+    ends[1] = open_bounded(1);
+    check_status(channel_create_with_drop(sizeof(int), NULL, &ends[2].tx, &ends[2].rx), CHANNEL_OK,
+                 "channel_create_with_drop makes a channel.");
+    for (int i = 0; i < 3; i++) {
+        struct timespec deadline = in_ms(FAR);
+        check_status(sender_send_until(ends[i].tx, &i, &deadline), CHANNEL_OK, ROOM_FIRST);
+        check_status(receiver_recv_until(ends[i].rx, &got, &deadline), CHANNEL_OK, MESSAGE_FIRST);
+        check_equal(got, i, ARRIVES);
+        drop_both(ends[i]);
+    }
+}
+
+TEST(multi_sender_messages_sent_until_a_deadline_arrive_exactly_once)
+{
+    struct ends ends = open_bounded(1);
+    struct timespec deadline = in_ms(FAR);
+    struct call a = {.tx = ends.tx, .number = 0, .deadline = &deadline};
+    struct call b = {.tx = clone(ends.tx), .number = 1, .deadline = NULL};
+    pthread_t threads[] = {spawn(send_until, &a), spawn(send_until, &b)};
+    int received[2] = {0, 0}, got = -1;
+
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_OK, "A sent message is received.");
+    received[got]++;
+    join(threads[0]);
+    join(threads[1]);
+    sender_drop(a.tx);
+    sender_drop(b.tx);
+    while (receiver_recv_until(ends.rx, &got, NULL) == CHANNEL_OK)
+        received[got]++;
+    check_equal(received[0], in_time(a.status, CHANNEL_OK, deadline), NOT_SENT);
+    check_status(b.status, CHANNEL_OK, NO_DEADLINE);
+    check_equal(received[1], 1, "A message that was sent arrives exactly once.");
+    receiver_drop(ends.rx);
+}
+
+TEST(send_after_drop_is_closed_whatever_the_deadline)
+{
+    struct ends ends[] = {open_channel(), open_full()};
+
+    for (int i = 0; i < 2; i++) {
+        struct timespec deadline = in_ms(FAR);
+        receiver_drop(ends[i].rx);
+        check_status(sender_send_until(ends[i].tx, &i, NULL), CHANNEL_CLOSED, "Nobody receives.");
+        check_status(sender_send_until(ends[i].tx, &i, &deadline), CHANNEL_CLOSED,
+                     "The receiver has been dropped.");
+        for (int j = 0; j < PASSED; j++) {
+            deadline = passed(j);
+            check_status(sender_send_until(ends[i].tx, &i, &deadline), CHANNEL_CLOSED,
+                         CLOSED_FIRST);
+        }
+        sender_drop(ends[i].tx);
+    }
+}
+
+TEST(recv_on_empty_closed_is_closed_whatever_the_deadline)
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(FAR);
+    int got = -1;
+
+    send_int(ends.tx, 7);
+    sender_drop(ends.tx);
+    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_OK,
+                 "Queued messages come before CHANNEL_CLOSED.");
+    check_equal(got, 7, ARRIVES);
+    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_CLOSED, "Nobody sends.");
+    check_status(receiver_recv_until(ends.rx, &got, NULL), CHANNEL_CLOSED, "Nobody sends.");
+    for (int i = 0; i < PASSED; i++) {
+        deadline = passed(i);
+        check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_CLOSED, CLOSED_FIRST);
+    }
+    check_equal(got, 7, UNTOUCHED);
+    receiver_drop(ends.rx);
+}
+
+/* ----------------------------------------------------------------------- receiving in time */
+
+TEST(recv_until_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3,
+     .hint = "By which clock does a condition variable go, if nobody tells it?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(SOON);
+    int got = -1;
+
+    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_TIMEOUT,
+                 "Nothing is queued, and a sender is left.");
+    expect_passed(deadline);
+    check_equal(got, -1, UNTOUCHED);
+    drop_both(ends);
+}
+
+TEST(recv_until_takes_a_point_in_time_and_not_a_length, .spurious_wakeups = 0,
+     .hint = "Does the deadline still need the time of now added to it?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(SOON), much_later = in_ms(600 * 1000);
+    int got = -1;
+
+    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_TIMEOUT,
+                 "Nothing is queued, and a sender is left.");
+    check(is_before(now(), much_later), "A deadline is a point in time, not a length of time.");
+    drop_both(ends);
+}
+
+TEST(a_queued_message_comes_before_a_passed_deadline)
+{
+    struct ends ends[] = {open_channel(), open_bounded(PASSED)};
+    int got = -1;
+
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; j < PASSED; j++)
+            send_int(ends[i].tx, j);
+        for (int j = 0; j < PASSED; j++) {
+            struct timespec deadline = passed(j);
+            check_status(receiver_recv_until(ends[i].rx, &got, &deadline), CHANNEL_OK,
+                         MESSAGE_FIRST);
+            check_equal(got, j, "*message holds the oldest message.");
+        }
+        drop_both(ends[i]);
+    }
+}
+
+TEST(recv_until_a_passed_deadline_says_timeout_when_nothing_is_queued)
+{
+    struct ends ends = open_channel();
+    int got = -1;
+
+    for (int i = 0; i < PASSED; i++) {
+        struct timespec deadline = passed(i);
+        check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_TIMEOUT,
+                     "The deadline has passed, nothing is queued, and a sender is left.");
+    }
+    check_equal(got, -1, UNTOUCHED);
+    send_int(ends.tx, 1);
+    expect_int(ends.rx, 1);
+    expect_empty(ends.rx);
+    drop_both(ends);
+}
+
+TEST(a_message_wakes_recv_until, .spurious_wakeups = 2)
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(FAR);
+    struct call sender = {.tx = ends.tx, .number = 7};
+    pthread_t thread = spawn(send_now, &sender);
+    int got = -1;
+
+    if (!in_time(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_OK, deadline)) {
+        check_equal(got, -1, UNTOUCHED);
+        check_status(receiver_recv_until(ends.rx, &got, NULL), CHANNEL_OK, AS_BEFORE);
+    }
+    check_equal(got, 7, ARRIVES);
+    join(thread);
+    drop_both(ends);
+}
+
+TEST(the_last_senders_drop_wakes_recv_until, .hint = "Whom does the last sender's drop wake?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(FAR);
+    struct sender *another = clone(ends.tx);
+    pthread_t threads[] = {spawn(drop_sender, another), spawn(drop_sender, ends.tx)};
+    int got = -1;
+
+    if (!in_time(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_CLOSED, deadline))
+        check_status(receiver_recv_until(ends.rx, &got, NULL), CHANNEL_CLOSED, NO_DEADLINE);
+    check_equal(got, -1, UNTOUCHED);
+    join(threads[0]);
+    join(threads[1]);
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_until_null_sleeps_as_long_as_it_takes,
+     .hint = "What does a receiver do until there is something to do?")
+{
+    struct ends ends = open_channel();
+    struct call receiver = {.rx = ends.rx};
+    pthread_t thread = spawn(recv_until, &receiver);
+
+    settle();
+    send_int(ends.tx, 7);
+    join(thread);
+    check_status(receiver.status, CHANNEL_OK, NO_DEADLINE);
+    check_equal(receiver.number, 7, ARRIVES);
+    drop_both(ends);
+}
+
+TEST(a_receiver_with_a_deadline_does_not_poll,
+     .hint = "What does a receiver do until there is something to do?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(FAR);
+    struct call receiver = {.rx = ends.rx, .number = 7, .deadline = &deadline};
+    pthread_t thread = spawn(recv_until, &receiver);
+
+    settle();
+    send_int(ends.tx, 7);
+    join(thread);
+    in_time(receiver.status, CHANNEL_OK, deadline);
+    check_equal(receiver.number, 7, ARRIVES);
+    drop_both(ends);
+}
+
+TEST(a_message_sent_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
+     .hint = "The wait says that time is up. Is that all there is to know?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(SOON);
+    struct call receiver = {.rx = ends.rx, .number = -1, .deadline = &deadline};
+    pthread_t thread = spawn(recv_until, &receiver);
+    struct timespec sent;
+
+    send_int(ends.tx, 7);
+    sent = now();
+    join(thread);
+    if (is_before(sent, deadline))
+        check_status(receiver.status, CHANNEL_OK, MESSAGE_FIRST);
+    if (!in_time(receiver.status, CHANNEL_OK, deadline))
+        check_status(receiver_try_recv(ends.rx, &receiver.number), CHANNEL_OK,
+                     "A call that timed out received nothing.");
+    check_equal(receiver.number, 7, ARRIVES);
+    expect_empty(ends.rx);
+    drop_both(ends);
+}
+
+TEST(a_drop_before_the_deadline_is_not_timed_out)
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(SOON), dropped;
+    struct call receiver = {.rx = ends.rx, .number = -1, .deadline = &deadline};
+    pthread_t thread = spawn(recv_until, &receiver);
+
+    sender_drop(ends.tx);
+    dropped = now();
+    join(thread);
+    if (is_before(dropped, deadline))
+        check_status(receiver.status, CHANNEL_CLOSED, CLOSED_FIRST);
+    in_time(receiver.status, CHANNEL_CLOSED, deadline);
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_until_takes_the_oldest_message_first)
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(FAR);
+    int got = -1;
+
+    for (int i = 0; i < 9; i++)
+        send_int(ends.tx, i);
+    for (int i = 0; i < 9; i += 3) {
+        check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_OK, MESSAGE_FIRST);
+        check_equal(got, i, "*message holds the oldest message.");
+        expect_int(ends.rx, i + 1);
+        check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK, "A message is queued.");
+        check_equal(got, i + 2, "*message holds the oldest message.");
+    }
+    drop_both(ends);
+}
+
+TEST(recv_until_makes_room_for_a_sleeping_sender)
+{
+    struct ends ends = open_full();
+    struct call sender = {.tx = ends.tx, .number = 2};
+    pthread_t thread = spawn(send_now, &sender);
+    struct timespec deadline = in_ms(FAR);
+    int got = -1;
+
+    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_OK, MESSAGE_FIRST);
+    check_equal(got, 1, ARRIVES);
+    join(thread);
+    check_status(sender.status, CHANNEL_OK, "Taking a message wakes a sleeping sender.");
+    expect_int(ends.rx, 2);
+    drop_both(ends);
+}
+
+/* ------------------------------------------------------------------------- sending in time */
+
+TEST(send_until_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3,
+     .hint = "By which clock does a condition variable go, if nobody tells it?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(SOON);
+    int two = 2;
+
+    check_status(sender_send_until(ends.tx, &two, &deadline), CHANNEL_TIMEOUT,
+                 "The channel is full.");
+    expect_passed(deadline);
+    expect_int(ends.rx, 1);
+    check_status(receiver_try_recv(ends.rx, &two), CHANNEL_EMPTY, NOT_SENT);
+    drop_both(ends);
+}
+
+TEST(send_until_takes_a_point_in_time_and_not_a_length, .spurious_wakeups = 0,
+     .hint = "Does the deadline still need the time of now added to it?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(SOON), much_later = in_ms(600 * 1000);
+    int two = 2;
+
+    check_status(sender_send_until(ends.tx, &two, &deadline), CHANNEL_TIMEOUT,
+                 "The channel is full.");
+    check(is_before(now(), much_later), "A deadline is a point in time, not a length of time.");
+    drop_both(ends);
+}
+
+TEST(room_comes_before_a_passed_deadline)
+{
+    struct ends ends = open_bounded(PASSED);
+
+    for (int i = 0; i < PASSED; i++) {
+        struct timespec deadline = passed(i);
+        check_status(sender_send_until(ends.tx, &i, &deadline), CHANNEL_OK, ROOM_FIRST);
+    }
+    for (int i = 0; i < PASSED; i++)
+        expect_int(ends.rx, i);
+    drop_both(ends);
+}
+
+TEST(an_unbounded_channel_has_room_whatever_the_deadline)
+{
+    struct ends ends = open_channel();
+
+    for (int i = 0; i < 100; i++) {
+        struct timespec deadline = passed(i % PASSED);
+        check_status(sender_send_until(ends.tx, &i, &deadline), CHANNEL_OK, ROOM_FIRST);
+    }
+    for (int i = 0; i < 100; i++)
+        expect_int(ends.rx, i);
+    drop_both(ends);
+}
+
+TEST(send_until_a_passed_deadline_says_timeout_when_full)
+{
+    struct ends ends = open_full();
+    int two = 2;
+
+    for (int i = 0; i < PASSED; i++) {
+        struct timespec deadline = passed(i);
+        check_status(sender_send_until(ends.tx, &two, &deadline), CHANNEL_TIMEOUT,
+                     "The deadline has passed and the channel is full.");
+    }
+    expect_int(ends.rx, 1);
+    check_status(receiver_try_recv(ends.rx, &two), CHANNEL_EMPTY, NOT_SENT);
+    drop_both(ends);
+}
+
+TEST(room_wakes_send_until, .spurious_wakeups = 2)
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(FAR);
+    struct call sender = {.tx = ends.tx, .number = 2, .deadline = &deadline};
+    pthread_t thread = spawn(send_until, &sender);
+
+    expect_int(ends.rx, 1);
+    join(thread);
+    if (in_time(sender.status, CHANNEL_OK, deadline))
+        expect_int(ends.rx, 2);
+    check_status(receiver_try_recv(ends.rx, &sender.number), CHANNEL_EMPTY, NOT_SENT);
+    drop_both(ends);
+}
+
+TEST(dropping_the_receiver_wakes_send_until, .hint = "Who sleeps, and how many of them?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(FAR);
+    struct call a = {.tx = ends.tx, .deadline = &deadline};
+    struct call b = {.tx = clone(ends.tx), .deadline = NULL};
+    pthread_t threads[] = {spawn(send_until, &a), spawn(send_until, &b)};
+
+    receiver_drop(ends.rx);
+    join(threads[0]);
+    join(threads[1]);
+    in_time(a.status, CHANNEL_CLOSED, deadline);
+    check_status(b.status, CHANNEL_CLOSED, "receiver_drop wakes all senders.");
+    sender_drop(a.tx);
+    sender_drop(b.tx);
+}
+
+TEST(send_until_null_sleeps_as_long_as_it_takes,
+     .hint = "What does a sender do until there is something to do?")
+{
+    struct ends ends = open_full();
+    struct call sender = {.tx = ends.tx, .number = 2};
+    pthread_t thread = spawn(send_until, &sender);
+
+    settle();
+    expect_int(ends.rx, 1);
+    join(thread);
+    check_status(sender.status, CHANNEL_OK, NO_DEADLINE);
+    expect_int(ends.rx, 2);
+    drop_both(ends);
+}
+
+TEST(a_sender_with_a_deadline_does_not_poll,
+     .hint = "What does a sender do until there is something to do?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(FAR);
+    struct call sender = {.tx = ends.tx, .number = 2, .deadline = &deadline};
+    pthread_t thread = spawn(send_until, &sender);
+
+    settle();
+    expect_int(ends.rx, 1);
+    join(thread);
+    if (in_time(sender.status, CHANNEL_OK, deadline))
+        expect_int(ends.rx, 2);
+    drop_both(ends);
+}
+
+TEST(room_made_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
+     .hint = "The wait says that time is up. Is that all there is to know?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(SOON), received;
+    struct call sender = {.tx = ends.tx, .number = 2, .deadline = &deadline};
+    pthread_t thread = spawn(send_until, &sender);
+
+    expect_int(ends.rx, 1);
+    received = now();
+    join(thread);
+    if (is_before(received, deadline))
+        check_status(sender.status, CHANNEL_OK, ROOM_FIRST);
+    if (in_time(sender.status, CHANNEL_OK, deadline))
+        expect_int(ends.rx, 2);
+    check_status(receiver_try_recv(ends.rx, &sender.number), CHANNEL_EMPTY, NOT_SENT);
+    drop_both(ends);
+}
+
+TEST(who_times_out_takes_no_wake_up_away_from_a_sleeping_sender, .spurious_wakeups = 0,
+     .hint = "Two senders sleep, and the one that was woken gives up. Who knows of the room?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(SOON);
+    struct call hasty = {.tx = ends.tx, .number = 2, .deadline = &deadline};
+    struct call patient = {.tx = clone(ends.tx), .number = 2};
+    pthread_t threads[] = {spawn(send_until, &hasty), spawn(send_now, &patient)};
+
+    expect_int(ends.rx, 1);
+    expect_int(ends.rx, 2); /* of the patient one, unless the hasty one was in time */
+    join(threads[0]);
+    if (in_time(hasty.status, CHANNEL_OK, deadline))
+        expect_int(ends.rx, 2);
+    join(threads[1]);
+    check_status(patient.status, CHANNEL_OK, "A sleeping sender is woken by room.");
+    expect_empty(ends.rx);
+    sender_drop(patient.tx);
+    drop_both(ends);
+}
+
+TEST(of_two_senders_that_may_time_out_each_place_wakes_one)
+{
+    struct ends ends = open_full();
+    struct timespec soon = in_ms(SOON), far = in_ms(FAR);
+    struct call a = {.tx = ends.tx, .number = 2, .deadline = &soon};
+    struct call b = {.tx = clone(ends.tx), .number = 2, .deadline = &far};
+    pthread_t threads[] = {spawn(send_until, &a), spawn(send_until, &b)};
+    int sent = 0;
+
+    expect_int(ends.rx, 1);
+    join(threads[0]);
+    sent += in_time(a.status, CHANNEL_OK, soon);
+    if (sent == 1)
+        expect_int(ends.rx, 2);
+    join(threads[1]);
+    if (in_time(b.status, CHANNEL_OK, far))
+        expect_int(ends.rx, 2);
+    check_status(receiver_try_recv(ends.rx, &b.number), CHANNEL_EMPTY, NOT_SENT);
+    sender_drop(b.tx);
+    drop_both(ends);
+}
+
+TEST(send_until_wakes_a_sleeping_receiver)
+{
+    struct ends ends[] = {open_channel(), open_bounded(1)};
+
+    for (int i = 0; i < 2; i++) {
+        struct call receiver = {.rx = ends[i].rx, .number = -1};
+        pthread_t thread = spawn(recv_now, &receiver);
+        struct timespec deadline = in_ms(FAR);
+
+        check_status(sender_send_until(ends[i].tx, &i, &deadline), CHANNEL_OK, ROOM_FIRST);
+        join(thread);
+        check_status(receiver.status, CHANNEL_OK, "A send wakes a sleeping receiver.");
+        check_equal(receiver.number, i, ARRIVES);
+        drop_both(ends[i]);
+    }
+}
+
+/* -------------------------------------------------------------------- what is a deadline */
+
+TEST(recv_until_says_invalid_at_once_to_a_time_that_is_none)
+{
+    struct ends ends = open_channel();
+    int got = -1;
+
+    for (int queued = 0; queued < 2; queued++) {
+        for (int i = 0; i < INVALID; i++) {
+            struct timespec deadline = invalid(i);
+            check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_INVALID, AT_ONCE);
+        }
+        check_equal(got, -1, UNTOUCHED);
+        if (queued == 0)
+            send_int(ends.tx, 1);
+    }
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK, AS_BEFORE);
+    drop_both(ends);
+}
+
+TEST(send_until_says_invalid_at_once_to_a_time_that_is_none)
+{
+    struct ends ends[] = {open_full(), open_bounded(2), open_channel()};
+
+    for (int i = 0; i < 3; i++) {
+        int got = -1, two = 2;
+
+        for (int j = 0; j < INVALID; j++) {
+            struct timespec deadline = invalid(j);
+            check_status(sender_send_until(ends[i].tx, &two, &deadline), CHANNEL_INVALID, AT_ONCE);
+        }
+        if (i == 0)
+            expect_int(ends[i].rx, 1);
+        check_status(receiver_try_recv(ends[i].rx, &got), CHANNEL_EMPTY,
+                     "After CHANNEL_INVALID the message was not sent.");
+        drop_both(ends[i]);
+    }
+}
+
+/* Deadlines in 100 s or so, and in 60 years, that end in a nanosecond where arithmetic may carry. */
+static struct timespec awkward(int which)
+{
+    struct timespec time = now();
+
+    time.tv_sec += which == 4 ? (time_t)1900000000 : 100;
+    if (which != 3)
+        time.tv_nsec = which == 0 ? 0 : which == 1 ? 999999999 : 1;
+    return time;
+}
+
+TEST(a_deadline_may_end_in_any_nanosecond,
+     .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
+{
+    struct ends ends = open_channel();
+    int got = -1;
+
+    for (int i = 0; i < 5; i++) {
+        struct timespec deadline = awkward(i);
+        struct call sender = {.tx = ends.tx, .number = i};
+        pthread_t thread = spawn(send_now, &sender);
+
+        if (!in_time(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_OK, deadline))
+            check_status(receiver_recv(ends.rx, &got), CHANNEL_OK, AS_BEFORE);
+        check_equal(got, i, ARRIVES);
+        join(thread);
+    }
+    drop_both(ends);
+}
+
+TEST(send_until_knows_any_nanosecond,
+     .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
+{
+    struct ends ends = open_full();
+    int got = -1;
+
+    for (int i = 0; i < 5; i++) {
+        struct timespec deadline = awkward(i);
+        struct call sender = {.tx = ends.tx, .number = 1, .deadline = &deadline};
+        pthread_t thread = spawn(send_until, &sender);
+
+        expect_int(ends.rx, 1);
+        join(thread);
+        if (!in_time(sender.status, CHANNEL_OK, deadline))
+            send_int(ends.tx, 1);
+    }
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK, "The last message is queued.");
+    drop_both(ends);
+}
+
+TEST(a_deadline_is_only_read_and_only_during_the_call)
+{
+    struct ends ends = open_full();
+    struct timespec *deadline = allocate(sizeof *deadline), copy = in_ms(SOON);
+    int got = 2;
+
+    memset(deadline, 0, sizeof *deadline);
+    *deadline = copy;
+    check_status(sender_send_until(ends.tx, &got, deadline), CHANNEL_TIMEOUT,
+                 "The channel is full.");
+    expect_int(ends.rx, 1);
+    check_status(receiver_recv_until(ends.rx, &got, deadline), CHANNEL_TIMEOUT,
+                 "Nothing is queued, and a sender is left.");
+    check(deadline->tv_sec == copy.tv_sec && deadline->tv_nsec == copy.tv_nsec,
+          "*deadline is only read.");
+    free(deadline);
+    send_int(ends.tx, 3);
+    expect_int(ends.rx, 3);
+    drop_both(ends);
+}
+
+/* --------------------------------------------------------------------- after a time-out */
+
+TEST(a_receiver_that_timed_out_can_sleep_again)
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = passed(0);
+    struct call sender = {.tx = ends.tx, .number = 7};
+    pthread_t thread;
+    int got = -1;
+
+    for (int i = 0; i < 2; i++)
+        check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_TIMEOUT,
+                     "Nothing is queued, and a sender is left.");
+    thread = spawn(send_now, &sender);
+    expect_int(ends.rx, 7);
+    join(thread);
+    drop_both(ends);
+}
+
+TEST(a_sender_that_timed_out_can_sleep_again)
+{
+    struct ends ends = open_full();
+    struct timespec deadline = passed(0);
+    struct call sender = {.tx = ends.tx, .number = 2};
+    pthread_t thread;
+
+    for (int i = 0; i < 2; i++)
+        check_status(sender_send_until(ends.tx, &i, &deadline), CHANNEL_TIMEOUT,
+                     "The channel is full.");
+    thread = spawn(send_now, &sender);
+    expect_int(ends.rx, 1);
+    expect_int(ends.rx, 2);
+    join(thread);
+    check_status(sender.status, CHANNEL_OK, AS_BEFORE);
+    drop_both(ends);
+}
+
+TEST(a_channel_whose_calls_timed_out_is_freed_by_the_last_drop)
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(SOON);
+    struct call sender = {.tx = clone(ends.tx), .number = 2, .deadline = &deadline};
+    pthread_t threads[] = {spawn(send_until, &sender), spawn(drop_sender, ends.tx)};
+
+    join(threads[1]);
+    join(threads[0]);
+    check_status(sender.status, CHANNEL_TIMEOUT, "The channel is full.");
+    threads[0] = spawn(drop_receiver, ends.rx);
+    threads[1] = spawn(drop_sender, sender.tx);
+    join(threads[0]);
+    join(threads[1]);
+}
+
+/* ------------------------------------------------------------------------ what is sent */
+
+static void count_drop(void *message)
+{
+    ++**(int **)message;
+}
+
+TEST(drop_does_not_run_for_a_message_that_timed_out)
+{
+    struct sender *tx = NULL;
+    struct receiver *rx = NULL;
+    int drops[2] = {0, 0}, *messages[2] = {&drops[0], &drops[1]};
+    struct timespec deadline = in_ms(SOON);
+
+    check_status(channel_create_bounded(sizeof(int *), 1, count_drop, &tx, &rx), CHANNEL_OK,
+                 "channel_create_bounded makes a channel.");
+    check_status(sender_send_until(tx, &messages[0], &deadline), CHANNEL_OK, ROOM_FIRST);
+    check_status(sender_send_until(tx, &messages[1], &deadline), CHANNEL_TIMEOUT,
+                 "The channel is full.");
+    deadline.tv_nsec = -1;
+    check_status(sender_send_until(tx, &messages[1], &deadline), CHANNEL_INVALID, AT_ONCE);
+    receiver_drop(rx);
+    check_status(sender_send_until(tx, &messages[1], NULL), CHANNEL_CLOSED, "Nobody receives.");
+    check_equal(drops[0], 1, "drop runs exactly once for a message that was sent.");
+    check_equal(drops[1], 0, "Unless CHANNEL_OK, drop does not run for the message.");
+    sender_drop(tx);
+}
+
+TEST(send_until_that_meets_receiver_drop_leaves_one_owner)
+{
+    struct sender *tx = NULL;
+    struct receiver *rx = NULL;
+    int drops[2] = {0, 0}, *messages[2] = {&drops[0], &drops[1]};
+    pthread_t thread;
+    enum channel_status status;
+
+    check_status(channel_create_bounded(sizeof(int *), 1, count_drop, &tx, &rx), CHANNEL_OK,
+                 "channel_create_bounded makes a channel.");
+    check_status(sender_send(tx, &messages[0]), CHANNEL_OK, "There is room.");
+    thread = spawn(drop_receiver, rx);
+    status = check_one_of(sender_send_until(tx, &messages[1], NULL),
+                          "A send that meets receiver_drop is OK or CLOSED.", CHANNEL_OK,
+                          CHANNEL_CLOSED);
+    join(thread);
+    check_equal(drops[0], 1, "drop runs exactly once for a message that was sent.");
+    check_equal(drops[1], status == CHANNEL_OK, "drop runs for a message that was sent only.");
+    sender_drop(tx);
+}
+
+static void *write_and_send_until(void *arg)
+{
+    struct call *call = arg;
+    int *number = allocate(sizeof *number);
+
+    *number = call->number;
+    call->status = sender_send_until(call->tx, &number, NULL);
+    return NULL;
+}
+
+TEST(the_receiver_sees_what_was_written_before_send_until)
+{
+    struct call sender = {.number = 7};
+    struct receiver *rx = NULL;
+    int *got = NULL;
+    pthread_t thread;
+
+    check_status(channel_create(sizeof(int *), &sender.tx, &rx), CHANNEL_OK,
+                 "channel_create makes a channel.");
+    thread = spawn(write_and_send_until, &sender);
+    check_status(receiver_recv_until(rx, &got, NULL), CHANNEL_OK, NO_DEADLINE);
+    check_equal(*got, 7, "What a thread wrote before its send, the receiver sees.");
+    free(got);
+    join(thread);
+    sender_drop(sender.tx);
+    receiver_drop(rx);
+}
+
+TEST(a_message_of_any_size_can_wait_for_a_deadline)
+{
+    static const size_t sizes[] = {1, 3, 8, 64, 4096};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        unsigned char *sent = allocate(sizes[i] + 1), *got = allocate(sizes[i] + 1);
+        struct timespec deadline = in_ms(FAR);
+        struct ends ends;
+
+        check_status(channel_create_bounded(sizes[i], 1, NULL, &ends.tx, &ends.rx), CHANNEL_OK,
+                     "channel_create_bounded makes a channel.");
+        memset(sent, (int)i + 1, sizes[i] + 1);
+        memset(got, 0, sizes[i] + 1);
+        check_status(sender_send_until(ends.tx, sent, &deadline), CHANNEL_OK, ROOM_FIRST);
+        check_status(receiver_recv_until(ends.rx, got, &deadline), CHANNEL_OK, MESSAGE_FIRST);
+        check_bytes(got, sent, sizes[i], ARRIVES);
+        check_equal(got[sizes[i]], 0, "*message receives message_size bytes.");
+        drop_both(ends);
+        free(sent);
+        free(got);
+    }
+}
+
+/* --------------------------------------------------------------------------------- memory */
+
+TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory, .allocations_fail = true)
+{
+    struct ends ends = {NULL, NULL};
+    struct timespec deadline = passed(0);
+    int sent = 0;
+
+    if (check_one_of(channel_create(sizeof(int), &ends.tx, &ends.rx), "A channel, or no memory.",
+                     CHANNEL_OK, CHANNEL_NO_MEMORY) == CHANNEL_NO_MEMORY) {
+        check(allocation_has_failed(), "CHANNEL_NO_MEMORY means that an allocation failed.");
+        return;
+    }
+    for (int i = 0; i < 20; i++) {
+        enum channel_status status =
+            check_one_of(sender_send_until(ends.tx, &sent, &deadline),
+                         "There is room unless there is no memory.", CHANNEL_OK, CHANNEL_NO_MEMORY);
+        check(status == CHANNEL_OK || allocation_has_failed(),
+              "CHANNEL_NO_MEMORY means that an allocation failed.");
+        sent += status == CHANNEL_OK;
+    }
+    for (int i = 0; i < sent; i++)
+        expect_int(ends.rx, i);
+    check_status(receiver_try_recv(ends.rx, &sent), CHANNEL_EMPTY,
+                 "After CHANNEL_NO_MEMORY the message was not sent.");
+    drop_both(ends);
+}
+
+TEST(on_a_bounded_channel_send_until_never_allocates)
+{
+    struct ends ends = open_bounded(2);
+    struct timespec deadline = in_ms(SOON);
+    size_t before = allocations();
+
+    for (int i = 0; i < 3; i++)
+        check_status(sender_send_until(ends.tx, &i, &deadline),
+                     i < 2 ? CHANNEL_OK : CHANNEL_TIMEOUT,
+                     "A bounded channel has room for capacity messages.");
+    check_equal(allocations(), before, "Sending on a bounded channel never allocates.");
+    drop_both(ends);
+}
+
+TEST(receiving_until_a_deadline_needs_no_memory, .allocations_fail = true)
+{
+    struct ends ends = {NULL, NULL};
+    struct timespec soon = in_ms(SOON);
+    int got = -1;
+
+    if (check_one_of(channel_create_bounded(sizeof(int), 1, NULL, &ends.tx, &ends.rx),
+                     "A channel, or no memory.", CHANNEL_OK,
+                     CHANNEL_NO_MEMORY) == CHANNEL_NO_MEMORY) {
+        check(allocation_has_failed(), "CHANNEL_NO_MEMORY means that an allocation failed.");
+        check(ends.tx == NULL && ends.rx == NULL, "On failure *tx and *rx are untouched.");
+        return;
+    }
+    check_status(receiver_recv_until(ends.rx, &got, &soon), CHANNEL_TIMEOUT, "Nothing is queued.");
+    check_status(sender_send_until(ends.tx, &got, &soon), CHANNEL_OK, ROOM_FIRST);
+    check_status(sender_send_until(ends.tx, &got, &soon), CHANNEL_TIMEOUT, "The channel is full.");
+    check_status(receiver_recv_until(ends.rx, &got, &soon), CHANNEL_OK, MESSAGE_FIRST);
+    drop_both(ends);
+}
+
+/* --------------------------------------------------------------------------------- volume */
+
+enum { MANY = 2000 };
+
+/* Sends MANY numbers, from call->number on, whatever time-outs come between. */
+static void *send_many(void *arg)
+{
+    struct call *call = arg;
+
+    for (int i = 0; i < MANY; i++) {
+        struct timespec deadline = in_ms(SOON);
+        int number = call->number + i;
+        while (!in_time(sender_send_until(call->tx, &number, &deadline), CHANNEL_OK, deadline))
+            deadline = in_ms(SOON);
+    }
+    sender_drop(call->tx);
+    return NULL;
+}
+
+TEST(thousands_of_messages_arrive_in_order_whatever_times_out, .once = true)
+{
+    struct ends ends = open_bounded(3);
+    struct call a = {.tx = clone(ends.tx), .number = 0}, b = {.tx = ends.tx, .number = MANY};
+    pthread_t threads[] = {spawn(send_many, &a), spawn(send_many, &b)};
+    struct timespec deadline = in_ms(SOON);
+    int next[2] = {0, MANY}, got = -1;
+    enum channel_status status;
+
+    while ((status = receiver_recv_until(ends.rx, &got, &deadline)) != CHANNEL_CLOSED) {
+        if (in_time(status, CHANNEL_OK, deadline))
+            check_equal(got, next[got >= MANY]++, "Messages of one sender arrive in order, once.");
+        deadline = in_ms(SOON);
+    }
+    check_equal(next[0], MANY, "Every message that was sent arrives.");
+    check_equal(next[1], 2 * MANY, "Every message that was sent arrives.");
+    join(threads[0]);
+    join(threads[1]);
+    receiver_drop(ends.rx);
+}
