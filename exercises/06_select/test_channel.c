@@ -1,0 +1,1122 @@
+/* Suite of 06: the sentences of channel.h about selecting, one test each.
+ *
+ * Time passes when it likes: a deadline far away may be over before anybody else has done a step. So
+ * a test says what must be true of a call that says TIMEOUT, and only sometimes that it must not. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "suite.h"
+
+#include "channel.h"
+
+#define NOT_EARLY "CHANNEL_TIMEOUT is never said before the deadline."
+#define IS_READY "Ready means that receiver_recv would not sleep."
+#define TAKES_NONE "receiver_select takes no message."
+#define READY_FIRST "A ready one wins over a deadline that has passed."
+#define NONE_READY "The deadline has passed and none is ready."
+#define UNTOUCHED "Unless CHANNEL_OK, *ready is untouched."
+#define LOWEST "Of those that were ready when the call began, the lowest counts."
+#define IN_RANGE "*ready is the index of one of the n receivers."
+#define NO_DEADLINE "NULL is no deadline."
+#define AT_ONCE "A tv_nsec outside 0 ... 999,999,999 is CHANNEL_INVALID at once."
+#define WOKEN "receiver_select sleeps until one of the receivers is ready."
+#define ARRIVES "A message arrives as it was sent."
+
+enum { NOTHING = 99 }; /* what *ready holds before a call */
+
+/* -------------------------------------------------------------------------------- channels */
+
+enum { MAX_CHANNELS = 3 };
+
+/* Channels of int, side by side. */
+struct channels {
+    size_t n;
+    struct sender *tx[MAX_CHANNELS];
+    struct receiver *rx[MAX_CHANNELS];
+};
+
+static struct channels open_channels(size_t n)
+{
+    struct channels channels = {.n = n};
+
+    for (size_t i = 0; i < n; i++)
+        check_status(channel_create(sizeof(int), &channels.tx[i], &channels.rx[i]), CHANNEL_OK,
+                     "channel_create makes a channel.");
+    return channels;
+}
+
+static struct channels open_bounded(size_t n, size_t capacity)
+{
+    struct channels channels = {.n = n};
+
+    for (size_t i = 0; i < n; i++)
+        check_status(
+            channel_create_bounded(sizeof(int), capacity, NULL, &channels.tx[i], &channels.rx[i]),
+            CHANNEL_OK, "channel_create_bounded makes a channel.");
+    return channels;
+}
+
+/* Drops what is left: NULL is a no-op. */
+static void drop_all(struct channels *channels)
+{
+    for (size_t i = 0; i < channels->n; i++) {
+        sender_drop(channels->tx[i]);
+        receiver_drop(channels->rx[i]);
+    }
+}
+
+static void close_channel(struct channels *channels, size_t i)
+{
+    sender_drop(channels->tx[i]);
+    channels->tx[i] = NULL;
+}
+
+static struct sender *clone(struct sender *tx)
+{
+    struct sender *another = sender_clone(tx);
+
+    check(another != NULL, "sender_clone makes one more sender.");
+    return another;
+}
+
+static void send_int(struct sender *tx, int number)
+{
+    check_status(sender_send(tx, &number), CHANNEL_OK, "There is room, and a receiver.");
+}
+
+/* receiver_try_recv: after receiver_select a message that does not come at once is an error. */
+static void expect_int(struct receiver *rx, int number)
+{
+    int got = -1;
+
+    check_status(receiver_try_recv(rx, &got), CHANNEL_OK, IS_READY);
+    check_equal(got, number, ARRIVES);
+}
+
+static void expect_status(struct receiver *rx, enum channel_status expected)
+{
+    int got = -1;
+
+    check_status(receiver_try_recv(rx, &got), expected, "The channels are as before.");
+    check_equal(got, -1, "Unless CHANNEL_OK, *message is untouched.");
+}
+
+/* Selects without a deadline, and returns the index. */
+static size_t select_one(struct receiver *const rx[], size_t n)
+{
+    size_t ready = NOTHING;
+
+    check_status(receiver_select(rx, n, NULL, &ready), CHANNEL_OK, WOKEN);
+    check(ready < n, IN_RANGE);
+    return ready;
+}
+
+/* ------------------------------------------------------------------------------- deadlines */
+
+enum { SOON = 2, FAR = 1000 * 3600 }; /* in milliseconds */
+
+static struct timespec now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time;
+}
+
+static struct timespec in_ms(long ms)
+{
+    struct timespec time = now();
+
+    time.tv_sec += ms / 1000;
+    time.tv_nsec += ms % 1000 * 1000000;
+    if (time.tv_nsec >= 1000000000) {
+        time.tv_sec++;
+        time.tv_nsec -= 1000000000;
+    }
+    return time;
+}
+
+static bool is_before(struct timespec a, struct timespec b)
+{
+    return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
+}
+
+/* Deadlines that have passed when the call begins. */
+enum { PASSED = 4 };
+
+static struct timespec passed(int which)
+{
+    const struct timespec long_ago[] = {{0, 0}, {0, 999999999}, {-1, 0}};
+
+    return which < 3 ? long_ago[which] : now();
+}
+
+/* What may be said of a call that somebody else could end in time. */
+static bool in_time(enum channel_status status, struct timespec deadline)
+{
+    if (check_one_of(status, WOKEN, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
+        check(!is_before(now(), deadline), NOT_EARLY);
+    return status == CHANNEL_OK;
+}
+
+/* None of the channels is ready. */
+static void expect_none_ready(struct receiver *const rx[], size_t n)
+{
+    struct timespec deadline = passed(0);
+    size_t ready = NOTHING;
+
+    check_status(receiver_select(rx, n, &deadline, &ready), CHANNEL_TIMEOUT, NONE_READY);
+    check_equal(ready, NOTHING, UNTOUCHED);
+}
+
+/* --------------------------------------------------------------------------------- threads */
+
+/* A send to be made by another thread. */
+struct send {
+    struct sender *tx;
+    int number;
+};
+
+static void *send_number(void *arg)
+{
+    struct send *send = arg;
+
+    check_status(sender_send(send->tx, &send->number), CHANNEL_OK, "The receiver is there.");
+    return NULL;
+}
+
+static void *drop_sender(void *tx)
+{
+    sender_drop(tx);
+    return NULL;
+}
+
+/* A select to be made by another thread, and what came of it. */
+struct select {
+    struct receiver *const *rx;
+    size_t n;
+    const struct timespec *deadline;
+    enum channel_status status;
+    size_t ready;
+};
+
+static void *select_until(void *arg)
+{
+    struct select *select = arg;
+
+    select->ready = NOTHING;
+    select->status = receiver_select(select->rx, select->n, select->deadline, &select->ready);
+    return NULL;
+}
+
+static pthread_t spawn_select(struct select *select, struct channels *channels,
+                              const struct timespec *deadline)
+{
+    *select = (struct select){.rx = channels->rx, .n = channels->n, .deadline = deadline};
+    return spawn(select_until, select);
+}
+
+/* ------------------------------------------------------------ the four of every exercise */
+
+TEST(create_makes_channels_that_can_be_selected)
+{
+    struct sender *tx[3];
+    struct receiver *rx[3];
+
+    check_status(channel_create(1, &tx[0], &rx[0]), CHANNEL_OK, "It makes a channel.");
+    check_status(channel_create_with_drop(8, NULL, &tx[1], &rx[1]), CHANNEL_OK,
+                 "It makes a channel.");
+    check_status(channel_create_bounded(300, 1, NULL, &tx[2], &rx[2]), CHANNEL_OK,
+                 "It makes a channel.");
+    expect_none_ready(rx, 3);
+    for (size_t i = 3; i-- > 0;) {
+        char message[300] = {0};
+        check_status(sender_send(tx[i], message), CHANNEL_OK, "There is room, and a receiver.");
+        check_equal(select_one(rx, 3), i, IS_READY);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        sender_drop(tx[i]);
+        receiver_drop(rx[i]);
+    }
+}
+
+/* Receives through select until all channels are closed; sum[i] is what came from the ith. */
+static void receive_all(struct channels *channels, int sum[])
+{
+    struct receiver *rx[MAX_CHANNELS];
+    size_t index[MAX_CHANNELS], n = channels->n;
+    int got = -1;
+
+    for (size_t i = 0; i < n; i++) {
+        rx[i] = channels->rx[i];
+        index[i] = i;
+    }
+    while (n > 0) {
+        size_t i = select_one(rx, n);
+        if (check_one_of(receiver_try_recv(rx[i], &got), IS_READY, CHANNEL_OK, CHANNEL_CLOSED) ==
+            CHANNEL_OK) {
+            sum[index[i]] += got;
+            continue;
+        }
+        n--;
+        rx[i] = rx[n];
+        index[i] = index[n];
+    }
+}
+
+TEST(multi_sender_messages_all_come_through_select)
+{
+    struct channels channels = open_channels(2);
+    struct send a = {channels.tx[0], 1}, b = {clone(channels.tx[0]), 10}, c = {channels.tx[1], 100};
+    pthread_t threads[] = {spawn(send_number, &a), spawn(send_number, &b), spawn(send_number, &c)};
+    int sum[2] = {0, 0};
+
+    for (int i = 0; i < 3; i++) {
+        size_t ready = select_one(channels.rx, 2);
+        int got = -1;
+        check_status(receiver_try_recv(channels.rx[ready], &got), CHANNEL_OK, IS_READY);
+        sum[ready] += got;
+    }
+    check_equal(sum[0], 11, "Each message that was sent is received once.");
+    check_equal(sum[1], 100, "Each message that was sent is received once.");
+    for (int i = 0; i < 3; i++)
+        join(threads[i]);
+    sender_drop(b.tx);
+    drop_all(&channels);
+}
+
+TEST(send_after_drop_of_one_receiver_is_closed_and_select_goes_on_with_the_others)
+{
+    struct channels channels = open_channels(2);
+    int number = 1;
+
+    expect_none_ready(channels.rx, 2);
+    receiver_drop(channels.rx[0]);
+    channels.rx[0] = NULL;
+    check_status(sender_send(channels.tx[0], &number), CHANNEL_CLOSED,
+                 "The receiver has been dropped.");
+    send_int(channels.tx[1], 2);
+    check_equal(select_one(&channels.rx[1], 1), 0, IS_READY);
+    expect_int(channels.rx[1], 2);
+    drop_all(&channels);
+}
+
+TEST(recv_on_empty_closed_does_not_sleep_so_a_closed_channel_is_ready)
+{
+    struct channels channels = open_channels(2);
+
+    close_channel(&channels, 1);
+    for (int i = 0; i < 2; i++) {
+        check_equal(select_one(channels.rx, 2), 1, "A closed channel is ready, now and for good.");
+        expect_status(channels.rx[1], CHANNEL_CLOSED);
+    }
+    send_int(channels.tx[0], 7);
+    check_equal(select_one(channels.rx, 2), 0, LOWEST);
+    expect_int(channels.rx[0], 7);
+    drop_all(&channels);
+}
+
+/* ------------------------------------------------------------------------ sleeping, waking */
+
+TEST(a_message_on_any_of_the_channels_wakes_select,
+     .hint = "A message arrives after the look and before the sleep. Who notices?")
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct channels channels = open_channels(2);
+        struct send send = {channels.tx[i], 7};
+        pthread_t thread = spawn(send_number, &send);
+
+        check_equal(select_one(channels.rx, 2), i, WOKEN);
+        expect_int(channels.rx[i], 7);
+        join(thread);
+        drop_all(&channels);
+    }
+}
+
+TEST(the_drop_of_the_last_sender_of_any_wakes_select,
+     .hint = "A closed channel is ready. Who makes it so, and whom do they tell?")
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct channels channels = open_channels(2);
+        struct sender *another = clone(channels.tx[i]);
+        pthread_t threads[] = {spawn(drop_sender, another), spawn(drop_sender, channels.tx[i])};
+
+        channels.tx[i] = NULL;
+        check_equal(select_one(channels.rx, 2), i, WOKEN);
+        expect_status(channels.rx[i], CHANNEL_CLOSED);
+        join(threads[0]);
+        join(threads[1]);
+        drop_all(&channels);
+    }
+}
+
+TEST(a_channel_that_closes_with_a_message_queued_is_ready_for_both)
+{
+    struct channels channels = open_channels(2);
+    struct send send = {channels.tx[1], 7};
+    pthread_t thread = spawn(send_number, &send);
+
+    check_equal(select_one(channels.rx, 2), 1, WOKEN);
+    join(thread);
+    close_channel(&channels, 1);
+    check_equal(select_one(channels.rx, 2), 1, IS_READY);
+    expect_int(channels.rx[1], 7);
+    check_equal(select_one(channels.rx, 2), 1, IS_READY);
+    expect_status(channels.rx[1], CHANNEL_CLOSED);
+    drop_all(&channels);
+}
+
+TEST(the_drop_of_a_sender_that_is_not_the_last_makes_nothing_ready)
+{
+    struct channels channels = open_channels(2);
+    struct select select;
+    pthread_t thread = spawn_select(&select, &channels, NULL);
+
+    sender_drop(clone(channels.tx[0]));
+    sender_drop(clone(channels.tx[1]));
+    send_int(channels.tx[1], 7);
+    join(thread);
+    check_status(select.status, CHANNEL_OK, WOKEN);
+    check_equal(select.ready, 1, IS_READY);
+    expect_int(channels.rx[1], 7);
+    drop_all(&channels);
+}
+
+TEST(select_sleeps_without_polling, .hint = "What does select do while nothing is ready?")
+{
+    struct channels channels = open_channels(2);
+    struct select select;
+    pthread_t thread = spawn_select(&select, &channels, NULL);
+
+    settle();
+    send_int(channels.tx[1], 7);
+    join(thread);
+    check_status(select.status, CHANNEL_OK, NO_DEADLINE);
+    check_equal(select.ready, 1, IS_READY);
+    drop_all(&channels);
+}
+
+TEST(select_with_a_deadline_does_not_poll, .hint = "What does select do while nothing is ready?")
+{
+    struct channels channels = open_channels(2);
+    struct timespec deadline = in_ms(FAR);
+    struct select select;
+    pthread_t thread = spawn_select(&select, &channels, &deadline);
+
+    settle();
+    send_int(channels.tx[0], 7);
+    join(thread);
+    if (in_time(select.status, deadline))
+        check_equal(select.ready, 0, IS_READY);
+    drop_all(&channels);
+}
+
+TEST(a_wake_up_without_cause_does_not_end_select, .spurious_wakeups = 3)
+{
+    struct channels channels = open_channels(2);
+    struct send send = {channels.tx[1], 7};
+    pthread_t thread = spawn(send_number, &send);
+
+    check_equal(select_one(channels.rx, 2), 1, WOKEN);
+    expect_int(channels.rx[1], 7);
+    join(thread);
+    drop_all(&channels);
+}
+
+TEST(select_of_one_channel_waits_for_that_one)
+{
+    struct channels channels = open_channels(2);
+    struct send send = {channels.tx[0], 7};
+    pthread_t thread;
+
+    send_int(channels.tx[1], 1); /* is none of its business */
+    thread = spawn(send_number, &send);
+    check_equal(select_one(channels.rx, 1), 0, WOKEN);
+    expect_int(channels.rx[0], 7);
+    join(thread);
+    drop_all(&channels);
+}
+
+/* ---------------------------------------------------------------------------- which is ready */
+
+TEST(select_takes_no_message)
+{
+    struct channels channels = open_bounded(1, 1);
+    struct timespec deadline = passed(0);
+    int number = 2;
+
+    send_int(channels.tx[0], 1);
+    for (int i = 0; i < 3; i++)
+        check_equal(select_one(channels.rx, 1), 0, TAKES_NONE);
+    check_status(sender_try_send(channels.tx[0], &number), CHANNEL_FULL, TAKES_NONE);
+    check_status(sender_send_until(channels.tx[0], &number, &deadline), CHANNEL_TIMEOUT,
+                 TAKES_NONE);
+    expect_int(channels.rx[0], 1);
+    expect_none_ready(channels.rx, 1);
+    drop_all(&channels);
+}
+
+TEST(of_those_ready_when_the_call_begins_the_lowest_counts)
+{
+    struct channels channels = open_channels(3);
+
+    send_int(channels.tx[2], 12);
+    check_equal(select_one(channels.rx, 3), 2, LOWEST);
+    close_channel(&channels, 1);
+    check_equal(select_one(channels.rx, 3), 1, LOWEST);
+    send_int(channels.tx[0], 10);
+    check_equal(select_one(channels.rx, 3), 0, LOWEST);
+    expect_int(channels.rx[0], 10);
+    check_equal(select_one(channels.rx, 3), 1, LOWEST);
+    check_equal(select_one(&channels.rx[2], 1), 0, LOWEST);
+    drop_all(&channels);
+}
+
+TEST(the_index_is_the_place_in_the_array_and_not_the_age_of_the_message)
+{
+    struct channels channels = open_channels(3);
+    struct receiver *rx[] = {channels.rx[2], channels.rx[0], channels.rx[1]};
+
+    send_int(channels.tx[0], 10);
+    send_int(channels.tx[1], 11);
+    check_equal(select_one(rx, 3), 1, LOWEST);
+    send_int(channels.tx[2], 12);
+    check_equal(select_one(rx, 3), 0, LOWEST);
+    drop_all(&channels);
+}
+
+TEST(what_becomes_ready_during_the_call_never_makes_the_index_higher,
+     .hint = "Two are ready when select looks a second time. Which one was there before?")
+{
+    struct channels channels = open_channels(3);
+    struct send low = {channels.tx[0], 10}, high = {channels.tx[2], 12};
+    pthread_t threads[2];
+    size_t ready;
+
+    send_int(channels.tx[1], 11);
+    threads[0] = spawn(send_number, &high);
+    threads[1] = spawn(send_number, &low);
+    ready = select_one(channels.rx, 3);
+    check(ready <= 1, LOWEST);
+    expect_int(channels.rx[ready], 10 + (int)ready);
+    join(threads[0]);
+    join(threads[1]);
+    check_equal(select_one(channels.rx, 3), ready == 0 ? 1 : 0, LOWEST);
+    drop_all(&channels);
+}
+
+TEST(of_those_that_become_ready_during_the_call_any_may_be_named)
+{
+    struct channels channels = open_channels(2);
+    struct send a = {channels.tx[0], 10}, b = {channels.tx[1], 11};
+    pthread_t threads[] = {spawn(send_number, &b), spawn(send_number, &a)};
+    size_t ready = select_one(channels.rx, 2);
+
+    expect_int(channels.rx[ready], 10 + (int)ready);
+    join(threads[0]);
+    join(threads[1]);
+    check_equal(select_one(channels.rx, 2), 1 - ready, IS_READY);
+    expect_int(channels.rx[1 - ready], 11 - (int)ready);
+    expect_none_ready(channels.rx, 2);
+    drop_all(&channels);
+}
+
+TEST(a_message_and_a_close_may_come_together)
+{
+    struct channels channels = open_channels(2);
+    struct send send = {channels.tx[0], 10};
+    pthread_t threads[] = {spawn(drop_sender, channels.tx[1]), spawn(send_number, &send)};
+    size_t ready = select_one(channels.rx, 2);
+
+    channels.tx[1] = NULL;
+    if (ready == 0)
+        expect_int(channels.rx[0], 10);
+    else
+        expect_status(channels.rx[1], CHANNEL_CLOSED);
+    join(threads[0]);
+    join(threads[1]);
+    check_equal(select_one(channels.rx, 2), 1 - ready, IS_READY);
+    drop_all(&channels);
+}
+
+TEST(messages_left_behind_by_a_receive_are_ready)
+{
+    struct channels channels = open_channels(2);
+
+    for (int i = 0; i < 3; i++)
+        send_int(channels.tx[1], i);
+    for (int i = 0; i < 3; i++) {
+        check_equal(select_one(channels.rx, 2), 1, IS_READY);
+        expect_int(channels.rx[1], i);
+    }
+    expect_none_ready(channels.rx, 2);
+    drop_all(&channels);
+}
+
+TEST(a_message_that_was_there_before_is_never_missed,
+     .hint = "Nobody will send again. How does select learn of what is there already?")
+{
+    struct channels channels = open_channels(2);
+    struct select select;
+    pthread_t thread;
+
+    expect_none_ready(channels.rx, 2);
+    send_int(channels.tx[1], 7);
+    thread = spawn_select(&select, &channels, NULL);
+    join(thread);
+    check_status(select.status, CHANNEL_OK, WOKEN);
+    check_equal(select.ready, 1, LOWEST);
+    drop_all(&channels);
+}
+
+/* ------------------------------------------------------------------------------- deadlines */
+
+TEST(select_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3)
+{
+    struct channels channels = open_channels(2);
+    struct timespec deadline = in_ms(SOON), much_later = in_ms(600 * 1000);
+    size_t ready = NOTHING;
+
+    check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_TIMEOUT, NONE_READY);
+    check(!is_before(now(), deadline), NOT_EARLY);
+    check(is_before(now(), much_later), "A deadline is a point in time, not a length of time.");
+    check_equal(ready, NOTHING, UNTOUCHED);
+    drop_all(&channels);
+}
+
+TEST(select_a_passed_deadline_says_timeout_when_none_is_ready)
+{
+    struct channels channels = open_channels(2);
+    size_t ready = NOTHING;
+
+    for (int i = 0; i < PASSED; i++) {
+        struct timespec deadline = passed(i);
+        check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_TIMEOUT,
+                     NONE_READY);
+    }
+    check_equal(ready, NOTHING, UNTOUCHED);
+    expect_status(channels.rx[0], CHANNEL_EMPTY);
+    expect_status(channels.rx[1], CHANNEL_EMPTY);
+    drop_all(&channels);
+}
+
+TEST(a_ready_one_wins_over_a_passed_deadline)
+{
+    struct channels channels = open_channels(2);
+    size_t ready = NOTHING;
+
+    send_int(channels.tx[1], 7);
+    for (int i = 0; i < PASSED; i++) {
+        struct timespec deadline = passed(i);
+        check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_OK, READY_FIRST);
+        check_equal(ready, 1, LOWEST);
+        check_status(receiver_select(&channels.rx[1], 1, &deadline, &ready), CHANNEL_OK,
+                     READY_FIRST);
+        check_equal(ready, 0, LOWEST);
+    }
+    close_channel(&channels, 0);
+    for (int i = 0; i < PASSED; i++) {
+        struct timespec deadline = passed(i);
+        check_status(receiver_select(channels.rx, 1, &deadline, &ready), CHANNEL_OK, READY_FIRST);
+    }
+    drop_all(&channels);
+}
+
+TEST(a_message_sent_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
+     .hint = "The wait says that time is up. Is that all there is to know?")
+{
+    struct channels channels = open_channels(2);
+    struct timespec deadline = in_ms(SOON), sent;
+    struct select select;
+    pthread_t thread = spawn_select(&select, &channels, &deadline);
+
+    send_int(channels.tx[1], 7);
+    sent = now();
+    join(thread);
+    if (is_before(sent, deadline))
+        check_status(select.status, CHANNEL_OK, READY_FIRST);
+    if (in_time(select.status, deadline))
+        check_equal(select.ready, 1, IS_READY);
+    else
+        check_equal(select.ready, NOTHING, UNTOUCHED);
+    expect_int(channels.rx[1], 7);
+    drop_all(&channels);
+}
+
+TEST(a_deadline_may_end_in_any_nanosecond,
+     .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
+{
+    struct channels channels = open_channels(2);
+    struct send send = {channels.tx[1], 7};
+
+    for (int i = 0; i < 4; i++) {
+        struct timespec deadline = now();
+        pthread_t thread = spawn(send_number, &send);
+        size_t ready = NOTHING;
+
+        deadline.tv_sec += i < 3 ? 100 : (time_t)1900000000;
+        deadline.tv_nsec = i == 0 ? 0 : i == 1 ? 999999999 : 1;
+        if (in_time(receiver_select(channels.rx, 2, &deadline, &ready), deadline))
+            check_equal(ready, 1, IS_READY);
+        join(thread);
+        expect_int(channels.rx[1], 7);
+    }
+    drop_all(&channels);
+}
+
+TEST(select_says_invalid_to_no_receivers_and_to_a_time_that_is_none)
+{
+    const long nsec[] = {-1, 1000000000, LONG_MAX, LONG_MIN};
+    struct channels channels = open_channels(2);
+    size_t ready = NOTHING;
+
+    for (int queued = 0; queued < 2; queued++) {
+        check_status(receiver_select(channels.rx, 0, NULL, &ready), CHANNEL_INVALID,
+                     "n is 0: CHANNEL_INVALID.");
+        for (int i = 0; i < 4; i++) {
+            struct timespec deadline = {.tv_sec = i % 2 ? now().tv_sec + 9 : 0, .tv_nsec = nsec[i]};
+            check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_INVALID,
+                         AT_ONCE);
+        }
+        check_equal(ready, NOTHING, UNTOUCHED);
+        if (queued == 0)
+            send_int(channels.tx[1], 7);
+    }
+    expect_int(channels.rx[1], 7);
+    drop_all(&channels);
+}
+
+TEST(receivers_and_deadline_are_only_read_and_only_during_the_call)
+{
+    struct channels channels = open_channels(2);
+    struct receiver **rx = allocate(2 * sizeof(struct receiver *));
+    struct timespec *deadline = allocate(sizeof *deadline);
+    size_t ready = NOTHING;
+
+    memcpy(rx, channels.rx, 2 * sizeof *rx);
+    memset(deadline, 0, sizeof *deadline);
+    check_status(receiver_select(rx, 2, deadline, &ready), CHANNEL_TIMEOUT, NONE_READY);
+    check(deadline->tv_sec == 0 && deadline->tv_nsec == 0, "*deadline is only read.");
+    check_bytes(rx, channels.rx, 2 * sizeof *rx, "The array is only read.");
+    free(deadline);
+    free(rx);
+    send_int(channels.tx[0], 7);
+    check_equal(select_one(channels.rx, 2), 0, IS_READY);
+    drop_all(&channels);
+}
+
+/* ------------------------------------------------------------------- once it has returned */
+
+TEST(once_select_has_returned_no_channel_knows_of_it,
+     .hint = "What do the other channels still point at when select returns?")
+{
+    struct channels channels = open_channels(2);
+    struct send a = {channels.tx[0], 10}, b = {channels.tx[1], 11};
+    struct select select;
+    pthread_t selecting = spawn_select(&select, &channels, NULL), threads[2];
+
+    threads[0] = spawn(send_number, &a);
+    threads[1] = spawn(send_number, &b);
+    join(selecting); /* its stack has gone, and both sends may still be on their way */
+    check_status(select.status, CHANNEL_OK, WOKEN);
+    join(threads[0]);
+    join(threads[1]);
+    expect_int(channels.rx[0], 10);
+    expect_int(channels.rx[1], 11);
+    drop_all(&channels);
+}
+
+TEST(once_select_has_timed_out_no_channel_knows_of_it,
+     .hint = "What do the channels still point at when time is up?")
+{
+    struct channels channels = open_channels(2);
+    struct timespec deadline = in_ms(SOON);
+    struct send send = {channels.tx[0], 10};
+    struct select select;
+    pthread_t selecting = spawn_select(&select, &channels, &deadline);
+    pthread_t sending = spawn(send_number, &send);
+
+    join(selecting);
+    join(sending);
+    in_time(select.status, deadline);
+    send_int(channels.tx[1], 11);
+    close_channel(&channels, 1);
+    expect_int(channels.rx[0], 10);
+    expect_int(channels.rx[1], 11);
+    drop_all(&channels);
+}
+
+TEST(once_select_has_found_one_at_once_no_channel_knows_of_it,
+     .hint = "What do the channels still point at that select looked at first?")
+{
+    struct channels channels = open_channels(3);
+    struct select select;
+
+    send_int(channels.tx[1], 11);
+    join(spawn_select(&select, &channels, NULL));
+    check_equal(select.ready, 1, LOWEST);
+    send_int(channels.tx[0], 10);
+    send_int(channels.tx[1], 12);
+    close_channel(&channels, 2);
+    expect_int(channels.rx[0], 10);
+    expect_int(channels.rx[1], 11);
+    expect_int(channels.rx[1], 12);
+    drop_all(&channels);
+}
+
+TEST(a_receiver_may_be_dropped_after_select, .hint = "Who else may still hold on to a channel?")
+{
+    struct channels channels = open_channels(2);
+    struct send send = {channels.tx[0], 7};
+    pthread_t thread = spawn(send_number, &send);
+
+    check_equal(select_one(channels.rx, 2), 0, WOKEN);
+    receiver_drop(channels.rx[1]);
+    sender_drop(channels.tx[1]);
+    join(thread);
+    sender_drop(channels.tx[0]);
+    check_equal(select_one(channels.rx, 1), 0, IS_READY);
+    expect_int(channels.rx[0], 7);
+    receiver_drop(channels.rx[0]);
+}
+
+TEST(receiver_recv_sleeps_and_wakes_as_ever_after_select)
+{
+    struct channels channels = open_channels(2);
+    struct send a = {channels.tx[0], 10}, b = {channels.tx[1], 11};
+    pthread_t threads[] = {spawn(send_number, &a), spawn(send_number, &b)};
+    size_t ready = select_one(channels.rx, 2);
+    int got = -1;
+
+    check_status(receiver_recv(channels.rx[1 - ready], &got), CHANNEL_OK,
+                 "A send wakes a sleeping receiver.");
+    check_equal(got, 11 - (int)ready, ARRIVES);
+    check_equal(select_one(channels.rx, 2), ready, IS_READY);
+    expect_int(channels.rx[ready], 10 + (int)ready);
+    join(threads[0]);
+    join(threads[1]);
+    drop_all(&channels);
+}
+
+TEST(select_sleeps_and_wakes_as_ever_after_a_time_out)
+{
+    struct channels channels = open_channels(2);
+    struct send send = {channels.tx[0], 7};
+    pthread_t thread;
+
+    expect_none_ready(channels.rx, 2);
+    thread = spawn(send_number, &send);
+    check_equal(select_one(channels.rx, 2), 0, WOKEN);
+    expect_int(channels.rx[0], 7);
+    join(thread);
+    expect_none_ready(channels.rx, 2);
+    drop_all(&channels);
+}
+
+TEST(a_receiver_may_be_selected_by_one_thread_after_another)
+{
+    struct channels channels = open_channels(3);
+    struct timespec deadline = in_ms(SOON);
+    struct receiver *others[] = {channels.rx[1], channels.rx[2]};
+    struct send send = {channels.tx[1], 7};
+    struct select select = {.rx = channels.rx, .n = 2, .deadline = &deadline};
+    pthread_t selecting = spawn(select_until, &select), sending = spawn(send_number, &send);
+
+    join(selecting);
+    if (in_time(select.status, deadline))
+        check_equal(select.ready, 1, IS_READY);
+    check_equal(select_one(others, 2), 0, WOKEN);
+    expect_int(channels.rx[1], 7);
+    join(sending);
+    drop_all(&channels);
+}
+
+/* ------------------------------------------------------------------ several threads select */
+
+/* Sends to two channels, each selected by another thread. */
+static void *send_to_both(void *arg)
+{
+    struct sender **tx = arg;
+
+    send_int(tx[0], 7);
+    send_int(tx[1], 7);
+    return NULL;
+}
+
+TEST(two_threads_may_select_from_channels_with_senders_in_common,
+     .hint = "Which locks does each of them hold when it asks for the next?")
+{
+    struct channels left = open_channels(2), right = open_channels(2);
+    struct sender *there[] = {left.tx[0], right.tx[0]}, *back[] = {right.tx[1], left.tx[1]};
+    struct select select;
+    pthread_t threads[] = {spawn_select(&select, &left, NULL), spawn(send_to_both, there),
+                           spawn(send_to_both, back)};
+    size_t ready = select_one(right.rx, 2);
+
+    expect_int(right.rx[ready], 7);
+    join(threads[0]);
+    check_status(select.status, CHANNEL_OK, WOKEN);
+    expect_int(left.rx[select.ready], 7);
+    join(threads[1]);
+    join(threads[2]);
+    check_equal(select_one(right.rx, 2), 1 - ready, IS_READY);
+    check_equal(select_one(left.rx, 2), 1 - select.ready, IS_READY);
+    drop_all(&left);
+    drop_all(&right);
+}
+
+TEST(each_of_two_threads_that_select_wakes_for_its_own_channels)
+{
+    struct channels left = open_channels(2), right = open_channels(1);
+    struct select selects[2];
+    pthread_t threads[] = {spawn_select(&selects[0], &left, NULL),
+                           spawn_select(&selects[1], &right, NULL)};
+
+    send_int(right.tx[0], 1);
+    join(threads[1]);
+    check_status(selects[1].status, CHANNEL_OK, WOKEN);
+    send_int(left.tx[1], 2);
+    join(threads[0]);
+    check_status(selects[0].status, CHANNEL_OK, WOKEN);
+    check_equal(selects[0].ready, 1, IS_READY);
+    drop_all(&left);
+    drop_all(&right);
+}
+
+/* Answers a request through the channel that came with it. */
+static void *answer(void *arg)
+{
+    struct channels *channels = arg;
+    int got = -1;
+
+    check_equal(select_one(channels->rx, 1), 0, WOKEN);
+    check_status(receiver_try_recv(channels->rx[0], &got), CHANNEL_OK, IS_READY);
+    send_int(channels->tx[1], got + 1);
+    return NULL;
+}
+
+TEST(two_threads_that_select_may_answer_each_other)
+{
+    struct channels channels = open_channels(2);
+    pthread_t thread = spawn(answer, &channels);
+
+    send_int(channels.tx[0], 7);
+    check_equal(select_one(&channels.rx[1], 1), 0, WOKEN);
+    expect_int(channels.rx[1], 8);
+    join(thread);
+    drop_all(&channels);
+}
+
+/* ------------------------------------------------------------------ with all that came before */
+
+TEST(a_sleeping_sender_goes_on_after_a_receive_and_select_sees_its_message)
+{
+    struct channels channels = open_bounded(2, 1);
+    struct send send = {channels.tx[1], 2};
+    pthread_t thread;
+
+    send_int(channels.tx[1], 1);
+    thread = spawn(send_number, &send);
+    for (int i = 1; i <= 2; i++) {
+        check_equal(select_one(channels.rx, 2), 1, WOKEN);
+        expect_int(channels.rx[1], i);
+    }
+    join(thread);
+    drop_all(&channels);
+}
+
+static void *try_and_send_until(void *arg)
+{
+    struct channels *channels = arg;
+    struct timespec deadline = passed(0);
+    int number = 7;
+
+    check_status(sender_try_send(channels->tx[0], &number), CHANNEL_OK, "There is room.");
+    check_status(sender_send_until(channels->tx[1], &number, &deadline), CHANNEL_OK,
+                 "Where there is room a message is sent, even after the deadline.");
+    return NULL;
+}
+
+TEST(every_way_of_sending_wakes_select)
+{
+    struct channels channels = open_bounded(2, 1);
+    pthread_t thread = spawn(try_and_send_until, &channels);
+    size_t ready = select_one(channels.rx, 2), other = 1 - ready;
+
+    expect_int(channels.rx[ready], 7);
+    check_equal(select_one(&channels.rx[other], 1), 0, WOKEN);
+    expect_int(channels.rx[other], 7);
+    join(thread);
+    drop_all(&channels);
+}
+
+static void count_drop(void *message)
+{
+    ++**(int **)message;
+}
+
+TEST(drop_runs_for_what_was_not_received_although_it_was_selected)
+{
+    int drops[2] = {0, 0}, *messages[2] = {&drops[0], &drops[1]}, *got = NULL;
+    struct sender *tx = NULL;
+    struct receiver *rx = NULL;
+
+    check_status(channel_create_with_drop(sizeof(int *), count_drop, &tx, &rx), CHANNEL_OK,
+                 "channel_create_with_drop makes a channel.");
+    for (int i = 0; i < 2; i++)
+        check_status(sender_send(tx, &messages[i]), CHANNEL_OK, "The receiver is there.");
+    check_equal(select_one(&rx, 1), 0, IS_READY);
+    check_status(receiver_try_recv(rx, &got), CHANNEL_OK, IS_READY);
+    check_equal(select_one(&rx, 1), 0, IS_READY);
+    receiver_drop(rx);
+    sender_drop(tx);
+    check(got == &drops[0] && drops[0] == 0, "drop never runs for a message that was received.");
+    check_equal(drops[1], 1, "drop runs exactly once for a message that was not received.");
+}
+
+static void drop_reply_channel(void *message)
+{
+    sender_drop(*(struct sender **)message);
+}
+
+static void *drop_receiver(void *rx)
+{
+    receiver_drop(rx);
+    return NULL;
+}
+
+TEST(dropping_a_message_that_holds_the_last_sender_wakes_select)
+{
+    struct channels replies = open_channels(2);
+    struct sender *tx = NULL;
+    struct receiver *rx = NULL;
+    pthread_t thread;
+
+    check_status(channel_create_with_drop(sizeof(struct sender *), drop_reply_channel, &tx, &rx),
+                 CHANNEL_OK, "channel_create_with_drop makes a channel.");
+    check_status(sender_send(tx, &replies.tx[1]), CHANNEL_OK, "The receiver is there.");
+    replies.tx[1] = NULL; /* handed over */
+    thread = spawn(drop_receiver, rx);
+    check_equal(select_one(replies.rx, 2), 1, WOKEN);
+    expect_status(replies.rx[1], CHANNEL_CLOSED);
+    join(thread);
+    sender_drop(tx);
+    drop_all(&replies);
+}
+
+static void *write_and_send(void *arg)
+{
+    struct send *send = arg;
+    int *number = allocate(sizeof *number);
+
+    *number = send->number;
+    check_status(sender_send(send->tx, &number), CHANNEL_OK, "The receiver is there.");
+    return NULL;
+}
+
+TEST(who_selects_and_receives_sees_what_was_written_before_the_send)
+{
+    struct send send = {.number = 7};
+    struct receiver *rx = NULL;
+    int *got = NULL;
+    pthread_t thread;
+
+    check_status(channel_create(sizeof(int *), &send.tx, &rx), CHANNEL_OK, "It makes a channel.");
+    thread = spawn(write_and_send, &send);
+    select_one(&rx, 1);
+    check_status(receiver_try_recv(rx, &got), CHANNEL_OK, IS_READY);
+    check_equal(*got, 7, "What a thread wrote before its send, the receiver sees.");
+    free(got);
+    join(thread);
+    sender_drop(send.tx);
+    receiver_drop(rx);
+}
+
+/* --------------------------------------------------------------------------------- memory */
+
+TEST(select_may_run_out_of_memory_and_then_nothing_has_changed, .allocations_fail = true)
+{
+    struct sender *tx[2] = {NULL, NULL};
+    struct receiver *rx[2] = {NULL, NULL};
+    struct timespec deadline = in_ms(SOON);
+    size_t ready = NOTHING;
+    bool both = true;
+
+    for (int i = 0; i < 2; i++)
+        both &= channel_create_bounded(sizeof(int), 1, NULL, &tx[i], &rx[i]) == CHANNEL_OK;
+    if (both) {
+        if (check_one_of(receiver_select(rx, 2, &deadline, &ready), NONE_READY, CHANNEL_TIMEOUT,
+                         CHANNEL_NO_MEMORY) == CHANNEL_NO_MEMORY)
+            check(allocation_has_failed(), "CHANNEL_NO_MEMORY means that an allocation failed.");
+        check_equal(ready, NOTHING, UNTOUCHED);
+        send_int(tx[1], 7);
+        if (check_one_of(receiver_select(rx, 2, NULL, &ready), READY_FIRST, CHANNEL_OK,
+                         CHANNEL_NO_MEMORY) == CHANNEL_NO_MEMORY)
+            check(allocation_has_failed(), "CHANNEL_NO_MEMORY means that an allocation failed.");
+        check(ready == 1 || ready == NOTHING, UNTOUCHED);
+        expect_int(rx[1], 7);
+    }
+    for (int i = 0; i < 2; i++) {
+        sender_drop(tx[i]);
+        receiver_drop(rx[i]);
+    }
+}
+
+/* --------------------------------------------------------------------------------- volume */
+
+enum { CROWD = 200 };
+
+TEST(select_of_many_channels_finds_the_one_that_is_ready, .once = true)
+{
+    struct sender *tx[CROWD];
+    struct receiver *rx[CROWD];
+
+    for (size_t i = 0; i < CROWD; i++)
+        check_status(channel_create(sizeof(int), &tx[i], &rx[i]), CHANNEL_OK,
+                     "channel_create makes a channel.");
+    for (size_t i = 0; i < CROWD; i += 7) {
+        struct send send = {tx[i], (int)i};
+        pthread_t thread = spawn(send_number, &send);
+
+        check_equal(select_one(rx, CROWD), i, WOKEN);
+        expect_int(rx[i], (int)i);
+        join(thread);
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        sender_drop(tx[i]);
+        receiver_drop(rx[i]);
+    }
+}
+
+enum { MANY = 300 };
+
+static void *send_many_and_drop(void *tx)
+{
+    for (int i = 1; i <= MANY; i++)
+        send_int(tx, i);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(hundreds_of_messages_from_all_sides_come_through_select, .once = true)
+{
+    struct channels channels = open_bounded(3, 2);
+    struct sender *second = clone(channels.tx[0]);
+    pthread_t threads[4];
+    int sum[3] = {0, 0, 0};
+
+    for (size_t i = 0; i < 3; i++) {
+        threads[i] = spawn(send_many_and_drop, channels.tx[i]);
+        channels.tx[i] = NULL;
+    }
+    threads[3] = spawn(send_many_and_drop, second);
+    receive_all(&channels, sum);
+    check_equal(sum[0], MANY * (MANY + 1), "Each message that was sent is received once.");
+    check_equal(sum[1], MANY * (MANY + 1) / 2, "Each message that was sent is received once.");
+    check_equal(sum[2], MANY * (MANY + 1) / 2, "Each message that was sent is received once.");
+    for (int i = 0; i < 4; i++)
+        join(threads[i]);
+    drop_all(&channels);
+}
