@@ -6,6 +6,62 @@
 CC        = cc
 OBJCOPY   = objcopy
 VARIANT   = interleave
+export CC OBJCOPY
+
+# The first Python that is new enough and can import what the commands show their output with; looked for
+# only when it is needed.
+PYTHONS   = /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11
+NEEDED    = import sys, importlib.util; \
+    sys.exit(sys.version_info < (3, 11) or not all(map(importlib.util.find_spec, sys.argv[1:])))
+first_python = $(shell for p in $(PYTHONS); do \
+    $$p -c '$(NEEDED)' $1 2>/dev/null && echo $$p && exit; done)
+PYTHON    = $(eval PYTHON := $(or $(call first_python,rich jinja2),$(call first_python),no-python))$(PYTHON)
+
+# What was typed after the target (EX=04, SRC=dir, ...) reaches the grader through the environment.
+GRADE = @PYTHONDONTWRITEBYTECODE= $(PYTHON) -m grader
+
+# ------------------------------------------------------------------------------------- commands
+
+help:      ## this list
+	@awk -F ' *## ' '/^[a-z-]+: *##/ { sub(":.*", "", $$1); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+
+setup:     ## installs what is missing: make setup grade
+	@sh setup.sh --for '$(filter-out setup,$(MAKECMDGOALS))'
+grade:     ## runs your code, shows how far you are and what is next      EX=04 SRC=dir JSON=file
+	$(GRADE) grade
+watch:     ## grades what you save, as you save it
+	$(GRADE) watch
+list:      ## all exercises, and the next step
+	$(GRADE) list
+hint:      ## the next hint of three                                      EX=04
+	$(GRADE) hint
+carry:     ## begins an exercise with your own code of the one before     EX=04 [FROM=solutions]
+	$(GRADE) carry
+reset:     ## the empty exercise back; yours is kept                      EX=04
+	$(GRADE) reset
+replay:    ## one failing schedule again                                  EX=04 TEST=name SEED=...
+	$(GRADE) replay
+doctor:    ## proves that each tool works here
+	$(GRADE) doctor
+swap:      ## puts a solution in place, your file kept                    EX=04
+	$(GRADE) swap
+unswap:    ## and your file back                                          EX=04
+	$(GRADE) unswap
+handout:   ## the kit for students, without solutions, in build/
+	$(GRADE) handout
+stubs:     ## maintainers: the stubs of exercises/ are what reset gives back
+	$(GRADE) stubs
+solutions: ## maintainers: solutions pass, known-wrong channels are caught
+	$(GRADE) solutions
+test:      ## maintainers: the project's own tests
+	@$(PYTHON) -m grader.tests
+compile_commands.json: ## for clangd
+	$(GRADE) compile-commands
+clean:     ## removes what was built; nothing of yours
+	rm -rf build
+.PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout stubs solutions test clean
+.PHONY: compile_commands.json
+.DEFAULT_GOAL = help
 
 # ------------------------------------------------------------------------------------ building
 #

@@ -1,0 +1,1 @@
+"""The grader: builds submissions, runs the suites on them, and says what came of it."""

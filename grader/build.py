@@ -1,0 +1,198 @@
+"""Has make build suites, and reads what it says.
+
+Make knows how to compile; here is only which programs are wanted and what went wrong, told so that it
+can be acted on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import functools
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grader import isolation
+from grader.errors import GraderError
+from grader.exercises import BUILD, EXERCISES, ROOT, Exercise
+from grader.submission import Code
+
+VARIANTS = ("interleave", "asan", "tsan", "plain")
+REAL_VARIANTS = ("asan", "tsan", "plain")
+SHOWN_ERRORS = 3
+
+_LIMITS = isolation.Limits(cpu_seconds=120, wall_seconds=600.0, file_size=256 << 20)
+_FAILED = re.compile(r"make: Target '([^']+)' not remade")
+_ERROR = re.compile(r"^(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$")
+_UNDEFINED = re.compile(r"undefined reference to [`'](\w+)'")
+_KIT_LIBRARY = re.compile(r"cannot find -l(\w+)|fatal error: '?(cmocka\.h|pthread\.h|stdio\.h)'?")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One suite on one code in one variant: one program."""
+
+    code: Code
+    suite: Exercise
+    variant: str
+
+    @property
+    def target(self) -> str:
+        return f"{self._prefix}/{self.suite.name}.suite"
+
+    @property
+    def program(self) -> Path:
+        return ROOT / self.target
+
+    def objects(self) -> list[Path]:
+        """The compiled files of the code."""
+        return [ROOT / self._prefix / f"{Path(s.name).stem}.o" for s in self.code.sources]
+
+    @property
+    def _prefix(self) -> str:
+        return f"build/{self.variant}/{self.code.directory.relative_to(ROOT)}"
+
+
+@dataclass
+class BuildError:
+    """Why a program could not be built, in words for the student."""
+
+    message: str
+    where: str = ""  # channel.c:12
+    lines: list[str] = field(default_factory=list)  # as the compiler said it, trimmed
+    explanation: str = ""
+
+
+def compiler() -> str:
+    return os.environ.get("CC") or "cc"
+
+
+def require_tools() -> None:
+    """Says which tool is missing before make does so in its own words."""
+    needed = (compiler().split()[0], "make", os.environ.get("OBJCOPY") or "objcopy")
+    for tool in needed:
+        if shutil.which(tool) is None:
+            raise GraderError(f"{tool} is not installed. Run: sh setup.sh")
+
+
+@functools.cache
+def kit_digest(suite: str, variant: str) -> str:
+    """A hash of everything of the kit, and of the compiler, that a suite's result depends on."""
+    digest = hashlib.sha256(variant.encode())
+    for path in _kit_files(suite, variant):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    found = shutil.which(compiler().split()[0])
+    if found:
+        status = os.stat(found)
+        digest.update(f"{compiler()} {status.st_size} {status.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def _kit_files(suite: str, variant: str) -> list[Path]:
+    parts = [ROOT / "Makefile", *EXERCISES.glob("*.h"), *EXERCISES.glob("*/*.h")]
+    parts += (EXERCISES / suite).glob("test_*.c")
+    folders = ["suite"] + (["interleave"] if variant == "interleave" else [])
+    for folder in folders:
+        parts += (p for p in (ROOT / "grader" / folder).iterdir() if p.suffix in (".c", ".h", ".S", ".syms"))
+    return sorted(parts)
+
+
+def build(units: Sequence[Unit], jobs: int) -> dict[Unit, BuildError]:
+    """Builds the programs of one variant; those that could not be are returned, with the reason."""
+    if not units:
+        return {}
+    for code in {unit.code.key: unit.code for unit in units}.values():
+        code.stage()
+    output, failed = _make(units[0].variant, [unit.target for unit in units], jobs)
+    errors = {unit: _explain(unit, output) for unit in units if unit.target in failed}
+    for unit in units:
+        if unit not in errors and not unit.program.exists():
+            raise GraderError(_tail("The suites can't be built. make says:", output))
+    return errors
+
+
+def _make(variant: str, targets: Iterable[str], jobs: int) -> tuple[str, set[str]]:
+    """Runs make; returns what was said, and the targets that could not be made."""
+    require_tools()
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    environment["LC_ALL"] = "C"
+    command = ["make", "--no-print-directory", "-k", "-s", f"-j{jobs}", "-Otarget"]
+    command += [f"VARIANT={variant}", f"CC={compiler()}", *targets]
+    ended = isolation.run(command, _LIMITS, environment=environment)
+    output = (ended.stdout + ended.stderr).decode("utf-8", "replace")
+    if ended.timed_out:
+        raise GraderError("The compiler did not come to an end within ten minutes.")
+    failed = set(_FAILED.findall(output))
+    if ended.code != 0 and not failed:
+        raise GraderError(_tail("make failed:", output))
+    return output, failed
+
+
+def _tail(head: str, output: str) -> str:
+    lines = [line for line in output.splitlines() if line.strip()][:12]
+    return "\n".join([head, *(f"  {line}" for line in lines)])
+
+
+def _explain(unit: Unit, output: str) -> BuildError:
+    """The student's own errors if there are any; errors of the kit or the machine end the grader."""
+    own = str(unit.code.directory.relative_to(ROOT)) + "/"
+    blocks = _error_blocks(output, own)
+    if blocks:
+        return _compile_error(blocks, own)
+    missing = sorted(set(_UNDEFINED.findall(output)))
+    if missing and _ERROR.search(output) is None:
+        return _link_error(missing)
+    library = _KIT_LIBRARY.search(output)
+    if library:
+        name = library[1] or library[2]
+        raise GraderError(f"{name} is not installed, and every suite needs it. Run: sh setup.sh")
+    if "No space left on device" in output:
+        raise GraderError("The disk is full: make room (make clean frees what was built), then try again.")
+    raise GraderError(_tail(f"{unit.target} can't be built, and it is not your code's fault:", output))
+
+
+def _error_blocks(output: str, own: str) -> list[list[str]]:
+    """The errors in the student's files, each with the lines that belong to it."""
+    blocks: list[list[str]] = []
+    current: list[str] | None = None
+    for line in output.splitlines():
+        match = _ERROR.match(line)
+        if match:
+            current = [line] if own in match[1] else None
+            if current is not None and current not in blocks:
+                blocks.append(current)
+        elif re.match(r"^\S+?:(\d+:)?(\d+:)? ", line) or line.startswith("make: "):
+            current = None
+        elif current is not None and len(current) < 4:
+            current.append(line)
+    return blocks
+
+
+def _compile_error(blocks: list[list[str]], own: str) -> BuildError:
+    from grader import explain
+
+    match = _ERROR.match(blocks[0][0])
+    assert match is not None
+    lines = [line.replace(own, "") for block in blocks[:SHOWN_ERRORS] for line in block]
+    more = len(blocks) - SHOWN_ERRORS
+    if more > 0:
+        lines.append(f"... and {more} more error{'s' if more > 1 else ''}")
+    return BuildError(
+        message=f"It does not compile: {match[3]}",
+        where=f"{Path(match[1]).name}:{match[2]}",
+        lines=lines,
+        explanation=explain.compiler_message(match[3]),
+    )
+
+
+def _link_error(missing: list[str]) -> BuildError:
+    names = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
+    what = "is" if len(missing) == 1 else "are"
+    return BuildError(
+        message=f"{names} {what} called, but nowhere defined.",
+        explanation="A function of channel.h that your file does not define, or one misspelt; "
+        "a `static` in front of it hides it, too.",
+    )

@@ -1,0 +1,80 @@
+"""The command line: one function a command, each returns the exit code.
+
+What a command needs is imported by it, so that a warm `make grade` stays fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, EXIT_USAGE, GraderError, UsageError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one command. Whatever goes wrong is said in a sentence."""
+    try:
+        options = parser().parse_args(arguments)
+        command: Command = options.command
+        return command(options)
+    except UsageError as error:
+        print(f"{error}", file=sys.stderr)
+        return EXIT_USAGE
+    except GraderError as error:
+        print(f"{error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return _tell_defect(error)
+
+
+def _tell_defect(error: Exception) -> int:
+    """A mistake of the grader's own, or a file system that failed: never a stack trace on the screen."""
+    from grader import defects
+
+    print(defects.describe(error), file=sys.stderr)
+    return EXIT_ENVIRONMENT
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python3 -m grader", description="Grades channels in C.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, words, options in COMMANDS:
+        sub = commands.add_parser(name, help=words, description=words)
+        sub.set_defaults(command=command)
+        for option in options:
+            from_make = os.environ.get(option.upper(), "")  # make grade EX=04
+            sub.add_argument(f"--{option}", default=from_make, metavar=option.upper())
+    return top
+
+
+# ------------------------------------------------------------------------------------ commands
+
+
+def grade(options: argparse.Namespace) -> int:
+    from grader import commands
+
+    return commands.grade(
+        ex=options.ex,
+        tree=options.src,
+        solutions=_is_on(options.solutions),
+        variant=options.variant,
+        report_to=Path(options.json) if options.json else None,
+        again=_is_on(options.again),
+    )
+
+
+def _is_on(value: str) -> bool:
+    return value.lower() not in ("", "0", "no", "off", "false")
+
+
+COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
+    ("grade", grade, "run the suites", ("ex", "src", "solutions", "variant", "json", "again")),
+)

@@ -1,0 +1,107 @@
+"""The commands that grade."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from grader import build, progress, render
+from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, UsageError
+from grader.exercises import EXERCISES, ROOT, Exercise, all_exercises, find
+from grader.grade import Graded, Grading
+from grader.submission import tree_of
+
+
+class OnScreen:
+    """Tells the grading as it goes."""
+
+    def __init__(self, screen: render.Screen) -> None:
+        self._screen = screen
+
+    def building(self, exercise: Exercise) -> None:
+        self._screen.status(f"building {exercise.name} ...")
+
+    def running(self, exercise: Exercise, done: int, total: int) -> None:
+        self._screen.status(f"{exercise.name}: {done} of {total} tests")
+
+    def graded(self, graded: Graded) -> None:
+        self._screen.lines([render.overview_line(graded)])
+
+
+def variant_of(text: str) -> str:
+    """The variant that VARIANT= means; the default is the best there is."""
+    if not text:
+        return default_variant()
+    if text not in build.VARIANTS:
+        raise UsageError(f"VARIANT={text}: there is none. Choose one of: {' '.join(build.VARIANTS)}")
+    return text
+
+
+def default_variant() -> str:
+    folder = ROOT / "grader" / "interleave"
+    complete = all((folder / name).exists() for name in ("redirect.syms", "followable.syms"))
+    return "interleave" if complete else "asan"
+
+
+def chosen(ex: str) -> Sequence[Exercise]:
+    """The exercises that EX= means: one, several (EX=02,04), or all."""
+    if not ex.strip():
+        return all_exercises()
+    return [find(one) for one in ex.replace(",", " ").split()]
+
+
+def grade(
+    ex: str, tree: str, solutions: bool, variant: str, report_to: Path | None, again: bool
+) -> int:
+    """make grade"""
+    screen = render.Screen()
+    where = tree_of(tree, solutions)
+    grading = Grading(where, chosen(ex), variant_of(variant), again, listener=OnScreen(screen))
+    graded = grading.run()
+    if where == EXERCISES:
+        note_progress(graded)
+    if report_to is not None:
+        from grader import report
+
+        report.write(report_to, graded)
+    show(screen, graded, where, len(grading.exercises) > 1)
+    return exit_code(graded)
+
+
+def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, several: bool) -> None:
+    """What comes under the bars."""
+    lines: list[render.Line] = []
+    if several:
+        lines += [[], render.summary_line(graded)]
+    failing = next((g for g in graded if g.verdict not in ("passed", "not_started")), None)
+    if failing is not None:
+        if failing.note:
+            lines += [[], [(failing.note, "yellow")]]
+        lines += render.failure_lines(failing, screen.width, tree)
+    else:
+        lines += [[], *(render.next_step(graded) if several else render.next_of_one(graded[0]))]
+    screen.lines(lines)
+
+
+def exit_code(graded: Sequence[Graded]) -> int:
+    """0 if all passed, 3 if something could not be graded, 1 otherwise; electives not begun are no failure."""
+    from grader.exercises import is_elective
+
+    if any(g.verdict == "environment" for g in graded):
+        return EXIT_ENVIRONMENT
+    if len(graded) > 1:
+        graded = [g for g in graded if not (g.verdict == "not_started" and is_elective(g.exercise))]
+    return EXIT_PASSED if all(g.verdict == "passed" for g in graded) else EXIT_FAILED
+
+
+def note_progress(graded: Sequence[Graded]) -> None:
+    """Remembers what was reached."""
+    entries = progress.load()
+    for one in graded:
+        if one.verdict == "environment":
+            continue
+        key = one.submission.code.key
+        old = entries.get(one.exercise.name)
+        passed = key if one.verdict == "passed" else (old.passed if old else "")
+        entries[one.exercise.name] = progress.Entry(one.verdict, one.points, one.max_points, key, passed)
+    progress.store(entries)

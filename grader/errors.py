@@ -1,0 +1,26 @@
+"""Errors that end the grader: each is one clear sentence, and carries the exit code."""
+
+from __future__ import annotations
+
+EXIT_PASSED = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
+
+
+class GraderError(Exception):
+    """Ends the command with its message; nobody ever sees a stack trace of the grader."""
+
+    exit_code = EXIT_ENVIRONMENT
+
+
+class UsageError(GraderError):
+    """What was typed can't be done: exit code 2."""
+
+    exit_code = EXIT_USAGE
+
+
+class EnvironmentError_(GraderError):
+    """The machine or the kit itself is in the way; the message holds the cure. Exit code 3."""
+
+    exit_code = EXIT_ENVIRONMENT

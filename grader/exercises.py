@@ -1,0 +1,140 @@
+"""The exercises, as found on disk: nothing is registered in a list.
+
+An exercise is a directory `exercises/NN_name` with a `channel.h`; what it builds on is that
+header's include line; its suite is its `test_X.c` files, and `test_X.c` tests the
+student's `X.c`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.errors import GraderError, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+EXERCISES = ROOT / "exercises"
+SOLUTIONS = ROOT / "solutions"
+BUILD = ROOT / "build"
+
+_BASE = re.compile(r'^\s*#\s*include\s+"\.\./(\d\d_\w+)/channel\.h"', re.MULTILINE)
+_TEST = re.compile(r"^TEST\(\s*(\w+)", re.MULTILINE)
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One directory of exercises/."""
+
+    name: str
+    base: str | None
+    stems: tuple[str, ...]  # of its suite's files, and of the files a student edits
+
+    @property
+    def directory(self) -> Path:
+        return EXERCISES / self.name
+
+    @property
+    def number(self) -> str:
+        return self.name[:2]
+
+    @property
+    def title(self) -> str:
+        """The name in words: "message type"."""
+        return self.name[3:].replace("_", " ")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that make a submission; where there are others, channel.c may be left out."""
+        others = tuple(f"{stem}.c" for stem in self.stems if stem != "channel")
+        return others or ("channel.c",)
+
+    @property
+    def carries_channel(self) -> bool:
+        """Is the channel of an earlier exercise used, unless the submission brings one?"""
+        return "channel.c" not in self.files
+
+    @property
+    def suite_sources(self) -> list[Path]:
+        return [self.directory / f"test_{stem}.c" for stem in self.stems]
+
+    def tests_in_source(self) -> list[str]:
+        """The names of its suite's tests, for when the suite can't be built and asked."""
+        return [name for path in self.suite_sources for name in _TEST.findall(read_text(path))]
+
+    def chain(self) -> list[Exercise]:
+        """The exercise and all it builds on, the first one first."""
+        found: list[Exercise] = [self]
+        while found[0].base is not None:
+            base = by_name(found[0].base)
+            if base in found:
+                raise GraderError(f"exercises/{self.name}/channel.h includes itself in a circle.")
+            found.insert(0, base)
+        return found
+
+    def new_functions(self) -> list[str]:
+        """The functions its own headers declare, in the order of the headers."""
+        names: list[str] = []
+        for header in sorted(self.directory.glob("*.h")):
+            text = _COMMENT.sub("", read_text(header))
+            names += re.findall(r"\b([a-z]\w+)\((?!\*)[^;{}]*;", text)
+        return list(dict.fromkeys(names))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of the kit or of a student, whatever its encoding."""
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise GraderError(f"{shown(path)} can't be read: {error.strerror}.") from error
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it from the kit's directory."""
+    try:
+        return str(path.relative_to(ROOT))
+    except ValueError:
+        return str(path)
+
+
+@functools.cache
+def all_exercises() -> tuple[Exercise, ...]:
+    """Every exercise, by number."""
+    found = []
+    for header in sorted(EXERCISES.glob("[0-9][0-9]_*/channel.h")):
+        base = _BASE.search(read_text(header))
+        stems = sorted(path.name[5:-2] for path in header.parent.glob("test_*.c"))
+        found.append(Exercise(header.parent.name, base[1] if base else None, tuple(stems)))
+    if not found:
+        raise GraderError("There are no exercises here: exercises/NN_name/channel.h is missing.")
+    return tuple(found)
+
+
+@functools.cache
+def by_name(name: str) -> Exercise:
+    for exercise in all_exercises():
+        if exercise.name == name:
+            return exercise
+    raise GraderError(f"There is no exercise {name}, though a header builds on it.")
+
+
+def find(text: str) -> Exercise:
+    """The exercise somebody means by 4, 04, 04_bounded, bounded or exercises/04_bounded/."""
+    wanted = text.strip().rstrip("/").removesuffix("/channel.c").rsplit("/", 1)[-1].lower()
+    for exercise in all_exercises():
+        if wanted in (exercise.name, exercise.number, exercise.number.lstrip("0"), exercise.name[3:]):
+            return exercise
+    known = " ".join(exercise.number for exercise in all_exercises())
+    raise UsageError(f"There is no exercise {text!r}. EX= is one of: {known}")
+
+
+@functools.cache
+def core() -> frozenset[str]:
+    """The exercises on the way to the last one; all others are electives."""
+    return frozenset(exercise.name for exercise in all_exercises()[-1].chain())
+
+
+def is_elective(exercise: Exercise) -> bool:
+    return exercise.name not in core()

@@ -1,0 +1,39 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from grader.errors import GraderError
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Writes a file so that others see the old one or the new one, never half of one."""
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise GraderError(cannot_write(path, error)) from error
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Why that file couldn't be written, and what to do."""
+    cure = {
+        28: "The disk is full: make room (make clean frees what was built), then try again.",
+        30: "The file system is read-only: copy the kit to a directory of your own.",
+        13: "You have no permission to write there: copy the kit to a directory of your own.",
+        122: "Your disk quota is used up: make room (make clean frees what was built).",
+    }.get(error.errno or 0, "")
+    return f"{path} can't be written: {error.strerror}. {cure}".strip()

@@ -1,0 +1,236 @@
+"""Grades exercises: what is known already, what has to be built and run, and the verdict of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from grader import build, isolation, runner
+from grader.build import BuildError, Unit
+from grader.exercises import Exercise
+from grader.outcome import TestResult
+from grader.submission import Submission, read_submission
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+
+@dataclass
+class Graded:
+    """What came of one exercise."""
+
+    submission: Submission
+    verdict: str  # passed failed not_started build_failed environment
+    results: list[TestResult] = field(default_factory=list)
+    build_error: BuildError | None = None
+    reused: bool = False  # nothing was run: the code is unchanged
+    note: str = ""  # one line the student should know
+
+    @property
+    def exercise(self) -> Exercise:
+        return self.submission.exercise
+
+    @property
+    def points(self) -> int:
+        return sum(result.verdict == "passed" for result in self.results)
+
+    @property
+    def max_points(self) -> int:
+        return len(self.results)
+
+    def failures(self) -> list[TestResult]:
+        """What did not pass, in the order of the suites; what is not implemented yet comes last."""
+        bad = [r for r in self.results if r.verdict != "passed"]
+        return sorted(bad, key=lambda r: r.verdict == "not_implemented")
+
+
+class Listener(Protocol):
+    """Who is told while the grading goes on."""
+
+    def building(self, exercise: Exercise) -> None: ...
+    def running(self, exercise: Exercise, done: int, total: int) -> None: ...
+    def graded(self, graded: Graded) -> None: ...
+
+
+class Silent:
+    """A listener that listens to nothing."""
+
+    def building(self, exercise: Exercise) -> None:
+        pass
+
+    def running(self, exercise: Exercise, done: int, total: int) -> None:
+        pass
+
+    def graded(self, graded: Graded) -> None:
+        pass
+
+
+def cpu_count() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@dataclass
+class Grading:
+    """One `make grade`: a tree, some exercises, a variant."""
+
+    tree: Path
+    exercises: Sequence[Exercise]
+    variant: str
+    again: bool = False  # run what is known, too
+    jobs: int = field(default_factory=cpu_count)
+    listener: Listener = field(default_factory=Silent)
+
+    def run(self) -> list[Graded]:
+        """Grades all, in order."""
+        submissions = [read_submission(self.tree, exercise) for exercise in self.exercises]
+        workers = _Workers(self)
+        try:
+            work = [workers.begin(submission) for submission in submissions]
+            done = []
+            for one in work:
+                done.append(workers.finish(one))
+                self.listener.graded(done[-1])
+            return done
+        except BaseException:
+            isolation.stop_all()
+            raise
+        finally:
+            workers.close()
+
+
+@dataclass
+class _Work:
+    """An exercise that is being graded."""
+
+    submission: Submission
+    units: list[Unit] = field(default_factory=list)
+    errors: dict[Unit, BuildError] = field(default_factory=dict)
+    note: str = ""
+
+
+class _Workers:
+    """Builds one exercise after the other, while the tests of those before run."""
+
+    def __init__(self, grading: Grading) -> None:
+        self._grading = grading
+        self._knobs = runner.knobs_given()
+        self._pool: ThreadPoolExecutor | None = None
+        self._known: dict[Unit, list[TestResult]] = {}
+        self._running: dict[Unit, list[Future[TestResult]]] = {}
+        self._errors: dict[Unit, BuildError] = {}
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, submission: Submission) -> _Work:
+        """Recalls or starts everything there is to run for a submission."""
+        work = _Work(submission)
+        if submission.is_untouched or submission.missing:
+            return work
+        work.units = self._units(submission, self._grading.variant)
+        self._start(submission, work.units)
+        if self._grading.variant == "interleave":
+            self._fall_back(work)
+        work.errors = {u: self._errors[u] for u in work.units if u in self._errors}
+        return work
+
+    def _units(self, submission: Submission, variant: str) -> list[Unit]:
+        return [Unit(submission.code_for(s), s, variant) for s in submission.exercise.chain()]
+
+    def _start(self, submission: Submission, units: list[Unit]) -> None:
+        wanted = []
+        for unit in units:
+            if unit in self._known or unit in self._running or unit in self._errors:
+                continue
+            known = None if self._grading.again or self._knobs else runner.recall(unit)
+            if known is not None:
+                self._known[unit] = known
+            else:
+                wanted.append(unit)
+        if wanted:
+            self._grading.listener.building(submission.exercise)
+            self._errors.update(build.build(wanted, self._grading.jobs))
+            self._submit([unit for unit in wanted if unit not in self._errors])
+
+    def _fall_back(self, work: _Work) -> None:
+        """Grades on real threads what the scheduler can't follow, and says so."""
+        from grader import symbols
+
+        calls = symbols.not_followed([u for u in work.units if u not in self._known])
+        if not calls:
+            return
+        names = ", ".join(calls[:3])
+        work.note = f"Checked on real threads (asan, tsan): the scheduler can't follow {names}."
+        work.units = [u for v in ("asan", "tsan") for u in self._units(work.submission, v)]
+        for variant in ("asan", "tsan"):
+            self._start(work.submission, [u for u in work.units if u.variant == variant])
+
+    def _submit(self, units: list[Unit]) -> None:
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self._grading.jobs)
+        for unit in units:
+            self._running[unit] = [
+                self._pool.submit(runner.run_test, unit, name, self._knobs)
+                for name in runner.list_tests(unit)
+            ]
+
+    def finish(self, work: _Work) -> Graded:
+        """Waits for the tests of an exercise, and says what came of it."""
+        if work.submission.is_untouched or work.submission.missing:
+            return Graded(work.submission, "not_started", note=_missing_note(work.submission))
+        reused = all(unit in self._known for unit in work.units)
+        total = sum(len(self._running.get(unit, [])) for unit in work.units)
+        results: list[TestResult] = []
+        finished = 0
+        for unit in work.units:
+            for future in self._running.get(unit, []):
+                future.result()
+                finished += 1
+                self._grading.listener.running(work.submission.exercise, finished, total)
+            results += self._results_of(unit)
+        error = next(iter(work.errors.values()), None)
+        return Graded(work.submission, verdict_of(results), results, error, reused, work.note)
+
+    def _results_of(self, unit: Unit) -> list[TestResult]:
+        if unit in self._known:
+            return self._known[unit]
+        if unit in self._errors:
+            return not_built(unit, self._errors[unit])
+        results = [future.result() for future in self._running.pop(unit)]
+        self._known[unit] = results
+        if not self._knobs:
+            runner.keep(unit, results)
+        return results
+
+
+def not_built(unit: Unit, error: BuildError) -> list[TestResult]:
+    """What the tests of a suite are when it could not be built."""
+    return [
+        TestResult(
+            unit.suite.name, name, unit.variant, "build_failed", error.message, error.where
+        )
+        for name in unit.suite.tests_in_source()
+    ]
+
+
+def verdict_of(results: Sequence[TestResult]) -> str:
+    """The verdict of an exercise, from those of its tests."""
+    verdicts = {result.verdict for result in results}
+    for verdict in ("environment", "build_failed"):
+        if verdict in verdicts:
+            return verdict
+    if not verdicts or verdicts == {"not_implemented"}:
+        return "not_started"
+    return "passed" if verdicts <= {"passed", "skipped"} else "failed"
+
+
+def _missing_note(submission: Submission) -> str:
+    if not submission.missing:
+        return ""
+    return f"{submission.missing[0]} is missing"

@@ -1,0 +1,275 @@
+"""Runs one command as one test is run: apart from everything else, within limits, and wholly ended.
+
+A session of its own, address randomisation off, stdin closed, stdout and stderr in capped files (never
+pipes, which a grandchild could hold open), limits on processor time, wall time, memory and file
+size. At the end the whole process tree is killed, whatever of it tried to get away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+import resource
+import select
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from grader import stuck
+from grader.errors import GraderError
+from grader.exercises import BUILD, ROOT
+
+KEPT_OUTPUT = 1 << 16  # bytes of stdout and stderr that are looked at
+TICK = 0.25  # seconds between two looks at a running test
+
+_ADDR_NO_RANDOMIZE = 0x0040000
+_PR_SET_CHILD_SUBREAPER = 36
+
+_lock = threading.Lock()  # guards _running, and starting a process against the sweep for orphans
+_running: set[int] = set()  # leaders of the sessions that are running now
+_stopping = threading.Event()
+
+# Puts a command into a sandbox, of which it may write to that private directory. Set by whoever runs
+# other people's code (grader/classroom); a student's own runs as it is.
+enclose: Callable[[Sequence[str], Path], Sequence[str]] = lambda command, directory: command
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one command may use. Processor time decides; wall time is only the last resort, since a
+    loaded machine gives little of the one in much of the other."""
+
+    cpu_seconds: int = 60
+    wall_seconds: float = 180.0
+    memory: int = 4 << 30  # bytes in use by the whole process tree; address space is not limited, sanitizers need it all
+    file_size: int = 16 << 20
+
+
+@dataclass
+class Ended:
+    """What became of a command."""
+
+    code: int  # exit code, or minus the signal
+    seconds: float
+    stdout: bytes
+    stderr: bytes
+    record: bytes = b""
+    sanitizer: str = ""
+    timed_out: bool = False
+    too_large: bool = False  # it used more memory than it may
+    asleep: bool = False  # timed out early: everything in it sleeps, and nothing will wake it
+    stacks: list[stuck.Thread] = field(default_factory=list)
+
+
+class Interrupted(Exception):
+    """The grader is being stopped; no verdict."""
+
+
+@functools.cache
+def prepare() -> None:
+    """Once in the grader's life, by its main thread before the first command: what children inherit."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    current = libc.personality(0xFFFFFFFF)
+    if current != -1:
+        libc.personality(current | _ADDR_NO_RANDOMIZE)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    # Ignored signals stay ignored in a command: a flood of output then fails to be written, quietly,
+    # instead of ending a test; and a closed pipe ends who writes to it, as usual.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def randomisation_is_off() -> bool:
+    """Could prepare() switch address randomisation off? Containers may forbid it."""
+    return bool(ctypes.CDLL(None).personality(0xFFFFFFFF) & _ADDR_NO_RANDOMIZE)
+
+
+def stop_all() -> None:
+    """Ends everything that runs, and lets nothing new begin: for Ctrl-C."""
+    _stopping.set()
+    with _lock:
+        for leader in _running:
+            _kill_session(leader)
+
+
+def go_on() -> None:
+    """After stop_all, for who has something else to run: a class has more than one submission."""
+    _stopping.clear()
+
+
+@contextlib.contextmanager
+def private_directory() -> Iterator[Path]:
+    """A directory for the files of one run; removed with all that is in it."""
+    parent = BUILD / "run"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        directory = tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=parent)
+    except OSError as error:
+        raise GraderError(f"build/run can't be written: {error.strerror}.") from error
+    with directory as path:
+        yield Path(path)
+
+
+def run(
+    command: Sequence[str],
+    limits: Limits,
+    *,
+    environment: Mapping[str, str] | None = None,
+    record: bool = False,
+    look_for_sleep: bool = False,
+    background_thread: bool = False,
+) -> Ended:
+    """Runs command in the kit's directory, and returns once nothing of it is left.
+
+    record: the environment variable SUITE_RECORD has the number of a descriptor to write to.
+    look_for_sleep: end it early once all of its threads sleep with nothing to wake them.
+    background_thread: each process has one thread that is the sanitizer's own."""
+    if _stopping.is_set():
+        raise Interrupted
+    prepare()
+    with (
+        private_directory() as directory,
+        open(directory / "out", "w+b") as out,
+        open(directory / "err", "w+b") as err,
+        open(directory / "record", "w+b") as rec,
+    ):
+        env = dict(os.environ if environment is None else environment)
+        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+            options = f"log_path={directory}/sanitizer:{env.get(name, '')}"
+            env[name] = options.rstrip(":")
+        if record:
+            env["SUITE_RECORD"] = str(rec.fileno())
+        begun = time.monotonic()
+        process = _start(enclose(command, directory), env, out, err, rec if record else None, limits)
+        try:
+            ended = _watch(process, limits, look_for_sleep, background_thread)
+        finally:
+            _end_session(process)
+        ended.seconds = time.monotonic() - begun
+        ended.stdout, ended.stderr = _first_part(out), _first_part(err)
+        ended.record = _first_part(rec, 16 << 20)
+        ended.sanitizer = _logs(directory)
+        return ended
+
+
+def _start(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    out: IO[bytes],
+    err: IO[bytes],
+    rec: IO[bytes] | None,
+    limits: Limits,
+) -> subprocess.Popen[bytes]:
+    with _lock:
+        try:
+            process = subprocess.Popen(
+                command,
+                env=env,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                pass_fds=() if rec is None else (rec.fileno(),),
+                start_new_session=True,
+                restore_signals=False,
+            )
+        except OSError as error:
+            raise GraderError(f"{command[0]} can't be started: {error.strerror}.") from error
+        _running.add(process.pid)
+    _limit(process.pid, resource.RLIMIT_CPU, limits.cpu_seconds)
+    _limit(process.pid, resource.RLIMIT_FSIZE, limits.file_size)
+    return process
+
+
+def _limit(pid: int, what: int, value: int) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        hard = resource.prlimit(pid, what)[1]
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.prlimit(pid, what, (value, value))
+
+
+def _watch(
+    process: subprocess.Popen[bytes], limits: Limits, look_for_sleep: bool, background_thread: bool
+) -> Ended:
+    """Waits for the end of the leader, or until it is clear that there will be none."""
+    end = time.monotonic() + limits.wall_seconds
+    sleepers = stuck.Watch(process.pid, background_thread)
+    while not _has_ended(process, TICK):
+        if _stopping.is_set():
+            raise Interrupted
+        if stuck.memory(process.pid) > limits.memory:
+            return Ended(-signal.SIGKILL, 0.0, b"", b"", too_large=True)
+        asleep = look_for_sleep and sleepers.nothing_will_happen()
+        if asleep or time.monotonic() > end:
+            stacks = stuck.stacks(process.pid)
+            return Ended(0, 0.0, b"", b"", timed_out=True, asleep=asleep, stacks=stacks)
+    if _stopping.is_set():
+        raise Interrupted
+    return Ended(process.returncode, 0.0, b"", b"")
+
+
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Waits for at most that long; without polling where the system has pidfds."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        return process.poll() is not None
+    try:
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        poller.poll(seconds * 1000)
+    finally:
+        os.close(descriptor)
+    return process.poll() is not None
+
+
+def _end_session(process: subprocess.Popen[bytes]) -> None:
+    _kill_session(process.pid)
+    process.wait()
+    with _lock:
+        _running.discard(process.pid)
+        for _ in range(20):
+            if not _kill_orphans():
+                break
+
+
+def _kill_session(leader: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _kill_orphans() -> bool:
+    """Kills what left its session and came to us, the subreaper. Were there any?"""
+    found = False
+    for child in stuck.children(os.getpid()):
+        with contextlib.suppress(OSError):
+            if child in _running or os.getsid(child) in _running | {os.getsid(0)}:
+                continue
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            found = True
+    return found
+
+
+def _first_part(file: IO[bytes], size: int = KEPT_OUTPUT) -> bytes:
+    file.seek(0)
+    return file.read(size)
+
+
+def _logs(directory: Path) -> str:
+    texts = []
+    for log in sorted(directory.glob("sanitizer.*")):
+        texts.append(log.read_bytes()[: 1 << 20].decode("utf-8", "replace"))
+    return "\n".join(texts)

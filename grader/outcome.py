@@ -1,0 +1,190 @@
+"""What a run of one test means.
+
+A pass needs three witnesses: exit code 0, exactly one completion record with the run's nonce that says so,
+and an empty sanitizer log. What a test prints decides nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader import sanitizer, stuck
+from grader.isolation import Ended
+
+VERDICTS = (
+    "passed", "failed", "deadlock", "race", "use_after_free", "leak", "no_progress", "misuse", "crashed",
+    "timeout", "exited_early", "not_implemented", "build_failed", "skipped", "environment",
+)  # fmt: skip
+
+
+@dataclass
+class TestResult:
+    """One test on one code in one variant. Places in the student's code are told as channel.c:88."""
+
+    suite: str
+    name: str
+    variant: str
+    verdict: str
+    message: str = ""
+    where: str = ""  # in the student's code
+    test_where: str = ""  # in the suite
+    rule: str = ""  # the broken sentence of the header
+    call: str = ""
+    expected: str = ""
+    got: str = ""
+    sections: list[tuple[str, list[str]]] = field(default_factory=list)  # title, places
+    seed: str = ""
+    schedules: int = 0
+    exhaustive: bool = False
+    preemption_bound: int = 0
+    seconds: float = 0.0
+    hint: str = ""
+    story: dict[str, Any] | None = None
+    explanation: str = ""
+    output: str = ""  # the end of what the test printed, when that may help
+
+    @property
+    def sentence(self) -> str:
+        """The name as the sentence it is."""
+        return self.name.replace("_", " ")
+
+
+def to_json(result: TestResult) -> dict[str, Any]:
+    """Only what differs from the default, to keep stored results short."""
+    default = TestResult(result.suite, result.name, result.variant, result.verdict)
+    full = {f.name: getattr(result, f.name) for f in dataclasses.fields(result)}
+    return {k: v for k, v in full.items() if k in _ALWAYS or v != getattr(default, k)}
+
+
+_ALWAYS = ("suite", "name", "variant", "verdict")
+
+
+def from_json(data: dict[str, Any]) -> TestResult:
+    sections = [(title, list(places)) for title, places in data.pop("sections", [])]
+    return TestResult(**data, sections=sections)
+
+
+def judge(result: TestResult, ended: Ended, nonce: str, sources: frozenset[str]) -> TestResult:
+    """Fills in result from what is known of the run."""
+    _tell_end(result, ended)
+    result.seconds = round(ended.seconds, 3)
+    if ended.timed_out:
+        _tell_hang(result, ended, sources)
+        return result
+    record = _record(ended.record, nonce, result.name)
+    finding = sanitizer.read_log(ended.sanitizer, sources)
+    if record is not None:
+        _tell_record(result, record)
+    if finding is not None and result.verdict in _LESS_TELLING:
+        _tell_finding(result, finding)
+    if result.verdict == "passed" and ended.code != 0:
+        result.verdict = "exited_early"
+        result.message = f"The test passed, but its process ended with {_exit_words(ended.code)}."
+    return result
+
+
+# A sanitizer ends the process, and then the process's end tells less than the sanitizer does.
+_LESS_TELLING = ("passed", "crashed", "exited_early", "environment", "leak")
+
+
+def _record(text: bytes, nonce: str, name: str) -> dict[str, Any] | None:
+    """The completion record, if there is exactly one and it is this run's."""
+    lines = [line for line in text.split(b"\n") if line]
+    if len(lines) != 1:
+        return None
+    try:
+        record = json.loads(lines[0].decode("utf-8", "replace"))
+    except ValueError:
+        return None
+    if not isinstance(record, dict) or record.get("nonce") != nonce or record.get("test") != name:
+        return None
+    return record if record.get("verdict") in VERDICTS else None
+
+
+def _tell_end(result: TestResult, ended: Ended) -> None:
+    """What the end of the process alone says: never that the test passed."""
+    result.output = ended.stderr.decode("utf-8", "replace")[-2000:]
+    if ended.too_large:
+        result.verdict = "crashed"
+        result.message = "The code took far more memory than the test can need."
+    elif ended.code == -signal.SIGXCPU or ended.code == -signal.SIGKILL:
+        result.verdict = "timeout"
+        result.message = "The test used up its processor time, or was killed: it does not come to an end."
+    elif ended.code < 0:
+        result.verdict = "crashed"
+        result.message = f"The code crashed: {_exit_words(ended.code)}."
+    else:
+        result.verdict = "exited_early"
+        result.message = f"The process ended before the test did, with {_exit_words(ended.code)}."
+
+
+def _exit_words(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"{signal.Signals(-code).name} ({signal.strsignal(-code)})"
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
+    result.verdict = record["verdict"]
+    for name in ("message", "rule", "call", "expected", "got", "seed", "hint"):
+        setattr(result, name, str(record.get(name, "")))
+    for name in ("schedules", "preemption_bound"):
+        setattr(result, name, int(record.get(name, 0)))
+    result.exhaustive = bool(record.get("exhaustive"))
+    result.story = record.get("story")
+    if record.get("line"):
+        result.test_where = f"{record.get('file')}:{record.get('line')}"
+    result.where = str(record.get("pc", ""))  # an address until places.resolve
+    if result.verdict == "passed":
+        result.output = result.hint = ""
+
+
+def _tell_finding(result: TestResult, finding: sanitizer.Finding) -> None:
+    result.verdict, result.message = finding.verdict, finding.message
+    result.where = str(finding.where or "")
+    result.sections = [
+        (s.title, [f"{p}  {p.function}" for p in s.places]) for s in finding.sections
+    ]
+
+
+def _tell_hang(result: TestResult, ended: Ended, sources: frozenset[str]) -> None:
+    if ended.asleep:
+        result.verdict = "deadlock"
+        result.message = "Every thread sleeps, and nothing is left that could wake one."
+    else:
+        result.verdict = "timeout"
+        result.message = "The test does not come to an end."
+    for thread in ended.stacks:
+        places = [_frame_words(frame, sources) for frame in thread.frames]
+        kept = [place for place in places if place]
+        if kept:
+            result.sections.append((f"{thread.name} is in {_sleeps_in(thread)}", kept[:3]))
+    own = (p.split()[0] for _, places in result.sections for p in places if "exercises/" not in p)
+    result.where = next(own, "")
+
+
+def _frame_words(frame: stuck.Frame, sources: frozenset[str]) -> str:
+    if frame.file.rsplit("/", 1)[-1] in sources:
+        return f"{frame.file.rsplit('/', 1)[-1]}:{frame.line}  {frame.function}"
+    suite = re.search(r"exercises/\w+/test_\w+\.c$", frame.file)
+    return f"{suite[0]}:{frame.line}  {frame.function}" if suite else ""
+
+
+_CALLS = re.compile(r"_*(?:GI_+)?_*(pthread_\w+|sem_\w+|nanosleep|poll|read|write|select|epoll_wait)$")
+
+
+def _sleeps_in(thread: stuck.Thread) -> str:
+    """The library's function it called, by its public name."""
+    for frame in reversed(thread.frames):
+        match = _CALLS.match(frame.function.split("@")[0])
+        if match and match[1] != "pthread_create":
+            return match[1]
+    return thread.frames[0].function if thread.frames else "?"

@@ -1,0 +1,94 @@
+"""Addresses in a program become lines of source, all of a result's with one addr2line."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from grader.exercises import ROOT
+from grader.outcome import TestResult
+from grader.submission import Code
+
+_ADDRESS = re.compile(r"0x[0-9a-f]+$")
+
+
+def resolve(result: TestResult, program: Path, code: Code) -> None:
+    """Replaces the addresses in a result. Those of its story are told beside it, as story["places"]."""
+    wanted = set()
+    if _ADDRESS.match(result.where) and int(result.where, 16):
+        wanted.add(result.where)
+    if result.story is not None:
+        wanted.update(_addresses(result.story))
+    lines = addr2line(program, sorted(wanted), frozenset(s.name for s in code.sources))
+    if result.story is not None:
+        result.story["places"] = lines
+    if _ADDRESS.match(result.where):
+        _, file, line = lines.get(result.where, ("", "", 0))
+        result.where = f"{file}:{line}" if line and "/" not in file else ""
+    if not result.where and result.call:
+        result.where = definition_of(result.call, code)
+
+
+
+def _addresses(node: Any) -> Iterable[str]:
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from _addresses(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _addresses(value)
+    elif isinstance(node, str) and _ADDRESS.match(node) and int(node, 16):
+        yield node
+
+
+def addr2line(
+    program: Path, addresses: Sequence[str], sources: frozenset[str]
+) -> dict[str, tuple[str, str, int]]:
+    """For each address the function, the file and the line; only the student's and the suites'."""
+    tool = shutil.which("addr2line") or shutil.which("llvm-addr2line")
+    if not addresses or tool is None:
+        return {}
+    command = [tool, "-f", "-e", str(program), *addresses]
+    try:
+        output = subprocess.run(command, capture_output=True, check=False, timeout=60).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    lines = output.decode("utf-8", "replace").splitlines()
+    found = {}
+    for address, function, place in zip(addresses, lines[::2], lines[1::2]):
+        match = re.match(r"(.*):(\d+)", place)
+        if match and match[1] != "??":
+            found[address] = (function, _file(match[1], sources), int(match[2]))
+    return found
+
+
+def _file(path: str, sources: frozenset[str]) -> str:
+    """channel.c for the student's own, the path from the kit's directory for all else."""
+    name = path.rsplit("/", 1)[-1]
+    if name in sources and not re.search(r"/(exercises|grader)/", path):
+        return name
+    return path.removeprefix(f"{ROOT}/")
+
+
+def definition_of(call: str, code: Code) -> str:
+    """Where the function that was called is defined: channel.c:88, or ""."""
+    match = re.match(r"\W*(\w+)\s*\(", call)
+    if match is None:
+        return ""
+    pattern = re.compile(rf"\b{match[1]}\s*\([^;{{}}]*\)\s*\{{")
+    for source in code.sources:
+        text = source.content.decode("utf-8", "replace")
+        found = pattern.search(_without_comments(text))
+        if found:
+            return f"{source.name}:{text.count(chr(10), 0, found.start()) + 1}"
+    return ""
+
+
+def _without_comments(text: str) -> str:
+    """The same text, comments blanked, lines kept."""
+    blank = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+    return blank.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)

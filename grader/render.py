@@ -1,0 +1,275 @@
+"""What a person sees: colours and bars on a terminal, plain text everywhere else, 80 columns.
+
+Text is made of lines, and a line of pieces (text, style); styles are rich's. So the same lines serve both.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from grader import report
+from grader.exercises import EXERCISES, Exercise, is_elective, shown
+from grader.grade import Graded
+from grader.outcome import TestResult
+
+Piece = tuple[str, str]
+Line = list[Piece]
+
+BAR = 20  # columns
+_STYLES = {
+    "passed": "green", "failed": "red", "not_started": "dim", "build_failed": "red", "environment": "magenta",
+}  # fmt: skip
+_WORDS = {"not_started": "not started", "build_failed": "does not build", "environment": "not graded"}
+TITLES = {
+    "failed": "a promise is broken",
+    "deadlock": "deadlock",
+    "race": "data race",
+    "use_after_free": "use after free",
+    "leak": "memory leak",
+    "no_progress": "no progress",
+    "misuse": "misuse",
+    "crashed": "crash",
+    "timeout": "no end",
+    "exited_early": "the process ended early",
+    "not_implemented": "not implemented yet",
+    "build_failed": "does not build",
+    "skipped": "skipped",
+    "environment": "the machine or the kit is in the way",
+}
+
+
+class Screen:
+    """Where lines go: stdout, with colours if that is a terminal that wants them."""
+
+    def __init__(self) -> None:
+        self.is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self.is_plain = not self.is_terminal or bool(os.environ.get("NO_COLOR") or os.environ.get("CI"))
+        self.width = min(100, max(40, shutil.get_terminal_size((80, 24)).columns)) if self.is_terminal else 80
+        self._transient = False
+
+    def lines(self, lines: Iterable[Line]) -> None:
+        """Prints lines; too long ones are cut by nobody, so make them short."""
+        self.clear_status()
+        if self.is_plain:
+            text = "".join("".join(t for t, _ in line).rstrip() + "\n" for line in lines)
+            sys.stdout.write(_encodable(text))
+            sys.stdout.flush()
+        else:
+            _print_rich(lines)
+
+    def status(self, text: str) -> None:
+        """A line that the next output replaces; on terminals only."""
+        if self.is_terminal:
+            sys.stdout.write("\r\x1b[K" + _encodable(text[: self.width - 1]))
+            sys.stdout.flush()
+            self._transient = True
+
+    def clear_status(self) -> None:
+        if self._transient:
+            sys.stdout.write("\r\x1b[K")
+            sys.stdout.flush()
+            self._transient = False
+
+
+def _encodable(text: str) -> str:
+    """A terminal that can't show a bar's blocks gets # and -, not an error."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        text.encode(encoding)
+        return text
+    except UnicodeEncodeError:
+        for fancy, plain in (("█", "#"), ("░", "-"), ("│", "|"), ("─", "-"), ("→", ">"), ("✓", "+")):
+            text = text.replace(fancy, plain)
+        return text.encode(encoding, "replace").decode(encoding)
+
+
+def _print_rich(lines: Iterable[Line]) -> None:
+    try:
+        from rich.console import Console
+        from rich.text import Text
+    except ImportError:
+        sys.stdout.write("".join("".join(t for t, _ in line).rstrip() + "\n" for line in lines))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble(*line, end=""))
+
+
+# ------------------------------------------------------------------------------------ overview
+
+
+def overview_line(graded: Graded) -> Line:
+    """One exercise: name, bar, points, verdict."""
+    exercise, style = graded.exercise, _STYLES[graded.verdict]
+    most = graded.max_points or report.max_points(graded)
+    filled = BAR * graded.points // most if most else 0
+    line: Line = [
+        (f"{exercise.name:18} ", "bold"),
+        ("█" * filled, style),
+        ("░" * (BAR - filled), "dim"),
+        (f" {graded.points:>3}/{most:<3} ", ""),
+        (_WORDS.get(graded.verdict, graded.verdict), style),
+    ]
+    remark = _remark(graded)
+    if remark:
+        line.append((f"  {remark}", "dim"))
+    return line
+
+
+def _remark(graded: Graded) -> str:
+    words = []
+    if is_elective(graded.exercise):
+        words.append("elective")
+    if graded.reused:
+        words.append("unchanged, not run again")
+    if graded.note and graded.verdict == "not_started":
+        words.append(graded.note)
+    return "(" + ", ".join(words) + ")" if words else ""
+
+
+def summary_line(graded: Sequence[Graded]) -> Line:
+    core = [g for g in graded if not is_elective(g.exercise)]
+    electives = [g for g in graded if is_elective(g.exercise)]
+    text = f"{sum(g.verdict == 'passed' for g in core)} of {len(core)} exercises passed"
+    done = sum(g.verdict == "passed" for g in electives)
+    if done:
+        text += f", and {done} of {len(electives)} electives"
+    return [(text, "bold")]
+
+
+# ------------------------------------------------------------------------------------- failures
+
+
+def failure_lines(graded: Graded, width: int, tree: Path) -> list[Line]:
+    """The first failure in full, the others in a line each."""
+    failures = graded.failures()
+    if not failures:
+        return []
+    lines = first_failure(graded, failures[0], width, tree)
+    rest = failures[1:]
+    if graded.verdict == "build_failed":
+        rest = [r for r in rest if r.verdict != "build_failed"]
+    if rest:
+        lines += [[], [(f"Also in {graded.exercise.name}:", "bold")]]
+        lines += [_one_line(result, width) for result in rest[:12]]
+        if len(rest) > 12:
+            lines.append([(f"  ... and {len(rest) - 12} more", "dim")])
+    return lines
+
+
+def _one_line(result: TestResult, width: int) -> Line:
+    title = TITLES.get(result.verdict, result.verdict)
+    room = width - len(title) - 6
+    sentence = result.sentence if len(result.sentence) <= room else result.sentence[: room - 3] + "..."
+    return [("  ", ""), (title, "yellow" if result.verdict == "not_implemented" else "red"), (f"  {sentence}", "")]
+
+
+def first_failure(graded: Graded, result: TestResult, width: int, tree: Path) -> list[Line]:
+    """All there is to say of one failure."""
+    lines: list[Line] = [[]]
+    title = TITLES.get(result.verdict, result.verdict)
+    place = own_path(graded, result.where) or shown(tree / graded.exercise.name)
+    lines.append([(f"{place}: ", "bold"), (title, "bold red")])
+    if result.verdict == "build_failed":
+        lines += _build_lines(graded, width)
+    else:
+        lines += _test_lines(graded, result, width)
+    lines += [[], *_next_lines(graded, result)]
+    return lines
+
+
+def own_path(graded: Graded, where: str) -> str:
+    """channel.c:88 as a path from the kit's directory."""
+    name, colon, line = where.partition(":")
+    return graded.submission.code.path_of(name) + colon + line if where else ""
+
+
+def _build_lines(graded: Graded, width: int) -> list[Line]:
+    error = graded.build_error
+    if error is None:
+        return []
+    lines: list[Line] = [[], *_wrapped(error.message, width)]
+    if error.explanation:
+        lines += _wrapped(error.explanation, width)
+    if error.lines:
+        lines += [[], *([(f"    {line[: width - 4]}", "dim")] for line in error.lines)]
+    return lines
+
+
+def _test_lines(graded: Graded, result: TestResult, width: int) -> list[Line]:
+    suite = f" (the suite of {result.suite})" if result.suite != graded.exercise.name else ""
+    lines = _wrapped(f"{result.sentence}{suite}", width, "cyan")
+    lines.append([])
+    if result.rule:
+        lines += _wrapped(result.rule, width, "bold")
+    if result.message and result.message != result.rule:
+        lines += _wrapped(result.message, width)
+    if result.explanation:
+        lines += _wrapped(result.explanation, width)
+    if result.call:
+        lines += [[], [(f"    {result.call[: width - 4]}", "")]]
+        lines += [[(f"    expected  {result.expected}", "green")], [(f"    got       {result.got}", "red")]]
+    for title, places in result.sections:
+        lines += [[], [(f"  {title}", "bold")]]
+        lines += [[(f"    {_full(graded, place)}", "")] for place in places]
+    if result.story:
+        from grader import story
+
+        lines += [[], *story.as_lines(result.story, graded.submission.code, width)]
+    if result.test_where:
+        lines += [[], [("  the test  ", "dim"), (result.test_where, "")]]
+    if result.hint:
+        lines += [[], *_wrapped(result.hint, width, "italic")]
+    return lines
+
+
+def _full(graded: Graded, place: str) -> str:
+    name, colon, rest = place.partition(":")
+    return graded.submission.code.path_of(name) + colon + rest
+
+
+def _wrapped(text: str, width: int, style: str = "") -> list[Line]:
+    return [[(line, style)] for part in text.splitlines() for line in textwrap.wrap(part, width - 2) or [""]]
+
+
+def _next_lines(graded: Graded, result: TestResult) -> list[Line]:
+    lines: list[Line] = [[("next  ", "dim"), (f"make hint EX={graded.exercise.number}", "bold")]]
+    if result.verdict not in ("build_failed", "not_implemented", "environment"):
+        lines.append([("      ", ""), (report.replay_command(graded, result), "bold")])
+    return lines
+
+
+# ------------------------------------------------------------------------------------- what next
+
+
+def next_step(graded: Sequence[Graded]) -> list[Line]:
+    """Always one command that can be copied."""
+    todo = [g for g in graded if g.verdict != "passed" and not is_elective(g.exercise)]
+    if not todo:
+        electives = [g for g in graded if g.verdict != "passed"]
+        if not electives:
+            return [[("All is done.", "bold green")]]
+        return [[("next  ", "dim"), (start_command(electives[0].exercise), "bold")]]
+    first = todo[0]
+    if first.verdict != "not_started":
+        return []  # the failure above says what is next
+    return [[("next  ", "dim"), (start_command(first.exercise), "bold")]]
+
+
+def next_of_one(graded: Graded) -> list[Line]:
+    """The next step when only one exercise was asked for."""
+    if graded.verdict == "passed":
+        return [[("next  ", "dim"), ("make grade", "bold")]]
+    return [[("next  ", "dim"), (start_command(graded.exercise), "bold")]]
+
+
+def start_command(exercise: Exercise) -> str:
+    """How to begin an exercise."""
+    if exercise.base is None or exercise.carries_channel:
+        return f"$EDITOR {shown(EXERCISES / exercise.name)}/README.md {shown(EXERCISES / exercise.name / exercise.files[0])}"
+    return f"make carry EX={exercise.number}"

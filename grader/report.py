@@ -1,0 +1,70 @@
+"""The JSON report, schema 1."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from grader import files
+from grader.grade import Graded
+from grader.outcome import TestResult
+
+SCHEMA = 1
+
+
+def as_json(graded: Sequence[Graded]) -> dict[str, Any]:
+    """The report of a whole grading."""
+    return {"schema": SCHEMA, "exercises": [_exercise(one) for one in graded]}
+
+
+def write(path: Path, graded: Sequence[Graded]) -> None:
+    files.write_atomically(path, json.dumps(as_json(graded), indent=1) + "\n")
+
+
+def _exercise(graded: Graded) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "name": graded.exercise.name,
+        "verdict": graded.verdict,
+        "points": graded.points,
+        "max_points": graded.max_points or max_points(graded),
+        "tests": [_test(graded, result) for result in graded.results],
+    }
+    if graded.note:
+        data["note"] = graded.note
+    return data
+
+
+def max_points(graded: Graded) -> int:
+    """The number of tests, also of an exercise that was not run."""
+    return sum(len(suite.tests_in_source()) for suite in graded.exercise.chain())
+
+
+def _test(graded: Graded, result: TestResult) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "suite": result.suite,
+        "name": result.name,
+        "variant": result.variant,
+        "verdict": result.verdict,
+        "message": result.message,
+        "where": result.where,
+        "seed": result.seed,
+        "schedules": result.schedules,
+        "seconds": result.seconds,
+    }
+    if result.verdict not in ("passed", "build_failed", "not_implemented"):
+        data["rule"], data["call"] = result.rule, result.call
+        data["expected"], data["got"] = result.expected, result.got
+        data["replay"] = replay_command(graded, result)
+    return data
+
+
+def replay_command(graded: Graded, result: TestResult) -> str:
+    """What to type to see that failure again."""
+    words = ["make replay", f"EX={graded.exercise.number}", f"TEST={result.name}"]
+    if result.seed:
+        words.append(f"SEED={result.seed}")
+    if result.variant != "interleave":
+        words.append(f"VARIANT={result.variant}")
+    return " ".join(words)

@@ -1,0 +1,120 @@
+"""Runs the tests of a suite, one process each, and keeps what came of it by content.
+
+Equal code, suite, variant and kit give an equal result, so what was run once is not run again; a
+result that was the machine's fault, or a matter of time, is not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+
+from grader import build, files, isolation, outcome, places
+from grader.build import Unit
+from grader.errors import GraderError
+from grader.exercises import BUILD
+from grader.outcome import TestResult
+
+FORMAT = 1  # of kept results: raise it when the same run would be told in another way
+KNOBS = ("SEED", "SCHEDULES", "STRATEGY", "REPLAY")
+_ATTEMPTS = 3  # for what is the machine's fault
+_NOT_KEPT = ("environment", "timeout")
+
+
+@functools.cache
+def _slowness() -> float:
+    """How much slower than a usual machine this one is (1.0: not), as `make doctor` measured it."""
+    with contextlib.suppress(OSError, ValueError):
+        return max(1.0, min(50.0, float((BUILD / "slowness").read_text())))
+    return 1.0
+
+
+def limits(variant: str) -> isolation.Limits:
+    """Generous: a test that needs a tenth of this is broken."""
+    cpu = 120 if variant == "interleave" else 60
+    return isolation.Limits(int(cpu * _slowness()), 3 * cpu * _slowness())
+
+
+def list_tests(unit: Unit) -> list[str]:
+    """The names of the tests of a built suite, by asking it."""
+    ended = isolation.run([str(unit.program), "--list"], limits(unit.variant))
+    names = ended.stdout.decode("utf-8", "replace").split()
+    if ended.code != 0 or not names:
+        text = (ended.sanitizer or ended.stderr.decode("utf-8", "replace")).strip()[:300]
+        raise GraderError(f"{unit.target} can't say which tests it has. {text}\nRun: make doctor")
+    return names
+
+
+def run_test(unit: Unit, name: str, knobs: Mapping[str, str] | None = None) -> TestResult:
+    """Runs one test in a process of its own and judges it."""
+    result = TestResult(unit.suite.name, name, unit.variant, "environment")
+    for _ in range(_ATTEMPTS):
+        result = _run_once(unit, name, knobs or {})
+        if result.verdict != "environment":
+            break
+    return result
+
+
+def _run_once(unit: Unit, name: str, knobs: Mapping[str, str]) -> TestResult:
+    nonce = secrets.token_hex(16)
+    environment = test_environment(knobs)
+    environment["SUITE_NONCE"] = nonce
+    ended = isolation.run(
+        [str(unit.program), name],
+        limits(unit.variant),
+        environment=environment,
+        record=True,
+        look_for_sleep=True,
+        background_thread=unit.variant == "tsan",
+    )
+    result = TestResult(unit.suite.name, name, unit.variant, "environment")
+    sources = frozenset(source.name for source in unit.code.sources)
+    result = outcome.judge(result, ended, nonce, sources)
+    if result.verdict != "passed":
+        places.resolve(result, unit.program, unit.code)
+    return result
+
+
+def test_environment(knobs: Mapping[str, str]) -> dict[str, str]:
+    """What a test sees of the environment: little, so that everybody's run is the same."""
+    kept = ("PATH", "HOME", "TMPDIR")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment.update(LC_ALL="C", **knobs)
+    environment["ASAN_OPTIONS"] = "disable_coredump=0"
+    environment["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+    return environment
+
+
+def knobs_given() -> dict[str, str]:
+    """The scheduler's knobs as typed: make grade SCHEDULES=100000."""
+    return {name: os.environ[name] for name in KNOBS if os.environ.get(name)}
+
+
+# -------------------------------------------------------------------------------- kept results
+
+
+def _kept_at(unit: Unit) -> str:
+    text = f"{FORMAT} {unit.code.key} {build.kit_digest(unit.suite.name, unit.variant)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def recall(unit: Unit) -> list[TestResult] | None:
+    """What came of this unit before, or None."""
+    path = BUILD / "results" / _kept_at(unit)
+    try:
+        return [outcome.from_json(entry) for entry in json.loads(path.read_bytes())]
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def keep(unit: Unit, results: list[TestResult]) -> None:
+    """Notes results for the next time, if they will be the same then."""
+    if any(result.verdict in _NOT_KEPT for result in results):
+        return
+    data = json.dumps([outcome.to_json(result) for result in results])
+    files.write_atomically(BUILD / "results" / _kept_at(unit), data)

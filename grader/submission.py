@@ -1,0 +1,164 @@
+"""What is graded: the named .c files of a tree, as bytes, and nothing else of it.
+
+A tree is laid out as exercises/ is: `DIR/02_blocking/channel.c`. Headers, suites and the Makefile are
+always the kit's own. Sources are staged by content in `build/code/HASH/EXERCISE/`, so equal
+files are compiled and run once, whosever they are, and one run never disturbs another.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader import files
+from grader.errors import UsageError
+from grader.exercises import BUILD, EXERCISES, ROOT, SOLUTIONS, Exercise, by_name, shown
+
+STUBS = ROOT / "grader" / "stubs"
+MAX_SOURCE = 1 << 20  # bytes: nobody writes a larger channel by hand
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source file, and the exercise it was written for."""
+
+    exercise: str
+    name: str  # channel.c
+    content: bytes
+    path: Path  # where it came from, for messages
+
+    @property
+    def is_stub(self) -> bool:
+        """Is it the file the student started from, to the byte (line ends aside)?"""
+        stub = STUBS / self.exercise / self.name
+        return stub.exists() and plain_lines(stub.read_bytes()) == plain_lines(self.content)
+
+
+@dataclass(frozen=True)
+class Code:
+    """Source files that are compiled with the headers of one exercise and linked together."""
+
+    exercise: str
+    sources: tuple[Source, ...]
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Equal for equal files of the same exercise, wherever they are."""
+        digest = hashlib.sha256(self.exercise.encode())
+        for source in sorted(self.sources, key=lambda s: s.name):
+            digest.update(b"\0%b\0%d\0" % (source.name.encode(), len(source.content)))
+            digest.update(source.content)
+        return digest.hexdigest()[:24]
+
+    @property
+    def directory(self) -> Path:
+        return BUILD / "code" / self.key / self.exercise
+
+    def stage(self) -> None:
+        """Puts the files where the Makefile compiles them."""
+        for source in self.sources:
+            if not (self.directory / source.name).exists():
+                files.write_atomically(self.directory / source.name, source.content)
+
+    def path_of(self, name: str) -> str:
+        """Where a person finds the source called name."""
+        return next((shown(s.path) for s in self.sources if s.name == name), name)
+
+
+def plain_lines(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n").strip()
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one tree holds for one exercise."""
+
+    exercise: Exercise
+    channel: Source | None
+    others: tuple[Source, ...]
+    missing: tuple[str, ...]  # names of files that should be there
+    tree: Path
+
+    @property
+    def code(self) -> Code:
+        """All of it, as the exercise's own suite is linked with it."""
+        channel = () if self.channel is None else (self.channel,)
+        return Code(self.exercise.name, self.others + channel)
+
+    def code_for(self, suite: Exercise) -> Code:
+        """What the suite of that exercise is linked with: an inherited suite knows the channel only."""
+        if suite == self.exercise or self.channel is None:
+            return self.code
+        return Code(self.channel.exercise, (self.channel,))
+
+    @property
+    def is_untouched(self) -> bool:
+        """Is nothing there but stubs?"""
+        required = self.others or self.code.sources
+        return not self.missing and all(source.is_stub for source in required)
+
+
+def read_submission(tree: Path, exercise: Exercise) -> Submission:
+    """Reads what tree holds for that exercise. Missing files are noted, not an error."""
+    others, missing = [], []
+    for name in exercise.files:
+        if name == "channel.c":
+            continue
+        source = read_source(tree, exercise, name)
+        if source is None:
+            missing.append(name)
+        else:
+            others.append(source)
+    channel = find_channel(tree, exercise)
+    if channel is None:
+        missing.append("channel.c")
+    return Submission(exercise, channel, tuple(others), tuple(missing), tree)
+
+
+def find_channel(tree: Path, exercise: Exercise) -> Source | None:
+    """The channel.c of an exercise: its own, or, where one is carried, that of its base.
+
+    A carried channel equal to the base's own counts as that one, so what is known of it still holds."""
+    own = read_source(tree, exercise, "channel.c")
+    if not exercise.carries_channel or exercise.base is None:
+        return own
+    inherited = find_channel(tree, by_name(exercise.base))
+    if own is None or own.is_stub or (inherited and own.content == inherited.content):
+        return inherited
+    return own
+
+
+def read_source(tree: Path, exercise: Exercise, name: str) -> Source | None:
+    path = tree / exercise.name / name
+    try:
+        if not path.is_file():
+            return None
+        if path.stat().st_size > MAX_SOURCE:
+            raise UsageError(f"{shown(path)} is larger than {MAX_SOURCE >> 20} MiB.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{shown(path)} can't be read: {error.strerror}.") from error
+    return Source(exercise.name, name, content, path)
+
+
+def tree_of(src: str | None, solutions: bool) -> Path:
+    """The tree that SRC= or SOLUTIONS=1 means; the student's own by default."""
+    if solutions and src:
+        raise UsageError("SRC= and SOLUTIONS=1 exclude each other: which tree shall be graded?")
+    if solutions:
+        if not SOLUTIONS.is_dir():
+            raise UsageError("This copy of the kit has no solutions/ directory.")
+        return SOLUTIONS
+    if not src:
+        return EXERCISES
+    tree = Path(src).expanduser()
+    tree = tree if tree.is_absolute() else ROOT / tree
+    if not tree.is_dir():
+        raise UsageError(f"SRC={src}: there is no such directory.")
+    if not any(tree.glob("[0-9][0-9]_*")):
+        raise UsageError(
+            f"SRC={src} is not laid out like exercises/: it holds no NN_name/channel.c."
+        )
+    return tree

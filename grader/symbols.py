@@ -1,0 +1,95 @@
+"""What an object file refers to and what it brings along."""
+
+from __future__ import annotations
+
+import functools
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from grader.build import Unit
+from grader.errors import GraderError
+from grader.exercises import EXERCISES, ROOT, read_text
+
+_FOLLOWABLE = ROOT / "grader" / "interleave" / "followable.syms"
+_ALWAYS = re.compile(
+    r"suite_\w+|__tsan_\w+|__asan_\w+|__ubsan_\w+|__sanitizer_\w+|_GLOBAL_OFFSET_TABLE_|todo_reached|__stack_chk_fail"
+)
+_BRINGS_CODE = re.compile(r"\.(init_array|fini_array|preinit_array|ctors|dtors|init|fini)\b")
+_KIT = re.compile(r"(suite_|__tsan_|__asan_|__lsan_|__ubsan_|__sanitizer_|__interceptor_|_cmocka_|cmocka_)\w*")
+
+
+def undefined(objects: Sequence[Path]) -> list[str]:
+    """The names these objects need from elsewhere, each once."""
+    names: list[str] = []
+    for line in _tool("nm", "-u", "-P", *map(str, objects)).splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[1] in ("U", "w", "v"):
+            names.append(words[0].partition("@")[0])
+    return list(dict.fromkeys(names))
+
+
+@functools.cache
+def _followable() -> frozenset[str]:
+    names: set[str] = set()
+    for line in read_text(_FOLLOWABLE).splitlines():
+        names.update(line.partition("#")[0].split())
+    return frozenset(names)
+
+
+@functools.cache
+def api() -> frozenset[str]:
+    """Every function that a header of an exercise declares."""
+    from grader.exercises import all_exercises
+
+    return frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
+
+
+def not_followed(units: Iterable[Unit]) -> list[str]:
+    """The calls of some code that the controlled scheduler can't follow. Objects not built count as none."""
+    if not _FOLLOWABLE.exists():
+        return []
+    objects = sorted({path for unit in units for path in unit.objects() if path.exists()})
+    if not objects:
+        return []
+    known = _followable() | api()
+    return [name for name in undefined(objects) if name not in known and not _ALWAYS.fullmatch(name)]
+
+
+def suspicious(objects: Sequence[Path]) -> list[str]:
+    """What a submission's objects (of the plain variant) have no business with, a sentence each.
+
+    Code that runs before or after the test, a main of its own, and names of the kit or the sanitizers."""
+    found = []
+    for path in objects:
+        sections = _tool("readelf", "-SW", str(path))
+        found += [f"{path.stem}.c has code that runs by itself ({s})." for s in _sections(sections)]
+        for line in _tool("nm", "-P", str(path)).splitlines():
+            name, kind = line.split()[:2]
+            if kind in ("U", "w", "v"):
+                continue
+            if name == "main":
+                found.append(f"{path.stem}.c has a main of its own.")
+            elif kind in ("i", "I"):
+                found.append(f"{path.stem}.c chooses {name} while it is loaded (ifunc).")
+            elif _KIT.fullmatch(name):
+                found.append(f"{path.stem}.c defines {name}, a name of the kit.")
+    return list(dict.fromkeys(found))
+
+
+def _sections(listing: str) -> list[str]:
+    return sorted({"." + m[1] for m in _BRINGS_CODE.finditer(listing)})
+
+
+def _tool(*command: str) -> str:
+    try:
+        ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise GraderError(f"{command[0]} can't be run ({error}). Run: sh setup.sh") from error
+    return ended.stdout.decode("utf-8", "replace")
+
+
+def kit_headers() -> list[Path]:
+    """All that a submission may include, besides the system's."""
+    return sorted([*EXERCISES.glob("*.h"), *EXERCISES.glob("*/*.h")])
