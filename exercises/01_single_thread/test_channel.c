@@ -296,17 +296,18 @@ TEST(thousands_of_messages_arrive_in_order, .once = true,
     pass_messages(4096, 10);
 }
 
-TEST(more_than_65536_messages_can_be_queued, .once = true)
+/* What a count of 16 bits would make of them shows in the first few; taking them all out could take a
+ * slow but right queue long. */
+TEST(more_than_65536_messages_can_be_queued, .once = true,
+     .hint = "How far does the type of your count reach?")
 {
     struct ends ends = open_channel(sizeof(int));
-    int more = 65536 + 2000;
 
-    for (int i = 0; i < more; i++)
+    for (int i = 0; i < 65536 + 100; i++)
         send_int(ends.tx, i);
     sender_drop(ends.tx);
-    for (int i = 0; i < more; i++)
+    for (int i = 0; i < 300; i++)
         expect_int(ends.rx, i, "More than 65,536 queued messages work.");
-    expect_no_message(ends.rx, CHANNEL_CLOSED, "Each message is received once.");
     receiver_drop(ends.rx);
 }
 
@@ -365,18 +366,20 @@ TEST(more_than_65536_senders_can_be_there, .once = true,
      .hint = "How far does the type of your count reach?")
 {
     struct ends ends = open_channel(sizeof(int));
-    int more = 65536 + 2000;
+    int more = 65536 + 100;
     struct sender **clones = allocate((size_t)more * sizeof(struct sender *));
 
     for (int i = 0; i < more; i++)
         clones[i] = clone_of(ends.tx);
     send_int(clones[more - 1], 1);
     expect_int(ends.rx, 1, "More than 65,536 handles work.");
-    sender_drop(ends.tx);
-    for (int i = 0; i < more; i++) {
-        expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: at least one sender is left.");
-        sender_drop(clones[i]);
+    for (int left = more; left > 0; left--) {
+        if (left % 4096 == 0 || left < 10 || left > more - 10)
+            expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: a sender is left.");
+        sender_drop(clones[left - 1]);
     }
+    expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: a sender is left.");
+    sender_drop(ends.tx);
     expect_no_message(ends.rx, CHANNEL_CLOSED, "CHANNEL_CLOSED: no sender is left.");
     receiver_drop(ends.rx);
     free(clones);
