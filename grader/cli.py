@@ -71,10 +71,34 @@ def grade(options: argparse.Namespace) -> int:
     )
 
 
+def solutions(options: argparse.Namespace) -> int:
+    from grader import commands
+
+    return commands.check_kit(options.ex, options.variant)
+
+
+def stubs(_: argparse.Namespace) -> int:
+    from grader import stubs as copies
+
+    for name in copies.copy_all():
+        print(f"grader/stubs/{name}")
+    return EXIT_PASSED
+
+
+def known_wrong_table(_: argparse.Namespace) -> int:
+    from grader import check_kit
+
+    print(check_kit.table())
+    return EXIT_PASSED
+
+
 def _is_on(value: str) -> bool:
     return value.lower() not in ("", "0", "no", "off", "false")
 
 
 COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("grade", grade, "run the suites", ("ex", "src", "solutions", "variant", "json", "again")),
+    ("solutions", solutions, "check the kit itself", ("ex", "variant")),
+    ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
+    ("known-wrong-table", known_wrong_table, "the recorded catches, as Markdown", ()),
 )

@@ -105,3 +105,22 @@ def note_progress(graded: Sequence[Graded]) -> None:
         passed = key if one.verdict == "passed" else (old.passed if old else "")
         entries[one.exercise.name] = progress.Entry(one.verdict, one.points, one.max_points, key, passed)
     progress.store(entries)
+
+
+def check_kit(ex: str, variant: str) -> int:
+    """make solutions; VARIANT= limits the solutions to that one, too."""
+    from grader import check_kit as kit
+
+    tally = kit.Tally(tell=lambda line: print(line, flush=True))
+    variants = [variant_of(variant)] if variant else available_variants()
+    kit.Check(chosen(ex), variants[0], variants, tally).run()
+    if tally.failed:
+        print("\nnot as it should be:\n  " + "\n  ".join(tally.failed))
+    print(f"{tally.passed} passed, {len(tally.failed)} failed")
+    return EXIT_FAILED if tally.failed else EXIT_PASSED
+
+
+def available_variants() -> list[str]:
+    """All of them, the default first."""
+    first = default_variant()
+    return [first, *(v for v in build.REAL_VARIANTS if v != first)]

@@ -271,5 +271,5 @@ def _first_part(file: IO[bytes], size: int = KEPT_OUTPUT) -> bytes:
 def _logs(directory: Path) -> str:
     texts = []
     for log in sorted(directory.glob("sanitizer.*")):
-        texts.append(log.read_bytes()[: 1 << 20].decode("utf-8", "replace"))
+        texts.append(log.read_bytes().decode("utf-8", "replace"))
     return "\n".join(texts)

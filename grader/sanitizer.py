@@ -46,7 +46,7 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 # Refusing a huge allocation is what the options ask for, and no report.
-_BENIGN = re.compile(r"^==\d+==WARNING: \w+Sanitizer failed to allocate .*\n(?:\s+#.*\n|\s*\n)*", re.MULTILINE)
+_BENIGN = re.compile(r"==\d+==WARNING: \w+Sanitizer (failed|exceeded)|==\d+==$|==\d+==W[A-Z]*:?[^\n]{0,20}$")
 
 _FRAME = re.compile(r"^\s+#\d+ (?:0x[0-9a-f]+ in )?(\S+) (?:\S*?/)?([^\s/]+(?:/[^\s/]+)?):(\d+)(?::\d+)?")
 _SECTION = re.compile(
@@ -95,7 +95,7 @@ class Finding:
 
 def read_log(text: str, sources: frozenset[str]) -> Finding | None:
     """The first report in a log; None if there is none. sources: the names of the student's files."""
-    text = _BENIGN.sub("", text)
+    text = _without_benign(text)
     if not text.strip():
         return None
     for pattern, verdict, message in _KINDS:
@@ -107,6 +107,17 @@ def read_log(text: str, sources: frozenset[str]) -> Finding | None:
     start = text.rfind("\n", 0, match.start()) + 1
     values = [group or "" for group in match.groups()]
     return Finding(verdict, message.format(*values, ""), _sections(text[start:], sources))
+
+
+def _without_benign(text: str) -> str:
+    """A log without its warnings of refused allocations; they may be many, and the last cut short."""
+    kept, skipping = [], False
+    for line in text.splitlines():
+        if line.startswith("==") or line.startswith("SUMMARY"):
+            skipping = _BENIGN.match(line) is not None
+        if not skipping:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _sections(text: str, sources: frozenset[str]) -> list[Section]:

@@ -1,0 +1,289 @@
+"""`make solutions`: does the kit keep its own promises?
+
+Every solution passes in every variant. Every stub compiles without a warning and is "not implemented
+yet" throughout. Every known-right implementation passes. Every known-wrong one is caught, with a
+verdict its head lists. The last line is "N passed, N failed".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grader import build, files, isolation, runner, specimens, stubs
+from grader.build import BuildError, Unit
+from grader.errors import GraderError
+from grader.exercises import BUILD, EXERCISES, SOLUTIONS, Exercise, by_name, shown
+from grader.grade import Grading, cpu_count
+from grader.outcome import TestResult
+from grader.specimens import Specimen
+from grader.submission import Code, read_source
+
+RECORD = BUILD / "known_wrong.json"
+
+
+@dataclass
+class Tally:
+    """What was checked, and what did not hold."""
+
+    tell: Callable[[str], None]
+    passed: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def check(self, holds: bool, sentence: str) -> None:
+        if holds:
+            self.passed += 1
+        else:
+            self.failed.append(sentence)
+            self.tell(f"  FAILED  {sentence}")
+
+
+@dataclass
+class Check:
+    """One `make solutions`."""
+
+    exercises: Sequence[Exercise]
+    variant: str  # for stubs and specimens
+    variants: Sequence[str]  # for solutions
+    tally: Tally
+    jobs: int = field(default_factory=cpu_count)
+    caught: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self) -> None:
+        for exercise in self.exercises:
+            self.tally.tell(exercise.name)
+            self._solution(exercise)
+            self._stub(exercise)
+            self._known_right(exercise)
+            self._known_wrong(exercise)
+        if self.caught:
+            _record(self.caught)
+
+    # ------------------------------------------------------------------ solutions and stubs
+
+    def _solution(self, exercise: Exercise) -> None:
+        for variant in self.variants:
+            graded = Grading(SOLUTIONS, [exercise], variant, jobs=self.jobs).run()[0]
+            bad = [f"{r.suite}: {r.name} ({r.verdict}: {r.message})" for r in graded.failures()]
+            why = "; ".join(bad[:3]) or graded.note
+            self.tally.check(
+                graded.verdict == "passed", f"solutions/{exercise.name} passes under {variant}: {why}"
+            )
+        self.tally.tell(f"  solution: {' '.join(self.variants)}")
+
+    def _stub(self, exercise: Exercise) -> None:
+        self.tally.check(
+            stubs.is_current(exercise),
+            f"grader/stubs/{exercise.name} is the stub in exercises/ (make stubs copies it)",
+        )
+        code = _stub_code(exercise)
+        for compiler in filter(shutil.which, ("gcc", "clang")):
+            said = _warnings(code, exercise, compiler)
+            self.tally.check(not said, f"the stub of {exercise.name} compiles without a warning: {said}")
+        unit = Unit(code, exercise, self.variant)
+        results = self._run_all([unit]).get(unit, [])
+        other = [f"{r.name}: {r.verdict}" for r in results if r.verdict != "not_implemented"]
+        self.tally.check(
+            bool(results) and not other,
+            f"every test of {exercise.name} is not implemented yet on its stub: {other[:3]}",
+        )
+        self.tally.tell(f"  stub: {len(results)} tests, not implemented yet")
+
+    # ---------------------------------------------------------------------------- specimens
+
+    def _known_right(self, exercise: Exercise) -> None:
+        right = specimens.known_right(exercise)
+        units = {s: _units(s, exercise, self.variant) for s in right}
+        results = self._run_all([unit for group in units.values() for unit in group])
+        for specimen in right:
+            bad = [r for unit in units[specimen] for r in results[unit] if r.verdict != "passed"]
+            self.tally.check(not bad, f"known_right/{specimen.name} passes: {_words(bad)}")
+        self.tally.tell(f"  known right: {len(right)}")
+
+    def _known_wrong(self, exercise: Exercise) -> None:
+        wrong = specimens.known_wrong(exercise)
+        todo = list(wrong)
+        for suite in reversed(exercise.chain()):  # its own suite knows best
+            if exercise.carries_channel and suite != exercise:
+                break
+            units = {s: Unit(s.code, suite, self.variant) for s in todo}
+            errors = self._build(list(units.values()))
+            for specimen, unit in units.items():
+                if unit in errors:
+                    self.tally.check(False, f"known_wrong/{specimen.name} compiles: {errors[unit].message}")
+                    todo.remove(specimen)
+            for specimen, failure in self._hunt({s: units[s] for s in todo}):
+                if failure is not None:
+                    todo.remove(specimen)
+                    self._note_catch(specimen, failure)
+        for specimen in todo:
+            self.tally.check(False, f"known_wrong/{specimen.name} is caught: {specimen.mistake}")
+        self.tally.tell(f"  known wrong: {len(wrong) - len(todo)} of {len(wrong)} caught")
+
+    def _note_catch(self, specimen: Specimen, failure: TestResult) -> None:
+        told = f"{failure.verdict} in {failure.name}: {failure.message or failure.rule}"
+        self.tally.check(
+            failure.verdict in specimen.verdicts,
+            f"known_wrong/{specimen.name} is told as {' or '.join(specimen.verdicts)}, not {told}",
+        )
+        self.caught.append(
+            {
+                "exercise": specimen.exercise.name,
+                "name": specimen.path.stem,
+                "mistake": specimen.mistake,
+                "verdict": failure.verdict,
+                "suite": failure.suite,
+                "test": failure.name,
+                "schedules": failure.schedules,
+                "seconds": failure.seconds,
+            }
+        )
+
+    def _hunt(self, units: dict[Specimen, Unit]) -> list[tuple[Specimen, TestResult | None]]:
+        with _workers(self.jobs) as pool:
+            found = pool.map(lambda item: _first_failure(*item), units.items())
+            return list(zip(units, found))
+
+    # ------------------------------------------------------------------------------ running
+
+    def _build(self, units: list[Unit]) -> dict[Unit, BuildError]:
+        return build.build(units, self.jobs)
+
+    def _run_all(self, units: list[Unit]) -> dict[Unit, list[TestResult]]:
+        """All tests of all units; those known already are recalled."""
+        results = {unit: known for unit in units if (known := runner.recall(unit)) is not None}
+        wanted = [unit for unit in units if unit not in results]
+        errors = self._build(wanted)
+        for unit, error in errors.items():
+            results[unit] = [TestResult(unit.suite.name, "", unit.variant, "build_failed", error.message)]
+        with _workers(self.jobs) as pool:
+            running = {
+                unit: [pool.submit(runner.run_test, unit, name) for name in runner.list_tests(unit)]
+                for unit in wanted
+                if unit not in errors
+            }
+            for unit, futures in running.items():
+                results[unit] = [future.result() for future in futures]
+                runner.keep(unit, results[unit])
+        return results
+
+
+def _first_failure(specimen: Specimen, unit: Unit) -> TestResult | None:
+    """The first test that fails, those first that are expected to."""
+    names = runner.list_tests(unit)
+    names.sort(key=lambda name: name not in specimen.tests)
+    known = _recall_hunt(unit, names)
+    if known is not None:
+        return known[0] if known else None
+    for name in names:
+        result = runner.run_test(unit, name)
+        if result.verdict != "passed":
+            _keep_hunt(unit, names, [result])
+            return result
+    _keep_hunt(unit, names, [])
+    return None
+
+
+def _hunt_path(unit: Unit, names: list[str]) -> Path:
+    import hashlib
+
+    text = f"{runner.FORMAT} {unit.code.key} {build.kit_digest(unit.suite.name, unit.variant)} {names}"
+    return BUILD / "results" / f"hunt-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+
+def _recall_hunt(unit: Unit, names: list[str]) -> list[TestResult] | None:
+    from grader import outcome
+
+    try:
+        kept = json.loads(_hunt_path(unit, names).read_bytes())
+        return [outcome.from_json(entry) for entry in kept]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _keep_hunt(unit: Unit, names: list[str], found: list[TestResult]) -> None:
+    from grader import outcome
+
+    if not any(result.verdict in ("environment", "timeout") for result in found):
+        text = json.dumps([outcome.to_json(result) for result in found])
+        files.write_atomically(_hunt_path(unit, names), text)
+
+
+@contextlib.contextmanager
+def _workers(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that run tests; interrupted, they end what they run."""
+    isolation.prepare()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            yield pool
+        except BaseException:
+            isolation.stop_all()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _units(specimen: Specimen, exercise: Exercise, variant: str) -> list[Unit]:
+    suites = [exercise] if exercise.carries_channel else exercise.chain()
+    return [Unit(specimen.code, suite, variant) for suite in suites]
+
+
+def _words(results: Sequence[TestResult]) -> str:
+    return "; ".join(f"{r.suite}: {r.name} is {r.verdict} ({r.message or r.rule})" for r in results[:3])
+
+
+def _stub_code(exercise: Exercise) -> Code:
+    """What a student has who begins: the stub, on the solution's channel where one is carried."""
+    sources = [s for name in exercise.files if (s := read_source(stubs.STUBS, exercise, name))]
+    if exercise.carries_channel and exercise.base is not None:
+        channel = read_source(SOLUTIONS, by_name(exercise.base), "channel.c")
+        sources += [channel] if channel else []
+    if not sources:
+        raise GraderError(f"{exercise.name} has no stub in grader/stubs (make stubs copies it).")
+    return Code(exercise.name, tuple(sources))
+
+
+def _warnings(code: Code, exercise: Exercise, compiler: str) -> str:
+    """What a compiler has to say about a stub."""
+    code.stage()
+    stub = code.directory / exercise.files[0]
+    command = [compiler, "-std=c11", "-Wall", "-Wextra", "-pedantic", "-fsyntax-only"]
+    command += ["-iquote", f"exercises/{exercise.name}", shown(stub)]
+    ended = subprocess.run(
+        command, cwd=EXERCISES.parent, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C"}
+    )
+    return ended.stderr.decode("utf-8", "replace").strip()[:300]
+
+
+def _record(caught: list[dict[str, Any]]) -> None:
+    """Notes the schedules needed; entries of exercises not looked at this time stay."""
+    names = {entry["exercise"] for entry in caught}
+    try:
+        old = json.loads(RECORD.read_bytes())
+    except (OSError, ValueError):
+        old = []
+    kept = [entry for entry in old if entry["exercise"] not in names]
+    both = sorted([*kept, *caught], key=lambda e: (e["exercise"], e["name"]))
+    files.write_atomically(RECORD, json.dumps(both, indent=1) + "\n")
+
+
+def table() -> str:
+    """The recorded catches as Markdown."""
+    try:
+        entries = json.loads(RECORD.read_bytes())
+    except (OSError, ValueError):
+        raise GraderError("Nothing is recorded yet. Run: make solutions") from None
+    lines = ["| exercise | mistake | verdict | caught by | schedules |", "|---|---|---|---|---:|"]
+    for e in entries:
+        test = e["test"].replace("_", " ")
+        lines.append(f"| {e['exercise']} | {e['mistake']} | {e['verdict']} | {test} | {e['schedules']:,} |")
+    return "\n".join(lines)
+
+

@@ -1,0 +1,111 @@
+"""The known-right and known-wrong implementations that prove the suites.
+
+A known-right one is a whole file. A known-wrong one is a whole file too, or a unified diff against a
+known-right one; its head says what the mistake is and which verdicts are right:
+
+    Mistake: one sentence.
+    Verdict: deadlock failed
+    Test: a_name another_name          (optional: which tests are expected to catch it)
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.errors import GraderError
+from grader.exercises import ROOT, SOLUTIONS, Exercise, by_name, read_text, shown
+from grader.outcome import VERDICTS
+from grader.submission import Code, Source, find_channel
+
+KNOWN_RIGHT = ROOT / "grader" / "tests" / "known_right"
+KNOWN_WRONG = ROOT / "grader" / "tests" / "known_wrong"
+
+_FIELD = re.compile(r"^(?:/\*|\s\*)?\s*(Mistake|Verdict|Test|Variant):\s*(.*?)\s*(?:\*/)?$")
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """One implementation, known to be right or wrong."""
+
+    exercise: Exercise
+    path: Path
+    code: Code
+    mistake: str = ""
+    verdicts: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.exercise.name}/{self.path.stem}"
+
+
+def known_right(exercise: Exercise) -> list[Specimen]:
+    """All known-right implementations of an exercise."""
+    paths = sorted((KNOWN_RIGHT / exercise.name).glob("*.c"))
+    return [Specimen(exercise, path, _code(exercise, path, path.read_bytes())) for path in paths]
+
+
+def known_wrong(exercise: Exercise) -> list[Specimen]:
+    """All known-wrong implementations of an exercise."""
+    folder = KNOWN_WRONG / exercise.name
+    return [_known_wrong(exercise, p) for p in sorted([*folder.glob("*.patch"), *folder.glob("*.c")])]
+
+
+def _known_wrong(exercise: Exercise, path: Path) -> Specimen:
+    head = _head(path)
+    verdicts = tuple(re.split(r"[\s,]+", head.get("Verdict", "").strip(" .")))
+    if not head.get("Mistake") or not set(verdicts) <= set(VERDICTS) - {"passed"}:
+        raise GraderError(f"{shown(path)} must begin with Mistake: and Verdict: (one of the report's).")
+    content = path.read_bytes() if path.suffix == ".c" else _patched(path)
+    tests = tuple(re.split(r"[\s,]+", head["Test"].strip(" ."))) if head.get("Test") else ()
+    return Specimen(exercise, path, _code(exercise, path, content), head["Mistake"], verdicts, tests)
+
+
+def _head(path: Path) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    last = ""
+    for line in read_text(path).splitlines():
+        if line.startswith("--- ") or (path.suffix == ".c" and line.startswith("#")):
+            break
+        match = _FIELD.match(line)
+        if match:
+            last = match[1]
+            fields[last] = match[2]
+        elif last and line.strip(" */"):
+            fields[last] += " " + line.strip(" */")
+        else:
+            last = ""
+    return fields
+
+
+def _patched(path: Path) -> bytes:
+    """The file a patch makes. It must fit exactly."""
+    base = re.search(r"^--- (\S+)", read_text(path), re.MULTILINE)
+    if base is None or not (ROOT / base[1]).is_file():
+        raise GraderError(f"{shown(path)}: the file it changes does not exist.")
+    if shutil.which("patch") is None:
+        raise GraderError("patch is not installed, and known-wrong channels need it. Run: sh setup.sh --for test")
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "out.c"
+        command = ["patch", "-s", "-F0", "-r", "-", "-o", str(out), str(ROOT / base[1]), str(path)]
+        ended = subprocess.run(command, capture_output=True, check=False)
+        if ended.returncode != 0:
+            said = (ended.stdout + ended.stderr).decode("utf-8", "replace").strip()
+            raise GraderError(f"{shown(path)} does not apply to {base[1]}: {said}")
+        return out.read_bytes()
+
+
+def _code(exercise: Exercise, path: Path, content: bytes) -> Code:
+    """The specimen linked with the solution's channel, where the exercise carries one."""
+    own = Source(exercise.name, exercise.files[0], content, path)
+    if not exercise.carries_channel or exercise.base is None:
+        return Code(exercise.name, (own,))
+    channel = find_channel(SOLUTIONS, by_name(exercise.base))
+    if channel is None:
+        raise GraderError(f"solutions/{exercise.base}/channel.c is missing.")
+    return Code(exercise.name, (own, channel))
