@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ class Intake:
     """The files of one submission, by exercise and name, and what is to be said about it."""
 
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    submitted: float = 0.0  # when the newest of them was last changed, in seconds since 1970
     rejected: dict[str, str] = field(default_factory=dict)  # exercise: why its files can't be read
 
 
@@ -49,6 +51,7 @@ class Entry:
     path: PurePosixPath
     kind: str  # "file", "link", "directory" or "other"
     size: int
+    changed: float = 0.0
 
 
 def student_name(path: Path) -> str:
@@ -124,8 +127,8 @@ class _Directory:
                     yield Entry(path, "directory", 0)
                     pending.append((directory / item.name, path))
                 else:
-                    size = item.stat(follow_symlinks=False).st_size
-                    yield Entry(path, _kind(mode), size)
+                    status = item.stat(follow_symlinks=False)
+                    yield Entry(path, _kind(mode), status.st_size, status.st_mtime)
 
     def read(self, paths: set[PurePosixPath]) -> Iterator[tuple[PurePosixPath, bytes]]:
         for path in paths:
@@ -146,7 +149,8 @@ class _Zip:
             mode = info.external_attr >> 16
             kind = "directory" if info.is_dir() else _kind(mode) if stat.S_IFMT(mode) else "file"
             self.names[path] = info
-            yield Entry(path, kind, info.file_size)
+            changed = time.mktime((*info.date_time, 0, 0, -1))
+            yield Entry(path, kind, info.file_size, changed)
 
     def read(self, paths: set[PurePosixPath]) -> Iterator[tuple[PurePosixPath, bytes]]:
         for path in paths:
@@ -172,7 +176,7 @@ class _Tar:
                     else "link" if member.issym() or member.islnk()
                     else "other"
                 )  # fmt: skip
-                yield Entry(_safe(member.name), kind, member.size)
+                yield Entry(_safe(member.name), kind, member.size, member.mtime)
 
     def read(self, paths: set[PurePosixPath]) -> Iterator[tuple[PurePosixPath, bytes]]:
         with self._open() as archive:
@@ -229,6 +233,7 @@ def _select(source: _Directory | _Zip | _Tar, wanted: Wanted, flat: str | None) 
             intake.rejected[exercise] = f"{name} is larger than {MAX_FILE // 1024} KiB."
         else:
             readable[path] = (exercise, name)
+            intake.submitted = max(intake.submitted, entry.changed)
     for path, data in source.read(set(readable)):
         exercise, name = readable[path]
         if len(data) > MAX_FILE:  # an archive may lie about sizes

@@ -58,10 +58,14 @@ class Sandbox:
         return inside
 
     def lend(self, *directories: Path) -> None:
-        """Lets the sandbox's user write into these directories."""
-        if self.uid is not None:
-            for directory in directories:
-                os.chown(directory, self.uid, self.uid)
+        """Lets the sandbox's user write into these directories, and to all that is in them."""
+        if self.uid is None:
+            return
+        for directory in directories:
+            os.chown(directory, self.uid, self.uid)
+            for parent, folders, names in os.walk(directory):
+                for name in folders + names:
+                    os.chown(os.path.join(parent, name), self.uid, self.uid, follow_symlinks=False)
 
 
 NONE = Sandbox(
@@ -92,7 +96,7 @@ def _bubblewrap(read: Sequence[Path], write: Sequence[Path]) -> list[str]:
 
 
 def _other_uid(uid: int) -> list[str]:
-    limits = [f"--nproc={PROCESSES}", f"--fsize={FILE_SIZE}", "--core=0"]
+    limits = [f"--nproc={PROCESSES}"]
     user = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
     return ["prlimit", *limits, "setpriv", *user, "--"]
 
@@ -222,3 +226,11 @@ def clear_cgroups(sandbox: Sandbox) -> None:
                 os.kill(int(pid), 9)
         except OSError:
             continue
+
+
+def sweep() -> None:
+    """Removes the control groups of runs that were killed."""
+    for parent, _ in _cgroup_parents():
+        for group in parent.glob("channels-*-*"):
+            if not Path("/proc", group.name.split("-")[1]).exists():
+                _remove_cgroup(group)

@@ -1,0 +1,270 @@
+"""Results as gradebooks want them: Gradescope, GitHub Classroom, JUnit XML, TAP 14, CSV for Moodle and Canvas.
+
+All start from one form, that of the JSON report: a list of exercises, each with its verdict, points and
+tests. A class is a list of students with such a list each.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Exercise = dict[str, Any]
+Student = dict[str, Any]
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def sentence(test: dict[str, Any]) -> str:
+    """A test's name as the sentence it is."""
+    return str(test["name"]).replace("_", " ")
+
+
+def explanation(test: dict[str, Any]) -> str:
+    """What a student reads of a test that did not pass, on several lines."""
+    lines = [f"{test['verdict'].replace('_', ' ')}: {test.get('message', '')}".rstrip(": ")]
+    if test.get("rule"):
+        lines.append(f"The rule: {test['rule']}")
+    if test.get("call"):
+        lines.append(f"{test['call']}: expected {test.get('expected', '?')}, got {test.get('got', '?')}")
+    lines += [f"At {test[key]}" for key in ("where", "test_where") if test.get(key)]
+    if test.get("replay"):
+        lines.append(f"See it again: {test['replay']}")
+    return _CONTROL.sub("?", "\n".join(lines))
+
+
+def title(exercise: Exercise, test: dict[str, Any]) -> str:
+    """A test's name, unique within the exercise."""
+    suite = "" if test["suite"] == exercise["name"] else f" ({test['suite']})"
+    return f"{exercise['name']}: {sentence(test)}{suite}"
+
+
+# ----------------------------------------------------------------------------------- Gradescope
+
+
+def gradescope(exercises: Sequence[Exercise], points: float, seconds: float = 0.0) -> dict[str, Any]:
+    """The content of results.json."""
+    tests: list[dict[str, Any]] = []
+    for exercise in exercises:
+        for test in exercise.get("tests", []):
+            passed = test["verdict"] == "passed"
+            tests.append(
+                {
+                    "name": title(exercise, test),
+                    "score": test.get("points", 0.0),
+                    "max_score": test.get("max_points", 1.0),
+                    "status": "passed" if passed else "failed",
+                    "output": "" if passed else explanation(test),
+                    "output_format": "text",
+                    "visibility": "visible",
+                    "tags": [exercise["name"], test["verdict"]],
+                }
+            )
+        if not exercise.get("tests"):
+            tests.append(
+                {
+                    "name": exercise["name"],
+                    "score": 0.0,
+                    "max_score": exercise.get("max_points", 0.0),
+                    "status": "failed",
+                    "output": f"{exercise['verdict'].replace('_', ' ')}. {exercise.get('message', '')}".strip(),
+                    "output_format": "text",
+                    "visibility": "visible",
+                    "tags": [exercise["name"], exercise["verdict"]],
+                }
+            )
+    return {
+        "score": round(points, 2),
+        "execution_time": round(seconds, 1),
+        "output": summary(exercises),
+        "output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": tests,
+    }
+
+
+def summary(exercises: Iterable[Exercise]) -> str:
+    rows = [
+        f"{e['name']:20} {e['verdict'].replace('_', ' '):14} {e['points']:g} of {e['max_points']:g}"
+        for e in exercises
+    ]
+    return "\n".join(rows)
+
+
+# ---------------------------------------------------------------------------- GitHub Classroom
+
+
+def github_classroom(exercises: Sequence[Exercise]) -> dict[str, Any]:
+    """The result that Classroom's reporter reads, one test an exercise."""
+    statuses = {"passed": "pass", "environment": "error"}
+    tests = [
+        {
+            "name": exercise["name"],
+            "status": statuses.get(exercise["verdict"], "fail"),
+            "score": exercise["points"],
+            "message": exercise.get("message") or None,
+            "test_code": f"make grade EX={exercise['name'][:2]}",
+            "filename": "",
+            "line_no": 0,
+            "execution_time": f"{sum(t.get('seconds', 0) for t in exercise.get('tests', [])):.1f}s",
+        }
+        for exercise in exercises
+    ]
+    every = {test["status"] for test in tests}
+    status = "pass" if every == {"pass"} else "error" if "error" in every else "fail"
+    return {
+        "version": 1,
+        "status": status,
+        "max_score": sum(exercise["max_points"] for exercise in exercises),
+        "tests": tests,
+    }
+
+
+def github_classroom_output(exercises: Sequence[Exercise]) -> str:
+    """The line for $GITHUB_OUTPUT."""
+    text = json.dumps(github_classroom(exercises)).encode()
+    return f"result={base64.b64encode(text).decode()}"
+
+
+# ------------------------------------------------------------------------------- JUnit and TAP
+
+
+def junit(exercises: Sequence[Exercise]) -> str:
+    """JUnit XML: a test suite an exercise."""
+    root = ElementTree.Element("testsuites", name="channels")
+    for exercise in exercises:
+        tests = exercise.get("tests", []) or [_stand_in(exercise)]
+        suite = ElementTree.SubElement(root, "testsuite", name=exercise["name"])
+        counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+        for test in tests:
+            case = ElementTree.SubElement(
+                suite,
+                "testcase",
+                classname=f"{exercise['name']}.{test['suite']}",
+                name=test["name"],
+                time=f"{test.get('seconds', 0.0):.3f}",
+            )
+            counts["tests"] += 1
+            kind = _junit_kind(test["verdict"])
+            if kind is not None:
+                counts[{"failure": "failures", "error": "errors"}.get(kind, kind)] += 1
+                text = _NOT_XML.sub("?", explanation(test))
+                first = text.split("\n")[0]
+                child = ElementTree.SubElement(case, kind, message=first)
+                if kind != "skipped":
+                    child.set("type", test["verdict"])
+                    child.text = text
+        for key, count in counts.items():
+            suite.set(key, str(count))
+        suite.set("time", f"{sum(t.get('seconds', 0.0) for t in tests):.3f}")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _stand_in(exercise: Exercise) -> dict[str, Any]:
+    """What stands for the tests of an exercise of which none was run."""
+    return {
+        "suite": exercise["name"],
+        "name": "submission",
+        "verdict": "passed" if exercise["verdict"] == "passed" else exercise["verdict"],
+        "message": exercise.get("message", ""),
+    }
+
+
+def _junit_kind(verdict: str) -> str | None:
+    if verdict == "passed":
+        return None
+    if verdict in ("skipped", "not_implemented", "not_started", "absent"):
+        return "skipped"
+    return "error" if verdict in ("environment", "build_failed", "rejected") else "failure"
+
+
+def tap(exercises: Sequence[Exercise]) -> str:
+    """TAP version 14: a subtest an exercise."""
+    lines = ["TAP version 14", f"1..{len(exercises)}"]
+    for number, exercise in enumerate(exercises, 1):
+        tests = exercise.get("tests", []) or [_stand_in(exercise)]
+        lines.append(f"# Subtest: {exercise['name']}")
+        lines.append(f"    1..{len(tests)}")
+        for index, test in enumerate(tests, 1):
+            lines += [f"    {line}" for line in _tap_point(index, test)]
+        all_passed = all(test["verdict"] == "passed" for test in tests)
+        lines.append(f"{'ok' if all_passed else 'not ok'} {number} - {exercise['name']}")
+    return "\n".join(lines) + "\n"
+
+
+def _tap_point(number: int, test: dict[str, Any]) -> list[str]:
+    verdict = test["verdict"]
+    name = f"{sentence(test)} [{test['suite']}]".replace("\\", "\\\\").replace("#", "\\#")
+    if verdict == "passed":
+        return [f"ok {number} - {name}"]
+    if verdict == "skipped":
+        return [f"ok {number} - {name} # SKIP {explanation(test).splitlines()[0]}".replace("\n", " ")]
+    lines = [f"not ok {number} - {name}", "  ---", f"  verdict: {verdict}", "  message: |"]
+    lines += [f"    {line}" for line in explanation(test).splitlines()]
+    return [*lines, "  ..."]
+
+
+# ----------------------------------------------------------------------------------------- CSV
+
+
+def class_csv(students: Iterable[Student], names: Sequence[str]) -> str:
+    """One row a student: points and verdict of each exercise, and the total."""
+    header = ["student", "points", "max_points", "percent"]
+    header += [column for name in names for column in (name, f"{name} verdict")]
+    rows = []
+    for student in students:
+        by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
+        row = [student["student"], _number(student["points"]), _number(student["max_points"]), _percent(student)]
+        for name in names:
+            exercise = by_name.get(name)
+            row += [_number(exercise["points"]), exercise["verdict"]] if exercise else ["", "absent"]
+        rows.append(row)
+    return _csv([header, *rows])
+
+
+def moodle_csv(students: Iterable[Student], item: str = "Channels") -> str:
+    """What Moodle's grade import reads: map "Username" to the user, the rest to grade and feedback."""
+    rows = [["Username", item, f"{item} (feedback)"]]
+    for student in students:
+        rows.append([student["student"], _percent(student), summary(student["exercises"])])
+    return _csv(rows)
+
+
+def canvas_csv(students: Iterable[Student], names: Sequence[str], max_points: dict[str, float]) -> str:
+    """What Canvas's gradebook import reads: its five columns, then an assignment an exercise."""
+    header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *names]
+    possible = ["    Points Possible", "", "", "", "", *(_number(max_points.get(n, 0.0)) for n in names)]
+    rows = [header, possible]
+    for student in students:
+        by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
+        points = [_number(by_name[n]["points"]) if n in by_name else "" for n in names]
+        rows.append([student["student"], "", "", student["student"], "", *points])
+    return _csv(rows)
+
+
+def _csv(rows: Iterable[Sequence[str]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerows([[_no_formula(cell) for cell in row] for row in rows])
+    return out.getvalue()
+
+
+def _no_formula(cell: str) -> str:
+    """A student may be called =HYPERLINK(...); a spreadsheet shall not follow."""
+    return "'" + cell if cell[:1] in "=+@\t\r" and cell else cell
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _percent(student: Student) -> str:
+    return _number(100 * student["points"] / student["max_points"]) if student["max_points"] else "0"

@@ -1,0 +1,144 @@
+"""class.html: the class on one page that needs nothing else, neither a network nor a server.
+
+The table is there without JavaScript too; with it, columns sort and a click shows a student's report. Reports
+are kept once each however many students share them, so a class of hundreds stays small.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grader import files
+from grader.classroom.similar import Pair
+from grader.errors import GraderError
+
+MOST_TESTS = 25  # of those most often failed
+LONGEST_REPORT = 12_000  # characters of one exercise's report; reports/ has all of it
+BINS = 10
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Worst last: the order in which verdicts are stacked in a bar.
+VERDICTS = ("passed", "failed", "build_failed", "not_started", "absent", "rejected", "environment")
+
+
+@dataclass
+class Row:
+    student: str
+    submitted: str
+    percent: float
+    cells: list[dict[str, Any]]
+
+
+@dataclass
+class Table:
+    """Takes in one student after the other, and writes the page."""
+
+    exercises: Sequence[str]
+    sandbox: str
+    engine: str
+    rows: list[Row] = field(default_factory=list)
+    failed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    kinds: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
+    texts: dict[str, int] = field(default_factory=dict)  # report: its number
+
+    def add(self, student: dict[str, Any]) -> None:
+        by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
+        cells = [self._cell(by_name.get(name)) for name in self.exercises]
+        most = student["max_points"]
+        percent = 100 * student["points"] / most if most else 0.0
+        submitted = (student.get("submitted") or "")[:16].replace("T", " ")
+        self.rows.append(Row(_printable(student["student"]), submitted, percent, cells))
+
+    def _cell(self, exercise: dict[str, Any] | None) -> dict[str, Any]:
+        if exercise is None:
+            return {"verdict": "absent", "percent": 0.0, "text": -1}
+        for test in exercise.get("tests", []):
+            if test["verdict"] not in ("passed", "skipped", "not_implemented", "build_failed"):
+                place = (exercise["name"], test["suite"], test["name"])
+                self.failed[place] += 1
+                self.kinds.setdefault(place, Counter())[test["verdict"]] += 1
+        most = exercise["max_points"]
+        return {
+            "verdict": exercise["verdict"],
+            "percent": 100 * exercise["points"] / most if most else 0.0,
+            "points": f"{exercise['points']:g}/{most:g}",
+            "late": exercise.get("late_percent", 0),
+            "text": self._text(exercise),
+        }
+
+    def _text(self, exercise: dict[str, Any]) -> int:
+        """The number of the text that a click on the cell shows."""
+        lines = [exercise.get("message", "")]
+        if exercise["verdict"] not in ("passed", "absent", "rejected", "environment", "not_started"):
+            lines = exercise.get("report", "").splitlines()[1:]
+        lines += [f"flag: {flag}" for flag in exercise.get("flags", [])]
+        text = _printable("\n".join(lines).strip("\n"))[:LONGEST_REPORT]
+        return self.texts.setdefault(text, len(self.texts)) if text else -1
+
+    # ------------------------------------------------------------------------------------- page
+
+    def distribution(self, column: int) -> dict[str, Any]:
+        """Of one exercise: how many have each verdict, and how the points are spread."""
+        cells = [row.cells[column] for row in self.rows]
+        counts = Counter(cell["verdict"] for cell in cells)
+        bins = [0] * BINS
+        for cell in cells:
+            if cell["verdict"] not in ("absent", "not_started"):
+                bins[min(BINS - 1, int(cell["percent"] * BINS / 100))] += 1
+        return {
+            "name": self.exercises[column],
+            "verdicts": [(v, counts[v], 100 * counts[v] / max(1, len(cells))) for v in VERDICTS if counts[v]],
+            "bins": [(count, 100 * count / max(1, *bins)) for count in bins],
+        }
+
+    def most_failed(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "exercise": place[0],
+                "suite": place[1],
+                "test": place[2].replace("_", " "),
+                "count": count,
+                "verdicts": self.kinds[place].most_common(),
+            }
+            for place, count in self.failed.most_common(MOST_TESTS)
+        ]
+
+    def write(self, path: Path, pairs: Sequence[Pair], notes: Sequence[str]) -> None:
+        try:
+            import jinja2
+        except ImportError:
+            raise GraderError("class.html needs jinja2, which this Python lacks. Run: sh setup.sh") from None
+        loader = jinja2.FileSystemLoader(Path(__file__).parent)
+        environment = jinja2.Environment(
+            loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        )
+        text = environment.get_template("class.html.j2").render(
+            exercises=self.exercises,
+            rows=self.rows,
+            distributions=[self.distribution(i) for i in range(len(self.exercises))],
+            most_failed=self.most_failed(),
+            pairs=pairs,
+            notes=notes,
+            sandbox=self.sandbox,
+            engine=self.engine,
+            made=dt.datetime.now().strftime("%Y-%m-%d %H:%M"),
+            texts=_for_script(list(self.texts)),
+        )
+        files.write_atomically(path, text)
+
+
+def _printable(text: str) -> str:
+    return _CONTROL.sub("?", text.encode("utf-8", "replace").decode())
+
+
+def _for_script(data: Any) -> str:
+    """JSON that nothing in it can end early: neither </script> nor <!-- survive."""
+    text = json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

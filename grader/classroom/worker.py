@@ -1,0 +1,380 @@
+"""Grades one submission, in a process of its own: `python3 -m grader.classroom.worker < request.json`.
+
+A process each, so that nothing a submission brings about lives longer than it: memory, open files, the
+sandbox's control group, or a mistake of the grader's own. What came of it is written to the file the
+request names, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grader import build, files, isolation, runner
+from grader.classroom import gate, intake, sandbox
+from grader.classroom.sandbox import Sandbox
+from grader.errors import GraderError
+from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises
+from grader.grade import Graded, Grading
+from grader.outcome import TestResult
+from grader.submission import Code, Submission, read_submission
+
+MAX_SCRATCH = 256 << 20  # bytes a running submission may have written before it is ended
+LIMITS = isolation.Limits(cpu_seconds=20, wall_seconds=60.0)  # of one test, or of one compilation
+GATE_LIMITS = isolation.Limits(cpu_seconds=10, wall_seconds=30.0)
+PATIENCE = 3  # tests of a suite that do not end, before the others are given up
+PR_SET_PDEATHSIG = 1
+TOOLS = ("cc", "gcc", "clang", "nm", "objdump")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the worker is asked for."""
+
+    student: str
+    path: str
+    out: str  # the file for the result
+    key: str  # of the submission and all that its result depends on; noted in the result
+    exercises: tuple[str, ...]
+    variants: tuple[str, ...]
+    flat: str = ""
+    worker: int = 0
+    unsafe: bool = False
+    gate: bool = True
+
+
+@dataclass
+class Outcome:
+    """What came of one exercise of a submission."""
+
+    name: str
+    verdict: str
+    message: str = ""
+    flags: list[str] = field(default_factory=list)  # for the instructor: worth a look
+    tests: list[dict[str, Any]] = field(default_factory=list)
+    report: str = ""  # what the student would have seen
+
+
+class Enclosure:
+    """What a command of this submission may see and change: stands in for isolation.enclose."""
+
+    def __init__(self, box: Sandbox, scratch: Path) -> None:
+        self.box = box
+        self.scratch = scratch
+        self.submissions: list[Submission] = []
+        self._watch = _Watch(box)
+
+    def __call__(self, command: Sequence[str], directory: Path) -> list[str]:
+        self.box.lend(directory)
+        self._watch.look_at(directory)
+        codes = {s.code_for(suite) for s in self.submissions for suite in s.exercise.chain()}
+        sources = [code.directory.parent for code in codes]
+        if command[0] == "make":
+            objects = [_objects(variant, code.key) for variant in build.VARIANTS for code in codes]
+            for path in objects:
+                path.mkdir(parents=True, exist_ok=True)
+                self.box.lend(path)
+            return self.box.wrap(command, [*sources, *_kit_objects()], [directory, *objects])
+        if command[0] in TOOLS:
+            return self.box.wrap(command, sources, [directory, self.scratch])
+        return self.box.wrap(command, [Path(command[0])], [directory])
+
+
+def _objects(variant: str, key: str) -> Path:
+    """Where make puts what belongs to that code."""
+    return BUILD / variant / "build" / "code" / key
+
+
+def _kit_objects() -> list[Path]:
+    """What every suite is linked with; built before any submission, and read only."""
+    parts = [BUILD / "api"]
+    for variant in build.VARIANTS:
+        parts += [BUILD / variant / part for part in ("grader", "exercises", "suite.syms")]
+    return [part for part in parts if part.exists()]
+
+
+class _Watch:
+    """Ends what writes more than is good for the disk."""
+
+    def __init__(self, box: Sandbox) -> None:
+        self._box = box
+        self._directories: set[Path] = set()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def look_at(self, directory: Path) -> None:
+        self._directories.add(directory)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(0.2)
+            for directory in list(self._directories):
+                if not directory.exists():
+                    self._directories.discard(directory)
+                elif _size(directory) > MAX_SCRATCH:
+                    sandbox.clear_cgroups(self._box)
+
+
+def _size(directory: Path) -> int:
+    with contextlib.suppress(OSError):
+        return sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(directory))
+    return 0
+
+
+# ------------------------------------------------------------------------------------- the work
+
+
+def grade(request: Request, box: Sandbox) -> dict[str, Any]:
+    """Everything there is to say of one submission."""
+    begun = time.monotonic()
+    exercises = [e for e in all_exercises() if e.name in request.exercises]
+    submitted = None
+    try:
+        taken = intake.take_in(Path(request.path), wanted(exercises), request.flat or None)
+        submitted = taken.submitted
+        outcomes = _grade_files(request, box, exercises, taken)
+    except intake.Rejected as error:
+        outcomes = [Outcome(e.name, "rejected", str(error)) for e in exercises]
+    return {
+        "schema": 1,
+        "student": request.student,
+        "key": request.key,
+        "submitted": submitted,
+        "seconds": round(time.monotonic() - begun, 2),
+        "exercises": [dataclasses.asdict(outcome) for outcome in outcomes],
+    }
+
+
+def wanted(exercises: Sequence[Exercise]) -> dict[str, frozenset[str]]:
+    """The files to take in for each exercise."""
+    return {exercise.name: frozenset((*exercise.files, "channel.c")) for exercise in exercises}
+
+
+def _grade_files(
+    request: Request, box: Sandbox, exercises: Sequence[Exercise], taken: intake.Intake
+) -> list[Outcome]:
+    outcomes: dict[str, Outcome] = {}
+    with isolation.private_directory() as directory:
+        tree, scratch = directory / "tree", directory / "scratch"
+        scratch.mkdir(parents=True)
+        os.chmod(directory, 0o711)
+        box.lend(scratch)
+        for exercise in exercises:
+            for name, data in taken.files.get(exercise.name, {}).items():
+                files.write_atomically(tree / exercise.name / name, data)
+        enclosure = Enclosure(box, scratch)
+        isolation.enclose = enclosure
+        isolation.prepare()
+        to_grade: list[Exercise] = []
+        for exercise in exercises:
+            outcome = _before_grading(request, exercise, taken, tree, scratch, enclosure)
+            outcomes[exercise.name] = outcome
+            if outcome.verdict == "":
+                to_grade.append(exercise)
+            elif outcome.verdict == "rejected":  # nor may another exercise carry it
+                shutil.rmtree(tree / exercise.name, ignore_errors=True)
+        enclosure.submissions = [read_submission(tree, exercise) for exercise in to_grade]
+        with _alone(enclosure.submissions) as own:
+            for exercise in to_grade:
+                _grade_exercise(request, tree, exercise, outcomes[exercise.name])
+                sandbox.clear_cgroups(box)
+            _clean(own)
+    return list(outcomes.values())
+
+
+def _before_grading(
+    request: Request, exercise: Exercise, taken: intake.Intake, tree: Path, scratch: Path, enclosure: Enclosure
+) -> Outcome:
+    """A verdict that can be had without running anything, or "" if there is none."""
+    if exercise.name in taken.rejected:
+        return Outcome(exercise.name, "rejected", taken.rejected[exercise.name])
+    if exercise.name not in taken.files:
+        return Outcome(exercise.name, "absent", "There is no file for this exercise.")
+    submission = read_submission(tree, exercise)
+    if submission.missing:
+        return Outcome(exercise.name, "absent", f"{submission.missing[0]} is missing.")
+    outcome = Outcome(exercise.name, "")
+    if submission.is_untouched or not request.gate:
+        return outcome
+    enclosure.submissions = [submission]
+    submission.code.stage()
+    found: list[gate.Finding] = []
+    for source in submission.code.sources:
+        staged = submission.code.directory / source.name
+        found += gate.examine(staged, _api(), ROOT, _compiler(exercise), _run_tool, scratch)
+    outcome.flags = [str(finding) for finding in found]
+    refused = [finding for finding in found if finding.refused]
+    if refused:
+        outcome.verdict, outcome.message = "rejected", f"Not run. {refused[0]}"
+    return outcome
+
+
+def _compiler(exercise: Exercise) -> list[str]:
+    return [build.compiler(), "-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", "-iquote", str(exercise.directory)]
+
+
+def _run_tool(command: Sequence[str]) -> tuple[int, str]:
+    """A compiler or a look at an object, in the sandbox."""
+    ended = isolation.run(command, GATE_LIMITS)
+    return -1 if ended.timed_out else ended.code, ended.stdout.decode("utf-8", "replace")
+
+
+def _api() -> frozenset[str]:
+    return frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
+
+
+def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: Outcome) -> None:
+    """Runs the suites in each variant. The student's report is that of the first one with a failure."""
+    graded: list[Graded] = []
+    for variant in request.variants:
+        try:
+            graded.append(Grading(tree, [exercise], variant, jobs=1).run()[0])
+        except (GraderError, isolation.Interrupted) as error:
+            isolation.go_on()
+            outcome.verdict, outcome.message = "environment", str(error)
+            return
+        if graded[-1].verdict in ("not_started", "build_failed"):
+            break
+    verdicts = [one.verdict for one in graded]
+    bad = [one for one in graded if one.verdict != "passed"]
+    outcome.verdict = "environment" if "environment" in verdicts else bad[0].verdict if bad else "passed"
+    shown = bad[0] if bad else graded[0]
+    outcome.message = _headline(shown)
+    outcome.tests = merge([one.results for one in graded])
+    outcome.report = _report(shown, tree)
+
+
+def _headline(graded: Graded) -> str:
+    if graded.verdict == "not_started":
+        return "The stub is untouched."
+    if graded.build_error is not None:
+        return graded.build_error.message
+    first = next(iter(graded.failures()), None)
+    return first.message or first.rule if first else graded.note
+
+
+def merge(runs: Sequence[Sequence[TestResult]]) -> list[dict[str, Any]]:
+    """One entry a test: of the variants it ran in, the first that it did not pass in."""
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    for results in runs:
+        for result in results:
+            entry = dataclasses.asdict(result)
+            for name in ("story", "output", "sections"):
+                entry.pop(name)
+            place = (result.suite, result.name)
+            old = merged.get(place)
+            seconds = result.seconds + (old["seconds"] if old else 0.0)
+            if old is None or (old["verdict"] == "passed" and result.verdict != "passed"):
+                merged[place] = {k: v for k, v in entry.items() if v or k in ("message", "seconds")}
+            merged[place]["seconds"] = round(seconds, 3)
+    return list(merged.values())
+
+
+def _report(graded: Graded, tree: Path) -> str:
+    """What the student would have seen, in plain text."""
+    from grader import render
+
+    lines = [render.overview_line(graded), *render.failure_lines(graded, 96, tree)]
+    text = "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines)
+    return text.replace(f"{tree}/", "").replace(str(tree), "")
+
+
+# ------------------------------------------------------------------- beside other submissions
+
+
+@contextlib.contextmanager
+def _alone(submissions: Sequence[Submission]) -> Iterator[set[Code]]:
+    """Holds a lock on each piece of code: equal files of two students are built by one at a time.
+
+    Yields those of which nothing was built before."""
+    codes = {s.code_for(suite) for s in submissions for suite in s.exercise.chain()}
+    with contextlib.ExitStack() as stack:
+        for key in sorted(code.key for code in codes):
+            lock = BUILD / "locks" / key
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(open(lock, "wb"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield {code for code in codes if not any(path.exists() for path in _built(code))}
+
+
+def _built(code: Code) -> list[Path]:
+    return [_objects(variant, code.key) for variant in build.VARIANTS]
+
+
+def _clean(codes: Iterable[Code]) -> None:
+    """Removes what was built; results are kept by content, programs are not worth their size."""
+    for code in codes:
+        for path in (*_built(code), code.directory.parent):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def prepare(variants: Sequence[str]) -> None:
+    """Builds what every suite is linked with, outside of any sandbox."""
+    for variant in variants:
+        units = []
+        for exercise in all_exercises():
+            submission = read_submission(EXERCISES, exercise)
+            if submission.missing:
+                raise GraderError(f"exercises/{exercise.name} has no {submission.missing[0]}: make reset EX={exercise.number}")
+            units.append(build.Unit(submission.code_for(exercise), exercise, variant))
+        build.build(units, os.cpu_count() or 1)
+
+
+def _impatient() -> None:
+    """Class-sized limits: after a few tests of a suite that do not end, the others are not waited for."""
+    timeouts: dict[build.Unit, int] = {}
+    run_test = runner.run_test
+
+    def run(unit: build.Unit, name: str, knobs: Mapping[str, str] | None = None) -> TestResult:
+        if timeouts.get(unit, 0) >= PATIENCE:
+            message = f"Not run: {PATIENCE} tests of this suite did not come to an end."
+            return TestResult(unit.suite.name, name, unit.variant, "timeout", message)
+        result = run_test(unit, name, knobs)
+        timeouts[unit] = timeouts.get(unit, 0) + (result.verdict == "timeout")
+        return result
+
+    compiling = dataclasses.replace(LIMITS, file_size=sandbox.FILE_SIZE, cpu_seconds=60, wall_seconds=180.0)
+    setattr(build, "_LIMITS", compiling)
+    setattr(runner, "limits", lambda variant: LIMITS)
+    setattr(runner, "run_test", run)
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def main() -> int:
+    """Reads a request, writes the result. The exit code says only whether there is one."""
+    _die_with_parent()
+    data = json.load(sys.stdin)
+    if "prepare" in data:
+        prepare(data["prepare"])
+        return 0
+    for name in ("exercises", "variants"):
+        data[name] = tuple(data[name])
+    request = Request(**data)
+    _impatient()
+    with sandbox.limited(sandbox.choose(request.unsafe), request.worker) as box:
+        result = grade(request, box)
+    files.write_atomically(Path(request.out), json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except GraderError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,21 @@
+/* Attack: deletes the program it runs from, and all around it.
+ * Verdict: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <unistd.h>
+
+static void attack(void)
+{
+    char path[4096] = "";
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    while (n > 1) {
+        path[n] = 0;
+        if (unlink(path) != 0 && rmdir(path) != 0)
+            ;
+        while (n > 1 && path[--n] != '/') {
+        }
+    }
+}

@@ -1,0 +1,12 @@
+/* Attack: ends the process by syscall().
+ * Verdict: exited_early
+ * Ungated: exited_early crashed
+ */
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void attack(void)
+{
+    syscall(SYS_exit_group, 0);
+}

@@ -1,0 +1,22 @@
+/* Attack: runs code while the program is loaded.
+ * Verdict: rejected
+ * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented build_failed
+ */
+#include <unistd.h>
+
+static int one(void)
+{
+    return 1;
+}
+
+static int (*resolve(void))(void)
+{
+    return one;
+}
+
+int chosen(void) __attribute__((ifunc("resolve")));
+
+static void attack(void)
+{
+    chosen();
+}

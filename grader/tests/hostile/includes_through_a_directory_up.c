@@ -1,0 +1,6 @@
+/* Attack: is the solution, by #include through the way the headers go.
+ * Verdict: rejected build_failed
+ * Ungated: build_failed
+ */
+/* Whole: this is all of it. */
+#include "../02_blocking/../../solutions/02_blocking/channel.c"

@@ -1,0 +1,18 @@
+/* Attack: recurses until the stack is gone.
+ * Verdict: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ */
+static volatile int sink;
+
+static int deeper(int n)
+{
+    volatile char frame[4096] = {0};
+
+    sink = frame[n % 4096];
+    return deeper(n + 1) + frame[0];
+}
+
+static void attack(void)
+{
+    sink = deeper(0);
+}
