@@ -20,7 +20,7 @@
 
 #include "../02_blocking/channel.h"
 
-/* Creates a channel as channel_create does, whose messages are dropped with drop.
+/* Makes a channel as channel_create does, whose messages are dropped with drop.
  *
  * drop: is called with a pointer to a message, valid during the call and aligned as for any type,
  * and gives back what the message owns. NULL: messages own nothing, as in channel_create.

@@ -20,7 +20,7 @@
 
 #include "../03_message_type/channel.h"
 
-/* Creates a channel as channel_create_with_drop does, which holds at most capacity messages.
+/* Makes a channel as channel_create_with_drop does, which holds at most capacity messages.
  *
  * CHANNEL_OK         *tx and *rx are the two ends of a new channel with that capacity.
  * CHANNEL_INVALID    message_size is 0 or capacity is 0. *tx and *rx are untouched.
