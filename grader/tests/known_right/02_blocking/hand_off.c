@@ -37,7 +37,7 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
     struct everything {
         struct channel channel;
         struct receiver receiver;
-    } *everything;
+    } * everything;
     struct sender *sender;
 
     if (message_size == 0)

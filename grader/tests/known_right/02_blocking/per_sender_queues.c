@@ -131,8 +131,7 @@ static struct sender **find_oldest(struct channel *ch)
     struct sender **oldest = NULL;
 
     for (struct sender **p = &ch->senders; *p != NULL; p = &(*p)->next)
-        if ((*p)->head != NULL &&
-            (oldest == NULL || (*p)->head->number < (*oldest)->head->number))
+        if ((*p)->head != NULL && (oldest == NULL || (*p)->head->number < (*oldest)->head->number))
             oldest = p;
     return oldest;
 }
