@@ -59,6 +59,12 @@ void story_event(const char *op, unsigned object, uintptr_t pc, const char *form
 void story_access(const char *role, int thread, uintptr_t pc, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The object's number, given to it by the first call; 0 for NULL. And in words, for a message: "mutex 1",
+ * in one of four buffers used in turn. */
+struct object;
+unsigned story_object(struct object *object);
+const char *object_name(struct object *object);
+
 /* Number of the last event. */
 unsigned story_now(void);
 

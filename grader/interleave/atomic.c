@@ -1,0 +1,376 @@
+/* atomic.c - see atomic.h. */
+#include "atomic.h"
+
+#include "memory.h"
+#include "strategy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { KEPT = LOOK_BACK + 1, MAX_HISTORIES = 1 << 18 };
+
+struct store {
+    uint64_t value;
+    uint32_t clock; /* of its thread, then */
+    uint8_t thread;
+    bool sequential;      /* seq_cst */
+    bool releases;        /* an acquire that reads it learns `release` */
+    struct clock release; /* ... of the head of the release sequence, too */
+    uint32_t seen[MAX_THREADS]; /* each thread's clock when it first read this store; 0: it has not */
+};
+
+/* Clocks of the last seq_cst fence and the last seq_cst store of each thread. */
+static struct clock last_fences, last_sc_stores;
+
+static struct store (*histories)[KEPT];
+static uint32_t history_count;
+
+void atomic_begin(void)
+{
+    if (!histories)
+        histories = reserve(MAX_HISTORIES * sizeof *histories);
+    history_count = 0;
+    memset(&last_fences, 0, sizeof last_fences);
+    memset(&last_sc_stores, 0, sizeof last_sc_stores);
+}
+
+static bool is_acquire(int order)
+{
+    return order != __ATOMIC_RELAXED && order != __ATOMIC_RELEASE;
+}
+
+static bool is_release(int order)
+{
+    return order == __ATOMIC_RELEASE || order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST;
+}
+
+/* ------------------------------------------------------------------------------------- bytes */
+
+static uint64_t mask_of(unsigned size)
+{
+    return size == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;
+}
+
+static uint64_t peek(const volatile void *where, unsigned size)
+{
+    switch (size) {
+    case 1: return *(const volatile uint8_t *)where;
+    case 2: return *(const volatile uint16_t *)where;
+    case 4: return *(const volatile uint32_t *)where;
+    default: return *(const volatile uint64_t *)where;
+    }
+}
+
+static void poke(volatile void *where, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 1: *(volatile uint8_t *)where = (uint8_t)value; break;
+    case 2: *(volatile uint16_t *)where = (uint16_t)value; break;
+    case 4: *(volatile uint32_t *)where = (uint32_t)value; break;
+    default: *(volatile uint64_t *)where = value; break;
+    }
+}
+
+/* For a story: a number, but not an address, which is another one each time. */
+static const char *in_words(uint64_t value)
+{
+    static char buffers[4][24];
+    static unsigned next;
+    char *buffer = buffers[next++ % 4];
+
+    if (!story_on())
+        return "";
+    if (memory_is_global(value) || (value > UINT32_MAX && value < UINT64_MAX - 0xffff))
+        return "a pointer";
+    snprintf(buffer, sizeof buffers[0], "%lld", (long long)value);
+    return buffer;
+}
+
+/* --------------------------------------------------------------------------------- histories */
+
+static struct store *nth_newest(const struct object *atomic, unsigned n)
+{
+    return &atomic->atomic.stores[(atomic->atomic.count - 1 - n) % KEPT];
+}
+
+static unsigned kept(const struct object *atomic)
+{
+    return atomic->atomic.count < KEPT ? atomic->atomic.count : KEPT;
+}
+
+/* A new newest store. What it releases is still empty. */
+static struct store *push(struct object *atomic, uint64_t value)
+{
+    struct store *store = &atomic->atomic.stores[atomic->atomic.count++ % KEPT];
+
+    if (atomic->atomic.count == 2 * KEPT) /* only the remainder counts */
+        atomic->atomic.count = KEPT;
+    store->value = value;
+    store->clock = self->clock.at[self->id];
+    store->thread = (uint8_t)self->id;
+    store->sequential = store->releases = false;
+    memset(store->seen, 0, sizeof store->seen);
+    return store;
+}
+
+/* The location, with at least one store in its history: a value nobody stored atomically was there before
+ * anybody shared the location (or is a race, which is found out elsewhere). */
+static struct object *location(const volatile void *where, unsigned size, uintptr_t pc)
+{
+    bool created;
+    struct object *atomic = object_at(where, OBJECT_ATOMIC, pc, &created);
+
+    if (created) {
+        if (history_count == MAX_HISTORIES)
+            fail(VERDICT_ENVIRONMENT, pc, "More atomic variables than the check can follow.");
+        atomic->atomic.stores = histories[history_count++];
+    }
+    uint64_t value = peek(where, size);
+    if (atomic->atomic.count && (atomic->atomic.size != size || nth_newest(atomic, 0)->value != value))
+        atomic->atomic.count = 0;
+    atomic->atomic.size = size;
+    if (!atomic->atomic.count)
+        push(atomic, value)->clock = 0; /* everybody knows it */
+    return atomic;
+}
+
+/* ------------------------------------------------------------------------- what a load may read */
+
+static bool was_seen_before(const struct store *store)
+{
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (store->seen[t] && store->seen[t] <= self->clock.at[t])
+            return true;
+    return false;
+}
+
+/* Must a load by self see this store, or a newer one? */
+static bool binds(const struct store *store, int order)
+{
+    if (store->clock <= self->clock.at[store->thread] || was_seen_before(store))
+        return true;
+    if (store->clock <= self->fences_seen.at[store->thread] ||
+        (store->sequential && store->clock <= self->sc_stores_seen.at[store->thread]))
+        return true;
+    return order == __ATOMIC_SEQ_CST &&
+           (store->sequential || store->clock <= last_fences.at[store->thread]);
+}
+
+static struct store *choose_store(struct object *atomic, int order)
+{
+    unsigned choices = 1, n = kept(atomic);
+
+    if (!run.stale_left)
+        return nth_newest(atomic, 0);
+    while (choices < n && !binds(nth_newest(atomic, choices - 1), order))
+        choices++;
+    unsigned choice = strategy_draw(choices, true);
+    run.stale_left -= choice > 0;
+    return nth_newest(atomic, choice);
+}
+
+static void read_store(struct store *store, int order)
+{
+    if (!store->seen[self->id])
+        store->seen[self->id] = self->clock.at[self->id];
+    if (!store->releases)
+        return;
+    if (is_acquire(order))
+        acquire(&store->release);
+    else
+        clock_join(&self->acquire_pending, &store->release);
+}
+
+/* ------------------------------------------------------------------------------------ stores */
+
+static void release_from(struct store *store, const struct clock *clock)
+{
+    if (!store->releases)
+        store->release = *clock;
+    else
+        clock_join(&store->release, clock);
+    store->releases = true;
+}
+
+/* Release sequence: a read-modify-write carries on what the store it read releases, and so does a store of
+ * the same thread. */
+static void add_store(struct object *atomic, uint64_t value, int order, bool modifies)
+{
+    const struct store *newest = nth_newest(atomic, 0);
+    struct store before;
+    bool carries = newest->releases && (modifies || newest->thread == self->id);
+
+    if (carries)
+        before.release = newest->release;
+    if (newest->value != value)
+        made_progress();
+    struct store *store = push(atomic, value);
+    store->sequential = order == __ATOMIC_SEQ_CST;
+    if (carries)
+        release_from(store, &before.release);
+    if (self->has_release_fence)
+        release_from(store, &self->release_fence);
+    if (is_release(order))
+        release_from(store, &self->clock);
+    if (store->sequential)
+        last_sc_stores.at[self->id] = store->clock;
+    if (is_release(order))
+        self->clock.at[self->id]++;
+}
+
+/* -------------------------------------------------------------------------------- operations */
+
+/* As long as there was only one thread, all it stored is known to every later one. */
+static bool alone(void)
+{
+    return run.thread_count == 1;
+}
+
+uint64_t atomic_load_value(const volatile void *where, unsigned size, int order, uintptr_t pc)
+{
+    if (!self)
+        return peek(where, size);
+    memory_access((uintptr_t)where, size, ATOMIC, pc);
+    if (alone()) {
+        step(NULL, false, pc);
+        return peek(where, size);
+    }
+    struct object *atomic = location(where, size, pc);
+    step(atomic, false, pc);
+    memory_access((uintptr_t)where, size, ATOMIC, pc);
+    location(where, size, pc);
+    if (order == __ATOMIC_SEQ_CST)
+        strategy_touch(run.fences, false);
+    struct store *store = choose_store(atomic, order);
+    read_store(store, order);
+    story_event("atomic_load", story_object(atomic), pc, "reads %s from {%u}%s",
+                in_words(store->value), story_object(atomic),
+                store == nth_newest(atomic, 0) ? "" : ", an older value: nothing makes the newer one visible yet");
+    return store->value;
+}
+
+void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int order, uintptr_t pc)
+{
+    if (!self) {
+        poke(where, size, value);
+        return;
+    }
+    value &= mask_of(size);
+    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
+    if (alone()) {
+        step(NULL, false, pc);
+        made_progress();
+        poke(where, size, value);
+        return;
+    }
+    struct object *atomic = location(where, size, pc);
+    step(atomic, true, pc);
+    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
+    location(where, size, pc);
+    add_store(atomic, value, order, false);
+    poke(where, size, value);
+    story_event("atomic_store", story_object(atomic), pc, "stores %s in {%u}", in_words(value),
+                story_object(atomic));
+}
+
+static uint64_t compute(enum atomic_operation operation, uint64_t old, uint64_t operand)
+{
+    switch (operation) {
+    case ATOMIC_ADD: return old + operand;
+    case ATOMIC_SUB: return old - operand;
+    case ATOMIC_AND: return old & operand;
+    case ATOMIC_OR: return old | operand;
+    case ATOMIC_XOR: return old ^ operand;
+    case ATOMIC_NAND: return ~(old & operand);
+    default: return operand;
+    }
+}
+
+uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operation operation,
+                       uint64_t operand, int order, uintptr_t pc)
+{
+    if (!self || alone()) {
+        if (self) {
+            memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
+            step(NULL, false, pc);
+            made_progress();
+        }
+        uint64_t found = peek(where, size);
+        poke(where, size, compute(operation, found, operand));
+        return found;
+    }
+    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
+    struct object *atomic = location(where, size, pc);
+    step(atomic, true, pc);
+    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
+    location(where, size, pc);
+    uint64_t old = peek(where, size), value = compute(operation, old, operand) & mask_of(size);
+    read_store(nth_newest(atomic, 0), order);
+    add_store(atomic, value, order, true);
+    poke(where, size, value);
+    story_event("atomic_modify", story_object(atomic), pc, "changes {%u} from %s to %s",
+                story_object(atomic), in_words(old), in_words(value));
+    return old;
+}
+
+uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t expected, uint64_t value,
+                                 int order, int failure_order, bool weak, bool *failed, uintptr_t pc)
+{
+    expected &= mask_of(size);
+    value &= mask_of(size);
+    *failed = false;
+    if (self)
+        memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
+    if (!self || alone()) {
+        if (self)
+            step(NULL, false, pc);
+        uint64_t found = peek(where, size);
+        if (found == expected)
+            poke(where, size, value);
+        return found;
+    }
+    struct object *atomic = location(where, size, pc);
+    step(atomic, true, pc);
+    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
+    location(where, size, pc);
+    uint64_t old = peek(where, size);
+    if (old == expected && weak && run.weak_left && strategy_chance(8)) {
+        run.weak_left--;
+        *failed = true;
+    }
+    bool exchanges = old == expected && !*failed;
+    read_store(nth_newest(atomic, 0), exchanges ? order : failure_order);
+    if (exchanges) {
+        add_store(atomic, value, order, true);
+        poke(where, size, value);
+        story_event("atomic_exchange", story_object(atomic), pc, "changes {%u} from %s to %s",
+                    story_object(atomic), in_words(old), in_words(value));
+    } else {
+        story_event("atomic_exchange", story_object(atomic), pc, "does not change {%u}: %s",
+                    story_object(atomic),
+                    *failed ? "a weak exchange may fail without cause" : "it has another value");
+    }
+    return old;
+}
+
+void atomic_fence(int order, uintptr_t pc)
+{
+    if (!self)
+        return;
+    step(run.fences, true, pc);
+    if (alone())
+        return;
+    if (is_acquire(order))
+        acquire(&self->acquire_pending);
+    if (order == __ATOMIC_SEQ_CST) {
+        last_fences.at[self->id] = self->clock.at[self->id];
+        self->fences_seen = last_fences;
+        self->sc_stores_seen = last_sc_stores;
+    }
+    if (is_release(order)) {
+        self->release_fence = self->clock;
+        self->has_release_fence = true;
+        self->clock.at[self->id]++;
+    }
+    story_event("fence", 0, pc, "passes a fence");
+}

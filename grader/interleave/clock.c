@@ -1,0 +1,205 @@
+/* clock.c - virtual time. It passes when everybody sleeps (to the first deadline), when the strategy lets
+ * it, and by a microsecond each time somebody looks.
+ *
+ * The two clocks have nothing in common: the monotonic one says that the machine started a quarter
+ * of an hour ago, the other one that it is the year 2030. And once in a schedule CLOCK_REALTIME may be set
+ * an hour ahead while somebody sleeps by it: such a sleep ends early, which who must not return before a
+ * monotonic deadline has to notice. It is never set back, which could only make a sleep too long. */
+#include "memory.h"
+#include "strategy.h"
+
+#include <errno.h>
+#include <sys/time.h>
+#include <threads.h>
+#include <unistd.h>
+
+enum { CLOCK_SET_ONE_IN = 16 };
+#define SECOND UINT64_C(1000000000)
+#define HOUR (3600 * SECOND)
+
+static bool is_realtime(clockid_t clock)
+{
+    return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
+}
+
+static bool is_valid(const struct timespec *when)
+{
+    return when->tv_nsec >= 0 && when->tv_nsec < (long)SECOND;
+}
+
+static uint64_t in_nanoseconds(const struct timespec *when)
+{
+    if (when->tv_sec < 0)
+        return 0;
+    if ((uint64_t)when->tv_sec >= UINT64_MAX / SECOND - 1)
+        return FOREVER - 1;
+    return (uint64_t)when->tv_sec * SECOND + (uint64_t)when->tv_nsec;
+}
+
+/* CLOCK_REALTIME is set an hour ahead: whatever sleeps by it wakes an hour earlier. */
+static void set_realtime(uintptr_t pc)
+{
+    run.clock_was_set = true;
+    run.realtime_offset += (int64_t)HOUR;
+    for (unsigned t = 0; t < run.thread_count; t++) {
+        struct thread *thread = &run.threads[t];
+        if (thread->on_realtime && thread->deadline != FOREVER)
+            thread->deadline = thread->deadline > HOUR ? thread->deadline - HOUR : 0;
+    }
+    story_event("clock_jump", story_object(run.clock_object), pc,
+                "somebody sets CLOCK_REALTIME an hour ahead");
+}
+
+bool clock_deadline(clockid_t clock, const struct timespec *when, uint64_t *deadline,
+                    bool *on_realtime)
+{
+    *on_realtime = is_realtime(clock);
+    if (!is_valid(when))
+        return false;
+    uint64_t at = in_nanoseconds(when);
+    *deadline = at;
+    if (!*on_realtime)
+        return true;
+    uint64_t offset = (uint64_t)run.realtime_offset;
+    *deadline = at > offset ? at - offset : 0;
+    if (*deadline > run.now && !run.clock_was_set && run.plan.spurious && run.live > 1 &&
+        strategy_chance(CLOCK_SET_ONE_IN)) {
+        set_realtime(self->call_pc);
+        *deadline = *deadline > HOUR ? *deadline - HOUR : 0;
+    }
+    return true;
+}
+
+static uint64_t look(clockid_t clock, uintptr_t pc)
+{
+    step(run.clock_object, false, pc);
+    run.now += 1000;
+    return run.now + (is_realtime(clock) ? (uint64_t)run.realtime_offset : 0);
+}
+
+static struct timespec as_timespec(uint64_t nanoseconds)
+{
+    return (struct timespec){.tv_sec = (time_t)(nanoseconds / SECOND),
+                             .tv_nsec = (long)(nanoseconds % SECOND)};
+}
+
+static bool never(const struct thread *thread)
+{
+    (void)thread;
+    return false;
+}
+
+static void sleep_to(uint64_t deadline, bool on_realtime, const char *call, uintptr_t pc)
+{
+    story_event("sleep", 0, pc, "sleeps in %s", call);
+    sleep_until(never, run.clock_object, call, pc, deadline, on_realtime, false);
+}
+
+static void sleep_for(uint64_t nanoseconds, const char *call, uintptr_t pc)
+{
+    sleep_to(run.now + nanoseconds, false, call, pc);
+}
+
+int suite_clock_gettime(clockid_t clock, struct timespec *now);
+int suite_clock_getres(clockid_t clock, struct timespec *resolution);
+int suite_timespec_get(struct timespec *now, int base);
+time_t suite_time(time_t *now);
+int suite_gettimeofday(struct timeval *now, void *zone);
+int suite_nanosleep(const struct timespec *length, struct timespec *left);
+int suite_clock_nanosleep(clockid_t clock, int flags, const struct timespec *when,
+                          struct timespec *left);
+int suite_usleep(useconds_t length);
+unsigned suite_sleep(unsigned seconds);
+int suite_thrd_sleep(const struct timespec *length, struct timespec *left);
+
+int suite_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    memory_access((uintptr_t)now, sizeof *now, WRITE, CALLER);
+    *now = as_timespec(look(clock, CALLER));
+    return 0;
+}
+
+int suite_clock_getres(clockid_t clock, struct timespec *resolution)
+{
+    (void)clock;
+    if (resolution)
+        *resolution = (struct timespec){.tv_nsec = 1};
+    return 0;
+}
+
+int suite_timespec_get(struct timespec *now, int base)
+{
+    memory_access((uintptr_t)now, sizeof *now, WRITE, CALLER);
+    *now = as_timespec(look(CLOCK_REALTIME, CALLER));
+    return base;
+}
+
+time_t suite_time(time_t *now)
+{
+    time_t seconds = (time_t)(look(CLOCK_REALTIME, CALLER) / SECOND);
+
+    if (now) {
+        memory_access((uintptr_t)now, sizeof *now, WRITE, CALLER);
+        *now = seconds;
+    }
+    return seconds;
+}
+
+int suite_gettimeofday(struct timeval *now, void *zone)
+{
+    uint64_t at = look(CLOCK_REALTIME, CALLER);
+
+    (void)zone;
+    memory_access((uintptr_t)now, sizeof *now, WRITE, CALLER);
+    *now = (struct timeval){.tv_sec = (time_t)(at / SECOND),
+                            .tv_usec = (suseconds_t)(at % SECOND / 1000)};
+    return 0;
+}
+
+int suite_nanosleep(const struct timespec *length, struct timespec *left)
+{
+    (void)left;
+    if (!is_valid(length)) {
+        errno = EINVAL;
+        return -1;
+    }
+    sleep_for(in_nanoseconds(length), "nanosleep", CALLER);
+    return 0;
+}
+
+int suite_clock_nanosleep(clockid_t clock, int flags, const struct timespec *when,
+                          struct timespec *left)
+{
+    uint64_t deadline;
+    bool on_realtime;
+
+    (void)left;
+    if (!is_valid(when))
+        return EINVAL;
+    if (flags & TIMER_ABSTIME) {
+        clock_deadline(clock, when, &deadline, &on_realtime);
+        sleep_to(deadline, on_realtime, "clock_nanosleep", CALLER);
+    } else {
+        sleep_for(in_nanoseconds(when), "clock_nanosleep", CALLER);
+    }
+    return 0;
+}
+
+int suite_usleep(useconds_t length)
+{
+    sleep_for((uint64_t)length * 1000, "usleep", CALLER);
+    return 0;
+}
+
+unsigned suite_sleep(unsigned seconds)
+{
+    sleep_for(seconds * SECOND, "sleep", CALLER);
+    return 0;
+}
+
+int suite_thrd_sleep(const struct timespec *length, struct timespec *left)
+{
+    (void)left;
+    sleep_for(in_nanoseconds(length), "thrd_sleep", CALLER);
+    return 0;
+}

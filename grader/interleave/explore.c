@@ -1,0 +1,256 @@
+/* explore.c - which schedules of a scenario are run.
+ *
+ *   1. the one in which nobody interferes. If it has no choice at all (one thread, or threads that never meet)
+ *      it is the only one;
+ *   2. a tenth of the budget with MIX: what can be found easily is found here;
+ *   3. DFS, as long as it looks as if it will end within the budget: then all schedules under the bound have been run;
+ *   4. the rest with MIX.
+ * With .allocations_fail half of the budget goes to runs in which each allocation fails in turn, with
+ * .one_thread_stops to runs in which each thread is stopped at each of its steps. */
+#include "explore.h"
+
+#include "memory.h"
+#include "strategy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <unistd.h>
+
+const char runtime_name[] = "interleave";
+
+enum {
+    DEFAULT_SCHEDULES = 20000,
+    DEFAULT_SEED = 1,
+    DEFAULT_SPURIOUS = 1,
+    PREEMPTION_BOUND = 2,
+    DFS_TRIAL = 3000,    /* schedules after which DFS has to look promising */
+    MOST_PER_FAILURE = 500, /* schedules for each allocation that fails */
+};
+
+/* ------------------------------------------------------------------------------------- plans */
+
+static unsigned long budget_of(const struct test *test)
+{
+    const char *wanted = getenv("SCHEDULES");
+
+    if (test->options.once)
+        return 1;
+    if (wanted && *wanted)
+        return strtoul(wanted, NULL, 10);
+    return test->options.schedules ? test->options.schedules : DEFAULT_SCHEDULES;
+}
+
+struct plan plan_base(const struct test *test)
+{
+    const char *seed = getenv("SEED");
+    struct plan plan = {.strategy = PLAN_MIX, .seed = DEFAULT_SEED, .spurious = DEFAULT_SPURIOUS};
+
+    if (seed && *seed)
+        plan.seed = strtoull(seed, NULL, 10);
+    if (test->options.spurious_wakeups)
+        plan.spurious = test->options.spurious_wakeups;
+    return plan;
+}
+
+/* STRATEGY=; false: all of them, in the order above. */
+static bool strategy_wanted(struct plan *plan)
+{
+    static const char *const names[] = {[PLAN_MIX] = "mix", [PLAN_RANDOM] = "random",
+                                        [PLAN_PCT] = "pct", [PLAN_POS] = "pos", [PLAN_DFS] = "dfs"};
+    const char *wanted = getenv("STRATEGY");
+
+    for (int i = PLAN_MIX; wanted && i <= PLAN_DFS; i++)
+        if (strcmp(wanted, names[i]) == 0) {
+            plan->strategy = i;
+            return true;
+        }
+    return false;
+}
+
+/* ---------------------------------------------------------------------------- in the child */
+
+static void run_one(const struct test *test, struct plan *plan)
+{
+    child_schedule(test, plan);
+    if (!schedule_was_abandoned())
+        shared->schedules++;
+    if (run.tried_a_lock)
+        plan->unlock_is_step = true;
+}
+
+/* The schedule in which nobody interferes. */
+static void run_default(const struct test *test, struct plan *plan)
+{
+    int strategy = plan->strategy;
+
+    plan->strategy = PLAN_REPLAY;
+    script->n = 0;
+    run_one(test, plan);
+    plan->strategy = strategy;
+}
+
+static void run_random(const struct test *test, struct plan *plan, unsigned long schedules)
+{
+    while (schedules--) {
+        run_one(test, plan);
+        plan->index++;
+    }
+}
+
+/* True: all schedules under the bound were run. */
+static bool run_dfs(const struct test *test, const struct plan *base, unsigned long schedules,
+                    bool impatient)
+{
+    struct plan plan = *base;
+    unsigned long first = shared->schedules, tries = 0;
+
+    plan.strategy = PLAN_DFS;
+    plan.index = 0;
+    strategy_dfs_start(PREEMPTION_BOUND);
+    do {
+        run_one(test, &plan);
+        plan.index++;
+        if (impatient && ++tries % DFS_TRIAL == 0 &&
+            strategy_dfs_done() * (double)schedules < (double)tries / 2)
+            return false;
+        if (tries > 2 * schedules)
+            return false;
+    } while (strategy_dfs_next() && shared->schedules - first < schedules);
+    if (strategy_dfs_next() || strategy_dfs_was_cut())
+        return false;
+    shared->exhaustive = true;
+    shared->bound = PREEMPTION_BOUND;
+    shared->schedules -= first;
+    return true;
+}
+
+static void run_all(const struct test *test, struct plan *plan, unsigned long budget)
+{
+    if (budget <= 1)
+        return;
+    if (strategy_wanted(plan)) {
+        if (plan->strategy == PLAN_DFS)
+            run_dfs(test, plan, budget, false);
+        else
+            run_random(test, plan, budget);
+        return;
+    }
+    run_random(test, plan, budget / 10);
+    if (run_dfs(test, plan, budget - budget / 10, true))
+        return;
+    if (shared->schedules < budget)
+        run_random(test, plan, budget - shared->schedules);
+}
+
+static void run_with_failures(const struct test *test, struct plan plan, unsigned long budget,
+                              unsigned allocations, bool has_choices)
+{
+    unsigned long each = allocations ? budget / allocations : 0;
+
+    if (each > MOST_PER_FAILURE)
+        each = MOST_PER_FAILURE;
+    for (plan.fail_at = 1;; plan.fail_at++) {
+        run_default(test, &plan);
+        if (!run.allocation_has_failed)
+            break;
+        if (has_choices)
+            run_random(test, &plan, each);
+    }
+}
+
+static void run_with_stops(const struct test *test, struct plan plan, unsigned long budget)
+{
+    unsigned steps[MAX_THREADS], threads = run.thread_count, total = 0;
+
+    for (unsigned t = 0; t < threads; t++)
+        total += steps[t] = run.threads[t].stop_steps;
+    for (plan.stop_thread = 0; plan.stop_thread < threads; plan.stop_thread++)
+        for (plan.stop_step = 1; plan.stop_step <= steps[plan.stop_thread]; plan.stop_step++)
+            run_default(test, &plan);
+    for (unsigned long i = 0; total && i < budget; i++) {
+        unsigned nth = (unsigned)((i / 3) % total), t = 0;
+        while (nth >= steps[t])
+            nth -= steps[t++];
+        plan.stop_thread = t;
+        plan.stop_step = nth + 1;
+        run_random(test, &plan, 1);
+    }
+}
+
+static void explore_job(const struct test *test)
+{
+    struct plan plan = plan_base(test);
+    unsigned long budget = budget_of(test);
+    bool twice = test->options.allocations_fail || test->options.one_thread_stops;
+
+    run_default(test, &plan);
+    child_silence();
+    bool has_choices = shared->taken.n > 0;
+    unsigned failable = run.failable;
+    if (test->options.one_thread_stops && budget > 1) {
+        struct plan stops = plan;
+        run_with_stops(test, stops, budget / 2);
+    }
+    if (has_choices)
+        run_all(test, &plan, twice ? budget / 2 : budget);
+    else
+        shared->exhaustive = !test->options.once;
+    if (test->options.allocations_fail)
+        run_with_failures(test, plan, budget / 2, failable, has_choices);
+}
+
+/* A schedule named by strategy, seed and number: it is run, and those before it if the strategy is DFS. */
+static void find_job(const struct test *test)
+{
+    struct plan plan = shared->plan;
+    unsigned long index = plan.index;
+
+    if (plan.strategy != PLAN_DFS) {
+        child_schedule(test, &plan);
+        return;
+    }
+    strategy_dfs_start(PREEMPTION_BOUND);
+    plan.index = 0;
+    do
+        child_schedule(test, &plan);
+    while (plan.index++ < index && strategy_dfs_next());
+}
+
+/* ------------------------------------------------------------------------------ in the parent */
+
+static bool prepare(struct outcome *outcome)
+{
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    script = reserve(sizeof *script);
+    if (shared != MAP_FAILED && script && memory_map())
+        return true;
+    outcome->verdict = VERDICT_ENVIRONMENT;
+    snprintf(outcome->message, sizeof outcome->message,
+             "The controlled scheduler needs 120 GB of address space (not of memory), and the machine does not "
+             "give it: see ulimit -v and vm.overcommit_memory.");
+    return false;
+}
+
+void explore(const struct test *test, struct outcome *outcome)
+{
+    const char *seed = getenv("REPLAY") && *getenv("REPLAY") ? getenv("REPLAY") : getenv("SEED");
+    bool ran;
+
+    *outcome = (struct outcome){.verdict = VERDICT_PASSED};
+    if (!prepare(outcome))
+        return;
+    shared->plan = plan_base(test);
+    if (seed && seed_read(seed, &shared->plan, script))
+        ran = child_run(find_job, test, outcome), shared->schedules = 1;
+    else
+        ran = child_run(explore_job, test, outcome);
+    unsigned long schedules = shared->schedules + (shared->failed && !(seed && shared->schedules == 1));
+    if (ran && shared->failed)
+        tell(test, outcome);
+    outcome->schedules = schedules;
+    outcome->exhaustive = outcome->verdict == VERDICT_PASSED && shared->exhaustive;
+    outcome->preemption_bound = shared->bound;
+}

@@ -1,0 +1,24 @@
+/* fiber.h - stacks that are switched by hand: the threads of a scenario.
+ *
+ * All fibers run on the one OS thread of the process. A switch saves what the calling convention says
+ * a call preserves, and nothing else. */
+#pragma once
+
+#include <stddef.h>
+
+#if defined(__x86_64__) || defined(__aarch64__)
+struct fiber {
+    void *stack_pointer;
+};
+#else
+#include <ucontext.h>
+struct fiber {
+    ucontext_t context;
+};
+#endif
+
+/* Makes fiber start in entry, which must not return, on the stack [stack, stack + size). */
+void fiber_prepare(struct fiber *fiber, void *stack, size_t size, void (*entry)(void));
+
+/* Leaves the running fiber, which from becomes, and goes on where to was left. */
+void fiber_switch(struct fiber *from, const struct fiber *to);

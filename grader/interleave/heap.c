@@ -1,0 +1,489 @@
+/* heap.c - the memory a scenario allocates.
+ *
+ * Addresses only grow within a schedule, and start anew with the next one: what is freed stays
+ * recognisable for good, and a schedule sees the same addresses each time. Blocks lie in a table in the order
+ * of their addresses, with a red zone round each. Fresh and freed memory is filled with a pattern. */
+#include "memory.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    RED_ZONE = 16,
+    MAX_BLOCKS = 1 << 24,
+    FRESH = 0xbe,
+    FREED = 0xdf,
+    RED = 0xfd,
+    PAGE = 4096,
+    BIG = 256 * 1024,           /* from here on: pages from the system instead of a fill */
+    TRIM_EVERY = 64 << 20,      /* bytes handed out between two looks for pages to give back */
+};
+static const size_t LARGEST = (size_t)1 << 30; /* more is refused, as a machine out of memory does */
+
+/* The bytes [low, high) belong to the block and its red zones, [start, start + size) to the program. */
+struct block {
+    uintptr_t low, start, high;
+    size_t size;
+    uint32_t allocated_pc, freed_pc;
+    uint8_t allocated_by, freed_by;
+    bool freed, reached;
+    uint32_t number; /* in the story */
+};
+
+uintptr_t heap_start, heap_limit;
+static uintptr_t heap_end; /* of what is handed out */
+static struct block *blocks;
+static uint32_t block_count;
+static uintptr_t trim_next;
+
+void heap_begin(void)
+{
+    if (!blocks)
+        blocks = reserve((size_t)MAX_BLOCKS * sizeof *blocks);
+    block_count = 0;
+    heap_end = heap_start;
+    trim_next = heap_start + TRIM_EVERY;
+}
+
+bool heap_contains(uintptr_t address)
+{
+    return address >= heap_start && address < heap_end;
+}
+
+/* ---------------------------------------------------------------------------- finding a block */
+
+static inline bool within(const struct block *block, uintptr_t address)
+{
+    return address >= block->low && address < block->high;
+}
+
+static struct block *search(uintptr_t address)
+{
+    uint32_t from = 0, to = block_count;
+
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        if (within(&blocks[middle], address))
+            return &blocks[middle];
+        if (address < blocks[middle].low)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return NULL;
+}
+
+/* In words for a message, and as places for the story. */
+static const char *tell_block(const struct block *block)
+{
+    static char text[80];
+
+    story_access("allocated", block->allocated_by, block->allocated_pc, "allocates %zu byte%s",
+                 block->size, block->size == 1 ? "" : "s");
+    if (block->freed)
+        story_access("freed", block->freed_by, block->freed_pc, "frees them");
+    snprintf(text, sizeof text, "a block of %zu byte%s", block->size, block->size == 1 ? "" : "s");
+    return text;
+}
+
+static _Noreturn void bad_access(const struct block *block, uintptr_t address, size_t size,
+                                 enum access_kind kind, uintptr_t pc)
+{
+    const char *verb = kind & WRITE ? "writes" : "reads";
+
+    story_access(kind & WRITE ? "write" : "read", -1, pc, "%s %zu byte%s", verb, size,
+                 size == 1 ? "" : "s");
+    if (!block)
+        fail(VERDICT_MISUSE, pc, "%s %s memory that was never allocated.", thread_name(self), verb);
+
+    const char *what = tell_block(block);
+    const char *freer = block->freed ? thread_name(&run.threads[block->freed_by]) : "";
+    if (block->freed)
+        fail(VERDICT_USE_AFTER_FREE, pc, "%s %s memory after %s freed it (%s).", thread_name(self),
+             verb, block->freed_by == self->id ? "it has" : freer, what);
+    if (address < block->start)
+        fail(VERDICT_MISUSE, pc, "%s %s %zu byte%s before the start of %s.", thread_name(self), verb,
+             block->start - address, block->start - address == 1 ? "" : "s", what);
+    fail(VERDICT_MISUSE, pc, "%s %s past the end of %s: %zu byte%s, from byte %zu on.",
+         thread_name(self), verb, what, size, size == 1 ? "" : "s", address - block->start);
+}
+
+void heap_check(struct shadow *shadow, uintptr_t address, size_t size, enum access_kind kind,
+                uintptr_t pc)
+{
+    struct block *block = &blocks[shadow->block];
+
+    if (shadow->block >= block_count || !within(block, address)) {
+        block = search(address);
+        if (!block)
+            bad_access(NULL, address, size, kind, pc);
+        shadow->block = (uint32_t)(block - blocks);
+    }
+    if (block->freed || address < block->start || size > block->size ||
+        address - block->start > block->size - size)
+        bad_access(block, address, size, kind, pc);
+}
+
+/* -------------------------------------------------------------------- allocating and freeing */
+
+/* Gives the pages of freed blocks back to the system, so that a long schedule does not need all the memory
+ * it ever had at once. */
+static void trim(void)
+{
+    uintptr_t from = heap_start;
+
+    trim_next = heap_end + TRIM_EVERY;
+    for (uint32_t i = 0; i <= block_count; i++) {
+        if (i < block_count && blocks[i].freed)
+            continue;
+        uintptr_t to = i < block_count ? blocks[i].low : heap_end;
+        uintptr_t first = (from + PAGE - 1) & ~(uintptr_t)(PAGE - 1), last = to & ~(uintptr_t)(PAGE - 1);
+        if (first < last)
+            madvise((void *)first, last - first, MADV_DONTNEED);
+        from = i < block_count ? blocks[i].high : heap_end;
+    }
+}
+
+static void fill(uintptr_t start, size_t size, int pattern)
+{
+    if (size < BIG) {
+        memset((void *)start, pattern, size);
+        return;
+    }
+    uintptr_t first = (start + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+    uintptr_t last = (start + size) & ~(uintptr_t)(PAGE - 1);
+    memset((void *)start, 0, first - start);
+    madvise((void *)first, last - first, MADV_DONTNEED);
+    memset((void *)last, 0, start + size - last);
+}
+
+static void *hand_out(size_t alignment, size_t size, uintptr_t pc)
+{
+    uintptr_t start = (heap_end + RED_ZONE + alignment - 1) & ~(uintptr_t)(alignment - 1);
+
+    run.activity++;
+    if (size > LARGEST || start + size + 2 * RED_ZONE > heap_limit || block_count == MAX_BLOCKS)
+        return NULL;
+    struct block *block = &blocks[block_count++];
+    uintptr_t high = (start + size + RED_ZONE + 15) & ~(uintptr_t)15;
+    *block = (struct block){.low = heap_end, .start = start, .high = high, .size = size};
+    block->allocated_pc = (uint32_t)pc;
+    block->allocated_by = (uint8_t)self->id;
+    heap_end = high;
+    fill(start, size, FRESH);
+    memset((void *)(start + size), RED, high - start - size);
+    if (heap_end > trim_next)
+        trim();
+    return (void *)start;
+}
+
+/* Counted, and perhaps the one that fails. */
+bool allocation_fails(bool is_thread, uintptr_t pc)
+{
+    if (!is_thread)
+        run.allocations++;
+    if (++run.failable != run.plan.fail_at)
+        return false;
+    run.allocation_has_failed = true;
+    story_event("alloc_fails", 0, pc, "%s", is_thread ? "can't start a thread: this time it fails"
+                                                      : "gets no memory: this allocation fails");
+    story_access("stopped", -1, pc, "the allocation that failed");
+    return true;
+}
+
+static void *allocate_block(size_t alignment, size_t size, uintptr_t pc)
+{
+    void *block = allocation_fails(false, pc) ? NULL : hand_out(alignment, size, pc);
+
+    if (!block)
+        errno = ENOMEM;
+    else
+        story_event("malloc", 0, pc, "allocates %zu byte%s", size, size == 1 ? "" : "s");
+    return block;
+}
+
+static void no_lock_inside(struct object *object, uintptr_t pc)
+{
+    struct thread *holder = object->kind == OBJECT_MUTEX    ? object->mutex.owner
+                            : object->kind == OBJECT_RWLOCK ? object->rwlock.writer
+                                                            : NULL;
+    if (holder && !object->destroyed)
+        fail(VERDICT_MISUSE, pc, "%s frees memory with %s in it, which is locked by %s.",
+             thread_name(self), object_name(object), holder == self ? "itself" : thread_name(holder));
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (run.threads[t].state == THREAD_LIVE && &run.threads[t] != self &&
+            run.threads[t].object == object && run.threads[t].call)
+            fail(VERDICT_USE_AFTER_FREE, pc, "%s frees memory with %s in it, in which %s still sleeps.",
+                 thread_name(self), object_name(object), thread_name(&run.threads[t]));
+}
+
+static void check_freed(const struct block *block, const void *pointer, uintptr_t pc)
+{
+    story_access("freed", -1, pc, "frees a block");
+    if (!block)
+        fail(VERDICT_MISUSE, pc, "%s frees something that was never allocated.", thread_name(self));
+    const char *what = tell_block(block);
+    if (block->freed)
+        fail(VERDICT_USE_AFTER_FREE, pc, "%s frees %s that %s freed before: a double free.",
+             thread_name(self), what,
+             block->freed_by == self->id ? "it has" : thread_name(&run.threads[block->freed_by]));
+    if ((uintptr_t)pointer != block->start)
+        fail(VERDICT_MISUSE, pc, "%s frees a pointer into the middle of %s, not to its start.",
+             thread_name(self), what);
+    fail(VERDICT_MISUSE, pc, "%s frees %s past whose end something was written.", thread_name(self),
+         what);
+}
+
+static bool red_zone_is_intact(const struct block *block)
+{
+    const unsigned char *byte = (const unsigned char *)block->start + block->size;
+
+    while ((uintptr_t)byte < block->high)
+        if (*byte++ != RED)
+            return false;
+    return true;
+}
+
+static void free_block(void *pointer, uintptr_t pc)
+{
+    struct block *block = search((uintptr_t)pointer);
+
+    run.activity++;
+    if (!block || block->freed || (uintptr_t)pointer != block->start || !red_zone_is_intact(block))
+        check_freed(block, pointer, pc);
+    story_event("free", 0, pc, "frees %zu byte%s", block->size, block->size == 1 ? "" : "s");
+    memory_access(block->start, block->size, FREES, pc);
+    objects_in(block->start, block->size, no_lock_inside, pc);
+    block->freed = true;
+    block->freed_pc = (uint32_t)pc;
+    block->freed_by = (uint8_t)self->id;
+    if (block->size < BIG)
+        memset(pointer, FREED, block->size);
+    else
+        fill(block->start, block->size, 0);
+}
+
+/* ------------------------------------------------------------------------------------- leaks */
+
+/* Marks the block a word of memory points into, and all it leads to. */
+static void reach(uintptr_t where)
+{
+    uintptr_t value;
+
+    memcpy(&value, (void *)where, sizeof value);
+    if (!heap_contains(value))
+        return;
+    struct block *block = search(value);
+    if (!block || block->freed || block->reached)
+        return;
+    block->reached = true;
+    for (uintptr_t word = (block->start + 7) & ~(uintptr_t)7; word + 8 <= block->start + block->size;
+         word += 8)
+        reach(word);
+}
+
+void heap_check_leaks(void)
+{
+    const struct block *first = NULL;
+    unsigned leaked = 0;
+    bool live = false;
+
+    for (uint32_t i = 0; i < block_count && !live; i++)
+        live = !blocks[i].freed;
+    if (!live)
+        return;
+    memory_each_written_global(reach);
+    for (uint32_t i = 0; i < block_count; i++)
+        if (!blocks[i].freed && !blocks[i].reached) {
+            first = first ? first : &blocks[i];
+            leaked++;
+        }
+    if (!first)
+        return;
+    const char *what = tell_block(first);
+    if (leaked == 1)
+        fail(VERDICT_LEAK, first->allocated_pc, "The test is over, and %s was never freed.", what);
+    fail(VERDICT_LEAK, first->allocated_pc,
+         "The test is over, and %u blocks were never freed; the first one is %s.", leaked, what);
+}
+
+/* -------------------------------------------------------------------- what is stood in for */
+
+void *suite_malloc(size_t size);
+void *suite_calloc(size_t n, size_t size);
+void *suite_realloc(void *old, size_t size);
+void *suite_reallocarray(void *old, size_t n, size_t size);
+void *suite_aligned_alloc(size_t alignment, size_t size);
+int suite_posix_memalign(void **block, size_t alignment, size_t size);
+void *suite_memalign(size_t alignment, size_t size);
+void *suite_valloc(size_t size);
+char *suite_strdup(const char *text);
+char *suite_strndup(const char *text, size_t size);
+void suite_free(void *block);
+size_t suite_malloc_usable_size(void *block);
+
+static const size_t ALIGNMENT = 16;
+
+void *suite_malloc(size_t size)
+{
+    return allocate_block(ALIGNMENT, size, CALLER);
+}
+
+void *suite_calloc(size_t n, size_t size)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(n, size, &bytes))
+        bytes = SIZE_MAX;
+    void *block = allocate_block(ALIGNMENT, bytes, CALLER);
+    if (block && bytes < BIG)
+        memset(block, 0, bytes);
+    return block;
+}
+
+static void *reallocate(void *old, size_t size, uintptr_t pc)
+{
+    struct block *block = old ? search((uintptr_t)old) : NULL;
+
+    if (old && !heap_contains((uintptr_t)old))
+        return realloc(old, size); /* libc's own, from getline and its like */
+    if (old && (!block || block->freed || block->start != (uintptr_t)old))
+        check_freed(block, old, pc);
+    void *moved = allocate_block(ALIGNMENT, size, pc);
+    if (moved && old) {
+        block = search((uintptr_t)old);
+        memcpy(moved, old, block->size < size ? block->size : size);
+        free_block(old, pc);
+    }
+    return moved;
+}
+
+void *suite_realloc(void *old, size_t size)
+{
+    if (old && size == 0) { /* as glibc does */
+        suite_free(old);
+        return NULL;
+    }
+    return reallocate(old, size, CALLER);
+}
+
+void *suite_reallocarray(void *old, size_t n, size_t size)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(n, size, &bytes))
+        bytes = SIZE_MAX;
+    return reallocate(old, bytes, CALLER);
+}
+
+static bool is_power_of_two(size_t n)
+{
+    return n && !(n & (n - 1));
+}
+
+void *suite_aligned_alloc(size_t alignment, size_t size)
+{
+    if (!is_power_of_two(alignment) || alignment > LARGEST) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return allocate_block(alignment < ALIGNMENT ? ALIGNMENT : alignment, size, CALLER);
+}
+
+int suite_posix_memalign(void **block, size_t alignment, size_t size)
+{
+    int before = errno;
+
+    if (!is_power_of_two(alignment) || alignment % sizeof(void *) || alignment > LARGEST)
+        return EINVAL;
+    void *fresh = allocate_block(alignment < ALIGNMENT ? ALIGNMENT : alignment, size, CALLER);
+    errno = before;
+    if (!fresh)
+        return ENOMEM;
+    memory_access((uintptr_t)block, sizeof *block, WRITE, CALLER);
+    *block = fresh;
+    return 0;
+}
+
+void *suite_memalign(size_t alignment, size_t size)
+{
+    return suite_aligned_alloc(alignment, size);
+}
+
+void *suite_valloc(size_t size)
+{
+    return allocate_block(PAGE, size, CALLER);
+}
+
+static char *duplicate(const char *text, size_t length, uintptr_t pc)
+{
+    char *copy = allocate_block(ALIGNMENT, length + 1, pc);
+
+    if (copy) {
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+    }
+    return copy;
+}
+
+char *suite_strdup(const char *text)
+{
+    size_t length = strlen(text);
+
+    memory_access((uintptr_t)text, length + 1, READ, CALLER);
+    return duplicate(text, length, CALLER);
+}
+
+char *suite_strndup(const char *text, size_t size)
+{
+    size_t length = strnlen(text, size);
+
+    memory_access((uintptr_t)text, length < size ? length + 1 : length, READ, CALLER);
+    return duplicate(text, length, CALLER);
+}
+
+void suite_free(void *block)
+{
+    if (!block)
+        return;
+    if ((uintptr_t)block >= heap_start && (uintptr_t)block < heap_limit) {
+        free_block(block, CALLER);
+        return;
+    }
+    size_t size;
+    uintptr_t stacks = (uintptr_t)stack_of(0, &size), address = (uintptr_t)block;
+    if ((address >= stacks && address < heap_start) || memory_is_global(address))
+        check_freed(NULL, block, CALLER);
+    free(block); /* made by libc: getline and its like */
+}
+
+size_t suite_malloc_usable_size(void *block)
+{
+    return block && heap_contains((uintptr_t)block) ? search((uintptr_t)block)->size
+                                                    : malloc_usable_size(block);
+}
+
+/* ------------------------------------------------------------------- for suites (suite.h) */
+
+bool allocation_has_failed(void)
+{
+    return run.allocation_has_failed;
+}
+
+size_t allocations(void)
+{
+    return run.allocations;
+}
+
+void *allocate(size_t size)
+{
+    void *block = hand_out(ALIGNMENT, size, CALLER);
+
+    if (!block)
+        fail(VERDICT_ENVIRONMENT, CALLER, "The test needs more memory than the check can give.");
+    return block;
+}

@@ -1,0 +1,299 @@
+/* libc.c - the calls of libc that read and write the program's memory themselves, and those that end the
+ * process. The former are done by libc once the access has been checked as a whole. */
+#include "memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static void reads(const void *from, size_t size, uintptr_t pc)
+{
+    memory_access((uintptr_t)from, size, READ, pc);
+}
+
+static void writes(void *to, size_t size, uintptr_t pc)
+{
+    memory_access((uintptr_t)to, size, WRITE, pc);
+}
+
+/* ------------------------------------------------------------------------------------ memory */
+
+#define STAND_IN(type, name, ...)                                                                  \
+    type name(__VA_ARGS__);                                                                        \
+    type name(__VA_ARGS__)
+
+STAND_IN(void *, suite_memcpy, void *to, const void *from, size_t size)
+{
+    reads(from, size, CALLER);
+    writes(to, size, CALLER);
+    if (to != from && size && (uintptr_t)to < (uintptr_t)from + size && (uintptr_t)from < (uintptr_t)to + size)
+        fail(VERDICT_MISUSE, CALLER, "memcpy is called by %s with areas that overlap (memmove may).",
+             thread_name(self));
+    return memmove(to, from, size);
+}
+
+STAND_IN(void *, suite_memmove, void *to, const void *from, size_t size)
+{
+    reads(from, size, CALLER);
+    writes(to, size, CALLER);
+    return memmove(to, from, size);
+}
+
+STAND_IN(void *, suite_mempcpy, void *to, const void *from, size_t size)
+{
+    reads(from, size, CALLER);
+    writes(to, size, CALLER);
+    return mempcpy(to, from, size);
+}
+
+STAND_IN(void *, suite_memset, void *to, int byte, size_t size)
+{
+    writes(to, size, CALLER);
+    return memset(to, byte, size);
+}
+
+STAND_IN(void, suite_bzero, void *to, size_t size)
+{
+    writes(to, size, CALLER);
+    memset(to, 0, size);
+}
+
+STAND_IN(void, suite_explicit_bzero, void *to, size_t size)
+{
+    writes(to, size, CALLER);
+    memset(to, 0, size);
+}
+
+STAND_IN(int, suite_memcmp, const void *a, const void *b, size_t size)
+{
+    reads(a, size, CALLER);
+    reads(b, size, CALLER);
+    return memcmp(a, b, size);
+}
+
+STAND_IN(void *, suite_memchr, const void *from, int byte, size_t size)
+{
+    void *found = memchr(from, byte, size);
+
+    reads(from, found ? (size_t)((char *)found - (const char *)from) + 1 : size, CALLER);
+    return found;
+}
+
+/* ----------------------------------------------------------------------------------- strings */
+
+static size_t read_text(const char *text, uintptr_t pc)
+{
+    size_t length = strlen(text);
+
+    reads(text, length + 1, pc);
+    return length;
+}
+
+static size_t read_at_most(const char *text, size_t size, uintptr_t pc)
+{
+    size_t length = strnlen(text, size);
+
+    reads(text, length < size ? length + 1 : size, pc);
+    return length;
+}
+
+STAND_IN(size_t, suite_strlen, const char *text)
+{
+    return read_text(text, CALLER);
+}
+
+STAND_IN(size_t, suite_strnlen, const char *text, size_t size)
+{
+    return read_at_most(text, size, CALLER);
+}
+
+STAND_IN(char *, suite_strcpy, char *to, const char *from)
+{
+    writes(to, read_text(from, CALLER) + 1, CALLER);
+    return strcpy(to, from);
+}
+
+STAND_IN(char *, suite_stpcpy, char *to, const char *from)
+{
+    writes(to, read_text(from, CALLER) + 1, CALLER);
+    return stpcpy(to, from);
+}
+
+STAND_IN(char *, suite_strncpy, char *to, const char *from, size_t size)
+{
+    read_at_most(from, size, CALLER);
+    writes(to, size, CALLER);
+    return strncpy(to, from, size);
+}
+
+STAND_IN(char *, suite_stpncpy, char *to, const char *from, size_t size)
+{
+    read_at_most(from, size, CALLER);
+    writes(to, size, CALLER);
+    return stpncpy(to, from, size);
+}
+
+STAND_IN(char *, suite_strcat, char *to, const char *from)
+{
+    size_t length = read_text(from, CALLER), before = read_text(to, CALLER);
+
+    writes(to + before, length + 1, CALLER);
+    return strcat(to, from);
+}
+
+STAND_IN(char *, suite_strncat, char *to, const char *from, size_t size)
+{
+    size_t length = read_at_most(from, size, CALLER), before = read_text(to, CALLER);
+
+    writes(to + before, length + 1, CALLER);
+    return strncat(to, from, size);
+}
+
+STAND_IN(int, suite_strcmp, const char *a, const char *b)
+{
+    read_text(a, CALLER);
+    read_text(b, CALLER);
+    return strcmp(a, b);
+}
+
+STAND_IN(int, suite_strncmp, const char *a, const char *b, size_t size)
+{
+    read_at_most(a, size, CALLER);
+    read_at_most(b, size, CALLER);
+    return strncmp(a, b, size);
+}
+
+STAND_IN(char *, suite_strchr, const char *text, int c)
+{
+    read_text(text, CALLER);
+    return strchr(text, c);
+}
+
+STAND_IN(char *, suite_strrchr, const char *text, int c)
+{
+    read_text(text, CALLER);
+    return strrchr(text, c);
+}
+
+STAND_IN(char *, suite_strstr, const char *text, const char *part)
+{
+    read_text(text, CALLER);
+    read_text(part, CALLER);
+    return strstr(text, part);
+}
+
+/* -------------------------------------------------------------------------- text into memory */
+
+static int write_text(char *to, size_t size, uintptr_t pc, const char *format, va_list arguments)
+{
+    va_list again;
+
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (length >= 0 && size)
+        writes(to, (size_t)length < size ? (size_t)length + 1 : size, pc);
+    return vsnprintf(to, size, format, arguments);
+}
+
+STAND_IN(int, suite_vsnprintf, char *to, size_t size, const char *format, va_list arguments)
+{
+    return write_text(to, size, CALLER, format, arguments);
+}
+
+STAND_IN(int, suite_snprintf, char *to, size_t size, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = write_text(to, size, CALLER, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+STAND_IN(int, suite_vsprintf, char *to, const char *format, va_list arguments)
+{
+    return write_text(to, INT32_MAX, CALLER, format, arguments);
+}
+
+STAND_IN(int, suite_sprintf, char *to, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = write_text(to, INT32_MAX, CALLER, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+/* ------------------------------------------------------------------- newer clang's own names */
+
+STAND_IN(void *, __tsan_memcpy, void *to, const void *from, size_t size)
+{
+    reads(from, size, CALLER);
+    writes(to, size, CALLER);
+    return memmove(to, from, size);
+}
+
+STAND_IN(void *, __tsan_memmove, void *to, const void *from, size_t size)
+{
+    reads(from, size, CALLER);
+    writes(to, size, CALLER);
+    return memmove(to, from, size);
+}
+
+STAND_IN(void *, __tsan_memset, void *to, int byte, size_t size)
+{
+    writes(to, size, CALLER);
+    return memset(to, byte, size);
+}
+
+/* ------------------------------------------------------------------------ ends of the process */
+
+static _Noreturn void exited(const char *call, int code, uintptr_t pc)
+{
+    if (!self)
+        _Exit(code);
+    fail(VERDICT_EXITED_EARLY, pc, "%s calls %s(%d) in the middle of the test.", thread_name(self), call,
+         code);
+}
+
+STAND_IN(_Noreturn void, suite_exit, int code)
+{
+    exited("exit", code, CALLER);
+}
+
+STAND_IN(_Noreturn void, suite__exit, int code)
+{
+    exited("_exit", code, CALLER);
+}
+
+STAND_IN(_Noreturn void, suite__Exit, int code)
+{
+    exited("_Exit", code, CALLER);
+}
+
+STAND_IN(_Noreturn void, suite_quick_exit, int code)
+{
+    exited("quick_exit", code, CALLER);
+}
+
+STAND_IN(_Noreturn void, suite_abort, void)
+{
+    fail(VERDICT_CRASHED, CALLER, "%s calls abort().", thread_name(self));
+}
+
+STAND_IN(_Noreturn void, suite___assert_fail, const char *condition, const char *file, unsigned line,
+         const char *function)
+{
+    fail(VERDICT_CRASHED, CALLER, "assert(%s) failed in %s, line %u of %s.", condition, function, line,
+         file);
+}
+
+STAND_IN(_Noreturn void, suite___stack_chk_fail, void)
+{
+    fail(VERDICT_CRASHED, CALLER, "%s wrote past the end of a local array (stack smashing detected).",
+         thread_name(self));
+}

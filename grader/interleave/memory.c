@@ -1,0 +1,418 @@
+/* memory.c - see memory.h: shadows, races (FastTrack with a list of accesses instead of read
+ * vectors), objects by address, the undo log, thread-local variables. */
+#include "memory.h"
+
+#include "strategy.h"
+
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* The program's variables, from the linker. */
+extern char __data_start[], _end[];
+
+static const size_t STACK_SIZE = (size_t)16 << 20;
+static const size_t GUARD_SIZE = 65536;
+static const size_t HEAP_SIZE = (size_t)16 << 30;
+enum {
+    MAX_OBJECTS = 1 << 22,
+    MAX_ACCESSES = 1 << 24,
+    MAX_UNDO = 1 << 24,
+    MAX_FOREIGN = 256,
+    LOWEST_ADDRESS = 65536, /* below is nothing but NULL, and members of what NULL points to */
+    ACCESSES_PER_TURN = 50000, /* of plain accesses without a step between: then others get a turn */
+};
+
+static uint32_t generation;
+static uintptr_t arena, arena_size; /* the stacks, then the heap */
+static struct shadow *arena_shadow;
+static uintptr_t globals, globals_size;
+static struct shadow *globals_shadow;
+
+static struct object *objects; /* [0] is none */
+static uint32_t object_count;
+
+/* Accesses that don't fit into a shadow. */
+static struct more {
+    struct access access;
+    uint32_t next;
+} *more;
+static uint32_t more_count;
+
+static struct undo {
+    uintptr_t address;
+    uint64_t value;
+} *undo;
+static size_t undo_count;
+
+/* Objects outside the watched ranges: in thread-local variables, or in memory libc has allocated. */
+static struct foreign {
+    uintptr_t address;
+    unsigned thread;
+    struct shadow shadow;
+} foreign[MAX_FOREIGN];
+static unsigned foreign_count;
+
+static struct {
+    char *area;
+    const char *image;
+    size_t size, image_size;
+    char *copies;
+} locals;
+
+/* -------------------------------------------------------------------------------- mapping */
+
+void *reserve(size_t size)
+{
+    void *area = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return area == MAP_FAILED ? NULL : area;
+}
+
+static int find_thread_locals(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    (void)size;
+    (void)unused;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_TLS && info->dlpi_tls_data) {
+            locals.area = info->dlpi_tls_data;
+            locals.image = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+            locals.size = info->dlpi_phdr[i].p_memsz;
+            locals.image_size = info->dlpi_phdr[i].p_filesz;
+        }
+    return 1; /* the program itself comes first; the libraries are not looked at */
+}
+
+static bool map_guards(void)
+{
+    for (unsigned t = 0; t < MAX_THREADS; t++)
+        if (mprotect((void *)(arena + t * STACK_SIZE), GUARD_SIZE, PROT_NONE))
+            return false;
+    return true;
+}
+
+bool memory_map(void)
+{
+    uintptr_t stacks = MAX_THREADS * STACK_SIZE;
+
+    arena_size = stacks + HEAP_SIZE;
+    arena = (uintptr_t)reserve(arena_size);
+    arena_shadow = reserve(arena_size / 8 * sizeof *arena_shadow);
+    globals = (uintptr_t)__data_start & ~(uintptr_t)7;
+    globals_size = (uintptr_t)_end - globals;
+    globals_shadow = reserve((globals_size / 8 + 1) * sizeof *globals_shadow);
+    objects = reserve(MAX_OBJECTS * sizeof *objects);
+    more = reserve(MAX_ACCESSES * sizeof *more);
+    undo = reserve(MAX_UNDO * sizeof *undo);
+    dl_iterate_phdr(find_thread_locals, NULL);
+    locals.copies = locals.size ? reserve(locals.size * MAX_THREADS) : NULL;
+    heap_start = arena + stacks;
+    heap_limit = arena + arena_size;
+    return arena && arena_shadow && globals_shadow && objects && more && undo &&
+           (!locals.size || locals.copies) && map_guards();
+}
+
+void *stack_of(unsigned thread, size_t *size)
+{
+    *size = STACK_SIZE - GUARD_SIZE;
+    return (void *)(arena + thread * STACK_SIZE + GUARD_SIZE);
+}
+
+int stack_guard_hit(uintptr_t address)
+{
+    uintptr_t offset = address - arena;
+
+    if (offset >= MAX_THREADS * STACK_SIZE || offset % STACK_SIZE >= GUARD_SIZE)
+        return -1;
+    return (int)(offset / STACK_SIZE);
+}
+
+void memory_begin(void)
+{
+    generation++;
+    object_count = 1;
+    more_count = 1;
+    undo_count = 0;
+    foreign_count = 0;
+    heap_begin();
+}
+
+/* --------------------------------------------------------------------------------- shadows */
+
+static struct shadow *fresh(struct shadow *shadow)
+{
+    if (shadow->generation != generation)
+        *shadow = (struct shadow){.generation = generation};
+    return shadow;
+}
+
+static inline struct shadow *shadow_of(uintptr_t address)
+{
+    if (address - arena < arena_size)
+        return fresh(&arena_shadow[(address - arena) / 8]);
+    if (address - globals < globals_size)
+        return fresh(&globals_shadow[(address - globals) / 8]);
+    return NULL;
+}
+
+static void note_undo(struct shadow *shadow, uintptr_t address)
+{
+    address &= ~(uintptr_t)7;
+    if (shadow->block || undo_count == MAX_UNDO)
+        return;
+    shadow->block = 1;
+    undo[undo_count].address = address;
+    memcpy(&undo[undo_count++].value, (void *)address, 8);
+}
+
+void memory_undo(void)
+{
+    while (undo_count) {
+        undo_count--;
+        memcpy((void *)undo[undo_count].address, &undo[undo_count].value, 8);
+    }
+}
+
+void memory_each_written_global(void (*visit)(uintptr_t address))
+{
+    for (size_t i = 0; i < undo_count; i++)
+        visit(undo[i].address);
+    for (size_t i = 0; i + 8 <= locals.size; i += 8)
+        visit((uintptr_t)locals.area + i);
+}
+
+/* ----------------------------------------------------------------------------------- races */
+
+static const char *in_words(unsigned kind)
+{
+    switch (kind) {
+    case READ: return "reads";
+    case WRITE: return "writes";
+    case ATOMIC: return "reads atomically, or calls about,";
+    case FREES: return "frees";
+    default: return "changes atomically, or calls about,";
+    }
+}
+
+static const char *role(unsigned kind)
+{
+    return kind == FREES ? "freed" : kind & ATOMIC ? "atomic" : kind & WRITE ? "write" : "read";
+}
+
+static _Noreturn void tell_race(const struct access *before, enum access_kind kind, uintptr_t pc)
+{
+    const char *mine = thread_name(self), *other = thread_name(&run.threads[before->thread]);
+
+    story_access(role(kind), -1, pc, "%s memory", in_words(kind));
+    story_access(role(before->kind), before->thread, before->pc, "%s the same memory",
+                 in_words(before->kind));
+    if (kind == FREES)
+        fail(VERDICT_USE_AFTER_FREE, pc,
+             "%s frees memory that %s may still be using: nothing makes it wait until %s has finished "
+             "with it.",
+             mine, other, other);
+    fail(VERDICT_RACE, pc,
+         "%s %s memory that %s %s, and nothing orders the two: no lock held by both, no atomic "
+         "that hands over.",
+         mine, in_words(kind), other, in_words(before->kind));
+}
+
+/* Of an access now and an earlier, ordered one: does every later rival of the earlier one rival the new one
+ * too? Then the earlier one can be forgotten. */
+static inline bool covers(unsigned kind, unsigned earlier)
+{
+    return (kind & WRITE || !(earlier & WRITE)) && (earlier & ATOMIC || !(kind & ATOMIC));
+}
+
+/* Looks at one remembered access. True: its place is free for the new one. */
+static inline bool meet(struct access *before, unsigned mask, enum access_kind kind, uintptr_t pc)
+{
+    if (!before->mask)
+        return true;
+    if (before->thread == self->id || before->clock <= self->clock.at[before->thread]) {
+        if ((before->mask & ~mask) || !covers(kind, before->kind))
+            return false;
+        before->mask = 0;
+        return true;
+    }
+    if ((before->mask & mask) && ((before->kind | kind) & WRITE) && !(before->kind & kind & ATOMIC))
+        tell_race(before, kind, pc);
+    return false;
+}
+
+static void check_word(struct shadow *shadow, unsigned mask, enum access_kind kind, uintptr_t pc)
+{
+    struct access *last = shadow->last;
+    uint32_t now = self->clock.at[self->id];
+
+    if (last[0].clock == now && last[0].thread == self->id && last[0].mask == mask &&
+        last[0].kind == kind)
+        return; /* again the same, nothing can have changed: who wrote since would have been told */
+
+    struct access *place = NULL;
+    for (int i = 1; i >= 0; i--)
+        if (meet(&last[i], mask, kind, pc))
+            place = &last[i];
+    for (uint32_t i = shadow->more; i; i = more[i].next)
+        if (meet(&more[i].access, mask, kind, pc))
+            place = place ? place : &more[i].access;
+    if (kind == FREES)
+        return;
+    if (!place) {
+        if (more_count == MAX_ACCESSES)
+            return;
+        more[more_count].next = shadow->more;
+        place = &more[shadow->more = more_count++].access;
+    }
+    *place = (struct access){now, (uint32_t)pc, (uint8_t)self->id, (uint8_t)mask, (uint8_t)kind, 0};
+}
+
+/* A plain write to an atomic (its initialisation): the stores before it are history. */
+static void forget_stores(struct shadow *shadow)
+{
+    for (uint32_t i = shadow->object; i; i = objects[i].next)
+        if (objects[i].kind == OBJECT_ATOMIC)
+            objects[i].atomic.count = 0;
+}
+
+static void too_many_accesses(uintptr_t pc)
+{
+    run.accesses = 0;
+    self->idle += 100; /* a loop without a call in it: let the others show what it waits for */
+    yield_step(pc);
+}
+
+static void unwatched(uintptr_t address, enum access_kind kind, uintptr_t pc)
+{
+    if (address < LOWEST_ADDRESS)
+        fail(VERDICT_CRASHED, pc, "%s %s through a NULL pointer.", thread_name(self),
+             kind & WRITE ? "writes" : "reads");
+    run.last_access = pc;
+}
+
+void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
+{
+    if (!self || !size)
+        return;
+
+    struct shadow *shadow = shadow_of(address);
+    if (!shadow) {
+        unwatched(address, kind, pc);
+        return;
+    }
+    bool on_stack = address - arena < MAX_THREADS * STACK_SIZE;
+    bool global = address - globals < globals_size;
+    if (kind != FREES && address - heap_start < HEAP_SIZE)
+        heap_check(shadow, address, size, kind, pc);
+    if ((kind & WRITE) && !on_stack && kind < ATOMIC)
+        made_progress();
+    if (++run.accesses > ACCESSES_PER_TURN)
+        too_many_accesses(pc);
+    if (run.thread_count == 1 && !(global && (kind & WRITE)))
+        return; /* all that comes later is ordered after it */
+
+    for (uintptr_t end = address + size; address < end; shadow = fresh(shadow + 1)) {
+        unsigned first = address & 7, n = end - address < 8 - first ? end - address : 8 - first;
+        if (global && (kind & WRITE))
+            note_undo(shadow, address);
+        if (kind == WRITE && shadow->object)
+            forget_stores(shadow);
+        if (run.thread_count > 1)
+            check_word(shadow, ((1u << n) - 1) << first, kind, pc);
+        address += n;
+        if (address >= end)
+            break;
+    }
+}
+
+/* --------------------------------------------------------------------------------- objects */
+
+static struct shadow *foreign_shadow(uintptr_t address)
+{
+    bool local = address - (uintptr_t)locals.area < locals.size;
+    unsigned thread = local ? self->id : 0;
+
+    for (unsigned i = 0; i < foreign_count; i++)
+        if (foreign[i].address == address && foreign[i].thread == thread)
+            return &foreign[i].shadow;
+    if (foreign_count == MAX_FOREIGN)
+        fail(VERDICT_ENVIRONMENT, 0, "More objects in unusual memory than the check can follow.");
+    foreign[foreign_count] = (struct foreign){.address = address, .thread = thread};
+    return &foreign[foreign_count++].shadow;
+}
+
+struct object *object_new(enum kind kind, uintptr_t pc)
+{
+    struct object *object = &objects[object_count];
+
+    if (object_count == MAX_OBJECTS)
+        fail(VERDICT_ENVIRONMENT, 0, "More locks and atomics than the check can follow.");
+    object_count++;
+    memset(object, 0, sizeof *object);
+    object->kind = kind;
+    object->pc = pc;
+    return object;
+}
+
+struct object *object_at(const volatile void *where, enum kind kind, uintptr_t pc, bool *created)
+{
+    uintptr_t address = (uintptr_t)where;
+    struct shadow *shadow = shadow_of(address);
+
+    if (!shadow)
+        shadow = foreign_shadow(address);
+    *created = false;
+    for (uint32_t i = shadow->object; i; i = objects[i].next)
+        if (objects[i].address == address && objects[i].kind == kind)
+            return &objects[i];
+
+    struct object *object = object_new(kind, pc);
+    object->address = address;
+    object->next = shadow->object;
+    shadow->object = (uint32_t)(object - objects);
+    *created = true;
+    return object;
+}
+
+void objects_in(uintptr_t start, size_t size, void (*visit)(struct object *object, uintptr_t pc),
+                uintptr_t pc)
+{
+    for (uintptr_t word = start & ~(uintptr_t)7; word < start + size; word += 8)
+        for (uint32_t i = shadow_of(word)->object; i; i = objects[i].next)
+            visit(&objects[i], pc);
+}
+
+/* -------------------------------------------------------------------- thread-local variables */
+
+static void load_image(char *to)
+{
+    memcpy(to, locals.image, locals.image_size);
+    memset(to + locals.image_size, 0, locals.size - locals.image_size);
+}
+
+void thread_locals_begin(struct thread *thread)
+{
+    if (!locals.size)
+        return;
+    if (thread->id == 0) {
+        load_image(locals.area); /* it runs first */
+    } else {
+        load_image(locals.copies + thread->id * locals.size);
+    }
+}
+
+void thread_locals_swap(const struct thread *from, const struct thread *to)
+{
+    if (!locals.size)
+        return;
+    memcpy(locals.copies + from->id * locals.size, locals.area, locals.size);
+    memcpy(locals.area, locals.copies + to->id * locals.size, locals.size);
+}
+
+bool memory_is_global(uintptr_t address)
+{
+    return address - globals < globals_size;
+}

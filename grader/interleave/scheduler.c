@@ -1,0 +1,603 @@
+/* scheduler.c - the threads of a schedule, and who of them goes on. */
+#include "interleave.h"
+
+#include "atomic.h"
+#include "memory.h"
+#include "strategy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    SPINNING = 300,        /* steps without any change: from now on only when nobody else can go */
+    ROUNDS_IN_VAIN = 1000, /* turns of all who spin, without any change: nothing will come of it */
+    ROUNDS_A_TIMER = 64,   /* ... after that many the clock advances to the next deadline */
+    WAKEUPS_TO_POLL = 100, /* during settle's ten seconds */
+    MAX_STEPS = 3000000,   /* of one schedule */
+    STACK_CLEAN = 4096,    /* bytes of a fresh stack that are as in every other schedule */
+};
+
+struct run run;
+struct thread *self;
+
+static struct fiber explorer;     /* schedule_run's own stack */
+static struct outcome *told;      /* where the verdict goes */
+static bool abandoned, some_yielded;
+
+/* ----------------------------------------------------------------------- starting and ending */
+
+static _Noreturn void leave_schedule(void)
+{
+    fiber_switch(&self->fiber, &explorer);
+    __builtin_unreachable();
+}
+
+_Noreturn void abandon_schedule(void)
+{
+    abandoned = true;
+    leave_schedule();
+}
+
+bool schedule_was_abandoned(void)
+{
+    return abandoned;
+}
+
+_Noreturn void end_scenario(const struct outcome *outcome)
+{
+    if (told != outcome)
+        *told = *outcome;
+    if (!told->pc && self->depth && self->depth <= MAX_CALL_DEPTH && self->state == THREAD_LIVE)
+        told->pc = self->calls[self->depth - 1];
+    run.failed = true;
+    story_event("fails", 0, told->pc, "%s", told->message);
+    leave_schedule();
+}
+
+_Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)
+{
+    va_list arguments;
+    int used = 0;
+
+    *told = (struct outcome){.verdict = verdict, .pc = pc};
+    if (run.was_stopped && (verdict == VERDICT_DEADLOCK || verdict == VERDICT_NO_PROGRESS)) {
+        told->verdict = VERDICT_NO_PROGRESS;
+        told->pc = run.stopped_at;
+        used = snprintf(told->message, sizeof told->message,
+                        "not lock-free: one thread was stopped for ever in the middle of a call, and "
+                        "the others can't finish. ");
+    }
+    va_start(arguments, format);
+    vsnprintf(told->message + used, sizeof told->message - (size_t)used, format, arguments);
+    va_end(arguments);
+    end_scenario(told);
+}
+
+const char *thread_name(const struct thread *thread)
+{
+    static char numbers[4][24];
+    static unsigned next;
+
+    if (thread->name[0])
+        return thread->name;
+    char *number = numbers[next++ % 4];
+    snprintf(number, sizeof numbers[0], "thread %u", thread->id);
+    return number;
+}
+
+static void switch_to(struct thread *next)
+{
+    struct thread *before = self;
+
+    before->saved_errno = errno;
+    thread_locals_swap(before, next);
+    self = next;
+    errno = next->saved_errno;
+    fiber_switch(&before->fiber, &next->fiber);
+}
+
+/* A slot nobody has used in this schedule, or that of a thread all others know the end of. */
+static struct thread *free_slot(void)
+{
+    if (run.thread_count < MAX_THREADS) {
+        struct thread *fresh = &run.threads[run.thread_count];
+        memset(fresh, 0, offsetof(struct thread, depth));
+        fresh->id = run.thread_count++;
+        return fresh;
+    }
+    for (unsigned t = 0; t < MAX_THREADS; t++) {
+        struct thread *old = &run.threads[t];
+        if (old->state == THREAD_ENDED && (old->joined || old->detached)) {
+            uint32_t now = old->clock.at[t];
+            memset(old, 0, offsetof(struct thread, depth));
+            old->id = t;
+            old->clock.at[t] = now;
+            return old;
+        }
+    }
+    return NULL;
+}
+
+struct thread *thread_new(void)
+{
+    struct thread *thread = free_slot();
+
+    if (!thread)
+        return NULL;
+    uint32_t now = thread->clock.at[thread->id];
+    if (self)
+        thread->clock = self->clock;
+    thread->clock.at[thread->id] = now + 1;
+    thread->name = "";
+    thread->deadline = FOREVER;
+    thread->depth = 0;
+    thread->own = object_new(OBJECT_THREAD, 0);
+    thread->handle = ++run.started;
+    return thread;
+}
+
+static void thread_entry(void)
+{
+    void *result = self->body_c11 ? (void *)(intptr_t)self->body_c11(self->arg) : self->body(self->arg);
+
+    thread_leave(result);
+}
+
+static void prepare_stack(struct thread *thread, void (*entry)(void))
+{
+    size_t size;
+    char *stack = stack_of(thread->id, &size);
+
+    memset(stack + size - STACK_CLEAN, 0xa5, STACK_CLEAN);
+    fiber_prepare(&thread->fiber, stack, size, entry);
+    thread_locals_begin(thread);
+    thread->state = THREAD_LIVE;
+    run.live++;
+}
+
+void thread_start(struct thread *thread)
+{
+    prepare_stack(thread, thread_entry);
+    made_progress();
+}
+
+/* ------------------------------------------------------------------------------- who can go on */
+
+static inline bool is_ready(const struct thread *thread)
+{
+    return !thread->ready || thread->ready(thread);
+}
+
+static inline bool can_go(const struct thread *thread)
+{
+    return is_ready(thread) || thread->deadline <= run.now;
+}
+
+static struct option options[2 * MAX_THREADS];
+
+struct candidates {
+    unsigned able, n;
+    struct thread *lazy[MAX_THREADS]; /* could go, but others should first: they yielded, or spin */
+    unsigned lazy_count;
+    struct thread *settler;
+    bool continues;
+};
+
+static void consider(struct candidates *found, struct thread *thread)
+{
+    if (thread->state != THREAD_LIVE || thread->stopped || !can_go(thread))
+        return;
+    if (thread->settling)
+        found->settler = thread;
+    else if (thread->yielded || thread->idle > SPINNING)
+        found->lazy[found->lazy_count++] = thread;
+    else
+        options[found->able++] = (struct option){thread, GO};
+}
+
+/* Events that may be injected: a sleeper wakes without cause, or the clock jumps to its deadline. */
+static void add_events(struct candidates *found)
+{
+    found->n = found->able;
+    if ((!run.spurious_left && !run.early_left) || run.settling)
+        return;
+    for (unsigned t = 0; t < run.thread_count; t++) {
+        struct thread *thread = &run.threads[t];
+        if (thread->state != THREAD_LIVE || thread->stopped || can_go(thread))
+            continue;
+        if (thread->interruptible && run.spurious_left)
+            options[found->n++] = (struct option){thread, WAKE_IT_SPURIOUSLY};
+        if (thread->deadline != FOREVER && run.early_left)
+            options[found->n++] = (struct option){thread, LET_TIME_PASS};
+    }
+}
+
+/* The thread next in turn after self, of those that only spin or yield. */
+static struct thread *next_in_turn(const struct candidates *found)
+{
+    for (unsigned i = 0; i < found->lazy_count; i++)
+        if (found->lazy[i]->id > self->id)
+            return found->lazy[i];
+    return found->lazy[0];
+}
+
+static uint64_t next_deadline(void)
+{
+    uint64_t first = FOREVER;
+
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (!is_over(&run.threads[t]) && run.threads[t].deadline < first && !can_go(&run.threads[t]))
+            first = run.threads[t].deadline;
+    return first;
+}
+
+static bool let_time_pass(void)
+{
+    uint64_t next = next_deadline();
+
+    if (next == FOREVER)
+        return false;
+    run.now = next;
+    return true;
+}
+
+static _Noreturn void tell_spinning(const struct candidates *found)
+{
+    const struct thread *who = found->lazy[0];
+
+    for (unsigned i = 1; i < found->lazy_count; i++)
+        if (found->lazy[i]->id)
+            who = found->lazy[i];
+    fail(VERDICT_NO_PROGRESS, who->call_pc,
+         "%s spins: it looks again and again at something nobody is going to change, instead of sleeping.",
+         thread_name(who));
+}
+
+/* All who can go on have long seen no change. They go in turn, and not for ever. */
+static void take_turns(struct candidates *found)
+{
+    bool yielders = false;
+
+    for (unsigned i = 0; i < found->lazy_count; i++)
+        yielders = yielders || found->lazy[i]->yielded;
+    if (run.rounds_progress != run.progress)
+        run.rounds = 0;
+    run.rounds_progress = run.progress;
+    if (++run.rounds > ROUNDS_IN_VAIN * found->lazy_count)
+        tell_spinning(found);
+    if (run.rounds % ROUNDS_A_TIMER == 0 && !run.settling)
+        let_time_pass();
+    options[0] = (struct option){next_in_turn(found), GO};
+    found->able = found->n = 1;
+}
+
+static struct candidates find_candidates(void)
+{
+    struct candidates found;
+
+    found.able = found.lazy_count = 0;
+    found.settler = NULL;
+    consider(&found, self);
+    found.continues = found.able == 1;
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (&run.threads[t] != self)
+            consider(&found, &run.threads[t]);
+    if (found.able) {
+        add_events(&found);
+    } else if (found.lazy_count) {
+        take_turns(&found);
+    } else {
+        if (found.settler)
+            options[found.able++] = (struct option){found.settler, GO};
+        found.n = found.able;
+    }
+    return found;
+}
+
+/* ---------------------------------------------------------------------------------- deadlock */
+
+static int describe_sleeper(char *text, size_t size, const struct thread *thread)
+{
+    struct object *object = thread->object;
+    const struct thread *holder = !object                          ? NULL
+                                  : object->kind == OBJECT_MUTEX   ? object->mutex.owner
+                                  : object->kind == OBJECT_RWLOCK  ? object->rwlock.writer
+                                  : object->kind == OBJECT_SPIN    ? object->spin.owner
+                                                                   : NULL;
+    if (thread->joining)
+        return snprintf(text, size, "%s waits in %s for %s to end", thread_name(thread), thread->call,
+                        thread_name(thread->joining));
+    if (holder)
+        return snprintf(text, size, "%s waits in %s for %s, which %s holds", thread_name(thread),
+                        thread->call, object_name(object),
+                        holder == thread ? "it already" : thread_name(holder));
+    if (thread->ready && thread->call && object)
+        return snprintf(text, size, "%s sleeps in %s on %s", thread_name(thread), thread->call,
+                        object_name(object));
+    return snprintf(text, size, "%s %s", thread_name(thread),
+                    thread->call ? thread->call : "waits for the others to end");
+}
+
+static _Noreturn void tell_deadlock(void)
+{
+    char text[400];
+    size_t used = 0;
+    uintptr_t pc = 0;
+
+    for (unsigned t = 0; t < run.thread_count; t++) {
+        const struct thread *thread = &run.threads[t];
+        if (is_over(thread))
+            continue;
+        if (used < sizeof text - 1) {
+            int n = snprintf(text + used, sizeof text - used, "%s", used ? "; " : "");
+            used += (size_t)n;
+        }
+        if (used < sizeof text - 1)
+            used += (size_t)describe_sleeper(text + used, sizeof text - used, thread);
+        if (!thread->joining && (thread->id || !pc))
+            pc = pc && thread->id ? pc : thread->call_pc;
+    }
+    fail(VERDICT_DEADLOCK, pc, "Everybody sleeps and nobody is left to wake anyone: %s.", text);
+}
+
+/* ------------------------------------------------------------------------------- the switch */
+
+static void count_wakeup(struct thread *thread)
+{
+    if (run.settling && thread != run.settling && ++thread->wakeups > WAKEUPS_TO_POLL)
+        fail(VERDICT_NO_PROGRESS, thread->call_pc,
+             "%s polls: it woke up %u times in ten seconds in which nothing happened, instead of "
+             "sleeping until somebody wakes it.",
+             thread_name(thread), (unsigned)WAKEUPS_TO_POLL);
+}
+
+static void inject(const struct option *option)
+{
+    struct thread *thread = option->thread;
+
+    if (option->how == WAKE_IT_SPURIOUSLY) {
+        run.spurious_left--;
+        thread->wake = WAKE_SPURIOUS;
+    } else {
+        run.early_left--;
+        run.now = thread->deadline;
+        thread->wake = WAKE_TIMEOUT;
+    }
+}
+
+static void forget_yields(const struct thread *next)
+{
+    some_yielded = false;
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (&run.threads[t] != next)
+            run.threads[t].yielded = false;
+        else
+            some_yielded = some_yielded || run.threads[t].yielded;
+}
+
+static void go(const struct option *option)
+{
+    struct thread *next = option->thread;
+
+    if (option->how != GO)
+        inject(option);
+    else
+        next->wake = is_ready(next) ? WAKE_READY : WAKE_TIMEOUT;
+    if (next->wake == WAKE_TIMEOUT)
+        count_wakeup(next);
+    if (some_yielded)
+        forget_yields(next);
+    if (next != self)
+        switch_to(next);
+}
+
+static void pick_next(void)
+{
+    struct candidates found = find_candidates();
+
+    while (!found.n) {
+        if (!let_time_pass())
+            tell_deadlock();
+        found = find_candidates();
+    }
+    go(&options[strategy_pick(options, found.n, found.able, found.continues)]);
+}
+
+/* Self is stopped for ever here, if that is what this schedule is about. */
+static void stop_perhaps(uintptr_t pc)
+{
+    if (++self->stop_steps != run.plan.stop_step || self->id != run.plan.stop_thread)
+        return;
+    self->stopped = true;
+    self->call_pc = pc;
+    run.was_stopped = true;
+    run.stopped_at = pc;
+    story_event("stopped", 0, pc, "is stopped for ever");
+    story_access("stopped", -1, pc, "is stopped for ever");
+    made_progress();
+}
+
+static void count_step(struct object *object, bool writes, uintptr_t pc)
+{
+    run.activity++;
+    run.accesses = 0;
+    if (++run.steps > MAX_STEPS)
+        fail(VERDICT_NO_PROGRESS, pc, "%s is still busy after %u steps: this does not end.",
+             thread_name(self), (unsigned)MAX_STEPS);
+    if (self->progress_seen == run.progress) {
+        self->idle++;
+    } else {
+        self->idle = 0;
+        self->progress_seen = run.progress;
+    }
+    self->object = object;
+    self->writes = writes;
+    self->call_pc = pc;
+    if (self->may_stop)
+        stop_perhaps(pc);
+}
+
+static void step_done(void)
+{
+    self->ready = NULL;
+    self->call = NULL;
+    if (self->object)
+        strategy_touch(self->object, self->writes);
+}
+
+void step(struct object *object, bool writes, uintptr_t pc)
+{
+    count_step(object, writes, pc);
+    if (run.live > 1 || self->idle > SPINNING || self->stopped)
+        pick_next();
+    step_done();
+}
+
+void step_when(bool (*ready)(const struct thread *), struct object *object, const char *call,
+               uintptr_t pc)
+{
+    sleep_until(ready, object, call, pc, FOREVER, false, false);
+}
+
+enum wake sleep_until(bool (*ready)(const struct thread *), struct object *object, const char *call,
+                      uintptr_t pc, uint64_t deadline, bool on_realtime, bool interruptible)
+{
+    count_step(object, true, pc);
+    self->ready = ready;
+    self->call = call;
+    self->deadline = deadline;
+    self->on_realtime = on_realtime;
+    self->interruptible = interruptible;
+    self->asleep_since = story_now();
+    pick_next();
+    self->deadline = FOREVER;
+    self->interruptible = false;
+    step_done();
+    return self->wake;
+}
+
+void yield_step(uintptr_t pc)
+{
+    count_step(NULL, false, pc);
+    if (run.live > 1 && !strategy_chance(4))
+        self->yielded = some_yielded = true;
+    if (run.live > 1 || self->idle > SPINNING)
+        pick_next();
+    self->yielded = false;
+    step_done();
+}
+
+/* ------------------------------------------------------------------------------------ settle */
+
+static bool never(const struct thread *thread)
+{
+    (void)thread;
+    return false;
+}
+
+void sleep_through(unsigned seconds, uintptr_t pc)
+{
+    self->settling = true;
+    step(NULL, false, pc);
+    self->settling = false;
+
+    run.settling = self;
+    for (unsigned t = 0; t < run.thread_count; t++)
+        run.threads[t].wakeups = 0;
+    sleep_until(never, NULL, "settle", pc, run.now + seconds * UINT64_C(1000000000), false, false);
+    run.settling = NULL;
+}
+
+/* -------------------------------------------------------------------------- ends of threads */
+
+static void check_locks_released(void)
+{
+    if (self->locks_held)
+        fail(VERDICT_MISUSE, self->call_pc, "%s ends while it holds a lock.", thread_name(self));
+}
+
+_Noreturn void thread_leave(void *result)
+{
+    thread_run_destructors();
+    check_locks_released();
+    story_event("ends", story_object(self->own), 0, "ends");
+    self->result = result;
+    step(self->own, true, 0);
+    release(&self->own->clock);
+    self->state = THREAD_ENDED;
+    self->depth = 0;
+    run.live--;
+    made_progress();
+    pick_next();
+    __builtin_unreachable();
+}
+
+static bool others_are_over(const struct thread *thread)
+{
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (&run.threads[t] != thread && !is_over(&run.threads[t]))
+            return false;
+    return true;
+}
+
+static void check_threads_joined(void)
+{
+    for (unsigned t = 1; t < run.thread_count; t++) {
+        const struct thread *thread = &run.threads[t];
+        if (thread->state != THREAD_ENDED || thread->joined || thread->detached)
+            continue;
+        story_access("allocated", 0, thread->created_at, "starts {t%u}", t);
+        fail(VERDICT_LEAK, thread->created_at, "The test is over, and %s was neither joined nor detached.",
+             thread_name(thread));
+    }
+}
+
+/* The first thread: the scenario, and the end of it. */
+static void scenario_entry(void)
+{
+    run.test->body();
+    self->depth = 0;
+    self->may_stop = false;
+    if (!others_are_over(self))
+        step_when(others_are_over, NULL, NULL, 0);
+    check_locks_released();
+    if (!run.was_stopped) {
+        check_threads_joined();
+        heap_check_leaks();
+    }
+    story_event("ends", 0, 0, "is over, and all went well");
+    leave_schedule();
+}
+
+bool schedule_run(const struct test *test, const struct plan *plan, struct outcome *outcome)
+{
+    struct thread *threads = run.threads ? run.threads : reserve(MAX_THREADS * sizeof *threads);
+
+    run = (struct run){.test = test, .plan = *plan, .threads = threads};
+    run.now = UINT64_C(1000) * 1000000000; /* the machine started 1,000 s ago */
+    run.realtime_offset = INT64_C(1900000000) * 1000000000;
+    run.spurious_left = plan->spurious;
+    run.early_left = 3;
+    run.stale_left = 8;
+    run.weak_left = 2;
+    abandoned = some_yielded = false;
+    told = outcome;
+    *outcome = (struct outcome){.verdict = VERDICT_PASSED};
+    self = NULL;
+    memory_begin();
+    keys_begin();
+    atomic_begin();
+    run.clock_object = object_new(OBJECT_CLOCK, 0);
+    run.fences = object_new(OBJECT_NONE, 0);
+    struct thread *first = thread_new();
+    first->name = "the test";
+    first->start = (uintptr_t)test->body;
+    prepare_stack(first, scenario_entry);
+    strategy_begin(plan);
+    self = first;
+    errno = 0;
+    fiber_switch(&explorer, &first->fiber);
+    memory_undo();
+    return !run.failed;
+}

@@ -1,0 +1,166 @@
+/* semaphore.c - POSIX semaphores. A sleep in sem_wait may end with EINTR: that is what a signal handled
+ * meanwhile does, and it counts as a wake-up without cause. */
+#include "memory.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <semaphore.h>
+
+static bool has_tokens(const struct thread *thread)
+{
+    return thread->object->semaphore.value > 0;
+}
+
+static void touch(const struct object *semaphore, uintptr_t pc)
+{
+    memory_access(semaphore->address, 1, ATOMIC_WRITE, pc);
+}
+
+static int error(int number)
+{
+    errno = number;
+    return -1;
+}
+
+static int take(struct object *semaphore, const char *op, uintptr_t pc)
+{
+    touch(semaphore, pc);
+    semaphore->semaphore.value--;
+    acquire(&semaphore->clock);
+    story_event(op, story_object(semaphore), pc, "takes one from {%u}, which leaves %u",
+                story_object(semaphore), semaphore->semaphore.value);
+    return 0;
+}
+
+static int wait_for_token(sem_t *where, const char *call, uintptr_t pc, uint64_t deadline,
+                          bool on_realtime)
+{
+    struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, call, pc);
+    unsigned id = story_object(semaphore);
+
+    step(semaphore, true, pc);
+    while (!semaphore->semaphore.value) {
+        touch(semaphore, pc);
+        story_event("sem_wait", id, pc, "sleeps on {%u}", id);
+        switch (sleep_until(has_tokens, semaphore, call, pc, deadline, on_realtime, true)) {
+        case WAKE_SPURIOUS:
+            story_event("spurious", id, pc, "wakes on {%u}: a signal was handled (EINTR)", id);
+            return error(EINTR);
+        case WAKE_TIMEOUT:
+            story_event("timeout", id, pc, "wakes on {%u}: its deadline has passed", id);
+            return error(ETIMEDOUT);
+        case WAKE_READY:
+            break;
+        }
+    }
+    return take(semaphore, "sem_wait", pc);
+}
+
+int suite_sem_init(sem_t *semaphore, int shared, unsigned value);
+int suite_sem_destroy(sem_t *semaphore);
+int suite_sem_wait(sem_t *semaphore);
+int suite_sem_trywait(sem_t *semaphore);
+int suite_sem_timedwait(sem_t *semaphore, const struct timespec *when);
+int suite_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *when);
+int suite_sem_post(sem_t *semaphore);
+int suite_sem_getvalue(sem_t *semaphore, int *value);
+
+int suite_sem_init(sem_t *where, int shared, unsigned value)
+{
+    bool created;
+
+    (void)shared;
+    if (value > SEM_VALUE_MAX)
+        return error(EINVAL);
+    memory_access((uintptr_t)where, sizeof *where, WRITE, CALLER);
+    struct object *semaphore = object_at(where, OBJECT_SEMAPHORE, CALLER, &created);
+    semaphore->destroyed = false;
+    semaphore->semaphore.value = value;
+    story_event("sem_init", story_object(semaphore), CALLER, "initialises {%u} with %u",
+                story_object(semaphore), value);
+    return 0;
+}
+
+int suite_sem_destroy(sem_t *where)
+{
+    struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_destroy", CALLER);
+
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (&run.threads[t] != self && !is_over(&run.threads[t]) &&
+            run.threads[t].object == semaphore && run.threads[t].call)
+            fail(VERDICT_MISUSE, CALLER, "sem_destroy is called by %s on %s while %s sleeps on it.",
+                 thread_name(self), object_name(semaphore), thread_name(&run.threads[t]));
+    memory_access((uintptr_t)where, 1, WRITE, CALLER);
+    semaphore->destroyed = true;
+    story_event("sem_destroy", story_object(semaphore), CALLER, "destroys {%u}",
+                story_object(semaphore));
+    return 0;
+}
+
+int suite_sem_wait(sem_t *semaphore)
+{
+    return wait_for_token(semaphore, "sem_wait", CALLER, FOREVER, false);
+}
+
+int suite_sem_trywait(sem_t *where)
+{
+    struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_trywait", CALLER);
+
+    step(semaphore, true, CALLER);
+    if (semaphore->semaphore.value)
+        return take(semaphore, "sem_trywait", CALLER);
+    touch(semaphore, CALLER);
+    story_event("sem_trywait", story_object(semaphore), CALLER, "tries {%u}: nothing there",
+                story_object(semaphore));
+    return error(EAGAIN);
+}
+
+static int wait_on_clock(sem_t *semaphore, const char *call, uintptr_t pc, clockid_t clock,
+                         const struct timespec *when)
+{
+    uint64_t deadline;
+    bool on_realtime;
+
+    if (!clock_deadline(clock, when, &deadline, &on_realtime)) { /* POSIX: only looked at to sleep */
+        struct object *object = object_for(semaphore, OBJECT_SEMAPHORE, call, pc);
+        return object->semaphore.value ? wait_for_token(semaphore, call, pc, 0, false) : error(EINVAL);
+    }
+    return wait_for_token(semaphore, call, pc, deadline, on_realtime);
+}
+
+int suite_sem_timedwait(sem_t *semaphore, const struct timespec *when)
+{
+    return wait_on_clock(semaphore, "sem_timedwait", CALLER, CLOCK_REALTIME, when);
+}
+
+int suite_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *when)
+{
+    return wait_on_clock(semaphore, "sem_clockwait", CALLER, clock, when);
+}
+
+int suite_sem_post(sem_t *where)
+{
+    struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_post", CALLER);
+
+    step(semaphore, true, CALLER);
+    touch(semaphore, CALLER);
+    if (semaphore->semaphore.value == SEM_VALUE_MAX)
+        return error(EOVERFLOW);
+    release(&semaphore->clock);
+    semaphore->semaphore.value++;
+    made_progress();
+    story_event("sem_post", story_object(semaphore), CALLER, "posts {%u}, which makes %u",
+                story_object(semaphore), semaphore->semaphore.value);
+    return 0;
+}
+
+int suite_sem_getvalue(sem_t *where, int *value)
+{
+    struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_getvalue", CALLER);
+
+    step(semaphore, false, CALLER);
+    touch(semaphore, CALLER);
+    memory_access((uintptr_t)value, sizeof *value, WRITE, CALLER);
+    *value = (int)semaphore->semaphore.value;
+    return 0;
+}
