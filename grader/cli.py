@@ -92,12 +92,104 @@ def known_wrong_table(_: argparse.Namespace) -> int:
     return EXIT_PASSED
 
 
+def show_list(_: argparse.Namespace) -> int:
+    from grader import desk
+
+    return desk.show_list()
+
+
+def hint(options: argparse.Namespace) -> int:
+    from grader import desk
+
+    return desk.hint(options.ex)
+
+
+def carry(options: argparse.Namespace) -> int:
+    from grader import desk
+
+    return desk.carry_over(options.ex, getattr(options, "from"))
+
+
+def reset(options: argparse.Namespace) -> int:
+    from grader import desk
+
+    return desk.reset(options.ex)
+
+
+def swap(options: argparse.Namespace) -> int:
+    from grader import desk
+
+    return desk.swap(options.ex)
+
+
+def unswap(options: argparse.Namespace) -> int:
+    from grader import desk
+
+    return desk.unswap(options.ex)
+
+
+def handout(_: argparse.Namespace) -> int:
+    from grader import desk
+
+    return desk.handout()
+
+
+def compile_commands(_: argparse.Namespace) -> int:
+    from grader import desk
+
+    return desk.compile_commands()
+
+
+def replay(options: argparse.Namespace) -> int:
+    from grader import commands
+    from grader import replay as again
+    from grader.submission import tree_of
+
+    return again.replay(
+        options.ex,
+        options.test,
+        options.seed,
+        tree_of(options.src, _is_on(options.solutions)),
+        commands.variant_of(options.variant),
+        _is_on(options.gdb),
+        _is_on(options.html),
+    )
+
+
+def doctor(_: argparse.Namespace) -> int:
+    from grader import doctor as examination
+
+    return examination.run()
+
+
+def watch(options: argparse.Namespace) -> int:
+    from grader import watch as watching
+
+    return watching.run(options.variant)
+
+
 def _is_on(value: str) -> bool:
     return value.lower() not in ("", "0", "no", "off", "false")
 
 
 COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("grade", grade, "run the suites", ("ex", "src", "solutions", "variant", "json", "again")),
+    ("watch", watch, "grade what is saved, as it is saved", ("variant",)),
+    ("list", show_list, "all exercises, and the next step", ()),
+    ("hint", hint, "the next hint", ("ex",)),
+    ("carry", carry, "begin with the code of the exercise before", ("ex", "from")),
+    ("reset", reset, "the stub back", ("ex",)),
+    (
+        "replay",
+        replay,
+        "one schedule again",
+        ("ex", "test", "seed", "src", "solutions", "variant", "gdb", "html"),
+    ),
+    ("doctor", doctor, "prove that each tool works here", ()),
+    ("swap", swap, "put a solution in place", ("ex",)),
+    ("unswap", unswap, "the student's file back", ("ex",)),
+    ("handout", handout, "the kit for students", ()),
+    ("compile-commands", compile_commands, "write compile_commands.json", ()),
     ("solutions", solutions, "check the kit itself", ("ex", "variant")),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
     ("known-wrong-table", known_wrong_table, "the recorded catches, as Markdown", ()),

@@ -103,6 +103,14 @@ def _print_rich(lines: Iterable[Line]) -> None:
 # ------------------------------------------------------------------------------------ overview
 
 
+def verdict_words(verdict: str) -> str:
+    return _WORDS.get(verdict, verdict)
+
+
+def verdict_style(verdict: str) -> str:
+    return _STYLES.get(verdict, "")
+
+
 def overview_line(graded: Graded) -> Line:
     """One exercise: name, bar, points, verdict."""
     exercise, style = graded.exercise, _STYLES[graded.verdict]
@@ -169,8 +177,10 @@ def _one_line(result: TestResult, width: int) -> Line:
     return [("  ", ""), (title, "yellow" if result.verdict == "not_implemented" else "red"), (f"  {sentence}", "")]
 
 
-def first_failure(graded: Graded, result: TestResult, width: int, tree: Path) -> list[Line]:
-    """All there is to say of one failure."""
+def first_failure(
+    graded: Graded, result: TestResult, width: int, tree: Path, full: bool = False
+) -> list[Line]:
+    """All there is to say of one failure; full: with every step of its story."""
     lines: list[Line] = [[]]
     title = TITLES.get(result.verdict, result.verdict)
     place = own_path(graded, result.where) or shown(tree / graded.exercise.name)
@@ -178,7 +188,7 @@ def first_failure(graded: Graded, result: TestResult, width: int, tree: Path) ->
     if result.verdict == "build_failed":
         lines += _build_lines(graded, width)
     else:
-        lines += _test_lines(graded, result, width)
+        lines += _test_lines(graded, result, width, full)
     lines += [[], *_next_lines(graded, result)]
     return lines
 
@@ -201,7 +211,7 @@ def _build_lines(graded: Graded, width: int) -> list[Line]:
     return lines
 
 
-def _test_lines(graded: Graded, result: TestResult, width: int) -> list[Line]:
+def _test_lines(graded: Graded, result: TestResult, width: int, full: bool) -> list[Line]:
     suite = f" (the suite of {result.suite})" if result.suite != graded.exercise.name else ""
     lines = _wrapped(f"{result.sentence}{suite}", width, "cyan")
     lines.append([])
@@ -220,12 +230,22 @@ def _test_lines(graded: Graded, result: TestResult, width: int) -> list[Line]:
     if result.story:
         from grader import story
 
-        lines += [[], *story.as_lines(result.story, graded.submission.code, width)]
+        most = 100_000 if full else story.SHOWN_STEPS
+        lines += [[], *story.as_lines(result.story, graded.submission.code, width, most)]
     if result.test_where:
         lines += [[], [("  the test  ", "dim"), (result.test_where, "")]]
     if result.hint:
         lines += [[], *_wrapped(result.hint, width, "italic")]
     return lines
+
+
+def extent_words(result: TestResult) -> str:
+    """How much was looked at."""
+    if not result.schedules:
+        return ""
+    if result.exhaustive:
+        return f"all {result.schedules:,} schedules with at most {result.preemption_bound} preemptions"
+    return f"{result.schedules:,} schedules" if result.schedules > 1 else ""
 
 
 def _full(graded: Graded, place: str) -> str:

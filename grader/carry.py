@@ -1,0 +1,168 @@
+"""Puts other code into an exercise: the student's own earlier one, the stub, a solution; and back.
+
+Whatever is replaced is kept first, beside it as channel.c.1.bak (2, 3, ...); nothing is ever lost.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from grader import files, progress, stubs
+from grader.errors import GraderError, UsageError
+from grader.exercises import EXERCISES, SOLUTIONS, Exercise, by_name, shown
+from grader.submission import Source, plain_lines, read_source, tree_of
+
+SWAPPED = progress.DIRECTORY / "swapped"
+
+
+# ------------------------------------------------------------------------------------- carry
+
+
+def carry(exercise: Exercise, tree: str) -> list[str]:
+    """Begins an exercise with the code of the one it builds on. Returns what was done, in sentences."""
+    if exercise.base is None:
+        raise UsageError(f"{exercise.name} is the first: there is nothing to carry.")
+    base = by_name(exercise.base)
+    where = tree_of("" if tree == "solutions" else tree, tree == "solutions")
+    if exercise.carries_channel and where == EXERCISES:
+        return [
+            f"{exercise.name} uses your channel of {base.name} as it is.",
+            f"What you write is exercises/{exercise.name}/{exercise.files[0]}.",
+        ]
+    source = read_source(where, base, "channel.c")
+    if source is None or source.is_stub:
+        path = shown(where / base.name / "channel.c")
+        raise UsageError(f"{path} is still to be written; {exercise.name} begins with it.")
+    target = exercise.directory / "channel.c"
+    content, new = carried(exercise, source)
+    said = replace(target, content)
+    said.append(f"{shown(target)} is now a copy of {shown(source.path)}.")
+    if new:
+        said.append(f"New at its end, and yours to write: {', '.join(new)}.")
+    return said
+
+
+def carried(exercise: Exercise, source: Source) -> tuple[bytes, list[str]]:
+    """The code of source, and below it the stubs of what is new; with the names of those."""
+    text = _code_only(source.content)
+    new = [name for name in exercise.new_functions() if not _definition(name, text)]
+    if not new or exercise.carries_channel:
+        return source.content, []
+    stub = stubs.pristine(exercise, "channel.c").decode("utf-8", "replace")
+    parts = [f"/* New in {exercise.number} */", '#include "../todo.h"']
+    for name in new:
+        found = _definition(name, stub)
+        if not found:
+            raise GraderError(f"The stub of {exercise.name} does not define {name}.")
+        parts.append(found)
+    end = b"\r\n" if b"\r\n" in source.content else b"\n"
+    added = "\n\n".join(parts).encode().replace(b"\n", end)
+    return source.content.rstrip() + end + end + added + end, new
+
+
+def _code_only(content: bytes) -> str:
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
+    return re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
+
+
+def _definition(name: str, text: str) -> str:
+    """The definition of a function in a text, from its first line to its closing brace; or ""."""
+    match = re.search(rf"^[^\n;{{}}#/ ][^\n;{{}}]*?\b{name}\s*\([^;{{}}]*\)\s*\{{", text, re.MULTILINE)
+    if match is None:
+        return ""
+    end = text.find("\n}", match.end() - 1)
+    return text[match.start() : end + 2] if end >= 0 else text[match.start() :]
+
+
+# ------------------------------------------------------------------------------ reset and swap
+
+
+def reset(exercise: Exercise) -> list[str]:
+    """Puts the stubs of an exercise back."""
+    said = []
+    for name in exercise.files:
+        target = exercise.directory / name
+        stub = stubs.pristine(exercise, name)
+        if target.exists() and plain_lines(target.read_bytes()) == plain_lines(stub):
+            said.append(f"{shown(target)} is the empty exercise already.")
+            continue
+        said += replace(target, stub)
+        said.append(f"{shown(target)} is the empty exercise again.")
+    return said
+
+
+def swap(exercise: Exercise) -> list[str]:
+    """Puts the solution in place of the student's files, which are kept."""
+    if is_swapped(exercise):
+        raise UsageError(f"The solution of {exercise.name} is in place already: make unswap EX={exercise.number}")
+    solutions = [read_source(SOLUTIONS, exercise, name) for name in exercise.files]
+    if None in solutions:
+        raise UsageError(f"This copy of the kit has no solution of {exercise.name}.")
+    said = []
+    for name in exercise.files:
+        own = exercise.directory / name
+        if own.exists():
+            files.write_atomically(SWAPPED / exercise.name / name, own.read_bytes())
+    for source in solutions:
+        assert source is not None
+        files.write_atomically(exercise.directory / source.name, source.content)
+        said.append(f"{shown(exercise.directory / source.name)} is the solution now; your file is kept.")
+    said.append(f"To have it back: make unswap EX={exercise.number}")
+    return said
+
+
+def unswap(exercise: Exercise) -> list[str]:
+    """Puts the student's files back. What was changed in the solution meanwhile is kept, too."""
+    if not is_swapped(exercise):
+        raise UsageError(f"No solution is in place of your {exercise.name}.")
+    said = []
+    for name in exercise.files:
+        kept, target = SWAPPED / exercise.name / name, exercise.directory / name
+        if not kept.exists():
+            continue
+        solution = SOLUTIONS / exercise.name / name
+        unchanged = solution.exists() and target.exists() and target.read_bytes() == solution.read_bytes()
+        if unchanged:
+            files.write_atomically(target, kept.read_bytes())
+        else:
+            said += replace(target, kept.read_bytes())
+        kept.unlink()
+        said.append(f"{shown(target)} is yours again.")
+    return said
+
+
+def is_swapped(exercise: Exercise) -> bool:
+    return any((SWAPPED / exercise.name / name).exists() for name in exercise.files)
+
+
+# ------------------------------------------------------------------------------------ backups
+
+
+def replace(target: Path, content: bytes) -> list[str]:
+    """Writes content to target; what was there is kept beside it, unless it is the same or a stub."""
+    said = []
+    if target.exists():
+        old = target.read_bytes()
+        if old == content:
+            return []
+        if not Source(target.parent.name, target.name, old, target).is_stub:
+            said.append(f"What was there is kept: {shown(back_up(target, old))}")
+    files.write_atomically(target, content)
+    return said
+
+
+def back_up(target: Path, content: bytes) -> Path:
+    """Keeps content beside target under a name that is not taken."""
+    for number in range(1, 10000):
+        path = target.with_name(f"{target.name}.{number}.bak")
+        try:
+            with open(path, "xb") as out:
+                out.write(content)
+            return path
+        except FileExistsError:
+            if path.read_bytes() == content:
+                return path
+        except OSError as error:
+            raise GraderError(files.cannot_write(path, error)) from error
+    raise GraderError(f"There are 9,999 backups beside {shown(target)} already: remove some.")

@@ -1,0 +1,165 @@
+"""The commands round the grading: list, hint, carry, reset, swap, handout."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+from grader import carry, hints, progress, render
+from grader.errors import EXIT_PASSED, UsageError
+from grader.exercises import EXERCISES, Exercise, all_exercises, find, is_elective, shown
+from grader.progress import Entry
+from grader.render import Line
+from grader.submission import read_submission
+
+
+def _one(ex: str, command: str) -> Exercise:
+    if not ex.strip():
+        raise UsageError(f"Which exercise? For example: make {command} EX=02")
+    return find(ex)
+
+
+def current(entries: dict[str, Entry]) -> Exercise | None:
+    """The exercise a student is at: the first that has not passed, electives last."""
+    todo = [e for e in all_exercises() if entries.get(e.name, _NOTHING).verdict != "passed"]
+    todo.sort(key=is_elective)
+    return todo[0] if todo else None
+
+
+_NOTHING = Entry("not_started", 0, 0, "", "")
+
+
+# --------------------------------------------------------------------------------------- list
+
+
+def show_list() -> int:
+    """make list: nothing is run, it says what is known."""
+    entries = progress.load()
+    screen = render.Screen()
+    lines = [_list_line(exercise, entries.get(exercise.name, _NOTHING)) for exercise in all_exercises()]
+    now = current(entries)
+    lines += [[], [(_count(entries), "bold")], []]
+    if now is None:
+        lines.append([("All is done.", "bold green")])
+    elif entries.get(now.name, _NOTHING).verdict == "not_started":
+        lines.append([("next  ", "dim"), (render.start_command(now), "bold")])
+    else:
+        lines.append([("next  ", "dim"), (f"make grade EX={now.number}", "bold")])
+    screen.lines(lines)
+    return EXIT_PASSED
+
+
+def _count(entries: dict[str, Entry]) -> str:
+    core = [e for e in all_exercises() if not is_elective(e)]
+    passed = sum(entries.get(e.name, _NOTHING).verdict == "passed" for e in core)
+    return f"{passed} of {len(core)} exercises passed"
+
+
+def _list_line(exercise: Exercise, entry: Entry) -> Line:
+    submission = read_submission(EXERCISES, exercise)
+    words, style = _state(exercise, entry, submission.code.key, submission.is_untouched)
+    points = f"{entry.points:>3}/{entry.max_points:<3}" if entry.max_points else "       "
+    line: Line = [(f"{exercise.name:18} ", "bold"), (f"{points}  ", ""), (words, style)]
+    if is_elective(exercise):
+        line.append(("  (elective)", "dim"))
+    return line
+
+
+def _state(exercise: Exercise, entry: Entry, key: str, untouched: bool) -> tuple[str, str]:
+    if carry.is_swapped(exercise):
+        return f"the solution is in place (make unswap EX={exercise.number})", "magenta"
+    if untouched and not entry.passed:
+        return "not started", "dim"
+    if entry.passed and key != entry.passed:
+        return "changed since it passed", "yellow"
+    if key != entry.code:
+        return "changed since it was graded", "yellow"
+    return render.verdict_words(entry.verdict), render.verdict_style(entry.verdict)
+
+
+# --------------------------------------------------------------------------------------- hint
+
+
+def hint(ex: str) -> int:
+    """make hint: the next of the three; once all were shown, all again."""
+    exercise = find(ex) if ex.strip() else current(progress.load())
+    if exercise is None:
+        raise UsageError("All is done. For the hints of one exercise: make hint EX=02")
+    shown_now, left = hints.next_hints(exercise)
+    lines: list[Line] = []
+    if not shown_now:
+        lines.append([(f"{exercise.name} has no hints.", "")])
+    for one in shown_now:
+        lines += [[(f"{exercise.name}, {_lower(one.title)}", "bold")], [], *as_text(one.text), []]
+    if left:
+        more = f"{left} more hint{'s' if left > 1 else ''}"
+        lines.append([(f"{more}: ", "dim"), (f"make hint EX={exercise.number}", "bold")])
+    elif shown_now:
+        lines.append([("That was all. Then the task once more: ", "dim"), (_readme(exercise), "bold")])
+    render.Screen().lines(lines)
+    return EXIT_PASSED
+
+
+def _lower(title: str) -> str:
+    return title[:1].lower() + title[1:]
+
+
+def _readme(exercise: Exercise) -> str:
+    return f"{shown(EXERCISES / exercise.name)}/README.md"
+
+
+def as_text(markdown: str) -> Sequence[Line]:
+    """Paragraphs of Markdown as lines: wrapped, code marks left as they are."""
+    lines: list[Line] = []
+    for paragraph in re.split(r"\n\s*\n", markdown):
+        if paragraph.lstrip().startswith(("-", "*", "1.", "|", "```")):
+            lines += [[("  " + line, "")] for line in paragraph.splitlines()]
+        else:
+            lines += [[("  " + line, "")] for line in textwrap.wrap(" ".join(paragraph.split()), 76)]
+        lines.append([])
+    return lines[:-1]
+
+
+# ------------------------------------------------------------------- carry, reset, swap, handout
+
+
+def _say(sentences: Sequence[str], following: str = "") -> int:
+    lines: list[Line] = [[(sentence, "")] for sentence in sentences]
+    if following:
+        lines += [[], [("next  ", "dim"), (following, "bold")]]
+    render.Screen().lines(lines)
+    return EXIT_PASSED
+
+
+def carry_over(ex: str, tree: str) -> int:
+    exercise = _one(ex, "carry")
+    return _say(carry.carry(exercise, tree), f"make grade EX={exercise.number}")
+
+
+def reset(ex: str) -> int:
+    exercise = _one(ex, "reset")
+    said = carry.reset(exercise)
+    hints.forget(exercise)
+    return _say(said)
+
+
+def swap(ex: str) -> int:
+    return _say(carry.swap(_one(ex, "swap")))
+
+
+def unswap(ex: str) -> int:
+    return _say(carry.unswap(_one(ex, "unswap")))
+
+
+def handout() -> int:
+    from grader import handout as packing
+
+    directory, archive = packing.make()
+    return _say([f"{shown(directory)}/", f"{shown(archive)}"])
+
+
+def compile_commands() -> int:
+    from grader import compile_commands as clangd
+
+    return _say([f"{shown(clangd.write())} is written."])

@@ -1,0 +1,287 @@
+"""`make doctor`: proves that each tool works here, by having it find a known bug.
+
+Each finding that is not well comes with its cure. Exit code 0 if the kit can be worked with, 3 if not.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader import build, files, isolation, render
+from grader.errors import EXIT_ENVIRONMENT, EXIT_PASSED, GraderError
+from grader.exercises import BUILD, EXERCISES, ROOT
+
+RACE = """#include <pthread.h>
+int shared;
+static void *add(void *arg) { shared++; return arg; }
+int main(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, 0, add, 0)) return 1;
+    shared++;
+    return pthread_join(thread, 0);
+}
+"""
+LEAK = """#include <stdlib.h>
+int main(void) { void *volatile p = malloc(10); p = 0; return p != 0; }
+"""
+USE_AFTER_FREE = """#include <stdlib.h>
+int main(void) { char *volatile p = malloc(10); free(p); return p[3]; }
+"""
+DEADLOCK = """#include <pthread.h>
+int main(void)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    return pthread_mutex_lock(&lock);
+}
+"""
+CMOCKA = """#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+static void passes(void **state) { assert_null(*state); }
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(passes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+"""
+INSTALL = "sh setup.sh"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. What is only nice to have does not count against the machine."""
+
+    name: str
+    well: bool
+    words: str
+    cure: str = ""
+    needed: bool = True
+
+
+def run() -> int:
+    """Looks at everything, tells it as it comes."""
+    screen = render.Screen()
+    isolation.prepare()
+    ill = []
+    for finding in examine():
+        mark, style = ("ok", "green") if finding.well else ("--", "red" if finding.needed else "yellow")
+        screen.lines([[(f"  {mark}  ", style), (f"{finding.name:16} ", "bold"), (finding.words, "")]])
+        if not finding.well and finding.cure:
+            screen.lines([[(f"      {'':16} cure: {finding.cure}", "cyan")]])
+        if not finding.well and finding.needed:
+            ill.append(finding)
+    if ill:
+        screen.lines([[], [(f"{ill[0].name}: {ill[0].cure or ill[0].words}", "bold red")]])
+        return EXIT_ENVIRONMENT
+    screen.lines([[], [("All well: what make grade says here can be believed.", "bold green")]])
+    return EXIT_PASSED
+
+
+def examine() -> Iterator[Finding]:
+    """All findings, cheap ones first."""
+    yield _python()
+    for name in ("rich", "jinja2"):
+        yield _module(name)
+    yield from _tools()
+    yield _file_system()
+    yield _line_ends()
+    yield _clock()
+    yield _randomisation()
+    with tempfile.TemporaryDirectory() as directory:
+        yield from _proofs(Path(directory))
+    yield _sandbox()
+    yield _speed()
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info >= (3, 11), f"{version} ({sys.executable})", INSTALL)
+
+
+def _module(name: str) -> Finding:
+    there = importlib.util.find_spec(name) is not None
+    use = {"rich": "colours on the terminal", "jinja2": "the page of a class"}[name]
+    words = f"there, for {use}" if there else f"missing: no {use}"
+    return Finding(name, there, words, INSTALL, needed=False)
+
+
+def _tools() -> Iterator[Finding]:
+    for tool, use in (
+        (build.compiler().split()[0], "compiles"),
+        ("make", "builds"),
+        ("objcopy", "renames calls in compiled code"),
+        ("nm", "looks at symbols"),
+        ("addr2line", "finds source lines"),
+    ):
+        path = shutil.which(tool)
+        words = f"{_version(tool)}" if path else f"missing; it {use}"
+        yield Finding(tool, path is not None, words, INSTALL)
+    gdb = shutil.which("gdb")
+    words = _version("gdb") if gdb else "missing: no stacks of a hang, no GDB=1"
+    yield Finding("gdb", gdb is not None, words, "sudo apt-get install gdb", needed=False)
+
+
+def _version(tool: str) -> str:
+    try:
+        text = subprocess.run([tool, "--version"], capture_output=True, check=False, timeout=20).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return "does not run"
+    lines = text.decode("utf-8", "replace").splitlines()
+    return lines[0][:56] if lines else "runs"
+
+
+def _file_system() -> Finding:
+    try:
+        files.write_atomically(BUILD / "doctor.tmp", "x")
+        (BUILD / "doctor.tmp").unlink()
+    except (GraderError, OSError) as error:
+        return Finding("file system", False, str(error), "copy the kit to a directory of your own, on a disk with room")
+    free = shutil.disk_usage(ROOT).free >> 20
+    if free < 300:
+        return Finding("file system", False, f"{free} MiB are left", "make room: the kit builds about 200 MiB")
+    if str(ROOT).startswith("/mnt/") and "microsoft" in os.uname().release.lower():
+        cure = "copy the kit into your Linux home: cp -r . ~/channels"
+        return Finding("file system", False, "this is a Windows drive: slow, and without file modes", cure, False)
+    return Finding("file system", True, f"can be written, {free >> 10} GiB free")
+
+
+def _line_ends() -> Finding:
+    headers = EXERCISES.glob("*/*.h")
+    crlf = any(b"\r\n" in header.read_bytes() for header in headers)
+    cure = "git config core.autocrlf input && git checkout ."
+    return Finding("line ends", not crlf, "CRLF: git changed the files" if crlf else "LF", cure, needed=False)
+
+
+def _clock() -> Finding:
+    now = time.time()
+    behind = max((p.stat().st_mtime for p in EXERCISES.glob("*/*.h")), default=now) > now + 5
+    words = "is behind the files: make will build again and again" if behind else "agrees with the files"
+    return Finding("clock", not behind, words, "set the clock (WSL: sudo hwclock -s)", needed=False)
+
+
+def _randomisation() -> Finding:
+    off = isolation.randomisation_is_off()
+    words = "can be switched off" if off else "can't be switched off here: sanitizers may fail to start"
+    cure = "containers: docker run --security-opt seccomp=unconfined ..."
+    return Finding("ASLR", off, words, cure, needed=False)
+
+
+# ------------------------------------------------------------------------------------- proofs
+
+
+def _proofs(directory: Path) -> Iterator[Finding]:
+    """Compiles programs with one known bug each, and sees it reported."""
+    cmocka = _compile(directory, "cmocka", CMOCKA, "-lcmocka")
+    words = "a test compiles and passes" if not cmocka else cmocka
+    if not cmocka:
+        ended = isolation.run([str(directory / "cmocka")], isolation.Limits())
+        words = words if ended.code == 0 else f"its test ended with {ended.code}"
+    yield Finding("cmocka", words.startswith("a test"), words, INSTALL)
+    yield _sanitizer(directory, "AddressSanitizer", USE_AFTER_FREE, "heap-use-after-free", "address")
+    yield _sanitizer(directory, "leak check", LEAK, "detected memory leaks", "address")
+    yield _sanitizer(directory, "ThreadSanitizer", RACE, "data race", "thread")
+    yield _hang(directory)
+    yield _interleave()
+
+
+def _compile(directory: Path, name: str, text: str, *flags: str) -> str:
+    """Compiles a program; returns what went wrong, or ""."""
+    source = directory / f"{name}.c"
+    source.write_text(text)
+    command = [*build.compiler().split(), "-g", "-pthread", str(source), "-o", str(directory / name), *flags]
+    try:
+        ended = isolation.run(command, isolation.Limits())
+    except GraderError as error:
+        return str(error)
+    lines = ended.stderr.decode("utf-8", "replace").splitlines()
+    said = next((line for line in lines if "error" in line or "cannot" in line), lines[0] if lines else "")
+    return "" if ended.code == 0 else f"does not compile: {said[:100]}"
+
+
+def _sanitizer(directory: Path, name: str, text: str, report: str, kind: str) -> Finding:
+    program = name.replace(" ", "_")
+    wrong = _compile(directory, program, text, f"-fsanitize={kind}")
+    cure = "install the sanitizers: sh setup.sh; in a container allow ptrace and personality"
+    if wrong:
+        return Finding(name, False, wrong, cure)
+    found = 0
+    for _ in range(3):
+        ended = isolation.run([str(directory / program)], isolation.Limits(wall_seconds=30))
+        found += report in ended.sanitizer
+    words = f"found {found} of 3 known bugs ({report})"
+    return Finding(name, found == 3, words, cure)
+
+
+def _hang(directory: Path) -> Finding:
+    wrong = _compile(directory, "deadlock", DEADLOCK)
+    if wrong:
+        return Finding("hang", False, wrong, INSTALL)
+    limits = isolation.Limits(wall_seconds=15)
+    ended = isolation.run([str(directory / "deadlock")], limits, look_for_sleep=True)
+    stacks = ", with its stack" if ended.stacks else ", without its stack (ptrace or gdb)"
+    words = f"a known deadlock was noticed after {ended.seconds:.0f} s{stacks}"
+    cure = "allow ptrace: sudo sysctl kernel.yama.ptrace_scope=0; docker run --cap-add SYS_PTRACE"
+    return Finding("hang", ended.asleep and bool(ended.stacks), words, cure, needed=False)
+
+
+def _interleave() -> Finding:
+    """Has the scheduler run one suite's list; its own tests prove more."""
+    from grader.commands import default_variant
+    from grader.exercises import all_exercises
+    from grader.grade import cpu_count
+    from grader.submission import STUBS, read_submission
+
+    if default_variant() != "interleave":
+        return Finding("scheduler", True, "not part of this copy", needed=False)
+    submission = read_submission(STUBS, all_exercises()[0])
+    unit = build.Unit(submission.code, submission.exercise, "interleave")
+    try:
+        from grader import runner
+
+        if build.build([unit], cpu_count()):
+            return Finding("scheduler", False, "the suite of the first stub does not build", INSTALL)
+        result = runner.run_test(unit, runner.list_tests(unit)[0])
+    except GraderError as error:
+        return Finding("scheduler", False, str(error).splitlines()[0][:200], INSTALL)
+    works = result.verdict == "not_implemented"
+    return Finding("scheduler", works, "a suite builds and runs" if works else result.message, INSTALL)
+
+
+def _sandbox() -> Finding:
+    there = shutil.which("bwrap")
+    if there is None:
+        return Finding("sandbox", False, "no bwrap: make class can't be used", "sudo apt-get install bubblewrap", False)
+    command = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"]
+    works = _quietly(lambda: isolation.run(command, isolation.Limits(wall_seconds=20)).code == 0)
+    words = "bwrap works" if works else "bwrap can't make namespaces: make class can't be used"
+    return Finding("sandbox", works, words, "sudo sysctl kernel.unprivileged_userns_clone=1", needed=False)
+
+
+def _quietly(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except (GraderError, OSError):
+        return False
+
+
+def _speed() -> Finding:
+    """Measures the machine once, and scales the tests' limits to it."""
+    begun = time.process_time()
+    sum(i * i % 7 for i in range(2_000_000))
+    slowness = max(1.0, (time.process_time() - begun) / 0.25)
+    files.write_atomically(BUILD / "slowness", f"{slowness:.2f}\n")
+    words = "usual; limits as they are" if slowness < 1.5 else f"slow: all limits are {slowness:.1f} times as long"
+    return Finding("speed", True, words)

@@ -1,0 +1,101 @@
+"""`make replay`: one test again, with one schedule, told in full; or under gdb, or as a page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from grader import build, isolation, render, runner
+from grader.build import Unit
+from grader.errors import EXIT_FAILED, EXIT_PASSED, GraderError, UsageError
+from grader.exercises import BUILD, ROOT, Exercise, find, shown
+from grader.grade import Graded, cpu_count, not_built
+from grader.outcome import TestResult
+from grader.submission import Submission, read_submission
+
+
+def suite_with(exercise: Exercise, test: str) -> Exercise:
+    """The suite that has a test of that name, the exercise's own first."""
+    suites = exercise.chain()[::-1]
+    for suite in suites:
+        if test in suite.tests_in_source():
+            return suite
+    words = [name for suite in suites for name in suite.tests_in_source() if test and test in name]
+    hint = f" Did you mean {words[0]}?" if words else " make grade EX=... shows the names."
+    raise UsageError(f"{exercise.name} has no test {test!r}.{hint}")
+
+
+def prepare(ex: str, test: str, tree: Path, variant: str) -> tuple[Submission, Unit]:
+    """Builds what has that test. A code that does not build ends here."""
+    if not ex.strip() or not test.strip():
+        raise UsageError("Which test? For example: make replay EX=02 TEST=name SEED=...")
+    exercise = find(ex)
+    submission = read_submission(tree, exercise)
+    if submission.missing:
+        raise UsageError(f"{shown(tree / exercise.name)}/{submission.missing[0]} is missing.")
+    suite = suite_with(exercise, test.strip().replace(" ", "_"))
+    unit = Unit(submission.code_for(suite), suite, variant)
+    errors = build.build([unit], cpu_count())
+    if unit in errors:
+        graded = Graded(submission, "build_failed", not_built(unit, errors[unit]), errors[unit])
+        screen = render.Screen()
+        screen.lines(render.failure_lines(graded, screen.width, tree))
+        raise UsageError("It has to compile first.")
+    return submission, unit
+
+
+def replay(
+    ex: str, test: str, seed: str, tree: Path, variant: str, in_gdb: bool, as_html: bool
+) -> int:
+    """Runs it, and tells all of what happened."""
+    submission, unit = prepare(ex, test, tree, variant)
+    name = test.strip().replace(" ", "_")
+    knobs = runner.knobs_given() | ({"SEED": seed} if seed else {})
+    if in_gdb:
+        return debug(unit, name, knobs)
+    result = runner.run_test(unit, name, knobs)
+    graded = Graded(submission, "passed" if result.verdict == "passed" else "failed", [result])
+    screen = render.Screen()
+    if result.verdict == "passed":
+        screen.lines([[(f"{result.sentence}: passed", "green")], *_extent(result)])
+        return EXIT_PASSED
+    screen.lines(render.first_failure(graded, result, screen.width, tree, full=True))
+    if as_html:
+        _write_page(graded, result)
+    return EXIT_FAILED
+
+
+def _extent(result: TestResult) -> list[render.Line]:
+    words = render.extent_words(result)
+    return [[(words, "dim")]] if words else []
+
+
+def _write_page(graded: Graded, result: TestResult) -> None:
+    try:
+        from grader import story_page
+    except ImportError as error:
+        raise UsageError("This copy of the kit can't write a story as a page.") from error
+    if not result.story:
+        raise UsageError("Only failures of the controlled scheduler have a story.")
+    path = BUILD / "stories" / f"{graded.exercise.name}-{result.name}.html"
+    story_page.write(path, result, graded.submission.code)
+    print(f"\nThe story as a page: {shown(path)}")
+
+
+def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:
+    """Gives the terminal to gdb, with the test loaded and the student's source found."""
+    if shutil.which("gdb") is None:
+        raise GraderError("gdb is not installed. On Debian: sudo apt-get install gdb")
+    source = unit.code.sources[0].path.parent
+    command = ["gdb", "-q", "-ex", f"directory {source}:{ROOT}", "-ex", "set follow-fork-mode child"]
+    script = ROOT / "grader" / "interleave" / "gdb.py"
+    if unit.variant == "interleave" and script.exists():
+        command += ["-x", str(script)]
+    environment = os.environ | runner.test_environment(knobs) | {"SUITE_NONCE": "gdb", "SUITE_RECORD": "2"}
+    isolation.prepare()
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    os.execvpe("gdb", [*command, "--args", str(unit.program), name], environment)
+

@@ -1,0 +1,149 @@
+"""`make watch`: grades the exercise whose file was saved. Polls, so it works on every file system."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+from grader import commands, desk, progress, render
+from grader.errors import EXIT_PASSED, GraderError, UsageError
+from grader.exercises import EXERCISES, Exercise, all_exercises, find
+from grader.grade import Grading
+
+POLL = 0.2  # seconds between two looks at the files
+KEYS = "n next  h hint  l list  c check all  x reset  q quit"
+
+Times = dict[Path, tuple[int, int]]
+
+
+def run(variant: str) -> int:
+    """Watches until q."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("make watch needs a terminal. Without one: make grade")
+    return Watch(commands.variant_of(variant)).loop()
+
+
+class Watch:
+    """The state of one `make watch`."""
+
+    def __init__(self, variant: str) -> None:
+        self._variant = variant
+        self._screen = render.Screen()
+        self._times = _times()
+        self._exercise = desk.current(progress.load()) or all_exercises()[0]
+
+    def loop(self) -> int:
+        with _single_keys():
+            self._grade([self._exercise])
+            while True:
+                key = _key(POLL)
+                if key in ("q", "\x04", "\x03"):
+                    self._screen.clear_status()
+                    return EXIT_PASSED
+                if key:
+                    self._press(key)
+                changed = self._changed()
+                if changed is not None:
+                    self._exercise = changed
+                    self._grade([changed])
+
+    def _changed(self) -> Exercise | None:
+        now = _times()
+        different = [path for path, stamp in now.items() if self._times.get(path) != stamp]
+        self._times = now
+        return find(different[0].parent.name) if different else None
+
+    def _press(self, key: str) -> None:
+        actions = {"n": self._next, "h": self._hint, "l": self._list, "c": self._all, "x": self._reset}
+        action = actions.get(key.lower())
+        if action is None:
+            self._prompt()
+            return
+        try:
+            action()
+        except GraderError as error:
+            self._screen.lines([[(str(error), "red")]])
+        self._prompt()
+
+    def _next(self) -> None:
+        self._exercise = desk.current(progress.load()) or self._exercise
+        self._grade([self._exercise])
+
+    def _hint(self) -> None:
+        desk.hint(self._exercise.name)
+
+    def _list(self) -> None:
+        desk.show_list()
+
+    def _all(self) -> None:
+        self._grade(list(all_exercises()))
+
+    def _reset(self) -> None:
+        name = self._exercise.name
+        self._screen.status(f"Put the stub of {name} back? Yours is kept. y/n ")
+        answer = ""
+        while not answer:
+            answer = _key(60)
+        if answer.lower() == "y":
+            desk.reset(name)
+            self._times = _times()
+        else:
+            self._screen.lines([[("Left as it is.", "")]])
+
+    def _grade(self, exercises: list[Exercise]) -> None:
+        self._screen.clear_status()
+        sys.stdout.write("\x1b[2J\x1b[H")
+        listener = commands.OnScreen(self._screen)
+        try:
+            graded = Grading(EXERCISES, exercises, self._variant, listener=listener).run()
+            commands.note_progress(graded)
+            commands.show(self._screen, graded, EXERCISES, len(exercises) > 1)
+        except GraderError as error:
+            self._screen.lines([[(str(error), "red")]])
+        self._prompt()
+
+    def _prompt(self) -> None:
+        self._screen.status(f"watching {self._exercise.name}   {KEYS}")
+
+
+def _times() -> Times:
+    """When each file that students edit was last written."""
+    times: Times = {}
+    for exercise in all_exercises():
+        for name in {*exercise.files, "channel.c"}:
+            path = exercise.directory / name
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                times[path] = (status.st_mtime_ns, status.st_size)
+    return times
+
+
+@contextlib.contextmanager
+def _single_keys() -> Iterator[None]:
+    """Keys come at once and unseen; afterwards the terminal is as it was."""
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor)
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _key(seconds: float) -> str:
+    """The key pressed within that time, or ""."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        ready, _, _ = select.select([sys.stdin], [], [], left)
+        if ready:
+            pressed = os.read(sys.stdin.fileno(), 16).decode("utf-8", "replace")
+            return pressed[:1] if pressed else "q"
+    return ""
+
