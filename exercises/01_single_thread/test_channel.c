@@ -585,10 +585,13 @@ TEST(a_channel_is_freed_with_the_messages_still_in_it)
 {
     for (int order = 0; order < 24; order++) {
         struct ends ends = open_channel(64);
+        unsigned received = (unsigned)order % 3;
 
         for (unsigned i = 0; i < 9; i++)
             send_pattern(ends.tx, 64, i);
-        expect_pattern(ends.rx, 64, 0, "A message arrives as it was sent.");
+        for (unsigned i = 0; i < received; i++)
+            expect_pattern(ends.rx, 64, i, "A message arrives as it was sent.");
+        send_pattern(ends.tx, 64, 9);
         drop_in_order(ends, order);
     }
 }
