@@ -11,13 +11,13 @@ import functools
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import isolation
 from grader.errors import GraderError
-from grader.exercises import BUILD, EXERCISES, ROOT, Exercise
+from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises
 from grader.submission import Code
 
 VARIANTS = ("interleave", "asan", "tsan", "plain")
@@ -25,7 +25,7 @@ REAL_VARIANTS = ("asan", "tsan", "plain")
 SHOWN_ERRORS = 3
 
 _LIMITS = isolation.Limits(cpu_seconds=120, wall_seconds=600.0, file_size=256 << 20)
-_FAILED = re.compile(r"make: Target '([^']+)' not remade")
+_FAILED = re.compile(r"^make: Target '([^']+)' not remade|^make: \*\*\* \[[^ ]*: ([^]]+)\] ", re.MULTILINE)
 _ERROR = re.compile(r"^(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$")
 _UNDEFINED = re.compile(r"undefined reference to [`'](\w+)'")
 _KIT_LIBRARY = re.compile(r"cannot find -l(\w+)|fatal error: '?(cmocka\.h|pthread\.h|stdio\.h)'?")
@@ -114,18 +114,18 @@ def build(units: Sequence[Unit], jobs: int) -> dict[Unit, BuildError]:
     return errors
 
 
-def _make(variant: str, targets: Iterable[str], jobs: int) -> tuple[str, set[str]]:
+def _make(variant: str, targets: Sequence[str], jobs: int) -> tuple[str, set[str]]:
     """Runs make; returns what was said, and the targets that could not be made."""
     require_tools()
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     environment["LC_ALL"] = "C"
     command = ["make", "--no-print-directory", "-k", "-s", f"-j{jobs}", "-Otarget"]
     command += [f"VARIANT={variant}", f"CC={compiler()}", *targets]
-    ended = isolation.run(command, _LIMITS, environment=environment)
+    ended = isolation.run(command, _LIMITS, environment=environment, kept_output=64 << 20)
     output = (ended.stdout + ended.stderr).decode("utf-8", "replace")
     if ended.timed_out:
         raise GraderError("The compiler did not come to an end within ten minutes.")
-    failed = set(_FAILED.findall(output))
+    failed = {first or second for first, second in _FAILED.findall(output)} & set(targets)
     if ended.code != 0 and not failed:
         raise GraderError(_tail("make failed:", output))
     return output, failed
@@ -143,7 +143,7 @@ def _explain(unit: Unit, output: str) -> BuildError:
     if blocks:
         return _compile_error(blocks, own)
     missing = sorted(set(_UNDEFINED.findall(output)))
-    if missing and _ERROR.search(output) is None:
+    if missing and all(_is_own(name, unit.code) for name in missing):
         return _link_error(missing)
     library = _KIT_LIBRARY.search(output)
     if library:
@@ -152,6 +152,12 @@ def _explain(unit: Unit, output: str) -> BuildError:
     if "No space left on device" in output:
         raise GraderError("The disk is full: make room (make clean frees what was built), then try again.")
     raise GraderError(_tail(f"{unit.target} can't be built, and it is not your code's fault:", output))
+
+
+def _is_own(name: str, code: Code) -> bool:
+    """Is it for the student to define that name: part of the API, or used in their code?"""
+    declared = {function for exercise in all_exercises() for function in exercise.new_functions()}
+    return name in declared or any(name.encode() in source.content for source in code.sources)
 
 
 def _error_blocks(output: str, own: str) -> list[list[str]]:

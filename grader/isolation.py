@@ -125,11 +125,13 @@ def run(
     *,
     environment: Mapping[str, str] | None = None,
     record: bool = False,
+    kept_output: int = KEPT_OUTPUT,
     look_for_sleep: bool = False,
     background_thread: bool = False,
 ) -> Ended:
     """Runs command in the kit's directory, and returns once nothing of it is left.
 
+    kept_output: so many bytes of stdout and of stderr are returned.
     record: the environment variable SUITE_RECORD has the number of a descriptor to write to.
     look_for_sleep: end it early once all of its threads sleep with nothing to wake them.
     background_thread: each process has one thread that is the sanitizer's own."""
@@ -155,7 +157,7 @@ def run(
         finally:
             _end_session(process)
         ended.seconds = time.monotonic() - begun
-        ended.stdout, ended.stderr = _first_part(out), _first_part(err)
+        ended.stdout, ended.stderr = _first_part(out, kept_output), _first_part(err, kept_output)
         ended.record = _first_part(rec, 16 << 20)
         ended.sanitizer = _logs(directory)
         return ended
@@ -263,7 +265,7 @@ def _kill_orphans() -> bool:
     return found
 
 
-def _first_part(file: IO[bytes], size: int = KEPT_OUTPUT) -> bytes:
+def _first_part(file: IO[bytes], size: int) -> bytes:
     file.seek(0)
     return file.read(size)
 

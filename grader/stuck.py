@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-STILL = 8  # looks in a row without any change before a process tree counts as stuck
+STILL = 3  # looks in a row without any change before a process tree counts as stuck
 
 # Calls that end by themselves: number of the argument that holds the time-out, None if always.
 _NULL, _MINUS_ONE = {"0x0"}, {"0xffffffffffffffff", "0xffffffff"}

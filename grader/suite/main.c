@@ -8,6 +8,7 @@
 #include "runtime.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,11 +44,30 @@ _Noreturn void todo_reached(const char *function)
     end_scenario(&outcome);
 }
 
+/* cmocka catches the signals of a crash. They are the sanitizers' and the runtime's to tell of, in whose
+ * processes the scenario runs, so a test gets back the handlers the process began with. */
+enum { CRASH_SIGNALS = 4 };
+static const int crash_signals[CRASH_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+static struct sigaction crash_handlers[CRASH_SIGNALS];
+
+static void save_handlers(void)
+{
+    for (int i = 0; i < CRASH_SIGNALS; i++)
+        sigaction(crash_signals[i], NULL, &crash_handlers[i]);
+}
+
+static void restore_handlers(void)
+{
+    for (int i = 0; i < CRASH_SIGNALS; i++)
+        sigaction(crash_signals[i], &crash_handlers[i], NULL);
+}
+
 static void run_scenario(void **state)
 {
     const struct test *test = *state;
     static struct outcome outcome; /* static: cmocka's fail jumps out of here */
 
+    restore_handlers();
     explore(test, &outcome);
     record_write(test, &outcome);
     if (outcome.verdict != VERDICT_PASSED)
@@ -96,6 +116,8 @@ int main(int argc, char **argv)
     }
     struct CMUnitTest tests[] = {
         {.name = test->name, .test_func = run_scenario, .initial_state = (void *)(uintptr_t)test}};
+
+    save_handlers();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     fflush(NULL);
     _exit(failed ? 1 : 0); /* no leak report for what cmocka's jump left behind */
