@@ -12,9 +12,6 @@ static struct object *initialise(void *where, size_t size, enum kind kind, const
 
     memory_access((uintptr_t)where, size, WRITE, pc);
     struct object *object = object_at(where, kind, pc, &created);
-    if (!created)
-        *object = (struct object){
-            .kind = kind, .next = object->next, .address = (uintptr_t)where, .pc = pc};
     story_event(call, story_object(object), pc, "initialises {%u}",
                 story_object(object));
     return object;
@@ -25,7 +22,7 @@ static int destroy(struct object *object, bool in_use, const char *call, uintptr
     if (in_use)
         fail(VERDICT_MISUSE, pc, "%s is called by %s on %s while it is in use.", call,
              thread_name(self), object_name(object));
-    memory_access(object->address, 1, WRITE, pc);
+    memory_access(object->address, 1, DESTROYS, pc);
     object->destroyed = true;
     story_event(call, story_object(object), pc, "destroys {%u}",
                 story_object(object));

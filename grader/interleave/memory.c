@@ -193,6 +193,7 @@ static const char *in_words(unsigned kind)
     case WRITE: return "writes";
     case ATOMIC: return "reads atomically, or calls about,";
     case FREES: return "frees";
+    case DESTROYS: return "destroys what is in";
     default: return "changes atomically, or calls about,";
     }
 }
@@ -270,12 +271,28 @@ static void check_word(struct shadow *shadow, unsigned mask, enum access_kind ki
     *place = (struct access){now, (uint32_t)pc, (uint8_t)self->id, (uint8_t)mask, (uint8_t)kind, 0};
 }
 
-/* A plain write to an atomic (its initialisation): the stores before it are history. */
-static void forget_stores(struct shadow *shadow)
+static bool is_in_use(const struct object *object)
 {
-    for (uint32_t i = shadow->object; i; i = objects[i].next)
-        if (objects[i].kind == OBJECT_ATOMIC)
-            objects[i].atomic.count = 0;
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (run.threads[t].object == object && run.threads[t].call && !is_over(&run.threads[t]))
+            return true;
+    return object->kind == OBJECT_MUTEX && object->mutex.owner;
+}
+
+/* A plain write to bytes where an object lives initialises them anew: what was there is history, be it an
+ * atomic's stores or a lock that was destroyed, or was in a stack frame that is no more. */
+static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size)
+{
+    for (uint32_t *link = &shadow->object; *link;) {
+        struct object *object = &objects[*link];
+        bool hit = object->address >= address && object->address < address + size;
+        if (object->kind == OBJECT_ATOMIC)
+            object->atomic.count = 0;
+        if (hit && object->kind != OBJECT_ATOMIC && !is_in_use(object))
+            *link = object->next;
+        else
+            link = &object->next;
+    }
 }
 
 static void too_many_accesses(uintptr_t pc)
@@ -311,7 +328,7 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
         made_progress();
     if (++run.accesses > ACCESSES_PER_TURN)
         too_many_accesses(pc);
-    if (run.thread_count == 1 && !(global && (kind & WRITE)))
+    if (run.thread_count == 1 && kind != WRITE && !(global && (kind & WRITE)))
         return; /* all that comes later is ordered after it */
 
     for (uintptr_t end = address + size; address < end; shadow = fresh(shadow + 1)) {
@@ -319,7 +336,7 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
         if (global && (kind & WRITE))
             note_undo(shadow, address);
         if (kind == WRITE && shadow->object)
-            forget_stores(shadow);
+            forget_objects(shadow, address, n);
         if (run.thread_count > 1)
             check_word(shadow, ((1u << n) - 1) << first, kind, pc);
         address += n;

@@ -32,7 +32,8 @@ static inline void release(struct clock *into)
 
 /* ------------------------------------------------------------------------------------ shadow */
 
-enum access_kind { READ = 0, WRITE = 1, ATOMIC = 2, ATOMIC_WRITE = 3, FREES = 4 | WRITE };
+/* FREES and DESTROYS are writes to whoever else uses the memory. */
+enum access_kind { READ = 0, WRITE = 1, ATOMIC = 2, ATOMIC_WRITE = 3, FREES = 4 | WRITE, DESTROYS = 8 | WRITE };
 
 struct access {
     uint32_t clock; /* of the thread, then */

@@ -11,7 +11,8 @@
 
 enum {
     SPINNING = 300,        /* steps without any change: from now on only when nobody else can go */
-    ROUNDS_IN_VAIN = 1000, /* turns of all who spin, without any change: nothing will come of it */
+    ROUNDS_IN_VAIN = 20000, /* turns of all who spin, without any change: nothing will come of it */
+    ROUNDS_ALONE = 200000,  /* ... of the only thread there is, which may as well be counting something */
     ROUNDS_A_TIMER = 64,   /* ... after that many the clock advances to the next deadline */
     WAKEUPS_TO_POLL = 100, /* during settle's ten seconds */
     MAX_STEPS = 3000000,   /* of one schedule */
@@ -264,7 +265,7 @@ static void take_turns(struct candidates *found)
     if (run.rounds_progress != run.progress)
         run.rounds = 0;
     run.rounds_progress = run.progress;
-    if (++run.rounds > ROUNDS_IN_VAIN * found->lazy_count)
+    if (++run.rounds > (run.live == 1 ? ROUNDS_ALONE : ROUNDS_IN_VAIN * found->lazy_count))
         tell_spinning(found);
     if (run.rounds % ROUNDS_A_TIMER == 0 && !run.settling)
         let_time_pass();

@@ -74,7 +74,6 @@ int suite_sem_init(sem_t *where, int shared, unsigned value)
         return error(EINVAL);
     memory_access((uintptr_t)where, sizeof *where, WRITE, CALLER);
     struct object *semaphore = object_at(where, OBJECT_SEMAPHORE, CALLER, &created);
-    semaphore->destroyed = false;
     semaphore->semaphore.value = value;
     story_event("sem_init", story_object(semaphore), CALLER, "initialises {%u} with %u",
                 story_object(semaphore), value);
@@ -90,7 +89,7 @@ int suite_sem_destroy(sem_t *where)
             run.threads[t].object == semaphore && run.threads[t].call)
             fail(VERDICT_MISUSE, CALLER, "sem_destroy is called by %s on %s while %s sleeps on it.",
                  thread_name(self), object_name(semaphore), thread_name(&run.threads[t]));
-    memory_access((uintptr_t)where, 1, WRITE, CALLER);
+    memory_access((uintptr_t)where, 1, DESTROYS, CALLER);
     semaphore->destroyed = true;
     story_event("sem_destroy", story_object(semaphore), CALLER, "destroys {%u}",
                 story_object(semaphore));

@@ -72,11 +72,6 @@ static struct object *initialise(void *where, enum kind kind, const char *call, 
         fail(VERDICT_CRASHED, pc, "%s is called by %s with NULL.", call, thread_name(self));
     memory_access((uintptr_t)where, sizes[kind], WRITE, pc);
     struct object *object = object_at(where, kind, pc, &created);
-    if (!created) {
-        unsigned next = object->next;
-        memset(object, 0, sizeof *object);
-        *object = (struct object){.kind = kind, .next = next, .address = (uintptr_t)where, .pc = pc};
-    }
     story_event(call, story_object(object), pc, "initialises {%u}",
                 story_object(object));
     return object;
@@ -97,7 +92,7 @@ static void destroy(struct object *object, const char *call, uintptr_t pc)
     if (somebody_sleeps_on(object))
         fail(VERDICT_MISUSE, pc, "%s is called by %s on %s while another thread sleeps on it.", call,
              thread_name(self), object_name(object));
-    memory_access(object->address, 1, WRITE, pc);
+    memory_access(object->address, 1, DESTROYS, pc);
     object->destroyed = true;
     story_event(call, story_object(object), pc, "destroys {%u}",
                 story_object(object));

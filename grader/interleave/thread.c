@@ -287,3 +287,44 @@ void settle(void)
 {
     sleep_through(SETTLE_SECONDS, CALLER);
 }
+
+/* --------------------------------------------------------------- what makes no difference here */
+
+int suite_pthread_setname_np(pthread_t thread, const char *name);
+int suite_pthread_setcancelstate(int state, int *before);
+int suite_pthread_setcanceltype(int type, int *before);
+void suite_pthread_testcancel(void);
+int suite_pthread_setconcurrency(int level);
+
+int suite_pthread_setname_np(pthread_t thread, const char *name)
+{
+    (void)thread;
+    (void)name;
+    return 0;
+}
+
+int suite_pthread_setcancelstate(int state, int *before)
+{
+    (void)state;
+    if (before)
+        *before = PTHREAD_CANCEL_ENABLE;
+    return 0;
+}
+
+int suite_pthread_setcanceltype(int type, int *before)
+{
+    (void)type;
+    if (before)
+        *before = PTHREAD_CANCEL_DEFERRED;
+    return 0;
+}
+
+void suite_pthread_testcancel(void)
+{
+}
+
+int suite_pthread_setconcurrency(int level)
+{
+    (void)level;
+    return 0;
+}
