@@ -266,7 +266,7 @@ static void receive_all(struct channels *channels, int sum[])
     }
 }
 
-TEST(multi_sender_messages_all_come_through_select)
+TEST(multi_sender_messages_all_come_through_select, .schedules = 4000)
 {
     struct channels channels = open_channels(2);
     struct send a = {channels.tx[0], 1}, b = {clone(channels.tx[0]), 10}, c = {channels.tx[1], 100};
@@ -845,7 +845,7 @@ static void *send_to_both(void *arg)
     return NULL;
 }
 
-TEST(two_threads_may_select_from_channels_with_senders_in_common,
+TEST(two_threads_may_select_from_channels_with_senders_in_common, .schedules = 4000,
      .hint = "Which locks does each of them hold when it asks for the next?")
 {
     struct channels left = open_channels(2), right = open_channels(2);
@@ -1066,7 +1066,7 @@ TEST(select_may_run_out_of_memory_and_then_nothing_has_changed, .allocations_fai
 
 /* --------------------------------------------------------------------------------- volume */
 
-enum { CROWD = 200 };
+enum { CROWD = 50 };
 
 TEST(select_of_many_channels_finds_the_one_that_is_ready, .once = true)
 {

@@ -18,8 +18,12 @@ struct chan {
     int nsenders, nreceivers;
     void (*drop)(void *);
 };
-struct sender { struct chan *c; };
-struct receiver { struct chan *c; };
+struct sender {
+    struct chan *c;
+};
+struct receiver {
+    struct chan *c;
+};
 
 static void destroy(struct chan *c)
 {
@@ -134,7 +138,8 @@ static int wait_change(struct chan *c, const struct timespec *t)
     return pthread_cond_clockwait(&c->changed, &c->mu, CLOCK_MONOTONIC, t);
 }
 
-static enum channel_status do_send(struct chan *c, const void *m, int block, const struct timespec *t)
+static enum channel_status do_send(struct chan *c, const void *m, int block,
+                                   const struct timespec *t)
 {
     enum channel_status st;
     int over = !block;

@@ -140,9 +140,8 @@ static void give_back(struct channel *ch)
     free(ch);
 }
 
-static enum channel_status create(size_t message_size, size_t capacity,
-                                  void (*drop)(void *message), struct sender **tx,
-                                  struct receiver **rx)
+static enum channel_status create(size_t message_size, size_t capacity, void (*drop)(void *message),
+                                  struct sender **tx, struct receiver **rx)
 {
     struct channel *ch;
     struct sender *sender;
