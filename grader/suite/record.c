@@ -22,6 +22,15 @@ static void write_string(FILE *out, const char *key, const char *value)
     fputc('"', out);
 }
 
+/* A story may be laid out in lines; a record is one. No JSON string holds a bare line end. */
+static void write_story(FILE *out, const char *story)
+{
+    fprintf(out, ",\"story\":");
+    for (const char *c = story ? story : "null"; *c; c++)
+        fputc(*c == '\n' ? ' ' : *c, out);
+    fprintf(out, "}\n");
+}
+
 static void write_outcome(FILE *out, const struct test *test, const struct outcome *o)
 {
     const char *nonce = getenv("SUITE_NONCE");
@@ -42,7 +51,7 @@ static void write_outcome(FILE *out, const struct test *test, const struct outco
     fprintf(out, ",\"schedules\":%lu,\"exhaustive\":%s,\"preemption_bound\":%u", o->schedules,
             o->exhaustive ? "true" : "false", o->preemption_bound);
     write_string(out, "hint", test->options.hint ? test->options.hint : "");
-    fprintf(out, ",\"story\":%s}\n", o->story ? o->story : "null");
+    write_story(out, o->story);
 }
 
 void record_write(const struct test *test, const struct outcome *outcome)
