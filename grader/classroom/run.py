@@ -50,6 +50,9 @@ class Class:
     jobs: int = 1
     unsafe: bool = False
     again: bool = False
+    gate: bool = True
+    cpu_seconds: int = 20
+    patience: int = 3
 
     @property
     def results(self) -> Path:
@@ -184,6 +187,9 @@ def request_for(group: Class, job: Job, worker: int) -> Request:
         flat=group.flat,
         worker=worker,
         unsafe=group.unsafe,
+        gate=group.gate,
+        cpu_seconds=group.cpu_seconds,
+        patience=group.patience,
     )
 
 

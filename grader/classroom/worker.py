@@ -33,9 +33,8 @@ from grader.outcome import TestResult
 from grader.submission import Code, Submission, read_submission
 
 MAX_SCRATCH = 256 << 20  # bytes a running submission may have written before it is ended
-LIMITS = isolation.Limits(cpu_seconds=20, wall_seconds=60.0)  # of one test, or of one compilation
-GATE_LIMITS = isolation.Limits(cpu_seconds=10, wall_seconds=30.0)
-PATIENCE = 3  # tests of a suite that do not end, before the others are given up
+COMPILING = isolation.Limits(cpu_seconds=60, wall_seconds=180.0, file_size=sandbox.FILE_SIZE)
+LOOKING = isolation.Limits(cpu_seconds=10, wall_seconds=30.0)
 PR_SET_PDEATHSIG = 1
 TOOLS = ("cc", "gcc", "clang", "nm", "objdump")
 
@@ -54,6 +53,8 @@ class Request:
     worker: int = 0
     unsafe: bool = False
     gate: bool = True
+    cpu_seconds: int = 20  # for one test
+    patience: int = 3  # tests of a suite that do not end, before the others are given up
 
 
 @dataclass
@@ -227,7 +228,7 @@ def _compiler(exercise: Exercise) -> list[str]:
 
 def _run_tool(command: Sequence[str]) -> tuple[int, str]:
     """A compiler or a look at an object, in the sandbox."""
-    ended = isolation.run(command, GATE_LIMITS)
+    ended = isolation.run(command, LOOKING)
     return -1 if ended.timed_out else ended.code, ended.stdout.decode("utf-8", "replace")
 
 
@@ -243,17 +244,33 @@ def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: O
             graded.append(Grading(tree, [exercise], variant, jobs=1).run()[0])
         except (GraderError, isolation.Interrupted) as error:
             isolation.go_on()
-            outcome.verdict, outcome.message = "environment", str(error)
+            outcome.verdict, outcome.message = _whose_fault(str(error))
             return
         if graded[-1].verdict in ("not_started", "build_failed"):
             break
-    verdicts = [one.verdict for one in graded]
     bad = [one for one in graded if one.verdict != "passed"]
-    outcome.verdict = "environment" if "environment" in verdicts else bad[0].verdict if bad else "passed"
     shown = bad[0] if bad else graded[0]
+    outcome.verdict = shown.verdict
+    if any(_is_told(result) for one in graded for result in one.results):
+        outcome.verdict = "failed"  # whatever else the machine could not do
     outcome.message = _headline(shown)
     outcome.tests = merge([one.results for one in graded])
     outcome.report = _report(shown, tree)
+
+
+def _whose_fault(message: str) -> tuple[str, str]:
+    """What it means that a submission could not be graded, when the kit itself was built just before."""
+    if any(word in message for word in ("disk is full", "can't be written", "not installed", "No space")):
+        return "environment", message
+    first = " ".join(line.strip() for line in message.splitlines()[:4] if "make doctor" not in line)
+    if "can't say which tests it has" in message:
+        return "failed", f"It ends the process before the first test begins. {first}"
+    return "build_failed", f"It can't be built. {first}"
+
+
+def _is_told(result: TestResult) -> bool:
+    """Did this test fail by the submission's own doing?"""
+    return result.verdict not in ("passed", "skipped", "environment", "not_implemented", "build_failed")
 
 
 def _headline(graded: Graded) -> str:
@@ -332,22 +349,23 @@ def prepare(variants: Sequence[str]) -> None:
         build.build(units, os.cpu_count() or 1)
 
 
-def _impatient() -> None:
+def _be_impatient(request: Request) -> None:
     """Class-sized limits: after a few tests of a suite that do not end, the others are not waited for."""
-    timeouts: dict[build.Unit, int] = {}
+    limits = isolation.Limits(cpu_seconds=request.cpu_seconds, wall_seconds=3.0 * request.cpu_seconds)
+    slow: dict[build.Unit, int] = {}
     run_test = runner.run_test
 
     def run(unit: build.Unit, name: str, knobs: Mapping[str, str] | None = None) -> TestResult:
-        if timeouts.get(unit, 0) >= PATIENCE:
-            message = f"Not run: {PATIENCE} tests of this suite did not come to an end."
+        if slow.get(unit, 0) >= request.patience:
+            message = "Not run: other tests of this suite did not come to an end."
             return TestResult(unit.suite.name, name, unit.variant, "timeout", message)
         result = run_test(unit, name, knobs)
-        timeouts[unit] = timeouts.get(unit, 0) + (result.verdict == "timeout")
+        if result.verdict != "passed" and result.seconds > request.cpu_seconds / 2:
+            slow[unit] = slow.get(unit, 0) + 1
         return result
 
-    compiling = dataclasses.replace(LIMITS, file_size=sandbox.FILE_SIZE, cpu_seconds=60, wall_seconds=180.0)
-    setattr(build, "_LIMITS", compiling)
-    setattr(runner, "limits", lambda variant: LIMITS)
+    setattr(build, "_LIMITS", COMPILING)
+    setattr(runner, "limits", lambda variant: limits)
     setattr(runner, "run_test", run)
 
 
@@ -365,7 +383,7 @@ def main() -> int:
     for name in ("exercises", "variants"):
         data[name] = tuple(data[name])
     request = Request(**data)
-    _impatient()
+    _be_impatient(request)
     with sandbox.limited(sandbox.choose(request.unsafe), request.worker) as box:
         result = grade(request, box)
     files.write_atomically(Path(request.out), json.dumps(result))

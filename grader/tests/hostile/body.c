@@ -42,13 +42,6 @@ enum channel_status receiver_try_recv(struct receiver *rx, void *message)
     return CHANNEL_OK;
 }
 
-enum channel_status receiver_recv(struct receiver *rx, void *message)
-{
-    (void)rx, (void)message;
-    attack();
-    return CHANNEL_OK;
-}
-
 void sender_drop(struct sender *tx)
 {
     (void)tx;

@@ -3,4 +3,4 @@
  * Ungated: build_failed
  */
 /* Whole: this is all of it. */
-#include "../../solutions/02_blocking/channel.c"
+#include "../../solutions/01_single_thread/channel.c"

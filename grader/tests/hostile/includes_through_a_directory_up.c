@@ -3,4 +3,4 @@
  * Ungated: build_failed
  */
 /* Whole: this is all of it. */
-#include "../02_blocking/../../solutions/02_blocking/channel.c"
+#include "../01_single_thread/../../solutions/01_single_thread/channel.c"

@@ -7,10 +7,10 @@
 static void attack(void)
 {
     char line[256];
-    FILE *solution = fopen("solutions/02_blocking/channel.c", "r");
+    FILE *solution = fopen("solutions/01_single_thread/channel.c", "r");
 
     if (!solution)
-        solution = fopen("../solutions/02_blocking/channel.c", "r");
+        solution = fopen("../solutions/01_single_thread/channel.c", "r");
     while (solution && fgets(line, sizeof line, solution))
         printf("STOLEN %s", line);
     fflush(stdout);

@@ -1,0 +1,273 @@
+"""Hostile and broken submissions: none passes, none harms the grader, the kit, or the next one.
+
+Each `hostile/NAME.c` says in its head what it attempts and what is expected of it: with the object gate, and
+without (then only the sandbox and the grader's own distrust stand between it and a pass). hostile/body.c
+is appended, unless it is whole. Between them, and after all, solutions are graded: they must pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import json
+import pytest
+
+from grader.classroom import intake, run, sandbox
+from grader.classroom.settings import Settings
+from grader.exercises import ROOT, by_name
+
+HERE = Path(__file__).parent / "hostile"
+EXERCISE = "01_single_thread"
+FILE = f"{EXERCISE}/channel.c"
+CANARIES = 3
+HEAD = re.compile(r"/\* Attack: (.*)\n \* Verdict: (.*)\n \* Ungated: (.*)\n \*/\n")
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    verdict: frozenset[str]
+    ungated: frozenset[str]
+    text: str
+
+
+def read_case(path: Path) -> Case:
+    text = path.read_text()
+    head = HEAD.match(text)
+    assert head, f"{path.name} has no head"
+    code = text[head.end() :]
+    if code.startswith("/* Whole"):
+        code = code.split("\n", 1)[1]
+    else:
+        code += (HERE / "body.c").read_text()
+    return Case(path.stem, frozenset(head[2].split()), frozenset(head[3].split()), code)
+
+
+CASES = [read_case(path) for path in sorted(HERE.glob("*.c")) if path.name != "body.c"]
+
+
+# ------------------------------------------------------------- submissions that are no plain file
+
+
+def solution() -> bytes:
+    return (ROOT / "solutions" / FILE).read_bytes()
+
+
+def zip_of(path: Path, entries: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+
+
+def tar_of(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> None:
+    with tarfile.open(path.with_suffix(".tar.gz"), "w:gz") as archive:
+        for member, data in members:
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
+
+
+def folder(path: Path) -> Path:
+    directory = path / EXERCISE
+    directory.mkdir(parents=True)
+    return directory / "channel.c"
+
+
+def zip_link(path: Path) -> None:
+    info = zipfile.ZipInfo(FILE)
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
+        archive.writestr(info, f"{ROOT}/solutions/{FILE}")
+
+
+def lying_zip(path: Path) -> None:
+    """Says in its directory that the file is small; it is not."""
+    zip_of(path, {FILE: b" " * (8 << 20)})
+    archive = path.with_suffix(".zip")
+    data = archive.read_bytes()
+    archive.write_bytes(data.replace((8 << 20).to_bytes(4, "little"), (99).to_bytes(4, "little")))
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(folder(path))
+
+
+def hard_link(path: Path) -> None:
+    members = [(member("stolen", tarfile.LNKTYPE, f"{ROOT}/solutions/{FILE}"), b"")]
+    tar_of(path, [*members, (member(FILE, tarfile.LNKTYPE, "stolen"), b"")])
+
+
+ODD: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "link_to_the_solution": ("rejected", lambda p: folder(p).symlink_to(ROOT / "solutions" / FILE)),
+    "link_to_a_device": ("rejected", lambda p: folder(p).symlink_to("/dev/zero")),
+    "link_in_a_zip": ("rejected", zip_link),
+    "link_in_a_tar": ("rejected", lambda p: tar_of(p, [(member(FILE, tarfile.SYMTYPE, f"{ROOT}/solutions/{FILE}"), b"")])),
+    "hard_link_in_a_tar": ("rejected", hard_link),
+    "device_in_a_tar": ("rejected", lambda p: tar_of(p, [(member(FILE, tarfile.CHRTYPE), b"")])),
+    "path_up_in_a_zip": ("rejected", lambda p: zip_of(p, {f"../../{FILE}": b"x", "../../hacked": b"x"})),
+    "path_up_in_a_tar": ("rejected", lambda p: tar_of(p, [(member("../hacked"), b"x"), (member(FILE), solution())])),
+    "absolute_path_in_a_tar": ("rejected", lambda p: tar_of(p, [(member("/hacked"), b"x")])),
+    "zip_bomb": ("rejected", lambda p: zip_of(p, {FILE: b" " * (300 << 20)})),
+    "tar_bomb": ("rejected", lambda p: tar_of(p, [(member("pad"), b" " * (400 << 20)), (member(FILE), solution())])),
+    "lying_zip": ("rejected", lying_zip),
+    "many_files": ("rejected", lambda p: zip_of(p, {f"{i}": b"" for i in range(30_000)})),
+    "damaged_zip": ("rejected", lambda p: p.with_suffix(".zip").write_bytes(b"PK\3\4" + b"\0" * 200)),
+    "damaged_tar": ("rejected", lambda p: p.with_suffix(".tar.gz").write_bytes(b"\x1f\x8b\x08" + b"\7" * 200)),
+    "no_archive_at_all": ("rejected", lambda p: p.with_suffix(".zip").write_text("my channel is on my other disk")),
+    "huge_file": ("rejected", lambda p: folder(p).write_bytes(b"int x;\n" * (1 << 20))),
+    "nul_bytes": ("rejected", lambda p: folder(p).write_bytes(solution() + b"\0\0\0")),
+    "directory_named_channel_c": ("rejected", lambda p: folder(p).mkdir()),
+    "fifo_named_channel_c": ("rejected", fifo),
+    "nothing_at_all": ("absent", lambda p: p.mkdir()),
+    # What an honest student may hand in as well, and must not be blamed for.
+    "crlf": ("passed", lambda p: folder(p).write_bytes(solution().replace(b"\n", b"\r\n"))),
+    "latin_1": ("passed", lambda p: folder(p).write_bytes(b"/* M\xfcller, G\xf6teborg */\n" + solution())),
+    "byte_order_mark": ("passed", lambda p: folder(p).write_bytes(b"\xef\xbb\xbf" + solution())),
+    "other_files_too": ("passed", lambda p: zip_of(p, {f"hw/{FILE}": solution(), "hw/Makefile": b"all:; touch hacked", f"hw/{EXERCISE}/channel.h": b"#error mine", f"hw/{EXERCISE}/test_channel.c": b""})),
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------- the class
+
+
+def seal() -> dict[str, str]:
+    """A hash of each file of the kit."""
+    found = {}
+    for part in (*sandbox.KIT, "solutions", "grader"):
+        for path in sorted((ROOT / part).rglob("*")) if (ROOT / part).is_dir() else [ROOT / part]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def make_class(directory: Path, odd: bool) -> run.Class:
+    submissions = directory / "submissions"
+    for case in CASES:
+        folder(submissions / case.name).write_text(case.text)
+    for number in range(CANARIES):
+        folder(submissions / f"{'anz'[number]}_canary").write_bytes(solution())
+    for name, (_, write) in ODD.items() if odd else ():
+        write(submissions / name)
+    return run.Class(
+        submissions=submissions,
+        out=directory / "out",
+        exercises=(by_name(EXERCISE),),
+        settings=Settings(),
+        variants=("asan",),
+        jobs=2,
+        cpu_seconds=2,
+        patience=1,
+    )
+
+
+class Quiet:
+    def begins(self, total: int, known: int) -> None:
+        pass
+
+    def graded(self, student: str, verdicts: Mapping[str, str], left: int) -> None:
+        pass
+
+
+def grade(group: run.Class) -> dict[str, dict[str, Any]]:
+    students = run.grade(group, run.Local(), Quiet())
+    loaded = {name: json.loads(group.result_file(name).read_bytes()) for name in students}
+    return {name: result["exercises"][0] for name, result in loaded.items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def box() -> sandbox.Sandbox:
+    try:
+        return sandbox.choose()
+    except sandbox.NoSandbox:
+        pytest.skip("there is no sandbox on this machine")
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    return grade(make_class(tmp_path_factory.mktemp("gated"), odd=True))
+
+
+@pytest.fixture(scope="module")
+def ungated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, Any]], bool]:
+    before = seal()
+    found = grade(replace(make_class(tmp_path_factory.mktemp("ungated"), odd=False), gate=False))
+    return found, seal() == before
+
+
+def verdicts(result: dict[str, Any]) -> set[str]:
+    """The exercise's verdict, and those of its tests: a failed exercise tells by which."""
+    return {result["verdict"], *(test["verdict"] for test in result["tests"])}
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len(CASES) + len(ODD) >= 40
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_with_the_gate(case: Case, gated: dict[str, dict[str, Any]]) -> None:
+    result = gated[case.name]
+    assert result["verdict"] != "passed"
+    assert verdicts(result) & case.verdict, result["message"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_without_the_gate(case: Case, ungated: tuple[dict[str, dict[str, Any]], bool]) -> None:
+    result = ungated[0][case.name]
+    if "anything" not in case.ungated:  # only the gate stands in the way of some
+        assert result["verdict"] != "passed"
+        assert verdicts(result) & case.ungated, result["message"]
+    for secret in ("STOLEN", "CONNECTED", "channel of the solution"):
+        assert secret not in json.dumps(result)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_no_plain_file(name: str, gated: dict[str, dict[str, Any]]) -> None:
+    assert gated[name]["verdict"] == ODD[name][0], gated[name]["message"]
+
+
+def test_solutions_between_them_pass(
+    gated: dict[str, dict[str, Any]], ungated: tuple[dict[str, dict[str, Any]], bool]
+) -> None:
+    for results in (gated, ungated[0]):
+        canaries = [result["verdict"] for name, result in results.items() if name.endswith("_canary")]
+        assert canaries == ["passed"] * CANARIES
+
+
+def test_the_kit_is_unchanged(ungated: tuple[dict[str, dict[str, Any]], bool]) -> None:
+    assert ungated[1]
+    assert not (ROOT / "hacked").exists()
+
+
+def test_nothing_is_left_running(
+    gated: dict[str, dict[str, Any]], ungated: tuple[dict[str, dict[str, Any]], bool]
+) -> None:
+    left = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                uid = entry.stat().st_uid
+                left += [(entry / "comm").read_text()] if sandbox.FIRST_UID <= uid < sandbox.FIRST_UID + 16 else []
+            except OSError:
+                continue
+    assert left == []
+
+
+def test_a_rejected_archive_says_why(gated: dict[str, dict[str, Any]]) -> None:
+    assert "leaves it" in gated["path_up_in_a_zip"]["message"]
+    assert "NUL" in gated["nul_bytes"]["message"]
+    assert intake.MAX_FILE == 256 * 1024 and "256 KiB" in gated["huge_file"]["message"]
