@@ -218,6 +218,16 @@ static void add_store(struct object *atomic, uint64_t value, int order, bool mod
         self->clock.at[self->id]++;
 }
 
+bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock)
+{
+    for (unsigned i = 0; i < kept(atomic); i++) {
+        const struct store *store = nth_newest(atomic, i);
+        if (store->thread == thread && store->clock >= clock && store->seen[self->id])
+            return true;
+    }
+    return false;
+}
+
 /* -------------------------------------------------------------------------------- operations */
 
 /* As long as there was only one thread, all it stored is known to every later one. */

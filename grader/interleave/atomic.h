@@ -25,3 +25,6 @@ uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t e
                                  int order, int failure_order, bool weak, bool *failed, uintptr_t pc);
 void atomic_fence(int order, uintptr_t pc);
 void atomic_begin(void);
+
+/* Has self read a store of that thread, made when its clock was at least that? */
+bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock);

@@ -31,7 +31,7 @@ static int destroy(struct object *object, bool in_use, const char *call, uintptr
 
 static void did(struct object *object, const char *op, const char *text, uintptr_t pc)
 {
-    memory_access(object->address, 1, ATOMIC_WRITE, pc);
+    memory_access(object->address, 1, CALLS, pc);
     story_event(op, story_object(object), pc, "%s {%u}", text, story_object(object));
 }
 

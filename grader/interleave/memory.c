@@ -2,6 +2,7 @@
  * vectors), objects by address, the undo log, thread-local variables. */
 #include "memory.h"
 
+#include "atomic.h"
 #include "strategy.h"
 
 #include <link.h>
@@ -191,10 +192,11 @@ static const char *in_words(unsigned kind)
     switch (kind) {
     case READ: return "reads";
     case WRITE: return "writes";
-    case ATOMIC: return "reads atomically, or calls about,";
+    case ATOMIC: return "reads (atomically)";
+    case ATOMIC_WRITE: return "changes (atomically)";
     case FREES: return "frees";
     case DESTROYS: return "destroys what is in";
-    default: return "changes atomically, or calls about,";
+    default: return "calls a function on what is in";
     }
 }
 
@@ -203,18 +205,36 @@ static const char *role(unsigned kind)
     return kind == FREES ? "freed" : kind & ATOMIC ? "atomic" : kind & WRITE ? "write" : "read";
 }
 
+/* Has self read an atomic that the other thread stored after that access? Then what is missing is a release or an
+ * acquire: with both, the store would have handed over. */
+static bool read_relaxed(const struct access *before)
+{
+    for (uint32_t i = 1; i < object_count; i++)
+        if (objects[i].kind == OBJECT_ATOMIC &&
+            atomic_was_read(&objects[i], before->thread, before->clock))
+            return true;
+    return false;
+}
+
+/* Two accesses that nothing orders. */
 static _Noreturn void tell_race(const struct access *before, enum access_kind kind, uintptr_t pc)
 {
     const char *mine = thread_name(self), *other = thread_name(&run.threads[before->thread]);
+    bool ends_it = kind == FREES || kind == DESTROYS;
 
     story_access(role(kind), -1, pc, "%s memory", in_words(kind));
     story_access(role(before->kind), before->thread, before->pc, "%s the same memory",
                  in_words(before->kind));
-    if (kind == FREES)
+    if (read_relaxed(before))
+        fail(VERDICT_RACE, pc,
+             "%s %s memory that %s %s. There is an atomic between the two, but it is not stored with release or not "
+             "read with acquire, so it orders nothing else.",
+             mine, in_words(kind), other, in_words(before->kind));
+    if (ends_it)
         fail(VERDICT_USE_AFTER_FREE, pc,
-             "%s frees memory that %s may still be using: nothing makes it wait until %s has finished "
+             "%s %s memory that %s may still be using: nothing makes it wait until %s has finished "
              "with it.",
-             mine, other, other);
+             mine, in_words(kind), other, other);
     fail(VERDICT_RACE, pc,
          "%s %s memory that %s %s, and nothing orders the two: no lock held by both, no atomic "
          "that hands over.",
@@ -324,7 +344,7 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
     bool global = address - globals < globals_size;
     if (kind != FREES && address - heap_start < HEAP_SIZE)
         heap_check(shadow, address, size, kind, pc);
-    if ((kind & WRITE) && !on_stack && kind < ATOMIC)
+    if (kind == WRITE && !on_stack)
         made_progress();
     if (++run.accesses > ACCESSES_PER_TURN)
         too_many_accesses(pc);

@@ -32,8 +32,16 @@ static inline void release(struct clock *into)
 
 /* ------------------------------------------------------------------------------------ shadow */
 
-/* FREES and DESTROYS are writes to whoever else uses the memory. */
-enum access_kind { READ = 0, WRITE = 1, ATOMIC = 2, ATOMIC_WRITE = 3, FREES = 4 | WRITE, DESTROYS = 8 | WRITE };
+/* CALLS: of a function on an object. FREES and DESTROYS are writes to whoever else uses the memory. */
+enum access_kind {
+    READ = 0,
+    WRITE = 1,
+    ATOMIC = 2,
+    ATOMIC_WRITE = ATOMIC | WRITE,
+    FREES = 4 | WRITE,
+    DESTROYS = 8 | WRITE,
+    CALLS = 16 | ATOMIC_WRITE
+};
 
 struct access {
     uint32_t clock; /* of the thread, then */

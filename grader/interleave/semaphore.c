@@ -13,7 +13,7 @@ static bool has_tokens(const struct thread *thread)
 
 static void touch(const struct object *semaphore, uintptr_t pc)
 {
-    memory_access(semaphore->address, 1, ATOMIC_WRITE, pc);
+    memory_access(semaphore->address, 1, CALLS, pc);
 }
 
 static int error(int number)
@@ -87,7 +87,7 @@ int suite_sem_destroy(sem_t *where)
     for (unsigned t = 0; t < run.thread_count; t++)
         if (&run.threads[t] != self && !is_over(&run.threads[t]) &&
             run.threads[t].object == semaphore && run.threads[t].call)
-            fail(VERDICT_MISUSE, CALLER, "sem_destroy is called by %s on %s while %s sleeps on it.",
+            fail(VERDICT_USE_AFTER_FREE, CALLER, "sem_destroy is called by %s on %s while %s sleeps on it.",
                  thread_name(self), object_name(semaphore), thread_name(&run.threads[t]));
     memory_access((uintptr_t)where, 1, DESTROYS, CALLER);
     semaphore->destroyed = true;

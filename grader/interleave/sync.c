@@ -49,7 +49,7 @@ struct object *object_for(void *where, enum kind kind, const char *call, uintptr
 
     if (!where)
         fail(VERDICT_CRASHED, pc, "%s is called by %s with NULL.", call, thread_name(self));
-    memory_access((uintptr_t)where, 1, ATOMIC, pc);
+    memory_access((uintptr_t)where, 1, CALLS, pc);
     struct object *object = object_at(where, kind, pc, &created);
     if (created)
         adopt(object, where, call);
@@ -61,7 +61,7 @@ struct object *object_for(void *where, enum kind kind, const char *call, uintptr
 
 static void touch(const struct object *object, uintptr_t pc)
 {
-    memory_access(object->address, 1, ATOMIC_WRITE, pc);
+    memory_access(object->address, 1, CALLS, pc);
 }
 
 static struct object *initialise(void *where, enum kind kind, const char *call, uintptr_t pc)
@@ -90,8 +90,8 @@ static bool somebody_sleeps_on(const struct object *object)
 static void destroy(struct object *object, const char *call, uintptr_t pc)
 {
     if (somebody_sleeps_on(object))
-        fail(VERDICT_MISUSE, pc, "%s is called by %s on %s while another thread sleeps on it.", call,
-             thread_name(self), object_name(object));
+        fail(VERDICT_USE_AFTER_FREE, pc, "%s is called by %s on %s while another thread is inside a call on it.",
+             call, thread_name(self), object_name(object));
     memory_access(object->address, 1, DESTROYS, pc);
     object->destroyed = true;
     story_event(call, story_object(object), pc, "destroys {%u}",
