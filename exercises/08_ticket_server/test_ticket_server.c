@@ -191,7 +191,6 @@ TEST(servers_share_nothing)
     struct running a = start(1), b = start(1);
 
     check_equal(add(a.client, "of a", "first"), 1, "The first ticket's id is 1.");
-    check_equal(add(a.client, "of a", "second"), 2, "Each next id is one higher.");
     check_equal(add(b.client, "of b", "first"), 1, "The first ticket's id is 1.");
     finish(a);
     check_ticket(b.client, 1, "of b", "first", TICKET_TODO);
@@ -268,7 +267,7 @@ static void check_refused(const char *title, const char *description)
     check_equal(add(running.client, "one", "before"), 1, "The first ticket's id is 1.");
     check_result(ticket_client_add(running.client, title, description, &id), rule, TICKET_INVALID);
     check_equal(id, 77, ON_OK_ONLY);
-    check_counts(running.client, 1, 0, 0);
+    check_equal(count(running.client, TICKET_TODO), 1, "A request that failed changed nothing.");
     check_equal(add(running.client, "one", "after"), 2, NO_ID);
     check_ticket(running.client, 1, "one", "before", TICKET_TODO);
     finish(running);
@@ -286,12 +285,10 @@ TEST(a_title_that_is_empty_is_invalid)
 
 TEST(a_title_that_is_longer_is_invalid)
 {
-    char *longer = text_of(TICKET_TITLE_MAX + 1), *much_longer = text_of(10000);
+    char *longer = text_of(TICKET_TITLE_MAX + 1);
 
     check_refused(longer, "description");
-    check_refused(much_longer, "description");
     free(longer);
-    free(much_longer);
 }
 
 TEST(a_description_that_is_null_is_invalid)
@@ -306,12 +303,10 @@ TEST(a_description_that_is_empty_is_invalid)
 
 TEST(a_description_that_is_longer_is_invalid)
 {
-    char *longer = text_of(TICKET_DESCRIPTION_MAX + 1), *much_longer = text_of(10000);
+    char *longer = text_of(TICKET_DESCRIPTION_MAX + 1);
 
     check_refused("title", longer);
-    check_refused("title", much_longer);
     free(longer);
-    free(much_longer);
 }
 
 TEST(thousands_of_tickets_are_kept, .once = true)
@@ -336,7 +331,7 @@ TEST(thousands_of_tickets_are_kept, .once = true)
 
 /* --------------------------------------------------------------------- statuses, get and count */
 
-TEST(a_ticket_gets_any_status_from_any)
+TEST(a_ticket_gets_any_status_from_any, .once = true)
 {
     static const enum ticket_status order[] = {TICKET_IN_PROGRESS, TICKET_DONE,        TICKET_TODO,
                                                TICKET_DONE,        TICKET_IN_PROGRESS, TICKET_TODO,
@@ -355,7 +350,7 @@ TEST(a_ticket_gets_any_status_from_any)
     finish(running);
 }
 
-TEST(count_says_how_many_tickets_have_a_status, .schedules = 4000)
+TEST(count_says_how_many_tickets_have_a_status, .once = true)
 {
     struct running running = start(2);
 
@@ -471,16 +466,19 @@ TEST(counting_a_status_that_is_none_is_invalid)
 TEST(the_server_survives_every_bad_request)
 {
     struct running running = start(1);
+    char *much_longer = text_of(10000);
     struct ticket ticket;
     uint64_t number;
 
     ticket_client_add(running.client, NULL, NULL, &number);
+    ticket_client_add(running.client, much_longer, much_longer, &number);
     ticket_client_get(running.client, 1, &ticket);
     ticket_client_set_status(running.client, 1, TICKET_DONE);
     ticket_client_set_status(running.client, 1, (enum ticket_status) - 1);
     ticket_client_count(running.client, (enum ticket_status)3, &number);
     check_equal(add(running.client, "still", "here"), 1, NO_ID);
     check_ticket(running.client, 1, "still", "here", TICKET_TODO);
+    free(much_longer);
     finish(running);
 }
 
@@ -549,19 +547,15 @@ TEST(clients_in_several_threads_read_their_own_writes, .hint = "Whose answer is 
 
     join(one);
     join(two);
-    check_counts(running.client, 2, 0, 0);
     finish(running);
 }
 
-/* Looks twice at ticket 1. */
 static void *look_at_1(void *client)
 {
-    for (int i = 0; i < 2; i++) {
-        struct ticket ticket = get(client, 1);
+    struct ticket ticket = get(client, 1);
 
-        check_equal(ticket.id, 1, ITS_OWN);
-        check_text(ticket.title, "one", ITS_OWN);
-    }
+    check_equal(ticket.id, 1, ITS_OWN);
+    check_text(ticket.title, "one", ITS_OWN);
     return NULL;
 }
 
@@ -574,10 +568,8 @@ TEST(answers_never_cross, .hint = "How does an answer find the client that asked
     add(running.client, "one", "of the other thread");
     add(running.client, "two", "of this thread");
     looker = spawn(look_at_1, other);
-    for (int i = 0; i < 2; i++) {
-        check_equal(get(running.client, 2).id, 2, ITS_OWN);
-        check_equal(count(running.client, TICKET_TODO), 2, ITS_OWN);
-    }
+    check_equal(get(running.client, 2).id, 2, ITS_OWN);
+    check_equal(count(running.client, TICKET_TODO), 2, ITS_OWN);
     join(looker);
     ticket_client_drop(other);
     finish(running);
@@ -586,7 +578,7 @@ TEST(answers_never_cross, .hint = "How does an answer find the client that asked
 /* Adds two tickets; the sum of their ids is the result. */
 static void *add_two(void *client)
 {
-    uint64_t first = add(client, "one", "of two"), second = add(client, "two", "of two");
+    uint64_t first = add(client, "one", "of three"), second = add(client, "two", "of three");
 
     check(first < second, "Ids grow.");
     return (void *)(uintptr_t)(first + second);
@@ -597,26 +589,30 @@ TEST(every_add_gets_an_id_of_its_own)
     struct running running = start(1);
     struct ticket_client *other = clone(running.client);
     pthread_t adder = spawn(add_two, other);
-    uint64_t first = add(running.client, "one", "of two");
-    uint64_t second = add(running.client, "two", "of two");
+    uint64_t id = add(running.client, "one", "of three");
 
-    check_equal((uintptr_t)join(adder) + first + second, 1 + 2 + 3 + 4,
-                "The first ticket's id is 1, each next one is one higher.");
-    check_counts(other, 4, 0, 0);
+    id += (uintptr_t)join(adder);
+    check_equal(id, 1 + 2 + 3, "The first ticket's id is 1, each next one is one higher.");
+    check_equal(count(other, TICKET_TODO), 3, "ticket_client_count counts all tickets.");
     ticket_client_drop(other);
     finish(running);
+}
+
+static void *add_one(void *client)
+{
+    return (void *)(uintptr_t)add(client, "one", "of three");
 }
 
 TEST(three_clients_share_a_capacity_of_1, .hint = "Who sleeps until there is room?")
 {
     struct running running = start(1);
     struct ticket_client *second = clone(running.client), *third = clone(running.client);
-    pthread_t one = spawn(add_two, second), two = spawn(add_two, third);
-    uint64_t sum = add(running.client, "one", "of five");
+    pthread_t one = spawn(add_one, second), two = spawn(add_one, third);
+    uint64_t sum = add(running.client, "one", "of three");
 
     sum += (uintptr_t)join(one);
     sum += (uintptr_t)join(two);
-    check_equal(sum, 1 + 2 + 3 + 4 + 5, "The first ticket's id is 1, each next one is one higher.");
+    check_equal(sum, 1 + 2 + 3, "The first ticket's id is 1, each next one is one higher.");
     ticket_client_drop(second);
     ticket_client_drop(third);
     finish(running);
@@ -642,8 +638,8 @@ TEST(a_write_that_returned_is_seen_by_every_client)
     check(count(running.client, TICKET_DONE) <= 1, "Only what was written is seen.");
     id = (uintptr_t)join(writer);
     check_ticket(running.client, id, "written", "elsewhere", TICKET_TODO);
-    check_ticket(running.client, 1, "first", "ticket", TICKET_DONE);
-    check_counts(running.client, 1, 0, 1);
+    check_equal(count(running.client, TICKET_DONE), 1,
+                "A command that has returned is seen by every later query of any client.");
     ticket_client_drop(other);
     finish(running);
 }
@@ -653,10 +649,8 @@ TEST(a_client_goes_from_thread_to_thread)
     struct running running = start(1);
 
     add(running.client, "first", "ticket");
-    join(spawn(add_and_finish_1, running.client));
-    check_counts(running.client, 1, 0, 1);
-    join(spawn(add_two, running.client));
-    check_counts(running.client, 3, 0, 1);
+    join(spawn(add_one, running.client));
+    check_equal((uintptr_t)join(spawn(add_one, running.client)), 3, "Each next id is one higher.");
     finish(running);
 }
 
