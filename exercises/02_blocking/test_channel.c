@@ -300,6 +300,21 @@ TEST(dropping_a_sender_that_is_not_the_last_does_not_end_the_sleep)
     receiver_drop(ends.rx);
 }
 
+TEST(a_send_wakes_the_receiver_of_its_own_channel)
+{
+    struct ends a = open_channel(sizeof(int)), b = open_channel(sizeof(int));
+    pthread_t receiver_of_a = spawn(recv_1, a.rx), receiver_of_b = spawn(recv_1, b.rx);
+
+    send_int(b.tx, 1);
+    join(receiver_of_b);
+    send_int(a.tx, 1);
+    join(receiver_of_a);
+    sender_drop(a.tx);
+    receiver_drop(a.rx);
+    sender_drop(b.tx);
+    receiver_drop(b.rx);
+}
+
 TEST(another_channel_does_not_end_the_sleep)
 {
     struct ends ends = open_channel(sizeof(int)), other = open_channel(sizeof(int));
