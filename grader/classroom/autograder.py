@@ -106,8 +106,8 @@ def _grade(arguments: Mapping[str, str]) -> dict[str, Any]:
         group.results.mkdir(parents=True)
         job = run.Job("submission", source, run.submission_key(source, run.kit_key(group)))
         run.prepare(group)
-        if not run.run_job(group, job, 0):
-            run.run_job(group, job, 0)
+        if not run.run_job(group, job):
+            run.run_job(group, job)
         run.give_up(group, job)
         return next(iter(results.read_students(group, ["submission"])))
 

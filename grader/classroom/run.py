@@ -176,7 +176,7 @@ def prepare(group: Class) -> None:
         raise GraderError(f"The kit itself can't be built. {done.stderr.strip()[-2000:]}")
 
 
-def request_for(group: Class, job: Job, worker: int) -> Request:
+def request_for(group: Class, job: Job) -> Request:
     return Request(
         student=job.student,
         path=str(job.path.resolve() if not job.path.is_symlink() else job.path.absolute()),
@@ -185,7 +185,6 @@ def request_for(group: Class, job: Job, worker: int) -> Request:
         exercises=tuple(exercise.name for exercise in group.exercises),
         variants=group.variants,
         flat=group.flat,
-        worker=worker,
         unsafe=group.unsafe,
         gate=group.gate,
         cpu_seconds=group.cpu_seconds,
@@ -193,11 +192,11 @@ def request_for(group: Class, job: Job, worker: int) -> Request:
     )
 
 
-def run_job(group: Class, job: Job, worker: int) -> bool:
+def run_job(group: Class, job: Job) -> bool:
     """Grades one submission in a process of its own. Is there a result now?"""
     job.attempts += 1
     try:
-        done = _worker_process(dataclasses.asdict(request_for(group, job, worker)), LONGEST)
+        done = _worker_process(dataclasses.asdict(request_for(group, job)), LONGEST)
         job.message = done.stderr.strip()[-2000:]
     except subprocess.TimeoutExpired:
         job.message = f"It was not graded within {LONGEST / 60:.0f} minutes."
@@ -268,8 +267,8 @@ class Local:
         for job in jobs:
             todo.put(job)
         threads = [
-            threading.Thread(target=self._work, args=(group, number, todo, done), daemon=True)
-            for number in range(min(group.jobs, len(jobs)))
+            threading.Thread(target=self._work, args=(group, todo, done), daemon=True)
+            for _ in range(min(group.jobs, len(jobs)))
         ]
         for thread in threads:
             thread.start()
@@ -281,14 +280,14 @@ class Local:
             stop()
 
     def _work(
-        self, group: Class, number: int, todo: queue.SimpleQueue[Job], done: queue.SimpleQueue[Job]
+        self, group: Class, todo: queue.SimpleQueue[Job], done: queue.SimpleQueue[Job]
     ) -> None:
         while not self._stopping.is_set():
             try:
                 job = todo.get_nowait()
             except queue.Empty:
                 return
-            while not run_job(group, job, number) and job.attempts < ATTEMPTS:
+            while not run_job(group, job) and job.attempts < ATTEMPTS:
                 if self._stopping.is_set():
                     return
             if self._stopping.is_set():

@@ -17,7 +17,7 @@ from pathlib import Path
 from grader.errors import GraderError
 from grader.exercises import ROOT
 
-FIRST_UID = 61_900  # of nobody on common systems; one for each worker, so they can't meet
+FIRST_UID, UIDS = 61_900, 1_000  # of nobody on common systems; one for each worker, so they can't meet
 MEMORY = 2 << 30  # resident bytes of one command and all it starts; sanitizers need some of it
 PROCESSES = 256  # threads count too
 TMP = 64 << 20  # bytes of private /tmp, which is in memory
@@ -157,11 +157,11 @@ def works(sandbox: Sandbox) -> bool:
 
 
 @contextmanager
-def limited(sandbox: Sandbox, worker: int) -> Iterator[Sandbox]:
-    """The sandbox of one worker: with a user and, where control groups can be made, with limits of its own."""
+def limited(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox of this worker: with a user and, where control groups can be made, with limits of its own."""
     if sandbox.uid is not None:
-        sandbox = replace(sandbox, uid=FIRST_UID + worker)
-    groups = _make_cgroups(f"channels-{os.getpid()}-{worker}") if sandbox is not NONE else ()
+        sandbox = replace(sandbox, uid=FIRST_UID + os.getpid() % UIDS)
+    groups = _make_cgroups(f"channels-{os.getpid()}") if sandbox is not NONE else ()
     try:
         yield replace(sandbox, cgroups=groups)
     finally:
@@ -231,6 +231,6 @@ def clear_cgroups(sandbox: Sandbox) -> None:
 def sweep() -> None:
     """Removes the control groups of runs that were killed."""
     for parent, _ in _cgroup_parents():
-        for group in parent.glob("channels-*-*"):
+        for group in parent.glob("channels-*"):
             if not Path("/proc", group.name.split("-")[1]).exists():
                 _remove_cgroup(group)

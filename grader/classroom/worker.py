@@ -36,6 +36,7 @@ MAX_SCRATCH = 256 << 20  # bytes a running submission may have written before it
 COMPILING = isolation.Limits(cpu_seconds=60, wall_seconds=180.0, file_size=sandbox.FILE_SIZE)
 LOOKING = isolation.Limits(cpu_seconds=10, wall_seconds=30.0)
 PR_SET_PDEATHSIG = 1
+SANDBOX_FAILED = ("bwrap: ", "setpriv: ", "prlimit: ")  # what its programs begin their complaints with
 TOOLS = ("cc", "gcc", "clang", "nm", "objdump")
 
 
@@ -50,7 +51,6 @@ class Request:
     exercises: tuple[str, ...]
     variants: tuple[str, ...]
     flat: str = ""
-    worker: int = 0
     unsafe: bool = False
     gate: bool = True
     cpu_seconds: int = 20  # for one test
@@ -260,7 +260,8 @@ def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: O
 
 def _whose_fault(message: str) -> tuple[str, str]:
     """What it means that a submission could not be graded, when the kit itself was built just before."""
-    if any(word in message for word in ("disk is full", "can't be written", "not installed", "No space")):
+    ours = ("disk is full", "can't be written", "not installed", "No space", *SANDBOX_FAILED)
+    if any(word in message for word in ours):
         return "environment", message
     first = " ".join(line.strip() for line in message.splitlines()[:4] if "make doctor" not in line)
     if "can't say which tests it has" in message:
@@ -360,6 +361,8 @@ def _be_impatient(request: Request) -> None:
             message = "Not run: other tests of this suite did not come to an end."
             return TestResult(unit.suite.name, name, unit.variant, "timeout", message)
         result = run_test(unit, name, knobs)
+        if result.output.startswith(SANDBOX_FAILED):
+            result.verdict, result.message = "environment", f"The sandbox failed: {result.output.strip()}"
         if result.verdict != "passed" and result.seconds > request.cpu_seconds / 2:
             slow[unit] = slow.get(unit, 0) + 1
         return result
@@ -384,7 +387,7 @@ def main() -> int:
         data[name] = tuple(data[name])
     request = Request(**data)
     _be_impatient(request)
-    with sandbox.limited(sandbox.choose(request.unsafe), request.worker) as box:
+    with sandbox.limited(sandbox.choose(request.unsafe)) as box:
         result = grade(request, box)
     files.write_atomically(Path(request.out), json.dumps(result))
     return 0

@@ -261,7 +261,7 @@ def test_nothing_is_left_running(
         if entry.name.isdigit():
             try:
                 uid = entry.stat().st_uid
-                left += [(entry / "comm").read_text()] if sandbox.FIRST_UID <= uid < sandbox.FIRST_UID + 16 else []
+                left += [(entry / "comm").read_text()] if sandbox.FIRST_UID <= uid < sandbox.FIRST_UID + sandbox.UIDS else []
             except OSError:
                 continue
     assert left == []

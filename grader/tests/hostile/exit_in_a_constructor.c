@@ -1,6 +1,6 @@
 /* Attack: ends with 0 before the first test begins.
  * Verdict: rejected
- * Ungated: exited_early environment
+ * Ungated: exited_early environment failed
  */
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* Attack: puts a function into .init_array by hand.
  * Verdict: rejected
- * Ungated: exited_early environment
+ * Ungated: exited_early environment failed
  */
 #include <unistd.h>
 

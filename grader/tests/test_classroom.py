@@ -1,0 +1,276 @@
+"""Taking submissions in, the object gate, an instructor's rules, and how a class run goes on and ends."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grader import files
+from grader.classroom import gate, intake, results, run, settings, similar
+from grader.errors import UsageError
+from grader.exercises import ROOT, all_exercises, by_name
+
+WANTED = {
+    "02_blocking": frozenset({"channel.c"}),
+    "08_ticket_server": frozenset({"channel.c", "ticket_server.c"}),
+}
+
+
+def write(path: Path, text: str = "int x;") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+# ------------------------------------------------------------------------------------ taking in
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "02_blocking/channel.c",
+        "02/channel.c",
+        "exercises/02_blocking/channel.c",
+        "alice-kit-main/exercises/02_blocking/channel.c",
+    ],
+)
+def test_layouts(tmp_path: Path, place: str) -> None:
+    write(tmp_path / "s" / place)
+    assert intake.take_in(tmp_path / "s", WANTED).files == {"02_blocking": {"channel.c": b"int x;"}}
+
+
+def test_a_flat_file_counts_when_it_is_known_which_exercise_it_is(tmp_path: Path) -> None:
+    write(tmp_path / "s" / "channel.c")
+    assert intake.take_in(tmp_path / "s", WANTED).files == {}
+    assert "02_blocking" in intake.take_in(tmp_path / "s", WANTED, "02_blocking").files
+
+
+def test_only_what_is_asked_for_is_taken(tmp_path: Path) -> None:
+    for name in ("channel.c", "channel.h", "test_channel.c", "Makefile", "ticket_server.c"):
+        write(tmp_path / "s" / "02_blocking" / name)
+    assert list(intake.take_in(tmp_path / "s", WANTED).files["02_blocking"]) == ["channel.c"]
+
+
+def test_the_outermost_of_several_copies_counts(tmp_path: Path) -> None:
+    write(tmp_path / "s" / "old" / "02_blocking" / "channel.c", "old")
+    write(tmp_path / "s" / "02_blocking" / "channel.c", "new")
+    assert intake.take_in(tmp_path / "s", WANTED).files["02_blocking"]["channel.c"] == b"new"
+
+
+def test_what_a_mac_adds_to_archives_is_passed_over(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
+        archive.writestr("__MACOSX/02_blocking/channel.c", "junk")
+        archive.writestr("hw/02_blocking/channel.c", "good")
+    assert intake.take_in(tmp_path / "s.zip", WANTED).files["02_blocking"]["channel.c"] == b"good"
+
+
+def test_students_are_directories_and_archives(tmp_path: Path) -> None:
+    (tmp_path / "alice").mkdir()
+    for name in ("bob.zip", "carol.tar.gz", "alice.zip", "notes.txt", ".DS_Store"):
+        write(tmp_path / name)
+    assert sorted(intake.find_submissions(tmp_path)) == ["alice", "alice.zip", "bob", "carol"]
+
+
+# ------------------------------------------------------------------------------------- the gate
+
+
+def run_here(command: Sequence[str]) -> tuple[int, str]:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    return done.returncode, done.stdout
+
+
+def findings(path: Path) -> list[gate.Finding]:
+    api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
+    exercise = next((part for part in path.parts if (ROOT / "exercises" / part).is_dir()), "02_blocking")
+    compiler = ["cc", "-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", "-iquote"]
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [*compiler, str(ROOT / "exercises" / exercise)]
+        return gate.examine(path, api, ROOT, command, run_here, Path(scratch))
+
+
+def test_the_gate_lets_every_right_channel_pass() -> None:
+    right = [*ROOT.glob("solutions/*/*.c"), *ROOT.glob("grader/tests/known_right/*/*.c")]
+    blamed = [str(f) for path in right for f in findings(path) if f.refused]
+    assert len(right) > 8 and blamed == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "static int check(void) { return 1; } int queue_push(void) { return check(); }",
+        "#include <math.h>\n#include <stdio.h>\nvoid log_it(void) { printf(\"%f\", sqrt(2)); }",
+        "void relax(void) { __asm__ volatile(\"pause\" ::: \"memory\"); }",
+        "#include <threads.h>\n_Thread_local int mine; mtx_t lock;",
+        "/* no_sanitize */ const char *text = \"no_sanitize\"; int constructor;",
+    ],
+)  # fmt: skip
+def test_the_gate_does_not_mind(tmp_path: Path, code: str) -> None:
+    assert [f for f in findings(write(tmp_path / "channel.c", code + "\n")) if f.refused] == []
+
+
+def test_the_gate_flags_what_is_only_odd(tmp_path: Path) -> None:
+    found = findings(write(tmp_path / "channel.c", '#include <stdio.h>\nvoid f(void) { fopen("x", "w"); }\n'))
+    assert [finding.refused for finding in found] == [False]
+
+
+def test_the_gate_says_the_line(tmp_path: Path) -> None:
+    code = "\n\n__attribute__((no_sanitize_thread)) void f(void) {}\n"
+    assert [finding.line for finding in findings(write(tmp_path / "channel.c", code))] == [3]
+
+
+# ------------------------------------------------------------------------------------- the rules
+
+
+def test_misspelt_settings_are_told() -> None:
+    for data in ({"weight": {}}, {"weights": {"02": 1}}, {"weights": {"02_blocking": -1}}, {"points": {"no such": 1}}):
+        with pytest.raises(UsageError):
+            settings.parse(data, "class.toml")
+
+
+def test_each_day_begun_costs_up_to_the_most() -> None:
+    deadline = dt.datetime(2026, 11, 30, 23, 59, 59)
+    rules = settings.parse(
+        {"deadlines": {"02_blocking": deadline}, "late": {"percent_a_day": 10, "at_most": 25}}, "class.toml"
+    )
+    due = deadline.astimezone()
+    hours = {0: 0.0, 1: 10.0, 24: 10.0, 25: 20.0, 60: 25.0}
+    assert {h: rules.percent_off("02_blocking", due + dt.timedelta(hours=h)) for h in hours} == hours
+    assert rules.percent_off("03_message_type", due + dt.timedelta(days=9)) == 0.0
+    assert rules.percent_off("02_blocking", None) == 0.0
+
+
+def test_points_and_weights_make_the_total() -> None:
+    exercises = [by_name("01_single_thread"), by_name("02_blocking")]
+    names = exercises[0].tests_in_source()
+    rules = settings.parse({"weights": {"02_blocking": 2}, "points": {names[0]: 4}}, "class.toml")
+    tests = [{"suite": "01_single_thread", "name": name, "verdict": "passed"} for name in names]
+    tests[1]["verdict"] = "failed"
+    student = {
+        "student": "a",
+        "submitted": None,
+        "exercises": [{"name": "01_single_thread", "verdict": "failed", "tests": tests}],
+    }
+    rated = results.Scores(rules, exercises).rate(student)
+    most = len(names) + 3
+    assert rated["exercises"][0]["points"] == most - 1 and rated["exercises"][0]["max_points"] == most
+    assert rated["points"] == round(100 * (most - 1) / most, 2) and rated["max_points"] == 100
+    assert rules.weight("02_blocking") == 2 and rules.weight("06_select") == 0
+
+
+# --------------------------------------------------------------------------------- how a run goes
+
+
+class Recorded:
+    """An engine that grades nothing, notes who was asked for, and stops when told to."""
+
+    name = "recorded"
+
+    def __init__(self, stop_after: int = 10**6) -> None:
+        self.asked: list[str] = []
+        self._stop_after = stop_after
+
+    def run(self, group: run.Class, jobs: Sequence[run.Job]) -> Iterator[run.Job]:
+        for job in jobs:
+            if len(self.asked) == self._stop_after:
+                raise KeyboardInterrupt
+            self.asked.append(job.student)
+            result = {"student": job.student, "key": job.key, "submitted": None, "seconds": 0}
+            exercises = [
+                {"name": e.name, "verdict": "failed", "message": "", "flags": [], "tests": [], "report": ""}
+                for e in group.exercises
+            ]
+            files.write_atomically(
+                group.result_file(job.student), json.dumps({**result, "exercises": exercises})
+            )
+            yield job
+
+
+class Quiet:
+    def begins(self, total: int, known: int) -> None:
+        pass
+
+    def graded(self, student: str, verdicts: Mapping[str, str], left: int) -> None:
+        pass
+
+
+@pytest.fixture
+def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> run.Class:
+    monkeypatch.setattr(run, "prepare", lambda group: None)
+    for name in ("ann", "bob", "cid", "dot"):
+        write(tmp_path / "subs" / name / "02_blocking" / "channel.c", f"/* {name} */")
+    exercises = (by_name("02_blocking"),)
+    return run.Class(tmp_path / "subs", tmp_path / "out", exercises, settings.Settings())
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(group: run.Class) -> None:
+    first, second = Recorded(stop_after=2), Recorded()
+    with pytest.raises(KeyboardInterrupt):
+        run.grade(group, first, Quiet())
+    run.grade(group, second, Quiet())
+    assert (first.asked, second.asked) == (["ann", "bob"], ["cid", "dot"])
+
+
+def test_only_a_changed_submission_is_graded_again(group: run.Class) -> None:
+    run.grade(group, Recorded(), Quiet())
+    write(group.submissions / "cid" / "02_blocking" / "channel.c", "/* changed, and longer */")
+    again, unchanged = Recorded(), Recorded()
+    run.grade(group, again, Quiet())
+    run.grade(group, unchanged, Quiet())
+    assert (again.asked, unchanged.asked) == (["cid"], [])
+
+
+def test_all_are_graded_again_when_asked_or_when_the_rules_of_running_change(group: run.Class) -> None:
+    run.grade(group, Recorded(), Quiet())
+    for other in (replace(group, again=True), replace(group, variants=("plain",))):
+        engine = Recorded()
+        run.grade(other, engine, Quiet())
+        assert len(engine.asked) == 4
+
+
+def test_half_a_result_is_no_result(group: run.Class) -> None:
+    run.grade(group, Recorded(), Quiet())
+    group.result_file("bob").write_text(group.result_file("bob").read_text()[:50])
+    engine = Recorded()
+    run.grade(group, engine, Quiet())
+    assert engine.asked == ["bob"]
+
+
+def test_two_runs_into_one_directory_are_refused(group: run.Class) -> None:
+    group.out.mkdir()
+    with run._only_one(group.out), pytest.raises(UsageError):
+        run.grade(group, Recorded(), Quiet())
+
+
+def test_a_worker_that_breaks_costs_one_submission(group: run.Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(request: Mapping[str, Any], timeout: float) -> subprocess.CompletedProcess[str]:
+        if request["student"] == "bob":
+            return subprocess.CompletedProcess([], 1, "", "Traceback: boom")
+        done = Recorded()
+        list(done.run(group, [run.Job(request["student"], Path(request["path"]), request["key"])]))
+        return subprocess.CompletedProcess([], 0, "", "")
+
+    monkeypatch.setattr(run, "_worker_process", broken)
+    run.grade(group, run.Local(), Quiet())
+    verdicts = {n: run._verdicts(group, run.Job(n, Path(), ""))["02_blocking"] for n in ("ann", "bob", "dot")}
+    assert verdicts == {"ann": "failed", "bob": "environment", "dot": "failed"}
+
+
+def test_near_copies_are_found_whatever_the_names(group: run.Class) -> None:
+    if not similar.shutil.which("sim_c"):
+        pytest.skip("sim_c is not installed")
+    code = (ROOT / "solutions" / "02_blocking" / "channel.c").read_text()
+    other = (ROOT / "solutions" / "07_lock_free" / "channel.c").read_text()
+    write(group.submissions / "ann" / "02_blocking" / "channel.c", code)
+    write(group.submissions / "bob" / "02_blocking" / "channel.c", code.replace("message", "letter"))
+    write(group.submissions / "cid" / "02_blocking" / "channel.c", other)
+    pairs, _ = similar.pairs(group, ["ann", "bob", "cid", "dot"])
+    assert [(pair.first, pair.second) for pair in pairs] == [("ann", "bob")]

@@ -1,0 +1,191 @@
+"""Every format a gradebook wants, read back by a program that is not ours, or checked against its rules."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from grader.classroom import gradebooks
+
+NASTY = 'a "quoted" <b>&amp; # \x00\x1b[31m line\nand another --- \\'
+
+
+def a_test(name: str, verdict: str, message: str = "", suite: str = "02_blocking") -> dict[str, Any]:
+    return {
+        "suite": suite,
+        "name": name,
+        "variant": "interleave",
+        "verdict": verdict,
+        "message": message,
+        "seconds": 0.25,
+        "points": 1.0 if verdict == "passed" else 0.0,
+        "max_points": 1.0,
+    }
+
+
+EXERCISES: list[dict[str, Any]] = [
+    {
+        "name": "02_blocking",
+        "verdict": "failed",
+        "points": 1.0,
+        "max_points": 3.0,
+        "tests": [
+            a_test("queued_messages_come_before_closed", "passed"),
+            a_test("the_last_drop_wakes", "deadlock", NASTY),
+            a_test("the_last_drop_wakes", "skipped", "why", suite="01_single_thread"),
+        ],
+    },
+    {
+        "name": "03_message_type",
+        "verdict": "rejected",
+        "message": NASTY,
+        "points": 0.0,
+        "max_points": 5.0,
+        "tests": [],
+    },
+]
+STUDENTS = [
+    {"student": "=1+1", "points": 50.0, "max_points": 200.0, "exercises": EXERCISES},
+    {"student": 'Zoë "Z", x', "points": 0.0, "max_points": 200.0, "exercises": []},
+]
+NAMES = ["02_blocking", "03_message_type"]
+
+
+def rows(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text)))
+
+
+# ------------------------------------------------------------------------------------- JUnit, TAP
+
+
+def test_junit_is_read_by_junitparser(tmp_path: Any) -> None:
+    junitparser = pytest.importorskip("junitparser")
+    path = tmp_path / "report.xml"
+    path.write_text(gradebooks.junit(EXERCISES))
+    suites = list(junitparser.JUnitXml.fromfile(str(path)))
+    first = {case.name + case.classname: case for case in suites[0]}
+    assert (suites[0].tests, suites[0].failures, suites[0].skipped) == (3, 1, 1)
+    failure = first["the_last_drop_wakes02_blocking.02_blocking"].result[0]
+    assert isinstance(failure, junitparser.Failure) and failure.type == "deadlock"
+    assert 'a "quoted" <b>&amp;' in failure.text
+    assert isinstance(list(suites[1])[0].result[0], junitparser.Error)
+
+
+def test_tap_is_read_by_tap_py() -> None:
+    parser = pytest.importorskip("tap.parser").Parser()
+    lines = list(parser.parse_text(gradebooks.tap(EXERCISES).replace("TAP version 14", "TAP version 13")))
+    points = [line for line in lines if line.category == "test"]
+    assert [point.ok for point in points] == [False, False]
+    assert [line.expected_tests for line in lines if line.category == "plan"] == [2]
+
+
+def test_tap_has_a_subtest_for_each_exercise() -> None:
+    lines = gradebooks.tap(EXERCISES).splitlines()
+    assert lines[0] == "TAP version 14"
+    subtest = [line[4:] for line in lines if line.startswith("    ")]
+    assert subtest[0] == "1..3"
+    assert subtest[1] == "ok 1 - queued messages come before closed [02_blocking]"
+    assert [line.split(" - ")[0] for line in lines if line.startswith("not ok")] == ["not ok 1", "not ok 2"]
+    assert sum("# SKIP" in line for line in lines) == 1
+
+
+def test_a_message_can_not_end_a_tap_block_or_add_a_point() -> None:
+    text = gradebooks.tap([{**EXERCISES[0], "tests": [a_test("x", "failed", "...\nok 2 - forged\n# SKIP")]}])
+    assert not [line for line in text.splitlines() if line.strip() == "..." and not line.startswith("      ...")]
+    assert "\n    ok 2" not in text and "\nok 2" not in text
+
+
+# ------------------------------------------------------------------------ Gradescope and Classroom
+
+# As Gradescope's autograder specification words it.
+GRADESCOPE = {
+    "type": "object",
+    "required": ["score", "tests"],
+    "additionalProperties": False,
+    "properties": {
+        "score": {"type": "number"},
+        "execution_time": {"type": "number"},
+        "output": {"type": "string"},
+        "output_format": {"enum": ["text", "html", "simple_format", "md", "ansi"]},
+        "visibility": {"enum": ["hidden", "after_due_date", "after_published", "visible"]},
+        "stdout_visibility": {"enum": ["hidden", "after_due_date", "after_published", "visible"]},
+        "tests": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["name", "score", "max_score"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "score": {"type": "number", "minimum": 0},
+                    "max_score": {"type": "number", "minimum": 0},
+                    "status": {"enum": ["passed", "failed"]},
+                    "output": {"type": "string"},
+                    "output_format": {"enum": ["text", "html", "simple_format", "md", "ansi"]},
+                    "visibility": {"enum": ["hidden", "after_due_date", "after_published", "visible"]},
+                    "tags": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+        },
+    },
+}
+
+
+def test_gradescope_results_keep_to_its_specification() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    results = json.loads(json.dumps(gradebooks.gradescope(EXERCISES, 12.345)))
+    jsonschema.validate(results, GRADESCOPE)
+    assert results["score"] == 12.35 or results["score"] == 12.34
+    assert [test["score"] for test in results["tests"]] == [1.0, 0.0, 0.0, 0.0]
+    assert len({test["name"] for test in results["tests"]}) == 4
+
+
+def test_classrooms_result_is_one_line_of_base64() -> None:
+    line = gradebooks.github_classroom_output(EXERCISES)
+    assert "\n" not in line and line.startswith("result=")
+    result = json.loads(base64.b64decode(line.removeprefix("result=")))
+    assert (result["version"], result["status"], result["max_score"]) == (1, "fail", 8.0)
+    assert [(test["name"], test["status"], test["score"]) for test in result["tests"]] == [
+        ("02_blocking", "fail", 1.0),
+        ("03_message_type", "fail", 0.0),
+    ]
+
+
+# ------------------------------------------------------------------------------------------- CSV
+
+
+def test_class_csv_has_a_row_a_student() -> None:
+    header, first, second = rows(gradebooks.class_csv(STUDENTS, NAMES))
+    assert header[:4] == ["student", "points", "max_points", "percent"]
+    assert dict(zip(header, first))["02_blocking verdict"] == "failed"
+    assert first[3] == "25"
+    assert dict(zip(header, second))["03_message_type verdict"] == "absent"
+
+
+def test_a_students_name_is_no_formula_in_a_spreadsheet() -> None:
+    assert rows(gradebooks.class_csv(STUDENTS, NAMES))[1][0] == "'=1+1"
+    assert rows(gradebooks.moodle_csv(STUDENTS))[1][0] == "'=1+1"
+
+
+def test_names_with_quotes_and_commas_survive() -> None:
+    assert rows(gradebooks.class_csv(STUDENTS, NAMES))[2][0] == 'Zoë "Z", x'
+
+
+def test_moodle_gets_username_grade_and_feedback() -> None:
+    header, first, _ = rows(gradebooks.moodle_csv(STUDENTS))
+    assert header == ["Username", "Channels", "Channels (feedback)"]
+    assert first[1] == "25" and "02_blocking" in first[2]
+
+
+def test_canvas_gets_its_five_columns_and_the_points_possible() -> None:
+    header, possible, first, second = rows(
+        gradebooks.canvas_csv(STUDENTS, NAMES, {"02_blocking": 3.0, "03_message_type": 5.0})
+    )
+    assert header == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *NAMES]
+    assert possible[0].strip() == "Points Possible" and possible[5:] == ["3", "5"]
+    assert first[5:] == ["1", "0"] and second[5:] == ["", ""]
