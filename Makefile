@@ -49,6 +49,10 @@ unswap:    ## and your file back                                          EX=04
 	$(GRADE) unswap
 handout:   ## the kit for students, without solutions, in build/
 	$(GRADE) handout
+class:     ## grades a class                                              SUBMISSIONS=dir
+	$(GRADE) class
+gradescope: ## the autograder to upload, in build/
+	$(GRADE) gradescope
 stubs:     ## maintainers: the stubs of exercises/ are what reset gives back
 	$(GRADE) stubs
 solutions: ## maintainers: solutions pass, known-wrong channels are caught
@@ -59,7 +63,7 @@ compile_commands.json: ## for clangd
 	$(GRADE) compile-commands
 clean:     ## removes what was built; nothing of yours
 	rm -rf build
-.PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout stubs solutions test clean
+.PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout class gradescope stubs solutions test clean
 .PHONY: compile_commands.json
 .DEFAULT_GOAL = help
 

@@ -85,6 +85,18 @@ def stubs(_: argparse.Namespace) -> int:
     return EXIT_PASSED
 
 
+def make_class(options: argparse.Namespace) -> int:
+    from grader.classroom import commands
+
+    return commands.make_class(vars(options))
+
+
+def gradescope(options: argparse.Namespace) -> int:
+    from grader.classroom import commands
+
+    return commands.gradescope(vars(options))
+
+
 def known_wrong_table(_: argparse.Namespace) -> int:
     from grader import check_kit
 
@@ -190,6 +202,13 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("unswap", unswap, "the student's file back", ("ex",)),
     ("handout", handout, "the kit for students", ()),
     ("compile-commands", compile_commands, "write compile_commands.json", ()),
+    (
+        "class",
+        make_class,
+        "grade a class",
+        ("submissions", "out", "ex", "class", "variants", "jobs", "engine", "slurm", "unsafe", "again"),
+    ),
+    ("gradescope", gradescope, "the autograder to upload", ("out",)),
     ("solutions", solutions, "check the kit itself", ("ex", "variant")),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
     ("known-wrong-table", known_wrong_table, "the recorded catches, as Markdown", ()),

@@ -9,9 +9,6 @@ from pathlib import Path
 from grader.classroom import results, run, sandbox
 from grader.errors import EXIT_PASSED, UsageError
 
-ARGUMENTS = (
-    "submissions", "out", "ex", "class", "variants", "jobs", "engine", "unsafe", "again", "slurm",
-)  # fmt: skip
 
 
 def make_class(arguments: Mapping[str, str]) -> int:
