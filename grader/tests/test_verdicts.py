@@ -1,0 +1,201 @@
+"""What the grader makes of submissions that pass, fail, crash, hang, leave, shout, or don't compile."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+from grader.tests.conftest import ANSWER, Kit
+
+
+def with_body(body: str, includes: str = "") -> str:
+    """An answer() that does something first."""
+    return f'{includes}#include "channel.h"\n\nint answer(void)\n{{\n    {body}\n    return 42;\n}}\n'
+
+
+def test_a_right_answer_passes(kit: Kit) -> None:
+    ran = kit.grade(ANSWER)
+    assert ran.code == 0
+    exercise = ran.exercise("01_answer")
+    assert (exercise["verdict"], exercise["points"], exercise["max_points"]) == ("passed", 2, 2)
+    assert ran.verdicts("01_answer") == ["passed", "passed"]
+
+
+def test_a_wrong_answer_fails_with_rule_call_and_both_values(kit: Kit) -> None:
+    ran = kit.grade(ANSWER.replace("42", "41"))
+    assert ran.code == 1
+    test = ran.exercise("01_answer")["tests"][0]
+    assert test["verdict"] == "failed"
+    assert test["rule"] == "answer returns 42."
+    assert (test["call"], test["expected"], test["got"]) == ("answer()", "42", "41")
+    assert test["where"] == "channel.c:3"
+    assert "make hint EX=01" in ran.out
+    assert "make replay EX=01 TEST=the_answer_is_42" in ran.out
+    assert "Of what is it the answer?" in ran.out
+    assert "work/01_answer/channel.c:3" in ran.out
+
+
+def test_a_crash_is_told_with_the_line(kit: Kit) -> None:
+    test = kit.grade(with_body("*(volatile int *)16 = 1;")).exercise("01_answer")["tests"][0]
+    assert (test["verdict"], test["where"]) == ("crashed", "channel.c:5")
+
+
+def test_a_crash_is_told_without_a_sanitizer_too(kit: Kit) -> None:
+    ran = kit.grade(with_body("*(volatile int *)16 = 1;"), variant="plain")
+    assert ran.verdicts("01_answer") == ["crashed", "crashed"]
+
+
+def test_a_use_after_free_is_told_with_the_line(kit: Kit) -> None:
+    body = "char *volatile p = malloc(4); free(p); p[1] = 1;"
+    test = kit.grade(with_body(body, "#include <stdlib.h>\n")).exercise("01_answer")["tests"][0]
+    assert (test["verdict"], test["where"]) == ("use_after_free", "channel.c:6")
+
+
+def test_a_leak_is_a_leak(kit: Kit) -> None:
+    body = "char *volatile p = malloc(4); p = 0; (void)p;"
+    ran = kit.grade(with_body(body, "#include <stdlib.h>\n"))
+    assert ran.verdicts("01_answer") == ["leak", "leak"]
+
+
+def test_an_overflow_is_misuse(kit: Kit) -> None:
+    body = "char *volatile p = malloc(4); p[4] = 1; free(p);"
+    ran = kit.grade(with_body(body, "#include <stdlib.h>\n"))
+    assert ran.verdicts("01_answer") == ["misuse", "misuse"]
+
+
+def test_a_race_is_a_race(kit: Kit) -> None:
+    text = """#include <pthread.h>
+#include "channel.h"
+static int shared;
+static void *add(void *arg)
+{
+    shared++;
+    return arg;
+}
+int answer(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, 0, add, 0);
+    shared++;
+    pthread_join(thread, 0);
+    return 42;
+}
+"""
+    test = kit.grade(text, variant="tsan").exercise("01_answer")["tests"][0]
+    assert test["verdict"] == "race"
+    assert test["where"] in ("channel.c:6", "channel.c:13")
+
+
+def test_a_hang_is_a_deadlock_with_its_stack_and_soon(kit: Kit) -> None:
+    body = "pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER; pthread_mutex_lock(&m); pthread_mutex_lock(&m);"
+    kit.grade(ANSWER)  # build the suite
+    begun = time.monotonic()
+    ran = kit.grade(with_body(body, "#include <pthread.h>\n"))
+    assert ran.verdicts("01_answer") == ["deadlock", "deadlock"]
+    assert ran.exercise("01_answer")["tests"][0]["where"] == "channel.c:6"
+    assert "pthread_mutex_lock" in ran.out
+    assert time.monotonic() - begun < 60
+
+
+def test_leaving_with_exit_0_is_no_pass(kit: Kit) -> None:
+    ran = kit.grade(with_body("exit(0);", "#include <stdlib.h>\n"))
+    assert ran.code == 1
+    assert ran.verdicts("01_answer") == ["exited_early", "exited_early"]
+    assert "exit(0)" in ran.out
+
+
+def test_leaving_by_a_system_call_is_no_pass(kit: Kit) -> None:
+    ran = kit.grade(with_body("syscall(SYS_exit_group, 0);", "#include <sys/syscall.h>\n#include <unistd.h>\n"))
+    assert "passed" not in ran.verdicts("01_answer")
+
+
+def test_a_forged_record_is_no_pass(kit: Kit) -> None:
+    body = """char line[] = "{\\"nonce\\":\\"\\",\\"test\\":\\"the_answer_is_42\\",\\"verdict\\":\\"passed\\"}\\n";
+    for (int fd = 3; fd < 64; fd++)
+        if (write(fd, line, sizeof line - 1) < 0)
+            continue;
+    _exit(0);"""
+    ran = kit.grade(with_body(body, "#include <unistd.h>\n"))
+    assert "passed" not in ran.verdicts("01_answer")
+
+
+def test_garbage_on_stdout_changes_nothing(kit: Kit) -> None:
+    body = r'fwrite("\xff\xfe\0\x1b[2J [  FAILED  ]\n", 1, 20, stdout); fflush(stdout);'
+    assert kit.grade(with_body(body, "#include <stdio.h>\n")).code == 0
+
+
+def test_a_flood_on_stdout_changes_nothing(kit: Kit) -> None:
+    body = 'for (int i = 0; i < 20000; i++) printf("%01000d\\n", i);'
+    assert kit.grade(with_body(body, "#include <stdio.h>\n"), variant="plain").code == 0
+
+
+def test_a_grandchild_that_holds_stdout_is_ended(kit: Kit) -> None:
+    body = "if (fork() == 0) { setsid(); if (fork() == 0) execlp(\"sleep\", \"sleep\", \"4711\", (char *)0); _exit(0); }"
+    begun = time.monotonic()
+    ran = kit.grade(with_body(body, "#include <unistd.h>\n"), variant="plain")
+    assert ran.report
+    assert time.monotonic() - begun < 60
+    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    assert "sleep 4711" not in listing
+
+
+def test_what_does_not_compile_is_told_with_line_and_cause(kit: Kit) -> None:
+    ran = kit.grade(ANSWER.replace("42", "forty_two"))
+    assert ran.code == 1
+    assert ran.exercise("01_answer")["verdict"] == "build_failed"
+    assert ran.exercise("01_answer")["max_points"] == 2
+    assert ran.exercise("01_answer")["tests"][0]["where"] == "channel.c:5"
+    assert "work/01_answer/channel.c:5" in ran.out
+    assert "misspelt" in ran.out
+
+
+def test_a_function_left_out_is_named(kit: Kit) -> None:
+    ran = kit.grade(ANSWER, exercise="02_twice")
+    assert ran.exercise("02_twice")["verdict"] == "build_failed"
+    assert ran.verdicts("02_twice") == ["passed", "passed", "build_failed"]
+    assert "twice is called, but nowhere defined" in ran.out
+
+
+def test_an_empty_file_does_not_build(kit: Kit) -> None:
+    assert kit.grade("").exercise("01_answer")["verdict"] == "build_failed"
+
+
+def test_latin_1_and_crlf_are_fine(kit: Kit) -> None:
+    text = ANSWER.replace("\n", "\r\n").encode() + "/* Grüße */\r\n".encode("latin-1")
+    assert kit.grade(text).code == 0
+
+
+def test_latin_1_in_an_error_message_is_fine(kit: Kit) -> None:
+    ran = kit.grade(ANSWER.encode() + 'int x = "Grüße"'.encode("latin-1"))
+    assert ran.exercise("01_answer")["verdict"] == "build_failed"
+
+
+def test_binary_garbage_does_not_build(kit: Kit) -> None:
+    ran = kit.grade(bytes(range(256)) * 40)
+    assert ran.exercise("01_answer")["verdict"] == "build_failed"
+
+
+def test_names_of_the_kit_are_free_to_use(kit: Kit) -> None:
+    text = ANSWER + "int check;\nvoid explore(void) {}\nint join(void) { return 0; }\nint record_write;\n"
+    assert kit.grade(text).code == 0
+
+
+def test_a_stub_is_not_started(kit: Kit) -> None:
+    ran = kit.run("grade")
+    assert ran.code == 1
+    assert [e["verdict"] for e in ran.report["exercises"]] == ["not_started"] * 4
+    assert ran.report["exercises"][1]["max_points"] == 3
+
+
+def test_an_edited_stub_is_not_started_either(kit: Kit) -> None:
+    text = '#include "channel.h"\n#include "../todo.h"\n/* mine */\nint answer(void)\n{\n    TODO("answer");\n}\n'
+    ran = kit.grade(text)
+    assert ran.exercise("01_answer")["verdict"] == "not_started"
+    assert ran.verdicts("01_answer") == ["not_implemented", "not_implemented"]
+
+
+def test_a_missing_file_is_not_started_and_named(kit: Kit) -> None:
+    (kit.root / "exercises/01_answer/channel.c").unlink()
+    ran = kit.run("grade", ex="01")
+    assert ran.exercise("01_answer")["verdict"] == "not_started"
+    assert "channel.c is missing" in ran.out
