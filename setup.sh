@@ -74,6 +74,10 @@ missing()
     have bwrap || echo "bubblewrap"
     have clang || echo "clang"
     python_with rich jinja2 pytest || echo "pytest"
+    # What reads the gradebooks' formats back, and looks for near-copies; elsewhere those tests are skipped.
+    have apt-get || return 0
+    python_with junitparser jsonschema tap || echo "parsers of JUnit, JSON Schema and TAP"
+    have sim_c || echo "similarity-tester"
 }
 
 tests=no
@@ -89,7 +93,8 @@ install_apt()
 {
     export DEBIAN_FRONTEND=noninteractive
     packages="make gcc libc6-dev binutils libcmocka-dev gdb python3 python3-rich python3-jinja2"
-    [ "$tests" = no ] || packages="$packages git patch clang bubblewrap procps python3-pytest"
+    [ "$tests" = no ] || packages="$packages git patch clang bubblewrap procps similarity-tester \
+        python3-pytest python3-junitparser python3-jsonschema python3-tap"
     # Ubuntu 22.04: its python3 is too old, and its modules serve the newer one too.
     if have python3 && ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
         if ! python_with; then packages="$packages python3.11"; fi
