@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from grader import build, progress, render
+from grader import build, carry, progress, render
 from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, UsageError
 from grader.exercises import EXERCISES, ROOT, Exercise, all_exercises, find
 from grader.grade import Graded, Grading
@@ -70,7 +70,8 @@ def grade(
 
 def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, several: bool) -> None:
     """What comes under the bars."""
-    lines: list[render.Line] = []
+    reused = render.reused_line(graded)
+    lines: list[render.Line] = [reused] if reused else []
     if several:
         lines += [[], render.summary_line(graded)]
     failing = next((g for g in graded if g.verdict not in ("passed", "not_started")), None)
@@ -98,7 +99,7 @@ def note_progress(graded: Sequence[Graded]) -> None:
     """Remembers what was reached."""
     entries = progress.load()
     for one in graded:
-        if one.verdict == "environment":
+        if one.verdict == "environment" or carry.is_swapped(one.exercise):
             continue
         key = one.submission.code.key
         old = entries.get(one.exercise.name)

@@ -144,7 +144,7 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
         result.test_where = f"{record.get('file')}:{record.get('line')}"
     result.where = str(record.get("pc", ""))  # an address until places.resolve
     if result.verdict == "passed":
-        result.output = result.hint = ""
+        result.output = result.hint = result.where = ""
 
 
 def _tell_finding(result: TestResult, finding: sanitizer.Finding) -> None:

@@ -133,11 +133,15 @@ def _remark(graded: Graded) -> str:
     words = []
     if is_elective(graded.exercise):
         words.append("elective")
-    if graded.reused:
-        words.append("unchanged, not run again")
     if graded.note and graded.verdict == "not_started":
         words.append(graded.note)
     return "(" + ", ".join(words) + ")" if words else ""
+
+
+def reused_line(graded: Sequence[Graded]) -> Line:
+    """Which exercises were not run again, since nothing of them has changed."""
+    numbers = [g.exercise.number for g in graded if g.reused]
+    return [(f"unchanged, not run again: {' '.join(numbers)}", "dim")] if numbers else []
 
 
 def summary_line(graded: Sequence[Graded]) -> Line:

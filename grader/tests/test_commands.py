@@ -1,0 +1,332 @@
+"""The commands round the grading: what they keep, what they print, how they end."""
+
+from __future__ import annotations
+
+import tarfile
+
+import pytest
+
+from grader.tests.conftest import ANSWER, SOLUTIONS, STUBS, Kit
+
+CHANNEL_1 = "exercises/01_answer/channel.c"
+CHANNEL_2 = "exercises/02_twice/channel.c"
+
+
+# ------------------------------------------------------------------------ grade and progress
+
+
+def test_all_solutions_in_place_is_all_passed(kit: Kit) -> None:
+    for name, text in SOLUTIONS.items():
+        kit.write(f"exercises/{name}", text)
+    ran = kit.run("grade")
+    assert ran.code == 0
+    assert "3 of 3 exercises passed, and 1 of 1 electives" in ran.out
+
+
+def test_solutions_pass_out_of_tree_and_progress_is_left_alone(kit: Kit) -> None:
+    assert kit.run("grade", solutions="1").code == 0
+    assert not (kit.root / ".progress").exists()
+
+
+def test_an_elective_not_begun_is_no_failure(kit: Kit) -> None:
+    for name, text in SOLUTIONS.items():
+        if not name.startswith("03"):
+            kit.write(f"exercises/{name}", text)
+    ran = kit.run("grade")
+    assert ran.code == 0
+    assert ran.exercise("03_extra")["verdict"] == "not_started"
+
+
+def test_unchanged_code_is_not_run_again_and_that_is_said(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER + "/* once */\n")
+    first, second = kit.run("grade", ex="01"), kit.run("grade", ex="01")
+    assert "unchanged, not run again" not in first.out
+    assert "unchanged, not run again" in second.out
+    assert first.exercise("01_answer") == second.exercise("01_answer")
+
+
+def test_a_failure_that_is_not_run_again_is_told_again(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER.replace("42", "40"))
+    first, second = kit.run("grade", ex="01"), kit.run("grade", ex="01")
+    assert first.code == second.code == 1
+    assert "answer returns 42." in second.out
+
+
+def test_a_changed_suite_is_run_again(kit: Kit) -> None:
+    suite = kit.root / "exercises/01_answer/test_channel.c"
+    text = suite.read_text()
+    kit.write(CHANNEL_1, ANSWER)
+    assert kit.run("grade", ex="01").code == 0
+    try:
+        suite.write_text(text.replace("42,", "43,"))
+        assert kit.run("grade", ex="01").code == 1
+    finally:
+        suite.write_text(text)
+    assert kit.run("grade", ex="01").code == 0
+
+
+def test_progress_is_text_by_name_and_survives_damage(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER)
+    kit.run("grade", ex="01")
+    text = kit.read(".progress/progress.txt")
+    assert "01_answer" in text and "2/2" in text
+    kit.write(".progress/progress.txt", b"\xff\0garbage\n" + text.encode() + b"01_answer passed\n")
+    assert "1 of 3 exercises passed" in kit.run("list").out
+
+
+def test_list_says_what_changed_since_it_passed(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER)
+    kit.run("grade", ex="01")
+    kit.write(CHANNEL_1, ANSWER + "\n/* more */\n")
+    out = kit.run("list").out
+    assert "changed since it passed" in out
+    assert "(elective)" in out
+
+
+def test_the_server_uses_the_channel_of_the_exercise_it_builds_on(kit: Kit) -> None:
+    for name in ("01_answer/channel.c", "02_twice/channel.c", "04_server/server.c"):
+        kit.write(f"exercises/{name}", SOLUTIONS[name])
+    first = kit.run("grade", ex="04").exercise("04_server")
+    assert (first["verdict"], first["points"]) == ("passed", 5)
+    kit.write("exercises/04_server/channel.c", SOLUTIONS["02_twice/channel.c"].replace("42", "35"))
+    second = kit.run("grade", ex="04").exercise("04_server")
+    assert (second["verdict"], second["points"]) == ("failed", 0)
+
+
+def test_what_is_next_is_one_command(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER)
+    lines = kit.run("grade").out.splitlines()
+    assert [line for line in lines if line.startswith("next")] == ["next  make carry EX=02"]
+
+
+# ------------------------------------------------------------------------------- exit codes
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ({"ex": "77"}, 2, "EX= is one of: 01 02 03 04"),
+        ({"variant": "fast"}, 2, "interleave asan tsan plain"),
+        ({"src": "nowhere"}, 2, "no such directory"),
+        ({"src": "solutions", "solutions": "1"}, 2, "exclude each other"),
+    ],
+)
+def test_what_can_not_be_done_is_said(kit: Kit, options: dict[str, str], code: int, said: str) -> None:
+    ran = kit.run("grade", **options)
+    assert ran.code == code
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_missing_compiler_is_the_machines_fault(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER + "/* new */")
+    ran = kit.run("grade", env={"CC": "no-such-compiler"}, ex="01")
+    assert ran.code == 3
+    assert "no-such-compiler is not installed" in ran.err
+
+
+def test_a_broken_kit_is_nobodys_failure(kit: Kit) -> None:
+    suite = kit.root / "exercises/01_answer/test_channel.c"
+    text = suite.read_text()
+    kit.write(CHANNEL_1, ANSWER)
+    try:
+        suite.write_text(text + "\nnonsense\n")
+        ran = kit.run("grade", ex="01")
+    finally:
+        suite.write_text(text)
+    assert ran.code == 3
+    assert "not your code's fault" in ran.err and "Traceback" not in ran.err
+
+
+def test_a_file_where_build_should_be_is_said(kit: Kit) -> None:
+    build, aside = kit.root / "build", kit.root / "build-aside"
+    kit.write(CHANNEL_1, ANSWER + "/* newer */")
+    build.rename(aside)
+    try:
+        build.write_text("in the way")
+        ran = kit.run("grade", ex="01")
+    finally:
+        build.unlink()
+        aside.rename(build)
+    assert ran.code == 3
+    assert "build" in ran.err and "Traceback" not in ran.err
+
+
+# ---------------------------------------------------------------------------------- output
+
+
+def test_plain_output_has_no_colours_and_80_columns(kit: Kit) -> None:
+    for text in (ANSWER, ANSWER.replace("42", "41"), ANSWER.replace("42", "x" * 200)):
+        ran = kit.grade(text)
+        assert "\x1b" not in ran.out
+        assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_a_terminal_that_knows_no_unicode_gets_ascii(kit: Kit) -> None:
+    ran = kit.run("grade", env={"PYTHONIOENCODING": "ascii"}, solutions="1")
+    assert ran.code == 0
+    assert "####" in ran.out
+
+
+# ----------------------------------------------------------------------------------- hints
+
+
+def test_hints_come_one_by_one_and_are_remembered(kit: Kit) -> None:
+    outs = [kit.run("hint", ex="02").out for _ in range(4)]
+    for out, word, other in zip(outs, ("once", "twice", "thrice"), ("twice", "thrice", "once")):
+        assert f"Think {word}." in out and f"Think {other}." not in out
+    assert all(f"Think {word}." in outs[3] for word in ("once", "twice", "thrice"))
+
+
+def test_without_ex_the_hint_is_for_the_current_exercise(kit: Kit) -> None:
+    assert "01_answer" in kit.run("hint").out
+    kit.write(CHANNEL_1, ANSWER)
+    kit.run("grade", ex="01")
+    assert "02_twice" in kit.run("hint").out
+
+
+# ------------------------------------------------------------------- carry, reset, swap, unswap
+
+
+def test_carry_brings_ones_own_code_and_what_is_new(kit: Kit) -> None:
+    mine = '/* mine: Grüße */\n#include "channel.h"\nint answer(void) { return 42; }\n'
+    kit.write(CHANNEL_1, mine)
+    assert kit.run("carry", ex="02").code == 0
+    text = kit.read(CHANNEL_2)
+    assert text.startswith(mine.rstrip())
+    assert 'TODO("twice")' in text and 'TODO("answer")' not in text
+    ran = kit.run("grade", ex="02")
+    assert ran.verdicts("02_twice") == ["passed", "passed", "not_implemented"]
+
+
+def test_carry_keeps_line_ends_and_bytes(kit: Kit) -> None:
+    mine = b'/* Gr\xfc\xdfe */\r\n#include "channel.h"\r\nint answer(void) { return 42; }\r\n'
+    kit.write(CHANNEL_1, mine)
+    kit.run("carry", ex="02")
+    content = (kit.root / CHANNEL_2).read_bytes()
+    assert content.startswith(mine.rstrip())
+    assert content.count(b"\n") == content.count(b"\r\n")
+
+
+def test_carry_loses_nothing(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER)
+    for n in (1, 2):
+        kit.write(CHANNEL_2, f"/* precious {n} */\n")
+        ran = kit.run("carry", ex="02")
+        assert f"channel.c.{n}.bak" in ran.out
+    assert kit.read(f"{CHANNEL_2}.1.bak") == "/* precious 1 */\n"
+    assert kit.read(f"{CHANNEL_2}.2.bak") == "/* precious 2 */\n"
+
+
+def test_carry_from_an_unwritten_exercise_is_refused(kit: Kit) -> None:
+    ran = kit.run("carry", ex="02")
+    assert ran.code == 2
+    assert kit.read(CHANNEL_2) == STUBS["02_twice/channel.c"]
+
+
+def test_carry_from_the_solutions(kit: Kit) -> None:
+    assert kit.run("carry", ex="02", **{"from": "solutions"}).code == 0
+    assert kit.read(CHANNEL_2).startswith(SOLUTIONS["01_answer/channel.c"].rstrip())
+
+
+def test_the_first_exercise_has_nothing_to_carry(kit: Kit) -> None:
+    assert kit.run("carry", ex="01").code == 2
+
+
+def test_reset_gives_the_stub_back_and_keeps_what_was_there(kit: Kit) -> None:
+    kit.write(CHANNEL_1, "/* precious */\n")
+    ran = kit.run("reset", ex="01")
+    assert "channel.c.1.bak" in ran.out
+    assert kit.read(CHANNEL_1) == STUBS["01_answer/channel.c"]
+    assert kit.read(f"{CHANNEL_1}.1.bak") == "/* precious */\n"
+    assert "already" in kit.run("reset", ex="01").out
+
+
+def test_reset_brings_a_missing_file_back(kit: Kit) -> None:
+    (kit.root / CHANNEL_1).unlink()
+    kit.run("reset", ex="1")
+    assert kit.read(CHANNEL_1) == STUBS["01_answer/channel.c"]
+
+
+def test_swap_and_back(kit: Kit) -> None:
+    kit.write(CHANNEL_1, "/* mine */\n")
+    assert kit.run("swap", ex="01").code == 0
+    assert kit.read(CHANNEL_1) == SOLUTIONS["01_answer/channel.c"]
+    assert kit.run("swap", ex="01").code == 2
+    assert kit.run("grade", ex="01").code == 0
+    assert kit.run("unswap", ex="01").code == 0
+    assert kit.read(CHANNEL_1) == "/* mine */\n"
+    assert kit.run("unswap", ex="01").code == 2
+
+
+def test_a_solution_in_place_is_no_progress_of_the_student(kit: Kit) -> None:
+    kit.run("swap", ex="01")
+    kit.run("grade", ex="01")
+    kit.run("unswap", ex="01")
+    assert "0 of 3 exercises passed" in kit.run("list").out
+
+
+def test_what_was_changed_in_a_solution_is_kept_too(kit: Kit) -> None:
+    kit.write(CHANNEL_1, "/* mine */\n")
+    kit.run("swap", ex="01")
+    kit.write(CHANNEL_1, "/* tried something */\n")
+    kit.run("unswap", ex="01")
+    assert kit.read(CHANNEL_1) == "/* mine */\n"
+    assert kit.read(f"{CHANNEL_1}.1.bak") == "/* tried something */\n"
+
+
+# ---------------------------------------------------------------------------------- handout
+
+
+def test_the_handout_works_and_holds_no_solution(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER)  # whoever makes the handout has something in place
+    kit.write("grader/tests/known_wrong/x.c", "int x;\n")
+    assert kit.run("handout").code == 0
+    target = kit.root / "build/handout/channels-in-c"
+    names = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()}
+    assert "exercises/01_answer/channel.h" in names and "Makefile" in names
+    assert not any(n.startswith(("solutions", "grader/tests", "build", ".progress")) for n in names)
+    assert (target / CHANNEL_1).read_text() == STUBS["01_answer/channel.c"]
+    assert not any(SOLUTIONS["02_twice/channel.c"] in (target / n).read_text("latin-1") for n in names)
+    with tarfile.open(target.with_name("channels-in-c.tar.gz")) as archive:
+        assert f"channels-in-c/{CHANNEL_1}" in archive.getnames()
+    ran = Kit(target).run("grade")
+    assert [e["verdict"] for e in ran.report["exercises"]] == ["not_started"] * 4
+
+
+# ------------------------------------------------------------------------------------ replay
+
+
+def test_replay_runs_one_test(kit: Kit) -> None:
+    src = kit.submit(ANSWER.replace("42", "41"))
+    ran = kit.run("replay", ex="01", test="the_answer_is_42", src=src, variant="plain")
+    assert ran.code == 1
+    assert "answer returns 42." in ran.out
+    ran = kit.run("replay", ex="01", test="the answer is 42", solutions="1", variant="plain")
+    assert (ran.code, "passed" in ran.out) == (0, True)
+
+
+def test_replay_of_an_unknown_test_suggests_one(kit: Kit) -> None:
+    ran = kit.run("replay", ex="01", test="answer_is", solutions="1")
+    assert ran.code == 2
+    assert "the_answer_is_42" in ran.err
+
+
+# ------------------------------------------------------------------------------------- stubs
+
+
+def test_stubs_copies_and_refuses_what_is_no_stub(kit: Kit) -> None:
+    text = STUBS["01_answer/channel.c"] + "/* better */\n"
+    kit.write(CHANNEL_1, text)
+    try:
+        assert "01_answer/channel.c" in kit.run("stubs").out
+        assert kit.read("grader/stubs/01_answer/channel.c") == text
+    finally:
+        kit.write("grader/stubs/01_answer/channel.c", STUBS["01_answer/channel.c"])
+    kit.write(CHANNEL_1, ANSWER)
+    assert kit.run("stubs").code == 3
+
+
+def test_compile_commands_know_every_channel(kit: Kit) -> None:
+    assert kit.run("compile-commands").code == 0
+    assert "exercises/02_twice/channel.c" in kit.read("compile_commands.json")
