@@ -639,6 +639,30 @@ TEST(receiver_recv_sleeps_when_there_is_nothing_to_receive,
     receiver_drop(ends.rx);
 }
 
+static void *receive_seventy(void *rx)
+{
+    for (int i = 0; i < 70; i++)
+        check_equal(recv_int(rx), i, "What one sender sends arrives in the order it was sent.");
+    return NULL;
+}
+
+TEST(a_send_wakes_the_receiver_wherever_in_the_queue_it_fell_asleep, .once = true,
+     .hint = "The receiver has emptied all the room there is, and sleeps. Does the sender that "
+             "makes new "
+             "room wake it too?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t receiver = spawn(receive_seventy, ends.rx);
+
+    for (int i = 0; i < 70; i++) {
+        settle();
+        send_int(ends.tx, i);
+    }
+    join(receiver);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 /* ------------------------------------------------------------------------------ visibility */
 
 struct parcel {
