@@ -102,12 +102,13 @@ static struct timespec now(void)
     return time;
 }
 
+/* And a few nanoseconds more: no deadline is a round number. */
 static struct timespec in_ms(long ms)
 {
     struct timespec time = now();
 
     time.tv_sec += ms / 1000;
-    time.tv_nsec += ms % 1000 * 1000000;
+    time.tv_nsec += ms % 1000 * 1000000 + 345678;
     if (time.tv_nsec >= 1000000000) {
         time.tv_sec++;
         time.tv_nsec -= 1000000000;
@@ -467,6 +468,29 @@ TEST(a_drop_before_the_deadline_is_not_timed_out)
     receiver_drop(ends.rx);
 }
 
+static void *send_and_drop(void *tx)
+{
+    send_int(tx, 7);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(a_message_sent_before_the_last_drop_comes_before_closed,
+     .hint = "Two things are looked at. What can happen between them?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = passed(0);
+    pthread_t thread = spawn(send_and_drop, ends.tx);
+    int got = -1;
+
+    if (!in_time(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_OK, deadline))
+        check_status(receiver_recv_until(ends.rx, &got, NULL), CHANNEL_OK, MESSAGE_FIRST);
+    check_equal(got, 7, ARRIVES);
+    check_status(receiver_recv_until(ends.rx, &got, NULL), CHANNEL_CLOSED, "Nobody sends.");
+    join(thread);
+    receiver_drop(ends.rx);
+}
+
 TEST(recv_until_takes_the_oldest_message_first)
 {
     struct ends ends = open_channel();
@@ -768,8 +792,10 @@ TEST(a_deadline_may_end_in_any_nanosecond,
      .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
 {
     struct ends ends = open_channel();
+    struct timespec soon = in_ms(SOON); /* let now end in some nanosecond, too */
     int got = -1;
 
+    check_status(receiver_recv_until(ends.rx, &got, &soon), CHANNEL_TIMEOUT, "Nothing is queued.");
     for (int i = 0; i < 5; i++) {
         struct timespec deadline = awkward(i);
         struct call sender = {.tx = ends.tx, .number = i};
@@ -787,8 +813,10 @@ TEST(send_until_knows_any_nanosecond,
      .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
 {
     struct ends ends = open_full();
+    struct timespec soon = in_ms(SOON); /* let now end in some nanosecond, too */
     int got = -1;
 
+    check_status(sender_send_until(ends.tx, &got, &soon), CHANNEL_TIMEOUT, "The channel is full.");
     for (int i = 0; i < 5; i++) {
         struct timespec deadline = awkward(i);
         struct call sender = {.tx = ends.tx, .number = 1, .deadline = &deadline};

@@ -125,12 +125,13 @@ static struct timespec now(void)
     return time;
 }
 
+/* And a few nanoseconds more: no deadline is a round number. */
 static struct timespec in_ms(long ms)
 {
     struct timespec time = now();
 
     time.tv_sec += ms / 1000;
-    time.tv_nsec += ms % 1000 * 1000000;
+    time.tv_nsec += ms % 1000 * 1000000 + 345678;
     if (time.tv_nsec >= 1000000000) {
         time.tv_sec++;
         time.tv_nsec -= 1000000000;
@@ -650,7 +651,10 @@ TEST(a_deadline_may_end_in_any_nanosecond,
 {
     struct channels channels = open_channels(2);
     struct send send = {channels.tx[1], 7};
+    struct timespec soon = in_ms(SOON); /* let now end in some nanosecond, too */
+    size_t none;
 
+    check_status(receiver_select(channels.rx, 2, &soon, &none), CHANNEL_TIMEOUT, NONE_READY);
     for (int i = 0; i < 4; i++) {
         struct timespec deadline = now();
         pthread_t thread = spawn(send_number, &send);
