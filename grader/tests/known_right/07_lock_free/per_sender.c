@@ -148,6 +148,8 @@ enum channel_status sender_send(struct sender *tx, const void *message)
 /* The sender whose oldest message is the expected one, or NULL. */
 static struct sender *whose_turn(struct receiver *channel)
 {
+    if (atomic_load(&channel->tickets) == channel->expected)
+        return NULL; /* spares an idle receiver the walk */
     for (struct sender *tx = atomic_load(&channel->registered); tx; tx = tx->registered_before) {
         struct letter *letter = atomic_load_explicit(&tx->oldest->next, memory_order_acquire);
 
