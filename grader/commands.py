@@ -72,14 +72,17 @@ def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, several: b
     """What comes under the bars."""
     reused = render.reused_line(graded)
     lines: list[render.Line] = [reused] if reused else []
+    lines += [[(f"{g.exercise.name}: {g.note}", "yellow")] for g in graded if g.note and g.results]
     if several:
         lines += [[], render.summary_line(graded)]
     failing = next((g for g in graded if g.verdict not in ("passed", "not_started")), None)
     if failing is not None:
-        if failing.note:
-            lines += [[], [(failing.note, "yellow")]]
         lines += render.failure_lines(failing, screen.width, tree)
     else:
+        if not several and graded[0].verdict == "passed" and not graded[0].reused:
+            from grader import finish
+
+            lines += finish.lines(graded[0])
         lines += [[], *(render.next_step(graded) if several else render.next_of_one(graded[0]))]
     screen.lines(lines)
 

@@ -121,6 +121,7 @@ class _Workers:
         self._known: dict[Unit, list[TestResult]] = {}
         self._running: dict[Unit, list[Future[TestResult]]] = {}
         self._errors: dict[Unit, BuildError] = {}
+        self._not_followed: dict[Unit, list[str]] = {}  # calls the scheduler can't follow
 
     def close(self) -> None:
         if self._pool is not None:
@@ -133,7 +134,7 @@ class _Workers:
             return work
         work.units = self._units(submission, self._grading.variant)
         self._start(submission, work.units)
-        if self._grading.variant == "interleave":
+        if any(unit in self._not_followed for unit in work.units):
             self._fall_back(work)
         work.errors = {u: self._errors[u] for u in work.units if u in self._errors}
         return work
@@ -154,16 +155,23 @@ class _Workers:
         if wanted:
             self._grading.listener.building(submission.exercise)
             self._errors.update(build.build(wanted, self._grading.jobs))
-            self._submit([unit for unit in wanted if unit not in self._errors])
+            built = [unit for unit in wanted if unit not in self._errors]
+            self._look_through(built)
+            self._submit([unit for unit in built if unit not in self._not_followed])
+
+    def _look_through(self, units: list[Unit]) -> None:
+        """Finds calls that the scheduler can't follow, before anything runs under it."""
+        from grader import symbols
+
+        for unit in units:
+            calls = symbols.not_followed([unit]) if unit.variant == "interleave" else []
+            if calls:
+                self._not_followed[unit] = calls
 
     def _fall_back(self, work: _Work) -> None:
         """Grades on real threads what the scheduler can't follow, and says so."""
-        from grader import symbols
-
-        calls = symbols.not_followed([u for u in work.units if u not in self._known])
-        if not calls:
-            return
-        names = ", ".join(calls[:3])
+        calls = dict.fromkeys(c for u in work.units for c in self._not_followed.get(u, []))
+        names = ", ".join(list(calls)[:3])
         work.note = f"Checked on real threads (asan, tsan): the scheduler can't follow {names}."
         work.units = [u for v in ("asan", "tsan") for u in self._units(work.submission, v)]
         for variant in ("asan", "tsan"):
