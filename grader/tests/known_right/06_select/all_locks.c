@@ -371,7 +371,7 @@ static size_t look(struct channel *const sorted[], struct receiver *const receiv
     return found;
 }
 
-static void sleep_until_alarm(struct alarm *alarm, const struct timespec *deadline)
+static bool sleep_until_alarm(struct alarm *alarm, const struct timespec *deadline)
 {
     int error = 0;
 
@@ -380,7 +380,9 @@ static void sleep_until_alarm(struct alarm *alarm, const struct timespec *deadli
         error = deadline
                     ? pthread_cond_clockwait(&alarm->rings, &alarm->lock, CLOCK_MONOTONIC, deadline)
                     : pthread_cond_wait(&alarm->rings, &alarm->lock);
+    alarm->rang = false; /* it may have rung for a message that was received before */
     pthread_mutex_unlock(&alarm->lock);
+    return !error;
 }
 
 enum channel_status receiver_select(struct receiver *const receivers[], size_t n,
@@ -389,6 +391,7 @@ enum channel_status receiver_select(struct receiver *const receivers[], size_t n
     struct alarm alarm = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
     struct channel **sorted;
     size_t found;
+    bool in_time = true;
 
     if (n == 0 || no_time(deadline))
         return CHANNEL_INVALID;
@@ -398,11 +401,10 @@ enum channel_status receiver_select(struct receiver *const receivers[], size_t n
     for (size_t i = 0; i < n; i++)
         sorted[i] = receivers[i]->ch;
     qsort(sorted, n, sizeof(struct channel *), by_address);
-    found = look(sorted, receivers, n, &alarm);
-    if (found == n) {
-        sleep_until_alarm(&alarm, deadline);
+    while ((found = look(sorted, receivers, n, &alarm)) == n && in_time)
+        in_time = sleep_until_alarm(&alarm, deadline);
+    if (found == n)
         found = look(sorted, receivers, n, NULL);
-    }
     free(sorted);
     if (found == n)
         return CHANNEL_TIMEOUT;
