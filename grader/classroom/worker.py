@@ -27,7 +27,7 @@ from grader import build, files, isolation, runner
 from grader.classroom import gate, intake, sandbox
 from grader.classroom.sandbox import Sandbox
 from grader.errors import GraderError
-from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises
+from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises, shown
 from grader.grade import Graded, Grading
 from grader.outcome import TestResult
 from grader.submission import Code, Submission, read_submission
@@ -249,13 +249,13 @@ def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: O
         if graded[-1].verdict in ("not_started", "build_failed"):
             break
     bad = [one for one in graded if one.verdict != "passed"]
-    shown = bad[0] if bad else graded[0]
-    outcome.verdict = shown.verdict
+    told = bad[0] if bad else graded[0]
+    outcome.verdict = told.verdict
     if any(_is_told(result) for one in graded for result in one.results):
         outcome.verdict = "failed"  # whatever else the machine could not do
-    outcome.message = _headline(shown)
+    outcome.message = _headline(told)
     outcome.tests = merge([one.results for one in graded])
-    outcome.report = _report(shown, tree)
+    outcome.report = _report(told, tree)
 
 
 def _whose_fault(message: str) -> tuple[str, str]:
@@ -306,7 +306,7 @@ def _report(graded: Graded, tree: Path) -> str:
 
     lines = [render.overview_line(graded), *render.failure_lines(graded, 96, tree)]
     text = "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines)
-    return text.replace(f"{tree}/", "").replace(str(tree), "")
+    return text.replace(f"{shown(tree)}/", "").replace(f"{tree}/", "")
 
 
 # ------------------------------------------------------------------- beside other submissions
