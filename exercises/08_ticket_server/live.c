@@ -69,6 +69,13 @@ static struct board {
     size_t next;
 } board = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Those who have the page open. */
+static struct viewers {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* count has changed */
+    int count;
+} viewers = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+
 static size_t capacity_shown;
 static void (*stop_program)(void);
 static struct MHD_Daemon *http;
@@ -408,6 +415,34 @@ static void draw(struct viewer *v)
 
 /* ---------------------------------------------------------------------------------------- HTTP */
 
+static void count_viewers(int change)
+{
+    pthread_mutex_lock(&viewers.lock);
+    viewers.count += change;
+    pthread_cond_broadcast(&viewers.changed);
+    pthread_mutex_unlock(&viewers.lock);
+}
+
+/* Waits until all have had their last picture, though not for long. */
+static void wait_for_viewers(void)
+{
+    struct timespec end;
+    int late = 0;
+
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 1;
+    pthread_mutex_lock(&viewers.lock);
+    while (viewers.count > 0 && !late)
+        late = pthread_cond_timedwait(&viewers.changed, &viewers.lock, &end);
+    pthread_mutex_unlock(&viewers.lock);
+}
+
+static void drop_viewer(void *viewer)
+{
+    free(viewer);
+    count_viewers(-1);
+}
+
 /* The next bytes of the stream of events. Sleeps between two pictures. */
 static ssize_t stream(void *arg, uint64_t at, char *to, size_t room)
 {
@@ -466,12 +501,17 @@ static enum MHD_Result send_page(struct MHD_Connection *connection)
 static enum MHD_Result send_stream(struct MHD_Connection *connection)
 {
     struct viewer *v = calloc(1, sizeof *v);
+    struct MHD_Response *response;
 
     if (v == NULL)
         return MHD_NO;
-    return send_response(
-        connection, MHD_HTTP_OK, "text/event-stream",
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PICTURE_BYTES, stream, v, free));
+    response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PICTURE_BYTES, stream, v, drop_viewer);
+    if (response == NULL)
+        free(v);
+    else
+        count_viewers(1);
+    return send_response(connection, MHD_HTTP_OK, "text/event-stream", response);
 }
 
 static int argument(struct MHD_Connection *connection, const char *name, int max)
@@ -589,6 +629,7 @@ void live_stop(void)
     root = NULL;
     join_loads(true);
     pthread_mutex_unlock(&root_lock);
+    wait_for_viewers();
     if (http != NULL)
         MHD_stop_daemon(http);
     close(ending[0]);

@@ -111,12 +111,10 @@ __attribute__((format(printf, 2, 3))) static void say(struct connection *c, cons
         if (iscntrl((unsigned char)line[i]) && line[i] != '\n')
             line[i] = '?';
     line[length++] = '\n';
-    for (ssize_t sent, at = 0; at < length; at += sent) {
+    for (ssize_t sent, at = 0; at < length && !c->quits; at += sent) {
         sent = send(c->fd, line + at, (size_t)(length - at), MSG_NOSIGNAL);
-        if (sent < 0) {
-            c->quits = true; /* gone, or out of patience */
-            return;
-        }
+        if (sent < 0)
+            c->quits = true; /* the peer has gone, or patience has */
     }
 }
 
