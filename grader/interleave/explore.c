@@ -52,6 +52,7 @@ struct plan plan_base(const struct test *test)
         plan.seed = strtoull(seed, NULL, 10);
     if (test->options.spurious_wakeups)
         plan.spurious = test->options.spurious_wakeups;
+    plan.unlock_is_step = test->options.one_thread_stops; /* or nobody could be stopped with a lock held */
     return plan;
 }
 

@@ -1,0 +1,299 @@
+/* litmus.c - the memory model, as litmus tests.
+ *
+ * seen__...    an outcome C11 allows: the scheduler must come across it (so its check must fail)
+ * never__...   an outcome C11 forbids: no schedule may show it
+ *
+ * Not among them: load buffering with both loads reading the other's store, which C11 allows and the scheduler
+ * doesn't produce (atomic.h). */
+#include "suite.h"
+
+#include <stdatomic.h>
+
+static atomic_int x, y, z;
+static int data;
+static int r1, r2, r3, r4;
+
+#define STORE(where, value, order) atomic_store_explicit(&where, value, memory_order_##order)
+#define LOAD(where, order) atomic_load_explicit(&where, memory_order_##order)
+#define FENCE(order) atomic_thread_fence(memory_order_##order)
+
+/* A thread of a litmus test: its name and what it does. */
+#define THREAD(name, ...)                                                                          \
+    static void *name(void *unused)                                                                \
+    {                                                                                              \
+        __VA_ARGS__;                                                                               \
+        return unused;                                                                             \
+    }
+
+#define OUTCOME "this outcome"
+
+static void run_2(void *(*a)(void *), void *(*b)(void *))
+{
+    pthread_t one = spawn_named("a", a, NULL), two = spawn_named("b", b, NULL);
+
+    join(one);
+    join(two);
+}
+
+static void run_4(void *(*a)(void *), void *(*b)(void *), void *(*c)(void *), void *(*d)(void *))
+{
+    pthread_t one = spawn_named("a", a, NULL), two = spawn_named("b", b, NULL);
+
+    run_2(c, d);
+    join(one);
+    join(two);
+}
+
+/* ------------------------------------------------------------------------ store buffering (SB) */
+
+THREAD(sb_relaxed_1, STORE(x, 1, relaxed); r1 = LOAD(y, relaxed))
+THREAD(sb_relaxed_2, STORE(y, 1, relaxed); r2 = LOAD(x, relaxed))
+THREAD(sb_release_1, STORE(x, 1, release); r1 = LOAD(y, acquire))
+THREAD(sb_release_2, STORE(y, 1, release); r2 = LOAD(x, acquire))
+THREAD(sb_sc_1, STORE(x, 1, seq_cst); r1 = LOAD(y, seq_cst))
+THREAD(sb_sc_2, STORE(y, 1, seq_cst); r2 = LOAD(x, seq_cst))
+THREAD(sb_fence_1, STORE(x, 1, relaxed); FENCE(seq_cst); r1 = LOAD(y, relaxed))
+THREAD(sb_fence_2, STORE(y, 1, relaxed); FENCE(seq_cst); r2 = LOAD(x, relaxed))
+THREAD(sb_weak_fence_1, STORE(x, 1, relaxed); FENCE(acq_rel); r1 = LOAD(y, relaxed))
+THREAD(sb_weak_fence_2, STORE(y, 1, relaxed); FENCE(acq_rel); r2 = LOAD(x, relaxed))
+THREAD(sb_rmw_1, atomic_fetch_add(&x, 1); r1 = LOAD(y, seq_cst))
+THREAD(sb_rmw_2, atomic_fetch_add(&y, 1); r2 = LOAD(x, seq_cst))
+
+TEST(seen__store_buffering_relaxed)
+{
+    run_2(sb_relaxed_1, sb_relaxed_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(seen__store_buffering_release_acquire)
+{
+    run_2(sb_release_1, sb_release_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(seen__store_buffering_with_fences_that_are_not_seq_cst)
+{
+    run_2(sb_weak_fence_1, sb_weak_fence_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(seen__store_buffering_one_fence_is_not_enough)
+{
+    run_2(sb_fence_1, sb_relaxed_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(never__store_buffering_seq_cst)
+{
+    run_2(sb_sc_1, sb_sc_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(never__store_buffering_fences)
+{
+    run_2(sb_fence_1, sb_fence_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(never__store_buffering_seq_cst_read_modify_write)
+{
+    run_2(sb_rmw_1, sb_rmw_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+/* ------------------------------------------------------------------------ message passing (MP) */
+
+THREAD(mp_send_relaxed, STORE(x, 1, relaxed); STORE(y, 1, relaxed))
+THREAD(mp_send_release, STORE(x, 1, relaxed); STORE(y, 1, release))
+THREAD(mp_send_fence, STORE(x, 1, relaxed); FENCE(release); STORE(y, 1, relaxed))
+THREAD(mp_recv_relaxed, r1 = LOAD(y, relaxed); r2 = LOAD(x, relaxed))
+THREAD(mp_recv_acquire, r1 = LOAD(y, acquire); r2 = LOAD(x, relaxed))
+THREAD(mp_recv_fence, r1 = LOAD(y, relaxed); FENCE(acquire); r2 = LOAD(x, relaxed))
+THREAD(mp_data_release, data = 1; STORE(y, 1, release))
+THREAD(mp_data_relaxed, data = 1; STORE(y, 1, relaxed))
+THREAD(mp_read_acquire, if (LOAD(y, acquire)) r1 = data)
+THREAD(mp_read_relaxed, if (LOAD(y, relaxed)) r1 = data)
+
+TEST(seen__message_passing_relaxed)
+{
+    run_2(mp_send_relaxed, mp_recv_relaxed);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+TEST(seen__message_passing_without_release)
+{
+    run_2(mp_send_relaxed, mp_recv_acquire);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+TEST(seen__message_passing_without_acquire)
+{
+    run_2(mp_send_release, mp_recv_relaxed);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+TEST(never__message_passing_release_acquire)
+{
+    run_2(mp_send_release, mp_recv_acquire);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+TEST(never__message_passing_fences)
+{
+    run_2(mp_send_fence, mp_recv_fence);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+TEST(never__message_passing_release_and_acquire_fence)
+{
+    run_2(mp_send_release, mp_recv_fence);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+TEST(never__data_race_with_release_acquire)
+{
+    run_2(mp_data_release, mp_read_acquire);
+}
+
+TEST(race__data_without_release)
+{
+    run_2(mp_data_relaxed, mp_read_acquire);
+}
+
+TEST(race__data_without_acquire)
+{
+    run_2(mp_data_release, mp_read_relaxed);
+}
+
+/* ------------------------------------------------- independent reads of independent writes (IRIW) */
+
+THREAD(iriw_x, STORE(x, 1, release))
+THREAD(iriw_y, STORE(y, 1, release))
+THREAD(iriw_x_sc, STORE(x, 1, seq_cst))
+THREAD(iriw_y_sc, STORE(y, 1, seq_cst))
+THREAD(iriw_xy, r1 = LOAD(x, acquire); r2 = LOAD(y, acquire))
+THREAD(iriw_yx, r3 = LOAD(y, acquire); r4 = LOAD(x, acquire))
+THREAD(iriw_xy_sc, r1 = LOAD(x, seq_cst); r2 = LOAD(y, seq_cst))
+THREAD(iriw_yx_sc, r3 = LOAD(y, seq_cst); r4 = LOAD(x, seq_cst))
+
+TEST(seen__independent_reads_release_acquire)
+{
+    run_4(iriw_x, iriw_y, iriw_xy, iriw_yx);
+    check(!(r1 == 1 && r2 == 0 && r3 == 1 && r4 == 0), OUTCOME);
+}
+
+TEST(never__independent_reads_seq_cst, .schedules = 100000)
+{
+    run_4(iriw_x_sc, iriw_y_sc, iriw_xy_sc, iriw_yx_sc);
+    check(!(r1 == 1 && r2 == 0 && r3 == 1 && r4 == 0), OUTCOME);
+}
+
+/* ------------------------------------------------------------------------------ load buffering */
+
+THREAD(lb_1, r1 = LOAD(x, relaxed); STORE(y, 1, relaxed))
+THREAD(lb_2, r2 = LOAD(y, relaxed); STORE(x, 1, relaxed))
+THREAD(lb_1_acquire, r1 = LOAD(x, acquire); STORE(y, 1, release))
+THREAD(lb_2_acquire, r2 = LOAD(y, acquire); STORE(x, 1, release))
+
+TEST(seen__load_buffering_one_reads_the_other)
+{
+    run_2(lb_1, lb_2);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+TEST(never__load_buffering_acquire_release)
+{
+    run_2(lb_1_acquire, lb_2_acquire);
+    check(!(r1 == 1 && r2 == 1), OUTCOME);
+}
+
+/* ----------------------------------------------------------------------------------- coherence */
+
+THREAD(co_write, STORE(x, 1, relaxed); STORE(x, 2, relaxed))
+THREAD(co_read, r1 = LOAD(x, relaxed); r2 = LOAD(x, relaxed))
+THREAD(co_read_and_tell, r1 = LOAD(x, relaxed); STORE(y, 1, release))
+THREAD(co_read_when_told, r3 = LOAD(y, acquire); r2 = LOAD(x, relaxed))
+THREAD(nothing, (void)0)
+
+TEST(seen__coherence_an_old_value_may_be_read)
+{
+    run_2(co_write, co_read);
+    check(!(r1 == 0 && r2 == 2), OUTCOME);
+}
+
+TEST(never__coherence_reads_go_back)
+{
+    run_2(co_write, co_read);
+    check(r2 >= r1, OUTCOME);
+}
+
+TEST(never__coherence_reads_go_back_across_threads)
+{
+    run_4(co_write, co_read_and_tell, co_read_when_told, nothing);
+    check(!(r3 == 1 && r2 < r1), OUTCOME);
+}
+
+/* -------------------------------------------------------------------------- release sequences */
+
+THREAD(rs_head, data = 1; STORE(x, 1, release))
+THREAD(rs_modify, int one = 1; atomic_compare_exchange_strong_explicit(&x, &one, 2, memory_order_relaxed, memory_order_relaxed))
+THREAD(rs_store, if (LOAD(x, relaxed) == 1) STORE(x, 2, relaxed))
+THREAD(rs_head_and_store, data = 1; STORE(x, 1, release); STORE(x, 2, relaxed))
+THREAD(rs_read, if (LOAD(x, acquire) == 2) r1 = data)
+
+TEST(never__release_sequence_broken_by_a_read_modify_write)
+{
+    run_4(rs_head, rs_modify, rs_read, nothing);
+}
+
+TEST(never__release_sequence_broken_by_the_same_thread)
+{
+    run_2(rs_head_and_store, rs_read);
+}
+
+TEST(race__release_sequence_broken_by_another_threads_store)
+{
+    run_4(rs_head, rs_store, rs_read, nothing);
+}
+
+/* ------------------------------------------------------------ parking: the fence nobody misses */
+
+static atomic_int parked, queued;
+static int missed;
+
+THREAD(park, STORE(parked, 1, relaxed); FENCE(seq_cst); r1 = LOAD(queued, relaxed))
+THREAD(park_without_fence, STORE(parked, 1, release); r1 = LOAD(queued, acquire))
+THREAD(unpark, STORE(queued, 1, relaxed); FENCE(seq_cst); r2 = LOAD(parked, relaxed))
+
+TEST(never__wake_missed_with_both_fences)
+{
+    run_2(park, unpark);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+    (void)missed;
+}
+
+TEST(seen__wake_missed_without_a_fence)
+{
+    run_2(park_without_fence, unpark);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+/* ------------------------------------------------------------------------ weak compare-exchange */
+
+TEST(seen__weak_exchange_fails_without_cause)
+{
+    int zero = 0;
+    pthread_t other = spawn(nothing, NULL);
+
+    join(other);
+    check(atomic_compare_exchange_weak(&z, &zero, 1), OUTCOME);
+}
+
+TEST(never__strong_exchange_fails_without_cause)
+{
+    int zero = 0;
+    pthread_t other = spawn(nothing, NULL);
+
+    join(other);
+    check(atomic_compare_exchange_strong(&z, &zero, 1), OUTCOME);
+}
