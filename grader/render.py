@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from grader import report
-from grader.exercises import EXERCISES, Exercise, is_elective, shown
+from grader.exercises import EXERCISES, Exercise, all_exercises, is_elective, shown
 from grader.grade import Graded
 from grader.outcome import TestResult
 
@@ -21,6 +21,7 @@ Piece = tuple[str, str]
 Line = list[Piece]
 
 BAR = 20  # columns
+MOST_OTHERS = 6  # failures that are told in a line each
 _STYLES = {
     "passed": "green", "failed": "red", "not_started": "dim", "build_failed": "red", "environment": "magenta",
 }  # fmt: skip
@@ -158,20 +159,20 @@ def summary_line(graded: Sequence[Graded]) -> Line:
 
 
 def failure_lines(graded: Graded, width: int, tree: Path) -> list[Line]:
-    """The first failure in full, the others in a line each."""
+    """The first failure in full, below the others in a line each: what to do next comes last."""
     failures = graded.failures()
     if not failures:
         return []
-    lines = first_failure(graded, failures[0], width, tree)
     rest = failures[1:]
     if graded.verdict == "build_failed":
         rest = [r for r in rest if r.verdict != "build_failed"]
+    lines: list[Line] = []
     if rest:
+        more = len(rest) - MOST_OTHERS
         lines += [[], [(f"Also in {graded.exercise.name}:", "bold")]]
-        lines += [_one_line(result, width) for result in rest[:12]]
-        if len(rest) > 12:
-            lines.append([(f"  ... and {len(rest) - 12} more", "dim")])
-    return lines
+        lines += [_one_line(result, width) for result in rest[:MOST_OTHERS]]
+        lines += [[(f"  ... and {more} more", "dim")]] if more > 0 else []
+    return lines + first_failure(graded, failures[0], width, tree)
 
 
 def _one_line(result: TestResult, width: int) -> Line:
@@ -288,7 +289,9 @@ def next_step(graded: Sequence[Graded]) -> list[Line]:
 def next_of_one(graded: Graded) -> list[Line]:
     """The next step when only one exercise was asked for."""
     if graded.verdict == "passed":
-        return [[("next  ", "dim"), ("make grade", "bold")]]
+        following = next((e for e in all_exercises() if e.base == graded.exercise.name and not is_elective(e)), None)
+        command = "make grade" if following is None else start_command(following)
+        return [[("next  ", "dim"), (command, "bold")]]
     return [[("next  ", "dim"), (start_command(graded.exercise), "bold")]]
 
 

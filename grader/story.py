@@ -19,7 +19,7 @@ from grader.submission import Code
 Piece = tuple[str, str]
 Line = list[Piece]
 
-SHOWN_STEPS = 18  # the last ones tell the failure
+SHOWN_STEPS = 14  # the last ones tell the failure
 WHERE = 18  # columns for channel.c:88
 MOST_COLUMNS = 4  # threads; more are told in one column, each row with the thread's name
 
@@ -191,7 +191,7 @@ def _colour(threads: list[int], thread: int) -> str:
 def _row(step: Step, threads: list[int], column: int) -> list[Line]:
     indent = column * threads.index(step.thread)
     where = f"  {step.spot.short[:WHERE]:{WHERE}}"
-    texts = textwrap.wrap(step.text, column - 2) or [""]
+    texts = textwrap.wrap("fails here" if step.op == "fails" else step.text, column - 2) or [""]
     style = "bold red" if step.op == "fails" else _colour(threads, step.thread)
     lines: list[Line] = []
     for number, text in enumerate(texts):

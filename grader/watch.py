@@ -110,7 +110,7 @@ class Watch:
         self._prompt()
 
     def _prompt(self) -> None:
-        self._screen.status(f"watching {self._exercise.name}   {KEYS}")
+        self._screen.status(f"{self._exercise.number}: {KEYS}")
 
 
 def _times() -> Times:

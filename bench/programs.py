@@ -1,0 +1,182 @@
+"""The programs that are measured: what each is made of, and how it is built.
+
+A program takes "WORKLOAD MESSAGES THREADS SIZE CAPACITY" and prints "SECONDS MESSAGES BYTES"; it ends
+with 2 when it can't do the workload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = ROOT / "bench"
+BUILD = ROOT / "build" / "bench"
+
+CC = os.environ.get("CC", "cc")
+CFLAGS = ["-std=gnu11", "-O2", "-pthread", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
+
+
+class ProgramError(Exception):
+    """The programs can't be built or run, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One thing that is measured."""
+
+    key: str
+    label: str
+    sources: tuple[Path, ...]
+    command: tuple[str, ...]  # builds it; "{out}" is the program's path
+    needs: str = ""  # the Debian package that brings what it is made of
+    ours: bool = False
+    cannot: frozenset[str] = frozenset()  # workloads it would hang in
+    includes: tuple[Path, ...] = field(default=())  # what else its result depends on
+
+    @property
+    def path(self) -> Path:
+        return BUILD / self.key
+
+
+def channel(key: str, label: str, code: Path, exercise: str) -> Program:
+    """The channel of an exercise, as the code in that file does it."""
+    flags = ("-iquote", str(ROOT / "exercises" / exercise))
+    return _c_program(key, label, [BENCH / "channel.c", code], flags, ours=True)
+
+
+def ticket_server(key: str, label: str, code: Path, channel_code: Path) -> Program:
+    """The ticket server of 08 on that channel."""
+    flags = ("-iquote", str(ROOT / "exercises" / "08_ticket_server"))
+    return _c_program(key, label, [BENCH / "tickets.c", code, channel_code], flags, ours=True)
+
+
+def _c_program(
+    key: str,
+    label: str,
+    sources: Sequence[Path],
+    flags: Sequence[str] = (),
+    libraries: Sequence[str] = (),
+    *,
+    needs: str = "",
+    ours: bool = False,
+    cannot: frozenset[str] = frozenset(),
+) -> Program:
+    command = [CC, *CFLAGS, *flags, "-o", "{out}", *map(str, sources), *libraries]
+    headers = (BENCH / "program.h", *sorted((ROOT / "exercises").glob("*/*.h")))
+    return Program(
+        key, label, tuple(sources), tuple(command), needs, ours, cannot, includes=headers
+    )
+
+
+def solutions() -> list[Program]:
+    """Our channels, and the ticket server of 08."""
+    found = []
+    for code in sorted((ROOT / "solutions").glob("*/channel.c")):
+        name = code.parent.name
+        if name[:2] in ("02", "04", "07"):
+            found.append(channel(f"ours-{name[:2]}", f"{name}", code, name))
+    server = ROOT / "solutions/08_ticket_server/ticket_server.c"
+    base = ROOT / "solutions/04_bounded/channel.c"
+    if server.exists() and base.exists():
+        found.append(ticket_server("ours-08", "08_ticket_server", server, base))
+    return found
+
+
+def peers() -> list[Program]:
+    """What one would otherwise pick, from Debian. Those that can't be built are left out and said."""
+    peer = BENCH / "peers"
+    blocks = frozenset({"queued"})  # it holds a bounded number of messages
+    rust, go = peer / "rust.rs", peer / "go.go"
+    return [
+        Program(
+            "rust",
+            "Rust std::sync::mpsc",
+            (rust,),
+            ("rustc", "--edition", "2021", "-C", "opt-level=3", "-o", "{out}", str(rust)),
+            needs="rustc",
+        ),
+        Program(
+            "go",
+            "Go chan",
+            (go,),
+            ("go", "build", "-o", "{out}", str(go)),
+            needs="golang-go",
+        ),
+        _c_program(
+            "urcu",
+            "liburcu wfcqueue",
+            [BENCH / "channel.c", peer / "urcu.c"],
+            libraries=["-lurcu-common"],
+            needs="liburcu-dev",
+        ),
+        _c_program(
+            "glib",
+            "GLib GAsyncQueue",
+            [BENCH / "channel.c", peer / "glib.c"],
+            _pkg_config("--cflags", "glib-2.0"),
+            _pkg_config("--libs", "glib-2.0") or ["-lglib-2.0"],
+            needs="libglib2.0-dev",
+        ),
+        _c_program(
+            "nng",
+            "nng inproc",
+            [BENCH / "channel.c", peer / "nng.c"],
+            libraries=["-lnng"],
+            needs="libnng-dev",
+            cannot=blocks,
+        ),
+        _c_program(
+            "pipe", "pipe(2)", [BENCH / "channel.c", peer / "pipe.c"], cannot=blocks
+        ),
+    ]
+
+
+def limits() -> Program:
+    """What the machine allows."""
+    return _c_program("limits", "limits", [BENCH / "limits.c"])
+
+
+def _pkg_config(what: str, package: str) -> list[str]:
+    if not shutil.which("pkg-config"):
+        return []
+    done = subprocess.run(["pkg-config", what, package], capture_output=True, text=True, check=False)
+    return done.stdout.split() if done.returncode == 0 else []
+
+
+def build(program: Program) -> str:
+    """Builds it unless that is done already, and returns why that isn't possible, or ""."""
+    stamp = program.path.with_suffix(".stamp")
+    wanted = _digest(program)
+    if program.path.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return ""
+    if not shutil.which(program.command[0]):
+        return f"{program.command[0]} is not installed"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    fresh = program.path.with_suffix(f".{os.getpid()}")
+    command = [part.replace("{out}", str(fresh)) for part in program.command]
+    env = {"GOCACHE": str(BUILD / "gocache"), "GOFLAGS": "-mod=mod"} | dict(os.environ)
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=BUILD, check=False)
+    if done.returncode != 0:
+        fresh.unlink(missing_ok=True)
+        return _first_error(done.stderr)
+    fresh.rename(program.path)
+    stamp.write_text(wanted)
+    return ""
+
+
+def _digest(program: Program) -> str:
+    digest = hashlib.sha256(repr(program.command).encode())
+    for file in (*program.sources, *program.includes):
+        digest.update(file.read_bytes() if file.exists() else b"-")
+    return digest.hexdigest()
+
+
+def _first_error(stderr: str) -> str:
+    lines = [line for line in stderr.splitlines() if "error" in line] or stderr.splitlines()
+    return lines[0].strip()[:200] if lines else "it can't be compiled"

@@ -1,0 +1,55 @@
+"""What is said when an exercise has passed: what was learnt, how the code compares, what to think on."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from grader import desk
+from grader.exercises import SOLUTIONS, read_text
+from grader.grade import Graded
+from grader.render import Line
+from grader.submission import Source, read_source
+
+_SECTION = re.compile(r"^## When it is green\s*$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def lines(graded: Graded) -> list[Line]:
+    """The last section of the exercise's README, and a line of figures."""
+    told: list[Line] = []
+    readme = graded.exercise.directory / "README.md"
+    section = _SECTION.search(read_text(readme)) if readme.exists() else None
+    if section:
+        told += [[], *_questions(section[1].strip())]
+    return told + [[], *_figures(graded)]
+
+
+def _questions(markdown: str) -> list[Line]:
+    """Paragraphs and numbered questions, wrapped."""
+    told: list[Line] = []
+    for paragraph in re.split(r"\n\s*\n|\n(?=\d\. )", markdown):
+        words = " ".join(paragraph.split())
+        told += [[(line, "")] for line in textwrap.wrap(words, 78, subsequent_indent="   " if words[:1].isdigit() else "")]
+    return told or list(desk.as_text(markdown))
+
+
+def _figures(graded: Graded) -> list[Line]:
+    name = graded.exercise.files[0]
+    own = next((s for s in graded.submission.code.sources if s.name == name), None)
+    if own is None:
+        return []
+    text = f"Your {name}: {code_lines(own)} lines of code"
+    solution = read_source(SOLUTIONS, graded.exercise, name)
+    if solution is not None and solution.content != own.content:
+        text += f"; the solution: {code_lines(solution)}"
+    told: list[Line] = [[(text, "")]]
+    if name == "channel.c":
+        told.append([(f"How fast it is: make bench EX={graded.exercise.number}", "")])
+    return told
+
+
+def code_lines(source: Source) -> int:
+    """Lines that are neither blank nor comment."""
+    text = source.content.decode("utf-8", "replace")
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
+    return sum(bool(line.strip()) for line in text.splitlines())

@@ -1,0 +1,163 @@
+"""The controlled scheduler's own tests: litmus tests, a program for each verdict, determinism, speed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = "grader/tests/interleave"
+PASSES = {"never": "passed", "right": "passed", "seen": "failed"}
+STRATEGIES = ("random", "pct", "pos", "dfs")
+COMPILERS = [c for c in ("cc", "clang") if shutil.which(c)]
+
+
+@dataclass(frozen=True)
+class Program:
+    path: Path
+    run_with: tuple[str, ...] = ()
+
+    def tests(self) -> list[str]:
+        listed = subprocess.run([*self.run_with, self.path, "--list"], capture_output=True, text=True, check=True)
+        return listed.stdout.split()
+
+    def text(self, test: str, **environment: str) -> str:
+        """The completion record, byte for byte."""
+        clean = {k: v for k, v in os.environ.items() if k not in ("SEED", "SCHEDULES", "STRATEGY", "REPLAY")}
+        with tempfile.TemporaryFile() as record:
+            subprocess.run(
+                [*self.run_with, self.path, test],
+                env={**clean, **environment, "SUITE_RECORD": str(record.fileno())},
+                pass_fds=[record.fileno()],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=60,
+                check=False,
+            )
+            record.seek(0)
+            return record.read().decode()
+
+    def record(self, test: str, **environment: str) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.text(test, **environment))
+        return loaded
+
+
+def build(name: str, compiler: str = "cc", *settings: str) -> Program:
+    path = f"build/interleave-tests/{compiler}/{name}.suite"
+    make = ["make", "-s", "-j2", "-f", f"{HERE}/Makefile", f"CC={compiler}", *settings, path]
+    made = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return Program(ROOT / path)
+
+
+def names(source: str) -> list[str]:
+    return re.findall(r"^TEST\((\w+)", (ROOT / HERE / f"{source}.c").read_text(), re.M)
+
+
+def wanted(test: str) -> str:
+    word = test.split("__")[0]
+    return PASSES.get(word, word)
+
+
+@pytest.mark.parametrize("source", ["litmus", "wrong", "right"])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_each_program_gets_its_verdict(compiler: str, source: str) -> None:
+    program = build(source, compiler)
+    assert program.tests() == names(source)
+    found = {}
+    for test in names(source):
+        record = program.record(test)
+        if record["verdict"] != wanted(test) or record["hint"] not in record["message"]:
+            found[test] = (record["verdict"], record["message"])
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "test", ["deadlock__two_locks_in_two_orders", "deadlock__signal_where_broadcast_is_due", "failed__if_for_while"]
+)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_each_strategy_finds_the_classic_mistakes(strategy: str, test: str) -> None:
+    record = build("wrong").record(test, STRATEGY=strategy)
+    assert record["verdict"] == wanted(test)
+    assert record["schedules"] < 200
+
+
+def test_the_same_seed_gives_the_same_story_and_another_seed_other_schedules() -> None:
+    program = build("wrong")
+    test = "deadlock__signal_where_broadcast_is_due"
+    first = program.text(test)
+    assert all(program.text(test) == first for _ in range(10))
+    assert len({program.record(test, SEED=str(seed))["schedules"] for seed in range(2, 10)}) > 1
+
+
+@pytest.mark.parametrize("source", ["wrong", "litmus"])
+def test_the_seed_of_a_failure_reproduces_it(source: str) -> None:
+    program = build(source)
+    for test in names(source):
+        record = program.record(test)
+        if record["verdict"] in ("passed", "not_implemented") or "loop_without" in test:
+            continue
+        again = program.record(test, SEED=record["seed"])
+        for key in ("verdict", "message", "seed", "story", "pc", "line"):
+            assert again[key] == record[key], (test, key)
+
+
+def told(record: dict[str, Any]) -> list[tuple[Any, ...]]:
+    return [(e["thread"], e["op"], e["text"], e["switch"]) for e in record["story"]["events"]]
+
+
+@pytest.mark.skipif(len(COMPILERS) < 2, reason="one compiler only")
+def test_both_compilers_tell_the_same_story() -> None:
+    programs = [build("wrong", compiler) for compiler in COMPILERS]
+    for test in names("wrong"):
+        if test.startswith(("deadlock", "failed__if", "use_after_free", "race", "leak")):
+            first, second = (program.record(test) for program in programs)
+            assert told(first) == told(second), test
+            assert first["message"] == second["message"]
+
+
+def test_a_story_is_complete() -> None:
+    record = build("wrong").record("deadlock__two_locks_in_two_orders")
+    story = record["story"]
+    sample = json.loads((ROOT / HERE / "sample_story.json").read_text())
+    assert story.keys() == sample.keys()
+    for part in ("threads", "objects", "events", "ends", "wakers"):
+        assert story[part][0].keys() == sample[part][0].keys(), part
+    assert {end["state"] for end in story["ends"]} == {"asleep"}
+    assert len([e for e in story["events"] if e["switch"]]) <= 3
+    assert story["events"][-1]["op"] == "fails"
+
+
+def test_a_small_scenario_is_explored_to_the_end() -> None:
+    record = build("right").record("right__read_write_locks")
+    assert record["exhaustive"] and record["preemption_bound"] == 2 and record["schedules"] > 1
+
+
+def test_the_benchmark_runs() -> None:
+    program = build("bench")
+    output = subprocess.run([program.path], capture_output=True, text=True, check=True).stdout
+    speeds = [int(n) for n in re.findall(r"(\d+) schedules/s", output)]
+    assert len(speeds) == 5 and min(speeds) > 5000, output
+
+
+CROSS = "aarch64-linux-gnu-gcc"
+LIBRARIES = "/usr/aarch64-linux-gnu"
+
+
+@pytest.mark.skipif(not shutil.which(CROSS), reason="no cross compiler")
+def test_arm64_builds_and_shows_the_same_outcomes() -> None:
+    program = build("litmus", CROSS, "OBJCOPY=aarch64-linux-gnu-objcopy", "MAIN=plain_main", "LIBS=")
+    if not shutil.which("qemu-aarch64"):
+        pytest.skip("nothing to run it with")
+    program = Program(program.path, ("qemu-aarch64", "-L", LIBRARIES))
+    for test in names("litmus"):
+        assert program.record(test, SCHEDULES="3000")["verdict"] == wanted(test), test
