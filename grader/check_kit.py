@@ -240,10 +240,10 @@ def _words(results: Sequence[TestResult]) -> str:
 
 
 def _stub_code(exercise: Exercise) -> Code:
-    """What a student has who begins: the stub, on the solution's channel where one is carried."""
+    """What a student has who begins: the stub, on the base's where a channel is carried."""
     sources = [s for name in exercise.files if (s := read_source(stubs.STUBS, exercise, name))]
     if exercise.carries_channel and exercise.base is not None:
-        channel = read_source(SOLUTIONS, by_name(exercise.base), "channel.c")
+        channel = read_source(stubs.STUBS, by_name(exercise.base), "channel.c")
         sources += [channel] if channel else []
     if not sources:
         raise GraderError(f"{exercise.name} has no stub in grader/stubs (make stubs copies it).")
