@@ -16,7 +16,8 @@ struct store {
     bool sequential;      /* seq_cst */
     bool releases;        /* an acquire that reads it learns `release` */
     struct clock release; /* ... of the head of the release sequence, too */
-    uint32_t seen[MAX_THREADS]; /* each thread's clock when it first read this store; 0: it has not */
+    uint32_t
+        seen[MAX_THREADS]; /* each thread's clock when it first read this store; 0: it has not */
 };
 
 /* Clocks of the last seq_cst fence and the last seq_cst store of each thread. */
@@ -54,20 +55,32 @@ static uint64_t mask_of(unsigned size)
 static uint64_t peek(const volatile void *where, unsigned size)
 {
     switch (size) {
-    case 1: return *(const volatile uint8_t *)where;
-    case 2: return *(const volatile uint16_t *)where;
-    case 4: return *(const volatile uint32_t *)where;
-    default: return *(const volatile uint64_t *)where;
+    case 1:
+        return *(const volatile uint8_t *)where;
+    case 2:
+        return *(const volatile uint16_t *)where;
+    case 4:
+        return *(const volatile uint32_t *)where;
+    default:
+        return *(const volatile uint64_t *)where;
     }
 }
 
 static void poke(volatile void *where, unsigned size, uint64_t value)
 {
     switch (size) {
-    case 1: *(volatile uint8_t *)where = (uint8_t)value; break;
-    case 2: *(volatile uint16_t *)where = (uint16_t)value; break;
-    case 4: *(volatile uint32_t *)where = (uint32_t)value; break;
-    default: *(volatile uint64_t *)where = value; break;
+    case 1:
+        *(volatile uint8_t *)where = (uint8_t)value;
+        break;
+    case 2:
+        *(volatile uint16_t *)where = (uint16_t)value;
+        break;
+    case 4:
+        *(volatile uint32_t *)where = (uint32_t)value;
+        break;
+    default:
+        *(volatile uint64_t *)where = value;
+        break;
     }
 }
 
@@ -126,7 +139,8 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
         atomic->atomic.stores = histories[history_count++];
     }
     uint64_t value = peek(where, size);
-    if (atomic->atomic.count && (atomic->atomic.size != size || nth_newest(atomic, 0)->value != value))
+    if (atomic->atomic.count &&
+        (atomic->atomic.size != size || nth_newest(atomic, 0)->value != value))
         atomic->atomic.count = 0;
     atomic->atomic.size = size;
     if (!atomic->atomic.count)
@@ -255,11 +269,14 @@ uint64_t atomic_load_value(const volatile void *where, unsigned size, int order,
     read_store(store, order);
     story_event("atomic_load", story_object(atomic), pc, "reads %s from {%u}%s",
                 in_words(store->value), story_object(atomic),
-                store == nth_newest(atomic, 0) ? "" : ", an older value: nothing makes the newer one visible yet");
+                store == nth_newest(atomic, 0)
+                    ? ""
+                    : ", an older value: nothing makes the newer one visible yet");
     return store->value;
 }
 
-void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int order, uintptr_t pc)
+void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int order,
+                        uintptr_t pc)
 {
     if (!self) {
         poke(where, size, value);
@@ -286,13 +303,20 @@ void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int
 static uint64_t compute(enum atomic_operation operation, uint64_t old, uint64_t operand)
 {
     switch (operation) {
-    case ATOMIC_ADD: return old + operand;
-    case ATOMIC_SUB: return old - operand;
-    case ATOMIC_AND: return old & operand;
-    case ATOMIC_OR: return old | operand;
-    case ATOMIC_XOR: return old ^ operand;
-    case ATOMIC_NAND: return ~(old & operand);
-    default: return operand;
+    case ATOMIC_ADD:
+        return old + operand;
+    case ATOMIC_SUB:
+        return old - operand;
+    case ATOMIC_AND:
+        return old & operand;
+    case ATOMIC_OR:
+        return old | operand;
+    case ATOMIC_XOR:
+        return old ^ operand;
+    case ATOMIC_NAND:
+        return ~(old & operand);
+    default:
+        return operand;
     }
 }
 
@@ -323,8 +347,9 @@ uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operatio
     return old;
 }
 
-uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t expected, uint64_t value,
-                                 int order, int failure_order, bool weak, bool *failed, uintptr_t pc)
+uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t expected,
+                                 uint64_t value, int order, int failure_order, bool weak,
+                                 bool *failed, uintptr_t pc)
 {
     expected &= mask_of(size);
     value &= mask_of(size);

@@ -13,16 +13,26 @@
 
 enum { LOOK_BACK = 2 }; /* a load can miss that many of the newest stores */
 
-enum atomic_operation { ATOMIC_EXCHANGE, ATOMIC_ADD, ATOMIC_SUB, ATOMIC_AND, ATOMIC_OR, ATOMIC_XOR, ATOMIC_NAND };
+enum atomic_operation {
+    ATOMIC_EXCHANGE,
+    ATOMIC_ADD,
+    ATOMIC_SUB,
+    ATOMIC_AND,
+    ATOMIC_OR,
+    ATOMIC_XOR,
+    ATOMIC_NAND
+};
 
 uint64_t atomic_load_value(const volatile void *where, unsigned size, int order, uintptr_t pc);
-void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int order, uintptr_t pc);
-uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operation operation, uint64_t operand,
-                       int order, uintptr_t pc);
+void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int order,
+                        uintptr_t pc);
+uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operation operation,
+                       uint64_t operand, int order, uintptr_t pc);
 
 /* Returns the value found; it was `expected` if the exchange took place, unless weak made it fail (*failed). */
-uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t expected, uint64_t value,
-                                 int order, int failure_order, bool weak, bool *failed, uintptr_t pc);
+uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t expected,
+                                 uint64_t value, int order, int failure_order, bool weak,
+                                 bool *failed, uintptr_t pc);
 void atomic_fence(int order, uintptr_t pc);
 void atomic_begin(void);
 

@@ -21,7 +21,8 @@ enum {
     TICK_MS = 100,
     TICKS_WITHOUT_STEP = 10, /* of processor time, not of the clock on the wall */
     LOOK_MS = 1000,
-    LOOKS_ASLEEP = 10, /* times the child has used no processor time in between: it sleeps for real */
+    LOOKS_ASLEEP =
+        10, /* times the child has used no processor time in between: it sleeps for real */
 };
 
 struct shared *shared;
@@ -129,14 +130,16 @@ static void on_crash(int number, siginfo_t *info, void *context)
     if (!self)
         _exit(70); /* not in the scenario: the kit's own fault */
     if (!is_our_code(pc))
-        pc = run.last_access ? run.last_access
+        pc = run.last_access                                ? run.last_access
              : self->depth && self->depth <= MAX_CALL_DEPTH ? self->calls[self->depth - 1]
                                                             : self->call_pc;
     if (guard >= 0)
-        interrupted(VERDICT_CRASHED, pc, "%s overflows its stack: too much recursion, or a huge local array.",
+        interrupted(VERDICT_CRASHED, pc,
+                    "%s overflows its stack: too much recursion, or a huge local array.",
                     thread_name(self));
     if (number == SIGSEGV || number == SIGBUS)
-        interrupted(VERDICT_CRASHED, pc, "%s is ended by signal %d (%s): it uses a pointer to nowhere.",
+        interrupted(VERDICT_CRASHED, pc,
+                    "%s is ended by signal %d (%s): it uses a pointer to nowhere.",
                     thread_name(self), number, strsignal(number));
     interrupted(VERDICT_CRASHED, pc, "%s is ended by signal %d (%s).", thread_name(self), number,
                 strsignal(number));
@@ -160,14 +163,16 @@ static void on_tick(int number, siginfo_t *info, void *context)
         return;
     shared->watchdog = true;
     interrupted(VERDICT_NO_PROGRESS, is_our_code(pc) ? pc : self->call_pc,
-                "%s runs in a loop in which it calls nothing, for ever. If it waits there for a variable to "
+                "%s runs in a loop in which it calls nothing, for ever. If it waits there for a "
+                "variable to "
                 "change, the compiler may have read that only once.",
                 thread_name(self));
 }
 
 static void handle(int number, void (*handler)(int, siginfo_t *, void *), int flags)
 {
-    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | flags};
+    struct sigaction action = {.sa_sigaction = handler,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | flags};
 
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
@@ -237,11 +242,13 @@ static bool judge_end(int status, struct outcome *outcome)
     shared->outcome.verdict = VERDICT_CRASHED;
     if (WIFSIGNALED(status))
         snprintf(shared->outcome.message, sizeof shared->outcome.message,
-                 "The code was ended by signal %d (%s).", WTERMSIG(status), strsignal(WTERMSIG(status)));
+                 "The code was ended by signal %d (%s).", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
     else
         shared->outcome.verdict = VERDICT_EXITED_EARLY,
         snprintf(shared->outcome.message, sizeof shared->outcome.message,
-                 "The process ended with exit code %d in the middle of the test.", WEXITSTATUS(status));
+                 "The process ended with exit code %d in the middle of the test.",
+                 WEXITSTATUS(status));
     return true;
 }
 
@@ -274,7 +281,8 @@ bool child_run(void (*job)(const struct test *test), const struct test *test,
     while (waitpid(child, &status, 0) == -1 && errno == EINTR) {
     }
     if (!ended)
-        return environment(outcome, "The code sleeps in a system call which the controlled scheduler "
-                                    "does not know.");
+        return environment(outcome,
+                           "The code sleeps in a system call which the controlled scheduler "
+                           "does not know.");
     return judge_end(status, outcome);
 }

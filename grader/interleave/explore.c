@@ -26,7 +26,7 @@ enum {
     DEFAULT_SEED = 1,
     DEFAULT_SPURIOUS = 1,
     PREEMPTION_BOUND = 2,
-    DFS_TRIAL = 3000,    /* schedules after which DFS has to look promising */
+    DFS_TRIAL = 3000,       /* schedules after which DFS has to look promising */
     MOST_PER_FAILURE = 500, /* schedules for each allocation that fails */
 };
 
@@ -52,15 +52,19 @@ struct plan plan_base(const struct test *test)
         plan.seed = strtoull(seed, NULL, 10);
     if (test->options.spurious_wakeups)
         plan.spurious = test->options.spurious_wakeups;
-    plan.unlock_is_step = test->options.one_thread_stops; /* or nobody could be stopped with a lock held */
+    plan.unlock_is_step =
+        test->options.one_thread_stops; /* or nobody could be stopped with a lock held */
     return plan;
 }
 
 /* STRATEGY=; false: all of them, in the order above. */
 static bool strategy_wanted(struct plan *plan)
 {
-    static const char *const names[] = {[PLAN_MIX] = "mix", [PLAN_RANDOM] = "random",
-                                        [PLAN_PCT] = "pct", [PLAN_POS] = "pos", [PLAN_DFS] = "dfs"};
+    static const char *const names[] = {[PLAN_MIX] = "mix",
+                                        [PLAN_RANDOM] = "random",
+                                        [PLAN_PCT] = "pct",
+                                        [PLAN_POS] = "pos",
+                                        [PLAN_DFS] = "dfs"};
     const char *wanted = getenv("STRATEGY");
 
     for (int i = PLAN_MIX; wanted && i <= PLAN_DFS; i++)
@@ -230,7 +234,8 @@ static bool prepare(struct outcome *outcome)
         return true;
     outcome->verdict = VERDICT_ENVIRONMENT;
     snprintf(outcome->message, sizeof outcome->message,
-             "The controlled scheduler needs 120 GB of address space (not of memory), and the machine does not "
+             "The controlled scheduler needs 120 GB of address space (not of memory), and the "
+             "machine does not "
              "give it: see ulimit -v and vm.overcommit_memory.");
     return false;
 }
@@ -248,7 +253,8 @@ void explore(const struct test *test, struct outcome *outcome)
         ran = child_run(find_job, test, outcome), shared->schedules = 1;
     else
         ran = child_run(explore_job, test, outcome);
-    unsigned long schedules = shared->schedules + (shared->failed && !(seed && shared->schedules == 1));
+    unsigned long schedules =
+        shared->schedules + (shared->failed && !(seed && shared->schedules == 1));
     if (ran && shared->failed)
         tell(test, outcome);
     outcome->schedules = schedules;

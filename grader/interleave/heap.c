@@ -19,10 +19,11 @@ enum {
     FREED = 0xdf,
     RED = 0xfd,
     PAGE = 4096,
-    BIG = 256 * 1024,           /* from here on: pages from the system instead of a fill */
-    TRIM_EVERY = 64 << 20,      /* bytes handed out between two looks for pages to give back */
+    BIG = 256 * 1024,      /* from here on: pages from the system instead of a fill */
+    TRIM_EVERY = 64 << 20, /* bytes handed out between two looks for pages to give back */
 };
-static const size_t LARGEST = (size_t)1 << 30; /* more is refused, as a machine out of memory does */
+static const size_t LARGEST = (size_t)1
+                              << 30; /* more is refused, as a machine out of memory does */
 
 /* The bytes [low, high) belong to the block and its red zones, [start, start + size) to the program. */
 struct block {
@@ -106,8 +107,8 @@ static _Noreturn void bad_access(const struct block *block, uintptr_t address, s
         fail(VERDICT_USE_AFTER_FREE, pc, "%s %s memory after %s freed it (%s).", thread_name(self),
              verb, block->freed_by == self->id ? "it has" : freer, what);
     if (address < block->start)
-        fail(VERDICT_MISUSE, pc, "%s %s %zu byte%s before the start of %s.", thread_name(self), verb,
-             block->start - address, block->start - address == 1 ? "" : "s", what);
+        fail(VERDICT_MISUSE, pc, "%s %s %zu byte%s before the start of %s.", thread_name(self),
+             verb, block->start - address, block->start - address == 1 ? "" : "s", what);
     fail(VERDICT_MISUSE, pc, "%s %s past the end of %s: %zu byte%s, from byte %zu on.",
          thread_name(self), verb, what, size, size == 1 ? "" : "s", address - block->start);
 }
@@ -141,7 +142,8 @@ static void trim(void)
         if (i < block_count && blocks[i].freed)
             continue;
         uintptr_t to = i < block_count ? blocks[i].low : heap_end;
-        uintptr_t first = (from + PAGE - 1) & ~(uintptr_t)(PAGE - 1), last = to & ~(uintptr_t)(PAGE - 1);
+        uintptr_t first = (from + PAGE - 1) & ~(uintptr_t)(PAGE - 1),
+                  last = to & ~(uintptr_t)(PAGE - 1);
         if (first < last)
             madvise((void *)first, last - first, MADV_DONTNEED);
         from = i < block_count ? blocks[i].high : heap_end;
@@ -189,8 +191,9 @@ bool allocation_fails(bool is_thread, uintptr_t pc)
     if (++run.failable != run.plan.fail_at)
         return false;
     run.allocation_has_failed = true;
-    story_event("alloc_fails", 0, pc, "%s", is_thread ? "can't start a thread: this time it fails"
-                                                      : "gets no memory: this allocation fails");
+    story_event("alloc_fails", 0, pc, "%s",
+                is_thread ? "can't start a thread: this time it fails"
+                          : "gets no memory: this allocation fails");
     story_access("stopped", -1, pc, "the allocation that failed");
     return true;
 }
@@ -213,12 +216,14 @@ static void no_lock_inside(struct object *object, uintptr_t pc)
                                                             : NULL;
     if (holder && !object->destroyed)
         fail(VERDICT_MISUSE, pc, "%s frees memory with %s in it, which is locked by %s.",
-             thread_name(self), object_name(object), holder == self ? "itself" : thread_name(holder));
+             thread_name(self), object_name(object),
+             holder == self ? "itself" : thread_name(holder));
     for (unsigned t = 0; t < run.thread_count; t++)
         if (run.threads[t].state == THREAD_LIVE && &run.threads[t] != self &&
             run.threads[t].object == object && run.threads[t].call)
-            fail(VERDICT_USE_AFTER_FREE, pc, "%s frees memory with %s in it, in which %s still sleeps.",
-                 thread_name(self), object_name(object), thread_name(&run.threads[t]));
+            fail(VERDICT_USE_AFTER_FREE, pc,
+                 "%s frees memory with %s in it, in which %s still sleeps.", thread_name(self),
+                 object_name(object), thread_name(&run.threads[t]));
 }
 
 static void check_freed(const struct block *block, const void *pointer, uintptr_t pc)
@@ -281,8 +286,8 @@ static void reach(uintptr_t where)
     if (!block || block->freed || block->reached)
         return;
     block->reached = true;
-    for (uintptr_t word = (block->start + 7) & ~(uintptr_t)7; word + 8 <= block->start + block->size;
-         word += 8)
+    for (uintptr_t word = (block->start + 7) & ~(uintptr_t)7;
+         word + 8 <= block->start + block->size; word += 8)
         reach(word);
 }
 

@@ -61,7 +61,7 @@ struct object {
     bool destroyed;
     unsigned number; /* in the story, 0: not told yet; and among those of its kind */
     unsigned number_of_kind;
-    uint32_t next;   /* another object in the same 8 bytes; 0: none */
+    uint32_t next; /* another object in the same 8 bytes; 0: none */
     uintptr_t address;
     uintptr_t pc;       /* where first used */
     struct clock clock; /* what who acquires it learns */
@@ -116,8 +116,8 @@ struct thread {
     enum { THREAD_UNUSED, THREAD_LIVE, THREAD_ENDED } state;
     bool detached, joined, stopped;
     unsigned long handle; /* its pthread_t */
-    const char *name; /* "" if the suite gave none */
-    uintptr_t start;  /* its function */
+    const char *name;     /* "" if the suite gave none */
+    uintptr_t start;      /* its function */
     void *(*body)(void *);
     int (*body_c11)(void *);
     void *arg, *result;
@@ -128,12 +128,12 @@ struct thread {
 
     /* The step it is at: it goes on when ready(self) holds (NULL: always). */
     bool (*ready)(const struct thread *);
-    struct object *object;    /* what the step is about */
-    bool writes;              /* ... and whether it changes it: of two that don't, order is no matter */
+    struct object *object; /* what the step is about */
+    bool writes; /* ... and whether it changes it: of two that don't, order is no matter */
     struct object *and_mutex; /* sleeping on a condition variable: this is to be had afterwards */
     uint64_t deadline;        /* nanoseconds of the virtual monotonic clock */
-    bool on_realtime;         /* the deadline was one of CLOCK_REALTIME, and moves when that is set */
-    bool interruptible;       /* may wake without cause */
+    bool on_realtime;   /* the deadline was one of CLOCK_REALTIME, and moves when that is set */
+    bool interruptible; /* may wake without cause */
     bool settling, yielded;
     enum wake wake;
     const char *call; /* the call it sleeps in, for messages */
@@ -162,7 +162,8 @@ struct thread {
 
     struct object *own; /* it is an object too: what join waits for */
     unsigned depth;     /* from here on nothing is cleared for a new thread */
-    uintptr_t calls[MAX_CALL_DEPTH]; /* return addresses of the functions entered, outermost first */
+    uintptr_t
+        calls[MAX_CALL_DEPTH]; /* return addresses of the functions entered, outermost first */
 };
 
 /* ------------------------------------------------------------------------- the schedule */
@@ -171,12 +172,13 @@ struct thread {
 struct plan {
     enum { PLAN_MIX, PLAN_RANDOM, PLAN_PCT, PLAN_POS, PLAN_DFS, PLAN_REPLAY } strategy;
     uint64_t seed;
-    unsigned long index;     /* of the schedule within the strategy */
-    unsigned fail_at;        /* the allocation that fails; 0: none */
-    unsigned stop_thread;    /* who is stopped for ever, at its stop_step-th step; stop_step 0: nobody */
+    unsigned long index; /* of the schedule within the strategy */
+    unsigned fail_at;    /* the allocation that fails; 0: none */
+    unsigned
+        stop_thread; /* who is stopped for ever, at its stop_step-th step; stop_step 0: nobody */
     unsigned stop_step;
-    bool unlock_is_step;     /* matters once somebody uses trylock, and costs otherwise */
-    unsigned spurious;       /* wake-ups without cause in a run */
+    bool unlock_is_step; /* matters once somebody uses trylock, and costs otherwise */
+    unsigned spurious;   /* wake-ups without cause in a run */
 };
 
 struct run {
@@ -206,7 +208,7 @@ struct run {
     bool allocation_has_failed;
     bool was_stopped;
     uintptr_t stopped_at;
-    bool tried_a_lock; /* trylock was used: unlock should be a step */
+    bool tried_a_lock;           /* trylock was used: unlock should be a step */
     struct object *clock_object; /* what reading and setting the clock is about */
     struct object *fences;       /* ... and all fences */
 };

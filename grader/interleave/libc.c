@@ -28,9 +28,10 @@ STAND_IN(void *, suite_memcpy, void *to, const void *from, size_t size)
 {
     reads(from, size, CALLER);
     writes(to, size, CALLER);
-    if (to != from && size && (uintptr_t)to < (uintptr_t)from + size && (uintptr_t)from < (uintptr_t)to + size)
-        fail(VERDICT_MISUSE, CALLER, "memcpy is called by %s with areas that overlap (memmove may).",
-             thread_name(self));
+    if (to != from && size && (uintptr_t)to < (uintptr_t)from + size &&
+        (uintptr_t)from < (uintptr_t)to + size)
+        fail(VERDICT_MISUSE, CALLER,
+             "memcpy is called by %s with areas that overlap (memmove may).", thread_name(self));
     return memmove(to, from, size);
 }
 
@@ -256,8 +257,8 @@ static _Noreturn void exited(const char *call, int code, uintptr_t pc)
 {
     if (!self)
         _Exit(code);
-    fail(VERDICT_EXITED_EARLY, pc, "%s calls %s(%d) in the middle of the test.", thread_name(self), call,
-         code);
+    fail(VERDICT_EXITED_EARLY, pc, "%s calls %s(%d) in the middle of the test.", thread_name(self),
+         call, code);
 }
 
 STAND_IN(_Noreturn void, suite_exit, int code)
@@ -285,15 +286,15 @@ STAND_IN(_Noreturn void, suite_abort, void)
     fail(VERDICT_CRASHED, CALLER, "%s calls abort().", thread_name(self));
 }
 
-STAND_IN(_Noreturn void, suite___assert_fail, const char *condition, const char *file, unsigned line,
-         const char *function)
+STAND_IN(_Noreturn void, suite___assert_fail, const char *condition, const char *file,
+         unsigned line, const char *function)
 {
-    fail(VERDICT_CRASHED, CALLER, "assert(%s) failed in %s, line %u of %s.", condition, function, line,
-         file);
+    fail(VERDICT_CRASHED, CALLER, "assert(%s) failed in %s, line %u of %s.", condition, function,
+         line, file);
 }
 
 STAND_IN(_Noreturn void, suite___stack_chk_fail, void)
 {
-    fail(VERDICT_CRASHED, CALLER, "%s wrote past the end of a local array (stack smashing detected).",
-         thread_name(self));
+    fail(VERDICT_CRASHED, CALLER,
+         "%s wrote past the end of a local array (stack smashing detected).", thread_name(self));
 }

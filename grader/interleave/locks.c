@@ -12,8 +12,7 @@ static struct object *initialise(void *where, size_t size, enum kind kind, const
 
     memory_access((uintptr_t)where, size, WRITE, pc);
     struct object *object = object_at(where, kind, pc, &created);
-    story_event(call, story_object(object), pc, "initialises {%u}",
-                story_object(object));
+    story_event(call, story_object(object), pc, "initialises {%u}", story_object(object));
     return object;
 }
 
@@ -24,8 +23,7 @@ static int destroy(struct object *object, bool in_use, const char *call, uintptr
              thread_name(self), object_name(object));
     memory_access(object->address, 1, DESTROYS, pc);
     object->destroyed = true;
-    story_event(call, story_object(object), pc, "destroys {%u}",
-                story_object(object));
+    story_event(call, story_object(object), pc, "destroys {%u}", story_object(object));
     return 0;
 }
 
@@ -116,7 +114,8 @@ int suite_pthread_rwlock_destroy(pthread_rwlock_t *where)
 {
     struct object *lock = object_for(where, OBJECT_RWLOCK, "pthread_rwlock_destroy", CALLER);
 
-    return destroy(lock, lock->rwlock.writer || lock->rwlock.readers, "pthread_rwlock_destroy", CALLER);
+    return destroy(lock, lock->rwlock.writer || lock->rwlock.readers, "pthread_rwlock_destroy",
+                   CALLER);
 }
 
 int suite_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
@@ -165,7 +164,8 @@ int suite_pthread_rwlock_unlock(pthread_rwlock_t *where)
         lock->rwlock.reads[self->id]--;
         lock->rwlock.readers--;
     } else {
-        fail(VERDICT_MISUSE, CALLER, "pthread_rwlock_unlock is called by %s on %s, which it does not hold.",
+        fail(VERDICT_MISUSE, CALLER,
+             "pthread_rwlock_unlock is called by %s on %s, which it does not hold.",
              thread_name(self), object_name(lock));
     }
     self->locks_held--;
@@ -280,7 +280,8 @@ int suite_pthread_spin_unlock(pthread_spinlock_t *where)
     struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_unlock", CALLER);
 
     if (lock->spin.owner != self)
-        fail(VERDICT_MISUSE, CALLER, "pthread_spin_unlock is called by %s on %s, which it does not hold.",
+        fail(VERDICT_MISUSE, CALLER,
+             "pthread_spin_unlock is called by %s on %s, which it does not hold.",
              thread_name(self), object_name(lock));
     if (run.plan.unlock_is_step)
         step(lock, true, CALLER);

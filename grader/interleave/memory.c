@@ -23,7 +23,8 @@ enum {
     MAX_UNDO = 1 << 24,
     MAX_FOREIGN = 256,
     LOWEST_ADDRESS = 65536, /* below is nothing but NULL, and members of what NULL points to */
-    ACCESSES_PER_TURN = 50000, /* of plain accesses without a step between: then others get a turn */
+    ACCESSES_PER_TURN =
+        50000, /* of plain accesses without a step between: then others get a turn */
 };
 
 static uint32_t generation;
@@ -39,13 +40,13 @@ static uint32_t object_count;
 static struct more {
     struct access access;
     uint32_t next;
-} *more;
+} * more;
 static uint32_t more_count;
 
 static struct undo {
     uintptr_t address;
     uint64_t value;
-} *undo;
+} * undo;
 static size_t undo_count;
 
 /* Objects outside the watched ranges: in thread-local variables, or in memory libc has allocated. */
@@ -190,13 +191,20 @@ void memory_each_written_global(void (*visit)(uintptr_t address))
 static const char *in_words(unsigned kind)
 {
     switch (kind) {
-    case READ: return "reads";
-    case WRITE: return "writes";
-    case ATOMIC: return "reads (atomically)";
-    case ATOMIC_WRITE: return "changes (atomically)";
-    case FREES: return "frees";
-    case DESTROYS: return "destroys what is in";
-    default: return "calls a function on what is in";
+    case READ:
+        return "reads";
+    case WRITE:
+        return "writes";
+    case ATOMIC:
+        return "reads (atomically)";
+    case ATOMIC_WRITE:
+        return "changes (atomically)";
+    case FREES:
+        return "frees";
+    case DESTROYS:
+        return "destroys what is in";
+    default:
+        return "calls a function on what is in";
     }
 }
 
@@ -227,7 +235,8 @@ static _Noreturn void tell_race(const struct access *before, enum access_kind ki
                  in_words(before->kind));
     if (read_relaxed(before))
         fail(VERDICT_RACE, pc,
-             "%s %s memory that %s %s. There is an atomic between the two, but it is not stored with release or not "
+             "%s %s memory that %s %s. There is an atomic between the two, but it is not stored "
+             "with release or not "
              "read with acquire, so it orders nothing else.",
              mine, in_words(kind), other, in_words(before->kind));
     if (ends_it)

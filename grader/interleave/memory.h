@@ -51,9 +51,9 @@ struct access {
 
 struct shadow {
     uint32_t generation;
-    uint32_t object;      /* index into the objects; 0: none */
-    uint32_t more;        /* index of a list of further accesses; 0: none */
-    uint32_t block;       /* heap: a guess at the block. Globals: the word's undo is noted */
+    uint32_t object; /* index into the objects; 0: none */
+    uint32_t more;   /* index of a list of further accesses; 0: none */
+    uint32_t block;  /* heap: a guess at the block. Globals: the word's undo is noted */
     struct access last[2];
 };
 

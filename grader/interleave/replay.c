@@ -15,9 +15,9 @@ enum { MAX_ATTEMPTS = 400, LONG_SCHEDULE = 20000, ATTEMPTS_IF_LONG = 12 };
 
 struct script *script;
 
-static const char *const names[] = {[PLAN_MIX] = "mix", [PLAN_RANDOM] = "random",
-                                    [PLAN_PCT] = "pct", [PLAN_POS] = "pos",
-                                    [PLAN_DFS] = "dfs", [PLAN_REPLAY] = "x"};
+static const char *const names[] = {
+    [PLAN_MIX] = "mix", [PLAN_RANDOM] = "random", [PLAN_PCT] = "pct",
+    [PLAN_POS] = "pos", [PLAN_DFS] = "dfs",       [PLAN_REPLAY] = "x"};
 
 /* ------------------------------------------------------------------------------------ seeds */
 
@@ -29,7 +29,8 @@ static size_t write_flags(char *text, size_t size, const struct plan *plan)
     if (plan->fail_at)
         used += (size_t)snprintf(text + used, size - used, "a%u.", plan->fail_at);
     if (plan->stop_step)
-        used += (size_t)snprintf(text + used, size - used, "t%u.%u.", plan->stop_thread, plan->stop_step);
+        used += (size_t)snprintf(text + used, size - used, "t%u.%u.", plan->stop_thread,
+                                 plan->stop_step);
     return used;
 }
 
@@ -157,9 +158,9 @@ static struct shrink {
     char rule[256];
     unsigned attempts, limit;
     unsigned chunk, from;  /* which of the choices that are not 0 are left out now */
-    bool trying;
+    bool trying, improved; /* improved: since the last pass began */
     struct script best, candidate;
-} *shrink;
+} * shrink;
 
 static void trim(struct script *choices)
 {
@@ -204,7 +205,8 @@ static bool next_candidate(void)
 
     if (shrink->from >= n) {
         shrink->from = 0;
-        shrink->chunk /= 2;
+        shrink->chunk = shrink->chunk > 1 ? shrink->chunk / 2 : shrink->improved;
+        shrink->improved = false;
     }
     if (!n || !shrink->chunk || shrink->attempts == shrink->limit)
         return false;
@@ -223,7 +225,8 @@ static void judge_attempt(bool failed, const struct outcome *outcome)
 {
     shrink->trying = false;
     if (failed && fails_alike(outcome) &&
-        interventions(&shared->taken) <= interventions(&shrink->best)) {
+        interventions(&shared->taken) < interventions(&shrink->best)) {
+        shrink->improved = true;
         copy_script(&shrink->best, &shared->taken);
         trim(&shrink->best);
     } else {
@@ -257,9 +260,9 @@ static bool shrink_prepare(const struct outcome *outcome)
     memcpy(shrink->rule, outcome->rule, sizeof shrink->rule);
     copy_script(&shrink->best, &shared->taken);
     trim(&shrink->best);
-    shrink->limit = shared->watchdog                ? 0
-                    : shared->steps > LONG_SCHEDULE ? ATTEMPTS_IF_LONG
-                                                    : MAX_ATTEMPTS;
+    shrink->limit = shared->watchdog || shared->plan.strategy == PLAN_REPLAY ? 0
+                    : shared->steps > LONG_SCHEDULE                          ? ATTEMPTS_IF_LONG
+                                                                             : MAX_ATTEMPTS;
     shrink->chunk = (interventions(&shrink->best) + 1) / 2;
     return true;
 }

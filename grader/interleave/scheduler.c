@@ -10,9 +10,10 @@
 #include <string.h>
 
 enum {
-    SPINNING = 300,        /* steps without any change: from now on only when nobody else can go */
+    SPINNING = 300,         /* steps without any change: from now on only when nobody else can go */
     ROUNDS_IN_VAIN = 20000, /* turns of all who spin, without any change: nothing will come of it */
-    ROUNDS_ALONE = 200000,  /* ... of the only thread there is, which may as well be counting something */
+    ROUNDS_ALONE =
+        200000, /* ... of the only thread there is, which may as well be counting something */
     ROUNDS_A_TIMER = 64,   /* ... after that many the clock advances to the next deadline */
     WAKEUPS_TO_POLL = 100, /* during settle's ten seconds */
     MAX_STEPS = 3000000,   /* of one schedule */
@@ -22,8 +23,8 @@ enum {
 struct run run;
 struct thread *self;
 
-static struct fiber explorer;     /* schedule_run's own stack */
-static struct outcome *told;      /* where the verdict goes */
+static struct fiber explorer; /* schedule_run's own stack */
+static struct outcome *told;  /* where the verdict goes */
 static bool abandoned, some_yielded;
 
 /* ----------------------------------------------------------------------- starting and ending */
@@ -65,9 +66,10 @@ _Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)
     if (run.was_stopped && (verdict == VERDICT_DEADLOCK || verdict == VERDICT_NO_PROGRESS)) {
         told->verdict = VERDICT_NO_PROGRESS;
         told->pc = run.stopped_at;
-        used = snprintf(told->message, sizeof told->message,
-                        "not lock-free: one thread was stopped for ever in the middle of a call, and "
-                        "the others can't finish. ");
+        used =
+            snprintf(told->message, sizeof told->message,
+                     "not lock-free: one thread was stopped for ever in the middle of a call, and "
+                     "the others can't finish. ");
     }
     va_start(arguments, format);
     vsnprintf(told->message + used, sizeof told->message - (size_t)used, format, arguments);
@@ -140,7 +142,8 @@ struct thread *thread_new(void)
 
 static void thread_entry(void)
 {
-    void *result = self->body_c11 ? (void *)(intptr_t)self->body_c11(self->arg) : self->body(self->arg);
+    void *result =
+        self->body_c11 ? (void *)(intptr_t)self->body_c11(self->arg) : self->body(self->arg);
 
     thread_leave(result);
 }
@@ -228,7 +231,8 @@ static uint64_t next_deadline(void)
     uint64_t first = FOREVER;
 
     for (unsigned t = 0; t < run.thread_count; t++)
-        if (!is_over(&run.threads[t]) && run.threads[t].deadline < first && !can_go(&run.threads[t]))
+        if (!is_over(&run.threads[t]) && run.threads[t].deadline < first &&
+            !can_go(&run.threads[t]))
             first = run.threads[t].deadline;
     return first;
 }
@@ -251,7 +255,8 @@ static _Noreturn void tell_spinning(const struct candidates *found)
         if (found->lazy[i]->id)
             who = found->lazy[i];
     fail(VERDICT_NO_PROGRESS, who->call_pc,
-         "%s spins: it looks again and again at something nobody is going to change, instead of sleeping.",
+         "%s spins: it looks again and again at something nobody is going to change, instead of "
+         "sleeping.",
          thread_name(who));
 }
 
@@ -301,14 +306,14 @@ static struct candidates find_candidates(void)
 static int describe_sleeper(char *text, size_t size, const struct thread *thread)
 {
     struct object *object = thread->object;
-    const struct thread *holder = !object                          ? NULL
-                                  : object->kind == OBJECT_MUTEX   ? object->mutex.owner
-                                  : object->kind == OBJECT_RWLOCK  ? object->rwlock.writer
-                                  : object->kind == OBJECT_SPIN    ? object->spin.owner
-                                                                   : NULL;
+    const struct thread *holder = !object                         ? NULL
+                                  : object->kind == OBJECT_MUTEX  ? object->mutex.owner
+                                  : object->kind == OBJECT_RWLOCK ? object->rwlock.writer
+                                  : object->kind == OBJECT_SPIN   ? object->spin.owner
+                                                                  : NULL;
     if (thread->joining)
-        return snprintf(text, size, "%s waits in %s for %s to end", thread_name(thread), thread->call,
-                        thread_name(thread->joining));
+        return snprintf(text, size, "%s waits in %s for %s to end", thread_name(thread),
+                        thread->call, thread_name(thread->joining));
     if (holder)
         return snprintf(text, size, "%s waits in %s for %s, which %s holds", thread_name(thread),
                         thread->call, object_name(object),
@@ -549,8 +554,8 @@ static void check_threads_joined(void)
         if (thread->state != THREAD_ENDED || thread->joined || thread->detached)
             continue;
         story_access("allocated", 0, thread->created_at, "starts {t%u}", t);
-        fail(VERDICT_LEAK, thread->created_at, "The test is over, and %s was neither joined nor detached.",
-             thread_name(thread));
+        fail(VERDICT_LEAK, thread->created_at,
+             "The test is over, and %s was neither joined nor detached.", thread_name(thread));
     }
 }
 

@@ -87,8 +87,9 @@ int suite_sem_destroy(sem_t *where)
     for (unsigned t = 0; t < run.thread_count; t++)
         if (&run.threads[t] != self && !is_over(&run.threads[t]) &&
             run.threads[t].object == semaphore && run.threads[t].call)
-            fail(VERDICT_USE_AFTER_FREE, CALLER, "sem_destroy is called by %s on %s while %s sleeps on it.",
-                 thread_name(self), object_name(semaphore), thread_name(&run.threads[t]));
+            fail(VERDICT_USE_AFTER_FREE, CALLER,
+                 "sem_destroy is called by %s on %s while %s sleeps on it.", thread_name(self),
+                 object_name(semaphore), thread_name(&run.threads[t]));
     memory_access((uintptr_t)where, 1, DESTROYS, CALLER);
     semaphore->destroyed = true;
     story_event("sem_destroy", story_object(semaphore), CALLER, "destroys {%u}",
@@ -120,9 +121,11 @@ static int wait_on_clock(sem_t *semaphore, const char *call, uintptr_t pc, clock
     uint64_t deadline;
     bool on_realtime;
 
-    if (!clock_deadline(clock, when, &deadline, &on_realtime)) { /* POSIX: only looked at to sleep */
+    if (!clock_deadline(clock, when, &deadline,
+                        &on_realtime)) { /* POSIX: only looked at to sleep */
         struct object *object = object_for(semaphore, OBJECT_SEMAPHORE, call, pc);
-        return object->semaphore.value ? wait_for_token(semaphore, call, pc, 0, false) : error(EINVAL);
+        return object->semaphore.value ? wait_for_token(semaphore, call, pc, 0, false)
+                                       : error(EINVAL);
     }
     return wait_for_token(semaphore, call, pc, deadline, on_realtime);
 }

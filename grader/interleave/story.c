@@ -45,15 +45,15 @@ static struct recorder {
     unsigned of_kind[OBJECT_KINDS];
     char json[MAX_JSON];
     size_t used;
-} *story;
+} * story;
 
-static const char *const kind_names[OBJECT_KINDS] = {
-    "object", "mutex",     "cond",   "rwlock", "barrier", "once",
-    "spin",   "semaphore", "atomic", "thread", "clock",   "block"};
+static const char *const kind_names[OBJECT_KINDS] = {"object",  "mutex",  "cond",  "rwlock",
+                                                     "barrier", "once",   "spin",  "semaphore",
+                                                     "atomic",  "thread", "clock", "block"};
 
 static const char *const kind_words[OBJECT_KINDS] = {
-    "object",    "mutex",    "condition variable", "read-write lock", "barrier", "once flag",
-    "spinlock",  "semaphore", "atomic variable",   "thread",          "clock",   "block"};
+    "object",   "mutex",     "condition variable", "read-write lock", "barrier", "once flag",
+    "spinlock", "semaphore", "atomic variable",    "thread",          "clock",   "block"};
 
 /* ---------------------------------------------------------------------------------- recording */
 
@@ -137,7 +137,8 @@ void story_access(const char *role, int thread, uintptr_t pc, const char *format
     if (!story_on() || story->place_count == MAX_PLACES)
         return;
     struct place *place = &story->places[story->place_count++];
-    *place = (struct place){.role = role, .thread = thread < 0 ? self->id : (unsigned)thread, .pc = pc};
+    *place =
+        (struct place){.role = role, .thread = thread < 0 ? self->id : (unsigned)thread, .pc = pc};
     if (thread < 0)
         take_stack(&place->stack, self, pc);
     else
@@ -242,22 +243,27 @@ static bool is_asleep(const struct thread *thread)
 
 static const char *state_of(const struct thread *thread)
 {
-    return thread->state == THREAD_ENDED ? "ended"
-           : thread->stopped             ? "stopped"
+    return thread->state == THREAD_ENDED                                            ? "ended"
+           : thread->stopped                                                        ? "stopped"
            : is_asleep(thread) || (thread == self && thread->call && thread->ready) ? "asleep"
-           : thread->idle > 100          ? "spinning"
-           : thread == self              ? "running"
-                                         : "runnable";
+           : thread->idle > 100                                                     ? "spinning"
+           : thread == self                                                         ? "running"
+                                                                                    : "runnable";
 }
 
 static const struct thread *holder_of(const struct object *object)
 {
     switch (object->kind) {
-    case OBJECT_MUTEX: return object->mutex.owner;
-    case OBJECT_RWLOCK: return object->rwlock.writer;
-    case OBJECT_SPIN: return object->spin.owner;
-    case OBJECT_ONCE: return object->once.runner;
-    default: return NULL;
+    case OBJECT_MUTEX:
+        return object->mutex.owner;
+    case OBJECT_RWLOCK:
+        return object->rwlock.writer;
+    case OBJECT_SPIN:
+        return object->spin.owner;
+    case OBJECT_ONCE:
+        return object->once.runner;
+    default:
+        return NULL;
     }
 }
 
@@ -272,7 +278,8 @@ static void put_sleep(const struct thread *thread)
     if (thread->joining)
         snprintf(text, sizeof text, "sleeps in %s until {t%u} ends", call, thread->joining->id);
     else if (holder)
-        snprintf(text, sizeof text, "waits in %s for {%u}, which {t%u} holds", call, id, holder->id);
+        snprintf(text, sizeof text, "waits in %s for {%u}, which {t%u} holds", call, id,
+                 holder->id);
     else if (thread->and_mutex)
         snprintf(text, sizeof text, "sleeps in %s on {%u}, its mutex is {%u}", call, id,
                  story_object(thread->and_mutex));
@@ -298,11 +305,11 @@ static void put_end(const struct thread *thread)
     if (sleeps)
         put_sleep(thread);
     else
-        put_text(over                            ? "has ended"
-                 : thread->stopped               ? "was stopped for ever"
+        put_text(over                             ? "has ended"
+                 : thread->stopped                ? "was stopped for ever"
                  : strcmp(state, "spinning") == 0 ? "spins"
-                 : thread == self                ? "is running"
-                                                 : "could go on");
+                 : thread == self                 ? "is running"
+                                                  : "could go on");
     put("}");
 }
 
@@ -335,7 +342,8 @@ static void put_waker(const struct thread *thread)
     else if (!object)
         return;
     else if (object->kind == OBJECT_COND && object->cond.last_signaller >= 0)
-        snprintf(text, sizeof text, "a signal or broadcast on {%u}; the last was by {t%d}, at step %u", id,
+        snprintf(text, sizeof text,
+                 "a signal or broadcast on {%u}; the last was by {t%d}, at step %u", id,
                  object->cond.last_signaller, object->cond.last_signal);
     else if (object->kind == OBJECT_COND)
         snprintf(text, sizeof text, "a signal or broadcast on {%u}; there was none", id);
@@ -346,8 +354,8 @@ static void put_waker(const struct thread *thread)
                  object->barrier.size - object->barrier.arrived, id);
     else
         return;
-    put("%s{\"thread\":%u,\"object\":%u,\"text\":", story->json[story->used - 1] == '[' ? "" : ",\n",
-        thread->id, id);
+    put("%s{\"thread\":%u,\"object\":%u,\"text\":",
+        story->json[story->used - 1] == '[' ? "" : ",\n", thread->id, id);
     put_text(text);
     put("}");
 }

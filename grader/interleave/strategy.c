@@ -16,9 +16,9 @@
 #include <string.h>
 
 enum {
-    EVENT_ONE_IN = 8,  /* steps at which a random strategy injects an event, if there is one to */
+    EVENT_ONE_IN = 8, /* steps at which a random strategy injects an event, if there is one to */
     PCT_DEPTH = 3,
-    MAX_NODES = 8192,  /* choices of one schedule that DFS treats systematically */
+    MAX_NODES = 8192, /* choices of one schedule that DFS treats systematically */
     MAX_ASLEEP = 6,
     MAX_TOUCHED = 11,
 };
@@ -138,8 +138,8 @@ static struct node nodes[MAX_NODES];
 static unsigned node_count, depth; /* on the stack, and passed in this schedule */
 static unsigned bound, spent;
 static bool was_cut;
-static struct footprint touched;   /* of the step that runs */
-static struct footprint *fill_in;  /* ... to be kept here when it is over */
+static struct footprint touched;  /* of the step that runs */
+static struct footprint *fill_in; /* ... to be kept here when it is over */
 static struct sleeper asleep[MAX_ASLEEP];
 static unsigned asleep_count;
 
@@ -245,7 +245,8 @@ static unsigned draw_dfs(unsigned n, bool costs)
     return node ? node->chosen : 0;
 }
 
-static unsigned take(const struct node *node, const struct option options[], const unsigned places[])
+static unsigned take(const struct node *node, const struct option options[],
+                     const unsigned places[])
 {
     const struct thread *taken = options[places[node->chosen]].thread;
     unsigned kept = 0;

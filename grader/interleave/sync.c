@@ -30,11 +30,13 @@ static bool was_never_written(const unsigned char *bytes, size_t size)
 static void adopt(struct object *object, const void *where, const char *call)
 {
     if (was_never_written(where, sizes[object->kind]))
-        fail(VERDICT_MISUSE, object->pc, "%s is called by %s on memory in which nothing was initialised.",
-             call, thread_name(self));
+        fail(VERDICT_MISUSE, object->pc,
+             "%s is called by %s on memory in which nothing was initialised.", call,
+             thread_name(self));
     if (object->kind == OBJECT_SEMAPHORE)
-        fail(VERDICT_MISUSE, object->pc, "%s is called by %s on a semaphore that was never initialised.",
-             call, thread_name(self));
+        fail(VERDICT_MISUSE, object->pc,
+             "%s is called by %s on a semaphore that was never initialised.", call,
+             thread_name(self));
     if (object->kind == OBJECT_MUTEX)
         object->mutex.type = ((const pthread_mutex_t *)where)->__data.__kind & 3;
     if (object->kind == OBJECT_COND) {
@@ -72,8 +74,7 @@ static struct object *initialise(void *where, enum kind kind, const char *call, 
         fail(VERDICT_CRASHED, pc, "%s is called by %s with NULL.", call, thread_name(self));
     memory_access((uintptr_t)where, sizes[kind], WRITE, pc);
     struct object *object = object_at(where, kind, pc, &created);
-    story_event(call, story_object(object), pc, "initialises {%u}",
-                story_object(object));
+    story_event(call, story_object(object), pc, "initialises {%u}", story_object(object));
     return object;
 }
 
@@ -90,12 +91,12 @@ static bool somebody_sleeps_on(const struct object *object)
 static void destroy(struct object *object, const char *call, uintptr_t pc)
 {
     if (somebody_sleeps_on(object))
-        fail(VERDICT_USE_AFTER_FREE, pc, "%s is called by %s on %s while another thread is inside a call on it.",
-             call, thread_name(self), object_name(object));
+        fail(VERDICT_USE_AFTER_FREE, pc,
+             "%s is called by %s on %s while another thread is inside a call on it.", call,
+             thread_name(self), object_name(object));
     memory_access(object->address, 1, DESTROYS, pc);
     object->destroyed = true;
-    story_event(call, story_object(object), pc, "destroys {%u}",
-                story_object(object));
+    story_event(call, story_object(object), pc, "destroys {%u}", story_object(object));
 }
 
 /* ---------------------------------------------------------------------------------- mutexes */
@@ -134,8 +135,8 @@ int mutex_destroy(void *where, const char *call, uintptr_t pc)
     struct object *mutex = object_for(where, OBJECT_MUTEX, call, pc);
 
     if (mutex->mutex.owner)
-        fail(VERDICT_MISUSE, pc, "%s is called by %s on %s, which %s holds.", call, thread_name(self),
-             object_name(mutex),
+        fail(VERDICT_MISUSE, pc, "%s is called by %s on %s, which %s holds.", call,
+             thread_name(self), object_name(mutex),
              mutex->mutex.owner == self ? "it still" : thread_name(mutex->mutex.owner));
     destroy(mutex, call, pc);
     return 0;
@@ -196,7 +197,8 @@ int mutex_trylock(void *where, const char *call, uintptr_t pc)
 
 static int not_owner(struct object *mutex, const char *call, uintptr_t pc)
 {
-    if (mutex->mutex.type == PTHREAD_MUTEX_RECURSIVE || mutex->mutex.type == PTHREAD_MUTEX_ERRORCHECK)
+    if (mutex->mutex.type == PTHREAD_MUTEX_RECURSIVE ||
+        mutex->mutex.type == PTHREAD_MUTEX_ERRORCHECK)
         return EPERM;
     if (!mutex->mutex.owner)
         fail(VERDICT_MISUSE, pc, "%s is called by %s on %s, which is not locked.", call,
@@ -257,21 +259,23 @@ static struct thread *first_sleeper(const struct object *cond, unsigned long aft
 
     for (unsigned t = 0; t < run.thread_count; t++) {
         struct thread *thread = &run.threads[t];
-        if (!is_over(thread) && thread->object == cond && thread->and_mutex && thread->queued > after &&
-            (!first || thread->queued < first->queued))
+        if (!is_over(thread) && thread->object == cond && thread->and_mutex &&
+            thread->queued > after && (!first || thread->queued < first->queued))
             first = thread;
     }
     return first;
 }
 
-static void check_wait(struct object *cond, const struct object *mutex, const char *call, uintptr_t pc)
+static void check_wait(struct object *cond, const struct object *mutex, const char *call,
+                       uintptr_t pc)
 {
     if (mutex->mutex.owner != self)
         fail(VERDICT_MISUSE, pc, "%s is called by %s without holding the mutex.", call,
              thread_name(self));
     if (cond->cond.mutex != mutex && first_sleeper(cond, 0))
-        fail(VERDICT_MISUSE, pc, "%s is called by %s on %s with another mutex than those who sleep on it.",
-             call, thread_name(self), object_name(cond));
+        fail(VERDICT_MISUSE, pc,
+             "%s is called by %s on %s with another mutex than those who sleep on it.", call,
+             thread_name(self), object_name(cond));
 }
 
 static const char *how_it_woke(enum wake wake)

@@ -101,7 +101,7 @@ int thread_detach(unsigned long handle, const char *call, uintptr_t pc)
 int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
                          void *arg);
 int suite_own_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                              void *(*body)(void *), void *arg);
+                             void *(*body)(void *), void *arg);
 int suite_pthread_join(pthread_t thread, void **result);
 int suite_pthread_detach(pthread_t thread);
 pthread_t suite_pthread_self(void);
@@ -129,7 +129,7 @@ int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, vo
 
 /* What pthread_create is in a suite: no start of the submission, so never one that fails. */
 int suite_own_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                              void *(*body)(void *), void *arg)
+                             void *(*body)(void *), void *arg)
 {
     return thread_create(thread, "", body, NULL, arg, is_detached(attributes), CALLER);
 }
@@ -157,7 +157,8 @@ int suite_pthread_equal(pthread_t a, pthread_t b)
 _Noreturn void suite_pthread_exit(void *result)
 {
     if (self->id == 0)
-        fail(VERDICT_EXITED_EARLY, CALLER, "pthread_exit is called in the thread of the test itself.");
+        fail(VERDICT_EXITED_EARLY, CALLER,
+             "pthread_exit is called in the thread of the test itself.");
     thread_leave(result);
 }
 

@@ -8,12 +8,17 @@
 static int as_c11(int error)
 {
     switch (error) {
-    case 0: return thrd_success;
-    case EBUSY: return thrd_busy;
-    case ETIMEDOUT: return thrd_timedout;
+    case 0:
+        return thrd_success;
+    case EBUSY:
+        return thrd_busy;
+    case ETIMEDOUT:
+        return thrd_timedout;
     case ENOMEM:
-    case EAGAIN: return thrd_nomem;
-    default: return thrd_error;
+    case EAGAIN:
+        return thrd_nomem;
+    default:
+        return thrd_error;
     }
 }
 

@@ -102,14 +102,12 @@ PLAIN_OF_SIZE(16)
     }
 
 #define COMPARE_EXCHANGE(bits, name, weak)                                                         \
-    int __tsan_atomic##bits##_compare_exchange_##name(volatile uint##bits##_t *where,              \
-                                                      uint##bits##_t *expected,                    \
-                                                      uint##bits##_t value, int order,             \
-                                                      int failure_order);                          \
-    int __tsan_atomic##bits##_compare_exchange_##name(volatile uint##bits##_t *where,              \
-                                                      uint##bits##_t *expected,                    \
-                                                      uint##bits##_t value, int order,             \
-                                                      int failure_order)                           \
+    int __tsan_atomic##bits##_compare_exchange_##name(                                             \
+        volatile uint##bits##_t *where, uint##bits##_t *expected, uint##bits##_t value, int order, \
+        int failure_order);                                                                        \
+    int __tsan_atomic##bits##_compare_exchange_##name(                                             \
+        volatile uint##bits##_t *where, uint##bits##_t *expected, uint##bits##_t value, int order, \
+        int failure_order)                                                                         \
     {                                                                                              \
         bool failed;                                                                               \
         uint##bits##_t wanted = *expected;                                                         \

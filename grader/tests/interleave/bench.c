@@ -14,7 +14,7 @@ static struct channel {
     pthread_cond_t readable; /* head is not NULL, or senders is 0 */
     struct node *head, **tail;
     int senders;
-} *channel;
+} * channel;
 
 static void open_channel(void)
 {

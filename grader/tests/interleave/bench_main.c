@@ -48,9 +48,10 @@ static void measure(const char *name, int strategy)
         left_out += schedule_was_abandoned();
     } while (run_in_all < SCHEDULES && (strategy != PLAN_DFS || strategy_dfs_next()));
     double took = seconds() - start;
-    printf("%-7s %7.0f schedules/s   %5.1f us each   %4.1f steps each   %lu run, %lu of them cut short\n", name,
-           (double)run_in_all / took, 1e6 * took / (double)run_in_all, (double)steps / (double)run_in_all, run_in_all,
-           left_out);
+    printf("%-7s %7.0f schedules/s   %5.1f us each   %4.1f steps each   %lu run, %lu of them cut "
+           "short\n",
+           name, (double)run_in_all / took, 1e6 * took / (double)run_in_all,
+           (double)steps / (double)run_in_all, run_in_all, left_out);
 }
 
 int main(void)

@@ -236,7 +236,9 @@ TEST(never__coherence_reads_go_back_across_threads)
 /* -------------------------------------------------------------------------- release sequences */
 
 THREAD(rs_head, data = 1; STORE(x, 1, release))
-THREAD(rs_modify, int one = 1; atomic_compare_exchange_strong_explicit(&x, &one, 2, memory_order_relaxed, memory_order_relaxed))
+THREAD(rs_modify, int one = 1;
+       atomic_compare_exchange_strong_explicit(&x, &one, 2, memory_order_relaxed,
+                                               memory_order_relaxed))
 THREAD(rs_store, if (LOAD(x, relaxed) == 1) STORE(x, 2, relaxed))
 THREAD(rs_head_and_store, data = 1; STORE(x, 1, release); STORE(x, 2, relaxed))
 THREAD(rs_read, if (LOAD(x, acquire) == 2) r1 = data)

@@ -86,7 +86,7 @@ TEST(right__errno_is_of_the_thread)
 
 static struct node {
     struct node *next;
-} *cache;
+} * cache;
 
 TEST(right__a_cache_in_a_static_variable_is_no_leak)
 {
@@ -527,7 +527,8 @@ TEST(right__deadlines_on_the_monotonic_clock)
     }
     pthread_mutex_unlock(&lock);
     clock_gettime(CLOCK_MONOTONIC, &now);
-    check(now.tv_sec > deadline.tv_sec || (now.tv_sec == deadline.tv_sec && now.tv_nsec >= deadline.tv_nsec),
+    check(now.tv_sec > deadline.tv_sec ||
+              (now.tv_sec == deadline.tv_sec && now.tv_nsec >= deadline.tv_nsec),
           "It did not return before the deadline.");
     pthread_cond_destroy(&cond);
     join(thread);

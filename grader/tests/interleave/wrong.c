@@ -657,7 +657,8 @@ TEST(failed__a_monotonic_deadline_on_the_other_clock)
     }
     pthread_mutex_unlock(&lock);
     clock_gettime(CLOCK_MONOTONIC, &now);
-    check(now.tv_sec > deadline.tv_sec || (now.tv_sec == deadline.tv_sec && now.tv_nsec >= deadline.tv_nsec),
+    check(now.tv_sec > deadline.tv_sec ||
+              (now.tv_sec == deadline.tv_sec && now.tv_nsec >= deadline.tv_nsec),
           "It did not return before the deadline.");
 }
 
