@@ -126,8 +126,8 @@ static struct store *push(struct object *atomic, uint64_t value)
     return store;
 }
 
-/* The location, with at least one store in its history: a value nobody stored atomically was there before
- * anybody shared the location (or is a race, which is found out elsewhere). */
+/* The location, with at least one store in its history: a value nobody stored atomically was there
+ * before anybody shared the location (or is a race, which is found out elsewhere). */
 static struct object *location(const volatile void *where, unsigned size, uintptr_t pc)
 {
     bool created;
@@ -206,8 +206,8 @@ static void release_from(struct store *store, const struct clock *clock)
     store->releases = true;
 }
 
-/* Release sequence: a read-modify-write carries on what the store it read releases, and so does a store of
- * the same thread. */
+/* Release sequence: a read-modify-write carries on what the store it read releases, and so does a
+ * store of the same thread. */
 static void add_store(struct object *atomic, uint64_t value, int order, bool modifies)
 {
     const struct store *newest = nth_newest(atomic, 0);

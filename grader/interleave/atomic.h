@@ -1,9 +1,9 @@
 /* atomic.h - C11 atomics with the freedom the standard gives them.
  *
- * A location remembers its last stores. A load that nothing forces to see the newest one may be given an
- * older one: the strategy draws. What forces it: that the newer store, or somebody's reading it, happens
- * before the load; and for seq_cst loads and after seq_cst fences, the single total order, which here is the
- * order in which the operations were taken.
+ * A location remembers its last stores. A load that nothing forces to see the newest one may be
+ * given an older one: the strategy draws. What forces it: that the newer store, or somebody's
+ * reading it, happens before the load; and for seq_cst loads and after seq_cst fences, the single
+ * total order, which here is the order in which the operations were taken.
  *
  * Not modelled: a load that reads a store of the future (load buffering), stores that enter the
  * modification order before older ones, and accesses of different size to one location. */
@@ -29,7 +29,8 @@ void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int
 uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operation operation,
                        uint64_t operand, int order, uintptr_t pc);
 
-/* Returns the value found; it was `expected` if the exchange took place, unless weak made it fail (*failed). */
+/* Returns the value found; it was `expected` if the exchange took place, unless weak made it fail
+ * (*failed). */
 uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t expected,
                                  uint64_t value, int order, int failure_order, bool weak,
                                  bool *failed, uintptr_t pc);

@@ -204,8 +204,8 @@ static uint64_t processor_time(pid_t child)
     return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
 }
 
-/* Waits until the child has closed its end of the pipe, which it does by ending. False: it sleeps in a
- * real call and was killed. */
+/* Waits until the child has closed its end of the pipe, which it does by ending. False: it sleeps
+ * in a real call and was killed. */
 static bool wait_for_end(pid_t child, int pipe)
 {
     struct pollfd end = {.fd = pipe, .events = POLLIN};

@@ -1,10 +1,11 @@
-/* clock.c - virtual time. It passes when everybody sleeps (to the first deadline), when the strategy lets
- * it, and by a microsecond each time somebody looks.
+/* clock.c - virtual time. It passes when everybody sleeps (to the first deadline), when the
+ * strategy lets it, and by a microsecond each time somebody looks.
  *
  * The two clocks have nothing in common: the monotonic one says that the machine started a quarter
- * of an hour ago, the other one that it is the year 2030. And once in a schedule CLOCK_REALTIME may be set
- * an hour ahead while somebody sleeps by it: such a sleep ends early, which who must not return before a
- * monotonic deadline has to notice. It is never set back, which could only make a sleep too long. */
+ * of an hour ago, the other one that it is the year 2030. And once in a schedule CLOCK_REALTIME may
+ * be set an hour ahead while somebody sleeps by it: such a sleep ends early, which who must not
+ * return before a monotonic deadline has to notice. It is never set back, which could only make a
+ * sleep too long. */
 #include "memory.h"
 #include "strategy.h"
 

@@ -1,12 +1,13 @@
 /* explore.c - which schedules of a scenario are run.
  *
- *   1. the one in which nobody interferes. If it has no choice at all (one thread, or threads that never meet)
- *      it is the only one;
+ *   1. the one in which nobody interferes. If it has no choice at all (one thread, or threads that
+ * never meet) it is the only one;
  *   2. a tenth of the budget with MIX: what can be found easily is found here;
- *   3. DFS, as long as it looks as if it will end within the budget: then all schedules under the bound have been run;
+ *   3. DFS, as long as it looks as if it will end within the budget: then all schedules under the
+ * bound have been run;
  *   4. the rest with MIX.
- * With .allocations_fail half of the budget goes to runs in which each allocation fails in turn, with
- * .one_thread_stops to runs in which each thread is stopped at each of its steps. */
+ * With .allocations_fail half of the budget goes to runs in which each allocation fails in turn,
+ * with .one_thread_stops to runs in which each thread is stopped at each of its steps. */
 #include "explore.h"
 
 #include "memory.h"
@@ -207,7 +208,8 @@ static void explore_job(const struct test *test)
         run_with_failures(test, plan, budget / 2, failable, has_choices);
 }
 
-/* A schedule named by strategy, seed and number: it is run, and those before it if the strategy is DFS. */
+/* A schedule named by strategy, seed and number: it is run, and those before it if the strategy is
+ * DFS. */
 static void find_job(const struct test *test)
 {
     struct plan plan = shared->plan;

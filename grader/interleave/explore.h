@@ -1,8 +1,8 @@
 /* explore.h - what explore.c (which schedules are run), child.c (where), and replay.c (which one is
  * told, and how it is written down) share.
  *
- * Schedules are run in a child process: code that crashes, exits or never comes back costs that child. What the
- * child finds out is written to memory it shares with its parent, as it goes. */
+ * Schedules are run in a child process: code that crashes, exits or never comes back costs that
+ * child. What the child finds out is written to memory it shares with its parent, as it goes. */
 #pragma once
 
 #include "interleave.h"
@@ -34,8 +34,8 @@ extern struct shared *shared;
 /* The choices of the schedule that is replayed. */
 extern struct script *script;
 
-/* child.c: runs job in a child process until it is done or has failed. False: the environment's fault, told in
- * *outcome. */
+/* child.c: runs job in a child process until it is done or has failed. False: the environment's
+ * fault, told in *outcome. */
 bool child_run(void (*job)(const struct test *test), const struct test *test,
                struct outcome *outcome);
 
@@ -48,11 +48,12 @@ void child_silence(void);
 /* explore.c: how a plan starts out, by the test's options and the environment. */
 struct plan plan_base(const struct test *test);
 
-/* replay.c: SEED= for a plan and the choices in script; and back again (false: it is no such thing, e.g. a
- * number). If it returns true and the strategy is not PLAN_REPLAY, the schedule is still to be found by running. */
+/* replay.c: SEED= for a plan and the choices in script; and back again (false: it is no such thing,
+ * e.g. a number). If it returns true and the strategy is not PLAN_REPLAY, the schedule is still to
+ * be found by running. */
 void seed_write(char *text, size_t size, const struct plan *plan, const struct script *choices);
 bool seed_read(const char *text, struct plan *plan, struct script *choices);
 
-/* A schedule failed, and is in shared. Shrinks it, runs it a last time for its story, and completes the
- * outcome. */
+/* A schedule failed, and is in shared. Shrinks it, runs it a last time for its story, and completes
+ * the outcome. */
 void tell(const struct test *test, struct outcome *outcome);

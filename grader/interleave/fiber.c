@@ -28,8 +28,8 @@ __asm__(".text\n"
         "    ret\n"
         ".size fiber_swap_stacks, . - fiber_swap_stacks\n");
 
-/* The frame fiber_swap_stacks pops: six registers, the address it returns to, and above it a return address
- * of 0, which ends a debugger's back trace and leaves the stack aligned as after a call. */
+/* The frame fiber_swap_stacks pops: six registers, the address it returns to, and above it a return
+ * address of 0, which ends a debugger's back trace and leaves the stack aligned as after a call. */
 enum { FRAME_WORDS = 8, FRAME_ENTRY = 6 };
 
 #elif defined(__aarch64__)

@@ -1,7 +1,7 @@
 /* fiber.h - stacks that are switched by hand: the threads of a scenario.
  *
- * All fibers run on the one OS thread of the process. A switch saves what the calling convention says
- * a call preserves, and nothing else. */
+ * All fibers run on the one OS thread of the process. A switch saves what the calling convention
+ * says a call preserves, and nothing else. */
 #pragma once
 
 #include <stddef.h>

@@ -1,8 +1,9 @@
 /* heap.c - the memory a scenario allocates.
  *
  * Addresses only grow within a schedule, and start anew with the next one: what is freed stays
- * recognisable for good, and a schedule sees the same addresses each time. Blocks lie in a table in the order
- * of their addresses, with a red zone round each. Fresh and freed memory is filled with a pattern. */
+ * recognisable for good, and a schedule sees the same addresses each time. Blocks lie in a table in
+ * the order of their addresses, with a red zone round each. Fresh and freed memory is filled with a
+ * pattern. */
 #include "memory.h"
 
 #include <errno.h>
@@ -25,7 +26,8 @@ enum {
 static const size_t LARGEST = (size_t)1
                               << 30; /* more is refused, as a machine out of memory does */
 
-/* The bytes [low, high) belong to the block and its red zones, [start, start + size) to the program. */
+/* The bytes [low, high) belong to the block and its red zones, [start, start + size) to the
+ * program. */
 struct block {
     uintptr_t low, start, high;
     size_t size;
@@ -131,8 +133,8 @@ void heap_check(struct shadow *shadow, uintptr_t address, size_t size, enum acce
 
 /* -------------------------------------------------------------------- allocating and freeing */
 
-/* Gives the pages of freed blocks back to the system, so that a long schedule does not need all the memory
- * it ever had at once. */
+/* Gives the pages of freed blocks back to the system, so that a long schedule does not need all the
+ * memory it ever had at once. */
 static void trim(void)
 {
     uintptr_t from = heap_start;

@@ -1,7 +1,7 @@
 /* interleave.h - what the parts of the controlled scheduler know of one another.
  *
- * One schedule is one run of a scenario's body. Its threads are fibers; exactly one runs (self), and
- * another one can run only at a step: the start of a call that threads can notice (locks,
+ * One schedule is one run of a scenario's body. Its threads are fibers; exactly one runs (self),
+ * and another one can run only at a step: the start of a call that threads can notice (locks,
  * condition variables, semaphores, atomics, thread starts and joins, the clock). At a step the
  * strategy picks who goes on. Everything between two steps is seen by the memory checks
  * (memory.h), which don't need an access to meet its rival to know that it could.
@@ -217,8 +217,8 @@ extern struct thread *self; /* who runs; NULL between schedules */
 
 /* ------------------------------------------------------------------------- scheduler.c */
 
-/* Runs the scenario's body once under the plan. What went wrong, if anything, is in *outcome, and the
- * result is whether all went well. */
+/* Runs the scenario's body once under the plan. What went wrong, if anything, is in *outcome, and
+ * the result is whether all went well. */
 bool schedule_run(const struct test *test, const struct plan *plan, struct outcome *outcome);
 
 /* A step of self: another thread may go first. */
@@ -302,8 +302,8 @@ bool schedule_was_abandoned(void);
 
 /* ------------------------------------------------------------------------------ explore.c */
 
-/* One choice of the schedule that runs, 0 being what happens when nobody interferes: kept so that the
- * schedule can be run again. Returns it. */
+/* One choice of the schedule that runs, 0 being what happens when nobody interferes: kept so that
+ * the schedule can be run again. Returns it. */
 unsigned note_choice(unsigned choice);
 
 /* The choice noted in the schedule that is replayed. */

@@ -1,5 +1,5 @@
-/* libc.c - the calls of libc that read and write the program's memory themselves, and those that end the
- * process. The former are done by libc once the access has been checked as a whole. */
+/* libc.c - the calls of libc that read and write the program's memory themselves, and those that
+ * end the process. The former are done by libc once the access has been checked as a whole. */
 #include "memory.h"
 
 #include <errno.h>

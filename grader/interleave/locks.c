@@ -1,4 +1,5 @@
-/* locks.c - read-write locks, barriers and spinlocks: what is seldom used, in the manner of sync.c. */
+/* locks.c - read-write locks, barriers and spinlocks: what is seldom used, in the manner of sync.c.
+ */
 #include "memory.h"
 
 #include <errno.h>

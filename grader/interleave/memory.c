@@ -49,7 +49,8 @@ static struct undo {
 } * undo;
 static size_t undo_count;
 
-/* Objects outside the watched ranges: in thread-local variables, or in memory libc has allocated. */
+/* Objects outside the watched ranges: in thread-local variables, or in memory libc has allocated.
+ */
 static struct foreign {
     uintptr_t address;
     unsigned thread;
@@ -213,8 +214,8 @@ static const char *role(unsigned kind)
     return kind == FREES ? "freed" : kind & ATOMIC ? "atomic" : kind & WRITE ? "write" : "read";
 }
 
-/* Has self read an atomic that the other thread stored after that access? Then what is missing is a release or an
- * acquire: with both, the store would have handed over. */
+/* Has self read an atomic that the other thread stored after that access? Then what is missing is a
+ * release or an acquire: with both, the store would have handed over. */
 static bool read_relaxed(const struct access *before)
 {
     for (uint32_t i = 1; i < object_count; i++)
@@ -250,8 +251,8 @@ static _Noreturn void tell_race(const struct access *before, enum access_kind ki
          mine, in_words(kind), other, in_words(before->kind));
 }
 
-/* Of an access now and an earlier, ordered one: does every later rival of the earlier one rival the new one
- * too? Then the earlier one can be forgotten. */
+/* Of an access now and an earlier, ordered one: does every later rival of the earlier one rival the
+ * new one too? Then the earlier one can be forgotten. */
 static inline bool covers(unsigned kind, unsigned earlier)
 {
     return (kind & WRITE || !(earlier & WRITE)) && (earlier & ATOMIC || !(kind & ATOMIC));
@@ -308,8 +309,8 @@ static bool is_in_use(const struct object *object)
     return object->kind == OBJECT_MUTEX && object->mutex.owner;
 }
 
-/* A plain write to bytes where an object lives initialises them anew: what was there is history, be it an
- * atomic's stores or a lock that was destroyed, or was in a stack frame that is no more. */
+/* A plain write to bytes where an object lives initialises them anew: what was there is history, be
+ * it an atomic's stores or a lock that was destroyed, or was in a stack frame that is no more. */
 static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size)
 {
     for (uint32_t *link = &shadow->object; *link;) {

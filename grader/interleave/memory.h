@@ -1,9 +1,9 @@
 /* memory.h - the program's memory as the checks see it.
  *
- * Three ranges are watched: the heap (heap.c), the stacks of the fibers, and the program's global variables.
- * Every 8 bytes of them have a shadow: who accessed them last, what object lives there, whether an
- * undo of the write is noted. A shadow whose generation isn't the running schedule's is empty, so a new
- * schedule costs nothing. */
+ * Three ranges are watched: the heap (heap.c), the stacks of the fibers, and the program's global
+ * variables. Every 8 bytes of them have a shadow: who accessed them last, what object lives there,
+ * whether an undo of the write is noted. A shadow whose generation isn't the running schedule's is
+ * empty, so a new schedule costs nothing. */
 #pragma once
 
 #include "interleave.h"
@@ -17,8 +17,8 @@ static inline void clock_join(struct clock *into, const struct clock *from)
             into->at[t] = from->at[t];
 }
 
-/* Self learns what the releases of an object tell; and the other way round, after which what self does
- * next is not yet known to who acquired. */
+/* Self learns what the releases of an object tell; and the other way round, after which what self
+ * does next is not yet known to who acquired. */
 static inline void acquire(const struct clock *from)
 {
     clock_join(&self->clock, from);
@@ -32,7 +32,8 @@ static inline void release(struct clock *into)
 
 /* ------------------------------------------------------------------------------------ shadow */
 
-/* CALLS: of a function on an object. FREES and DESTROYS are writes to whoever else uses the memory. */
+/* CALLS: of a function on an object. FREES and DESTROYS are writes to whoever else uses the memory.
+ */
 enum access_kind {
     READ = 0,
     WRITE = 1,
@@ -69,8 +70,8 @@ void memory_undo(void);
 /* Checks an access by self. Ends the schedule if it is wrong. */
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc);
 
-/* The object of that kind at an address, created if there is none (*created then says so). The access to it
- * is checked first. */
+/* The object of that kind at an address, created if there is none (*created then says so). The
+ * access to it is checked first. */
 struct object *object_at(const volatile void *address, enum kind kind, uintptr_t pc, bool *created);
 
 /* An object without an address. */
@@ -80,7 +81,8 @@ struct object *object_new(enum kind kind, uintptr_t pc);
 void objects_in(uintptr_t start, size_t size, void (*visit)(struct object *object, uintptr_t pc),
                 uintptr_t pc);
 
-/* Stack of slot number `thread`, and whether an address is in a guard page of one (-1: no, else the thread). */
+/* Stack of slot number `thread`, and whether an address is in a guard page of one (-1: no, else the
+ * thread). */
 void *stack_of(unsigned thread, size_t *size);
 int stack_guard_hit(uintptr_t address);
 

@@ -200,7 +200,8 @@ static void consider(struct candidates *found, struct thread *thread)
         options[found->able++] = (struct option){thread, GO};
 }
 
-/* Events that may be injected: a sleeper wakes without cause, or the clock jumps to its deadline. */
+/* Events that may be injected: a sleeper wakes without cause, or the clock jumps to its deadline.
+ */
 static void add_events(struct candidates *found)
 {
     found->n = found->able;

@@ -1,5 +1,5 @@
-/* semaphore.c - POSIX semaphores. A sleep in sem_wait may end with EINTR: that is what a signal handled
- * meanwhile does, and it counts as a wake-up without cause. */
+/* semaphore.c - POSIX semaphores. A sleep in sem_wait may end with EINTR: that is what a signal
+ * handled meanwhile does, and it counts as a wake-up without cause. */
 #include "memory.h"
 
 #include <errno.h>

@@ -1,16 +1,15 @@
 /* strategy.c - see strategy.h.
  *
  * random  any of those who can go on, alike.
- * PCT     threads have priorities, the highest goes on; at d - 1 steps it falls to the lowest (Burckhardt et
- *         al., A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, 2010). d is 3.
- * POS     each pending step has a random priority, drawn anew when a step about the same object was taken
- *         (Yuan, Yang, Gu, Partial Order Aware Concurrency Sampling, 2018).
- * MIX     POS, random and PCT in turn: each finds what the others miss.
- * DFS     all schedules with at most so many preemptions and injected events, depth first. A sleep set leaves
- *         out schedules that only swap neighbouring steps which don't care (Godefroid, 1996). Only the
- *         thread that could have gone on without a preemption is put to sleep: putting its step first
- *         never costs more preemptions, so what is left out under the bound is also found under it.
- * replay  the choices that were noted. */
+ * PCT     threads have priorities, the highest goes on; at d - 1 steps it falls to the lowest
+ * (Burckhardt et al., A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, 2010).
+ * d is 3. POS     each pending step has a random priority, drawn anew when a step about the same
+ * object was taken (Yuan, Yang, Gu, Partial Order Aware Concurrency Sampling, 2018). MIX     POS,
+ * random and PCT in turn: each finds what the others miss. DFS     all schedules with at most so
+ * many preemptions and injected events, depth first. A sleep set leaves out schedules that only
+ * swap neighbouring steps which don't care (Godefroid, 1996). Only the thread that could have gone
+ * on without a preemption is put to sleep: putting its step first never costs more preemptions, so
+ * what is left out under the bound is also found under it. replay  the choices that were noted. */
 #include "strategy.h"
 
 #include <string.h>
@@ -275,7 +274,8 @@ static unsigned pick_dfs(const struct option options[], unsigned n, unsigned abl
     bool first_continues = continues && places[0] == 0;
     unsigned free = first_continues ? 1 : continues ? 0 : awake;
     if (continues && !first_continues && spent >= bound)
-        abandon_schedule(); /* who could go on without a preemption sleeps, and the bound is reached */
+        abandon_schedule(); /* who could go on without a preemption sleeps, and the bound is reached
+                             */
     if (count == 1) {
         spent += !free;
         return places[0];

@@ -1,9 +1,9 @@
 /* strategy.h - who goes next.
  *
  * The seam between scheduler and strategy: begin a schedule, pick among those who can go on, draw
- * a value. A choice of 0 is always what happens when nobody interferes: the running thread goes on (or the
- * first of the others if it can't), the event does not happen, the newest value is read. A schedule
- * is written down as its list of choices. */
+ * a value. A choice of 0 is always what happens when nobody interferes: the running thread goes on
+ * (or the first of the others if it can't), the event does not happen, the newest value is read. A
+ * schedule is written down as its list of choices. */
 #pragma once
 
 #include "interleave.h"
@@ -13,11 +13,12 @@ struct option {
     enum { GO, WAKE_IT_SPURIOUSLY, LET_TIME_PASS } how;
 };
 
-/* Starts the schedule plan->index. DFS: the one after the last one run, and strategy_next says if there is one. */
+/* Starts the schedule plan->index. DFS: the one after the last one run, and strategy_next says if
+ * there is one. */
 void strategy_begin(const struct plan *plan);
 
-/* Index of the option to take. The first `able` ones are threads that can go on, the rest are events to
- * inject. continues: options[0] is the thread that ran last. */
+/* Index of the option to take. The first `able` ones are threads that can go on, the rest are
+ * events to inject. continues: options[0] is the thread that ran last. */
 unsigned strategy_pick(const struct option options[], unsigned n, unsigned able, bool continues);
 
 /* A number below n. costs: everything but 0 counts against DFS's bound, as a preemption does. */
@@ -30,7 +31,8 @@ bool strategy_chance(unsigned one_in);
 void strategy_touch(const struct object *object, bool writes);
 
 /* DFS only: forget all; after a schedule, move on to the next one (false: all have been run); how
- * much of the tree is done, from 0 to 1; whether some schedule was too long to be treated systematically. */
+ * much of the tree is done, from 0 to 1; whether some schedule was too long to be treated
+ * systematically. */
 void strategy_dfs_start(unsigned preemption_bound);
 bool strategy_dfs_next(void);
 double strategy_dfs_done(void);

@@ -1,7 +1,7 @@
 /* sync.c - mutexes, condition variables, read-write locks, barriers, once flags, spinlocks.
  *
- * Every call first makes sure of its object (object_for), takes a step, and then does at once what the real
- * call does. The access that counts for the memory checks is the one after the step. */
+ * Every call first makes sure of its object (object_for), takes a step, and then does at once what
+ * the real call does. The access that counts for the memory checks is the one after the step. */
 #include "memory.h"
 #include "strategy.h"
 
@@ -293,8 +293,8 @@ static void tell_wake(enum wake wake, struct object *cond, struct object *mutex,
                 mutex ? ", and locks " : " on ", story_object(mutex ? mutex : cond));
 }
 
-/* The mutex is given back, and the thread sleeps. Who signals makes it wait for the mutex instead; otherwise it
- * has to do so itself. */
+/* The mutex is given back, and the thread sleeps. Who signals makes it wait for the mutex instead;
+ * otherwise it has to do so itself. */
 static enum wake sleep_on(struct object *cond, struct object *mutex, const char *call, uintptr_t pc,
                           uint64_t deadline, bool on_realtime)
 {

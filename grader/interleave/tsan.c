@@ -1,7 +1,7 @@
 /* tsan.c - the entry points that code compiled with -fsanitize=thread calls.
  *
- * gcc (12) and clang (14) agree on most names; gcc's compare-exchange is _strong and _weak, clang's is also
- * _val, and newer clang calls __tsan_memcpy and its like. */
+ * gcc (12) and clang (14) agree on most names; gcc's compare-exchange is _strong and _weak, clang's
+ * is also _val, and newer clang calls __tsan_memcpy and its like. */
 #include "atomic.h"
 #include "memory.h"
 

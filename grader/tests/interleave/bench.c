@@ -1,5 +1,5 @@
-/* bench.c - what the speed of the scheduler is measured with: two senders of three messages each and a
- * receiver, on a channel of a mutex and a condition variable. Run by bench_main.c. */
+/* bench.c - what the speed of the scheduler is measured with: two senders of three messages each
+ * and a receiver, on a channel of a mutex and a condition variable. Run by bench_main.c. */
 #include "suite.h"
 
 #include <stdlib.h>

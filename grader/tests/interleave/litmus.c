@@ -3,8 +3,8 @@
  * seen__...    an outcome C11 allows: the scheduler must come across it (so its check must fail)
  * never__...   an outcome C11 forbids: no schedule may show it
  *
- * Not among them: load buffering with both loads reading the other's store, which C11 allows and the scheduler
- * doesn't produce (atomic.h). */
+ * Not among them: load buffering with both loads reading the other's store, which C11 allows and
+ * the scheduler doesn't produce (atomic.h). */
 #include "suite.h"
 
 #include <stdatomic.h>
@@ -165,7 +165,8 @@ TEST(race__data_without_acquire)
     run_2(mp_data_release, mp_read_relaxed);
 }
 
-/* ------------------------------------------------- independent reads of independent writes (IRIW) */
+/* ------------------------------------------------- independent reads of independent writes (IRIW)
+ */
 
 THREAD(iriw_x, STORE(x, 1, release))
 THREAD(iriw_y, STORE(y, 1, release))

@@ -542,7 +542,8 @@ TEST(right__sleeps_take_no_time, .once = true)
     check(time(NULL) >= start + 1000000, "Time has passed.");
 }
 
-/* ------------------------------------------------------------------- failing, stopping, the rest */
+/* ------------------------------------------------------------------- failing, stopping, the rest
+ */
 
 TEST(right__each_allocation_fails_once, .allocations_fail = true)
 {

@@ -1,5 +1,5 @@
-/* wrong.c - one small program for each thing the controlled scheduler tells. The first word of a test's name is the
- * verdict it must get, and its hint a part of the message. */
+/* wrong.c - one small program for each thing the controlled scheduler tells. The first word of a
+ * test's name is the verdict it must get, and its hint a part of the message. */
 #include "suite.h"
 
 #include <assert.h>
