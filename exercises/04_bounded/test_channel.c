@@ -148,6 +148,8 @@ TEST(create_bounded_says_no_memory_when_the_product_overflows,
     check_create_fails(2, SIZE_MAX, CHANNEL_NO_MEMORY, rule);
     check_create_fails(SIZE_MAX, SIZE_MAX, CHANNEL_NO_MEMORY, rule);
     check_create_fails((SIZE_MAX >> 32) + 1, (SIZE_MAX >> 32) + 1, CHANNEL_NO_MEMORY, rule);
+    /* what is left of this product is larger than both factors, and could be had */
+    check_create_fails((SIZE_MAX >> 32) + 2, (SIZE_MAX >> 32) + 2, CHANNEL_NO_MEMORY, rule);
 }
 
 TEST(create_bounded_out_of_memory_leaves_tx_and_rx_untouched, .allocations_fail = true)
