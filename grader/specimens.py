@@ -25,7 +25,7 @@ from grader.submission import Code, Source, find_channel
 KNOWN_RIGHT = ROOT / "grader" / "tests" / "known_right"
 KNOWN_WRONG = ROOT / "grader" / "tests" / "known_wrong"
 
-_FIELD = re.compile(r"^(?:/\*|\s\*)?\s*(Mistake|Verdict|Test|Variant):\s*(.*?)\s*(?:\*/)?$")
+_FIELD = re.compile(r"^(?:/\*|\s\*)?\s*(Mistake|Verdict|Test):\s*(.*?)\s*(?:\*/)?$")
 
 
 @dataclass(frozen=True)
