@@ -41,6 +41,8 @@ reset:     ## the empty exercise back; yours is kept                      EX=04
 	$(GRADE) reset
 replay:    ## one failing schedule again                                  EX=04 TEST=name SEED=...
 	$(GRADE) replay
+run:       ## your program, live                                                EX=08 PORT=8008
+	$(GRADE) run
 doctor:    ## proves that each tool works here
 	$(GRADE) doctor
 swap:      ## puts a solution in place, your file kept                    EX=04
@@ -55,6 +57,10 @@ gradescope: ## the autograder to upload, in build/
 	$(GRADE) gradescope
 stubs:     ## maintainers: the stubs of exercises/ are what reset gives back
 	$(GRADE) stubs
+compare-checkers: ## maintainers: what each way of checking finds                SECONDS=5
+	$(GRADE) compare-checkers
+bench-interleave: ## maintainers: schedules a second
+	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
 solutions: ## maintainers: solutions pass, known-wrong channels are caught
 	$(GRADE) solutions
 test:      ## maintainers: the project's own tests
@@ -64,7 +70,7 @@ compile_commands.json: ## for clangd
 clean:     ## removes what was built; nothing of yours
 	rm -rf build
 .PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout class gradescope stubs solutions test clean
-.PHONY: compile_commands.json
+.PHONY: run compare-checkers bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 
 # ------------------------------------------------------------------------------------ building
@@ -145,5 +151,19 @@ $(B)/%.o: %.c build/api $(headers) $(code_redirects) Makefile
 
 $(B)/%.suite: $$(call code_objects,$$@) $$(call suite_objects_of,$$@) $(runtime)
 	$(CC) -pthread -no-pie $(LDFLAGS_$(VARIANT)) -o $@.$$$$ $^ -lcmocka && mv $@.$$$$ $@
+
+# build/demo/DIR/demo is the code in DIR as a program of its own, with the main.c of its exercise. The live
+# page is built in where its library is installed.
+demo_dir = $(patsubst build/demo/%/demo,%,$1)
+demo_exercise = exercises/$(call exercise_of,$1)
+demo_sources = $(wildcard $(call demo_exercise,$1)/main.c $(call code_in,$(call demo_dir,$1))) grader/suite/todo.c
+has_page = $(shell printf '\043include <microhttpd.h>\n' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+demo_page = $(if $(has_page),$1/live.c -Wl$(comma)--wrap=sender_send$(comma)--wrap=receiver_recv -lmicrohttpd,$1/live_none.c)
+comma = ,
+
+build/demo/%: $$(call demo_sources,$$@) $$(wildcard exercises/*/*.[ch] exercises/*/*.html)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -no-pie -O1 -Wall -Wextra -iquote $(call demo_exercise,$@) -Wa,-I$(call demo_exercise,$@) -o $@.$$$$ \
+	    $(call demo_sources,$@) $(call demo_page,$(call demo_exercise,$@)) && mv $@.$$$$ $@
 
 .PRECIOUS: $(B)/%.o

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import isolation
-from grader.errors import GraderError
+from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises
 from grader.submission import Code
 
@@ -112,6 +112,21 @@ def build(units: Sequence[Unit], jobs: int) -> dict[Unit, BuildError]:
         if unit not in errors and not unit.program.exists():
             raise GraderError(_tail("The suites can't be built. make says:", output))
     return errors
+
+
+def build_demo(code: Code) -> Path:
+    """Builds the program of the exercise with that code in it."""
+    code.stage()
+    own = str(code.directory.relative_to(ROOT))
+    target = f"build/demo/{own}/demo"
+    output, failed = _make("plain", [target], 1)
+    if failed:
+        blocks = _error_blocks(output, own + "/")
+        if not blocks:
+            raise GraderError(_tail("The program can't be built. make says:", output))
+        error = _compile_error(blocks, own + "/")
+        raise UsageError("\n".join([f"{error.where}: {error.message}", *error.lines]))
+    return ROOT / target
 
 
 def _make(variant: str, targets: Sequence[str], jobs: int) -> tuple[str, set[str]]:

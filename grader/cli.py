@@ -71,6 +71,22 @@ def grade(options: argparse.Namespace) -> int:
     )
 
 
+def run(options: argparse.Namespace) -> int:
+    from grader import demo
+
+    return demo.run(options.ex, options.src, _is_on(options.solutions), options.port)
+
+
+def compare_checkers(options: argparse.Namespace) -> int:
+    from grader import commands, compare
+
+    seconds = commands.number("SECONDS", options.seconds, 5.0)
+    trials = compare.compare(commands.chosen(options.ex), seconds, lambda line: print(line, flush=True))
+    compare.write(trials, seconds)
+    print("docs/compare-checkers.md")
+    return EXIT_PASSED
+
+
 def solutions(options: argparse.Namespace) -> int:
     from grader import commands
 
@@ -197,6 +213,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
         "one schedule again",
         ("ex", "test", "seed", "src", "solutions", "variant", "gdb", "html"),
     ),
+    ("run", run, "the program of an exercise, live", ("ex", "src", "solutions", "port")),
     ("doctor", doctor, "prove that each tool works here", ()),
     ("swap", swap, "put a solution in place", ("ex",)),
     ("unswap", unswap, "the student's file back", ("ex",)),
@@ -209,6 +226,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
         ("submissions", "out", "ex", "class", "variants", "jobs", "engine", "slurm", "unsafe", "again"),
     ),
     ("gradescope", gradescope, "the autograder to upload", ("out",)),
+    ("compare-checkers", compare_checkers, "compare the ways of checking", ("ex", "seconds")),
     ("solutions", solutions, "check the kit itself", ("ex", "variant")),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
     ("known-wrong-table", known_wrong_table, "the recorded catches, as Markdown", ()),

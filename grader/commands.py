@@ -43,6 +43,17 @@ def default_variant() -> str:
     return "interleave" if complete else "asan"
 
 
+def number(name: str, text: str, default: float) -> float:
+    """The number that NAME= means."""
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise UsageError(f"{name}={text}: that is no number above 0.")
+    return value
+
+
 def chosen(ex: str) -> Sequence[Exercise]:
     """The exercises that EX= means: one, several (EX=02,04), or all."""
     if not ex.strip():
