@@ -59,6 +59,10 @@ stubs:     ## maintainers: the stubs of exercises/ are what reset gives back
 	$(GRADE) stubs
 compare-checkers: ## maintainers: what each way of checking finds                SECONDS=5
 	$(GRADE) compare-checkers
+bench:     ## how fast your channel is, beside others                     EX=04
+	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench exercise
+bench-peers: ## maintainers: all solutions beside their peers, into docs/performance.md
+	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench peers
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
 solutions: ## maintainers: solutions pass, known-wrong channels are caught
@@ -70,7 +74,7 @@ compile_commands.json: ## for clangd
 clean:     ## removes what was built; nothing of yours
 	rm -rf build
 .PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout class gradescope stubs solutions test clean
-.PHONY: run compare-checkers bench-interleave compile_commands.json
+.PHONY: bench bench-peers run compare-checkers bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 
 # ------------------------------------------------------------------------------------ building

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench import exercise, peers
+from bench import everything, exercise
 from bench.programs import ProgramError
 
 
@@ -19,9 +19,9 @@ def main(arguments: list[str]) -> int:
     only = [key for key in env.get("ONLY", "").split(",") if key]
     match arguments:
         case ["peers"]:
-            return peers.measure_all(int(env.get("ROUNDS") or (3 if quick else 7)), quick, only)
+            return everything.measure_all(int(env.get("ROUNDS") or (3 if quick else 7)), quick, only)
         case ["report"]:
-            return peers.write_report()
+            return everything.write_pages()
         case ["exercise"]:
             source = Path(env.get("SRC") or "exercises")
             return exercise.measure(env.get("EX", ""), source, int(env.get("ROUNDS") or 5), quick)

@@ -22,6 +22,10 @@ CC = os.environ.get("CC", "cc")
 CFLAGS = ["-std=gnu11", "-O2", "-pthread", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 
 
+CHANNEL = frozenset({"unbounded", "bounded", "pingpong", "requests", "queued", "at_rest"})
+TICKETS = frozenset({"tickets"})
+
+
 class ProgramError(Exception):
     """The programs can't be built or run, and what to do about it."""
 
@@ -36,7 +40,7 @@ class Program:
     command: tuple[str, ...]  # builds it; "{out}" is the program's path
     needs: str = ""  # the Debian package that brings what it is made of
     ours: bool = False
-    cannot: frozenset[str] = frozenset()  # workloads it would hang in
+    can: frozenset[str] = CHANNEL  # the kinds of workload it is asked for
     includes: tuple[Path, ...] = field(default=())  # what else its result depends on
 
     @property
@@ -53,7 +57,8 @@ def channel(key: str, label: str, code: Path, exercise: str) -> Program:
 def ticket_server(key: str, label: str, code: Path, channel_code: Path) -> Program:
     """The ticket server of 08 on that channel."""
     flags = ("-iquote", str(ROOT / "exercises" / "08_ticket_server"))
-    return _c_program(key, label, [BENCH / "tickets.c", code, channel_code], flags, ours=True)
+    sources = [BENCH / "tickets.c", code, channel_code]
+    return _c_program(key, label, sources, flags, ours=True, can=TICKETS)
 
 
 def _c_program(
@@ -65,12 +70,12 @@ def _c_program(
     *,
     needs: str = "",
     ours: bool = False,
-    cannot: frozenset[str] = frozenset(),
+    can: frozenset[str] = CHANNEL,
 ) -> Program:
     command = [CC, *CFLAGS, *flags, "-o", "{out}", *map(str, sources), *libraries]
     headers = (BENCH / "program.h", *sorted((ROOT / "exercises").glob("*/*.h")))
     return Program(
-        key, label, tuple(sources), tuple(command), needs, ours, cannot, includes=headers
+        key, label, tuple(sources), tuple(command), needs, ours, can, includes=headers
     )
 
 
@@ -80,7 +85,7 @@ def solutions() -> list[Program]:
     for code in sorted((ROOT / "solutions").glob("*/channel.c")):
         name = code.parent.name
         if name[:2] in ("02", "04", "07"):
-            found.append(channel(f"ours-{name[:2]}", f"{name}", code, name))
+            found.append(channel(f"ours-{name[:2]}", name, code, name))
     server = ROOT / "solutions/08_ticket_server/ticket_server.c"
     base = ROOT / "solutions/04_bounded/channel.c"
     if server.exists() and base.exists():
@@ -91,7 +96,7 @@ def solutions() -> list[Program]:
 def peers() -> list[Program]:
     """What one would otherwise pick, from Debian. Those that can't be built are left out and said."""
     peer = BENCH / "peers"
-    blocks = frozenset({"queued"})  # it holds a bounded number of messages
+    few = CHANNEL - {"queued"}  # it holds a bounded number of messages
     rust, go = peer / "rust.rs", peer / "go.go"
     return [
         Program(
@@ -100,6 +105,7 @@ def peers() -> list[Program]:
             (rust,),
             ("rustc", "--edition", "2021", "-C", "opt-level=3", "-o", "{out}", str(rust)),
             needs="rustc",
+            can=CHANNEL | TICKETS,
         ),
         Program(
             "go",
@@ -107,6 +113,7 @@ def peers() -> list[Program]:
             (go,),
             ("go", "build", "-o", "{out}", str(go)),
             needs="golang-go",
+            can=CHANNEL | TICKETS,
         ),
         _c_program(
             "urcu",
@@ -129,10 +136,10 @@ def peers() -> list[Program]:
             [BENCH / "channel.c", peer / "nng.c"],
             libraries=["-lnng"],
             needs="libnng-dev",
-            cannot=blocks,
+            can=few,
         ),
         _c_program(
-            "pipe", "pipe(2)", [BENCH / "channel.c", peer / "pipe.c"], cannot=blocks
+            "pipe", "pipe(2)", [BENCH / "channel.c", peer / "pipe.c"], can=few
         ),
     ]
 

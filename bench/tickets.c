@@ -1,6 +1,6 @@
 /* tickets.c - measures the ticket server of 08.
  *
- *   tickets REQUESTS CLIENTS CAPACITY
+ *   tickets tickets REQUESTS CLIENTS CAPACITY
  *
  * Each client adds one ticket, and from then on sets its status and gets it back in turn. Prints
  * "SECONDS REQUESTS 0". Exits with 3 when a function is not implemented yet. */
@@ -47,8 +47,8 @@ static void *use_server(void *arg)
 
 int main(int argc, char **argv)
 {
-    long requests = argc > 1 ? atol(argv[1]) : 1000;
-    int clients = argc > 2 ? atoi(argv[2]) : 4;
+    long requests = argc > 2 ? atol(argv[2]) : 1000;
+    int clients = argc > 3 ? atoi(argv[3]) : 4;
     struct client *c = calloc(clients, sizeof *c);
     pthread_t *threads = calloc(clients, sizeof *threads);
     struct ticket_server *server;
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     pthread_barrier_t start;
     double began;
 
-    if (ticket_server_start(argc > 3 ? atol(argv[3]) : 128, &server, &first) != TICKET_OK)
+    if (ticket_server_start(argc > 4 ? atol(argv[4]) : 128, &server, &first) != TICKET_OK)
         fail("no server");
     pthread_barrier_init(&start, NULL, clients + 1);
     for (int i = 0; i < clients; i++)

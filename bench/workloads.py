@@ -78,6 +78,3 @@ def by_size() -> list[Workload]:
         if size != 8
     ]
 
-
-def all_workloads() -> list[Workload]:
-    return [*MAIN, *by_senders(), *MEMORY, *by_size()]

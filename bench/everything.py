@@ -1,0 +1,141 @@
+"""make bench-peers: everything against everything, into docs/performance.md and its plots."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from bench import pages, programs
+from bench.measure import Measured, Point, run, take_turns
+from bench.programs import BUILD, ROOT, Program, ProgramError
+from bench.workloads import MAIN, MEMORY, Workload, by_senders, by_size
+
+# What limits.c measures, and how many times a round.
+LIMITS = {
+    "rmw": 20_000_000,
+    "rmw_shared": 5_000_000,
+    "cache_line": 500_000,
+    "yield": 200_000,
+    "switch": 100_000,
+    "wake": 3_000,
+    "copy": 20_000,
+}
+
+
+@dataclass
+class Results:
+    """All that one run of the command has measured."""
+
+    machine: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    points: dict[str, Point] = field(default_factory=dict)  # by the key of the workload
+    limits: dict[str, list[float]] = field(default_factory=dict)  # nanoseconds each
+
+
+def measure_all(rounds: int, quick: bool, only: Sequence[str]) -> int:
+    """Measures, keeps what was measured in build/, and writes the pages and plots."""
+    began = time.monotonic()
+    results = Results()
+    built = _build(results)
+    limits = programs.limits()
+    if why := programs.build(limits):
+        raise ProgramError(f"limits.c can't be built: {why}")
+    loads = [os.getloadavg()[0]]
+    for workload in [*MAIN, *by_senders(), *MEMORY, *by_size()]:
+        if only and workload.key.split("-")[0] not in only:
+            continue
+        print(f"  {workload.title}", file=sys.stderr, flush=True)
+        seconds = 0.4 if workload in MAIN else 0.15
+        point = take_turns(built, workload, rounds, 0.1 if quick else seconds)
+        results.points[workload.key] = point
+        loads.append(os.getloadavg()[0])
+    _measure_limits(limits, results, rounds, 10 if quick else 1)
+    results.machine = _machine(rounds, loads, time.monotonic() - began)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    (BUILD / "results.json").write_text(json.dumps(asdict(results), indent=1))
+    return write_pages(quick or bool(only))
+
+
+def write_pages(scratch: bool = False) -> int:
+    """The pages and plots once more, from what was measured last; scratch: not those in docs/."""
+    kept = BUILD / "results.json"
+    if not kept.exists():
+        raise ProgramError("nothing has been measured yet: make bench-peers")
+    raw = json.loads(kept.read_text())
+    raw["points"] = {
+        key: {program: Measured(**measured) for program, measured in point.items()}
+        for key, point in raw["points"].items()
+    }
+    results = Results(**raw)
+    folder = BUILD / "docs" if scratch else ROOT / "docs"
+    pages.write(results, folder)
+    for key, why in results.left_out.items():
+        print(f"left out: {key} ({why})")
+    took = results.machine["took"]
+    print(f"measured in {took}: {os.path.relpath(folder / 'performance.md')}")
+    return 0
+
+
+def _build(results: Results) -> list[Program]:
+    built = []
+    for program in [*programs.solutions(), *programs.peers()]:
+        why = programs.build(program)
+        if not why:
+            built.append(program)
+            results.labels[program.key] = program.label
+        elif program.ours:
+            raise ProgramError(f"{program.label} can't be built: {why}")
+        else:
+            results.left_out[program.label] = f"{why}; Debian's package is {program.needs}"
+    return built
+
+
+def _measure_limits(program: Program, results: Results, rounds: int, less: int) -> None:
+    print("  what the machine allows", file=sys.stderr, flush=True)
+    for _ in range(rounds):
+        for what, times in LIMITS.items():
+            done = run(program, Workload(what, what, what, times), times // less)
+            if not isinstance(done, str):
+                results.limits.setdefault(what, []).append(done[0] / done[1] * 1e9)
+
+
+def _machine(rounds: int, loads: Sequence[float], seconds: float) -> dict[str, str]:
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": f"{_processor()}, {os.cpu_count()} processors",
+        "system": f"Linux {platform.release().split('-')[0]}",
+        "compilers": _compilers(),
+        "load": f"{min(loads):.1f} to {max(loads):.1f}",
+        "rounds": str(rounds),
+        "took": f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s",
+    }
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def _compilers() -> str:
+    cc = _version([programs.CC, "-dumpfullversion"])
+    rest = (_version(["rustc", "--version"]), _version(["go", "version"]))
+    return ", ".join(filter(None, (f"{programs.CC} {cc}", *rest)))
+
+
+def _version(command: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.splitlines()[0].split(" (")[0].removeprefix("go version ") if done.stdout else ""

@@ -1,0 +1,156 @@
+"""make bench: one exercise's channel beside its solution, a pipe and what is installed of the rest."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import plots, programs
+from bench.measure import Point, run, take_turns
+from bench.programs import BUILD, ROOT, Program, ProgramError
+from bench.workloads import (
+    BOUNDED_1,
+    BOUNDED_128,
+    PINGPONG,
+    REQUESTS,
+    TICKETS,
+    UNBOUNDED_1,
+    UNBOUNDED_4,
+    Workload,
+)
+
+SENDERS = [1, 2, 4, 8, 16]
+WIDTH = 80
+
+
+def measure(wanted: str, source: Path, rounds: int, quick: bool) -> int:
+    """Measures the exercise of that number, or the last one that is written, and shows it."""
+    yours = _chosen(wanted, source.resolve())
+    name = yours.label
+    print(f"{name}: yours beside its solution and others; a run takes about a minute")
+    lineup = [yours, *_beside(name)]
+    tickets = name.startswith("08")
+    workloads = [TICKETS] if tickets else _workloads(name)
+    seconds = 0.05 if quick else 0.2
+    for workload in workloads:
+        show(workload, lineup, take_turns(lineup, workload, rounds, seconds))
+    if not tickets:
+        _plot(name, lineup, max(2, rounds // 2), seconds / 2)
+    return 0
+
+
+def show(workload: Workload, lineup: Sequence[Program], point: Point) -> None:
+    """Bars, the longest first."""
+    print(f"\n{workload.title}, messages/s")
+    fastest = max((measured.median for measured in point.values()), default=0.0)
+    order = sorted(lineup, key=lambda p: -point[p.key].median if p.key in point else 0.0)
+    for program in order:
+        measured = point.get(program.key)
+        if measured is None:
+            continue
+        label = {"yours": "yours", "solution": "the solution"}.get(program.key, program.label)
+        if measured.problem:
+            print(f"  {label:<22} {measured.problem}"[:WIDTH])
+            continue
+        length = round((WIDTH - 36) * measured.median / fastest) if fastest else 0
+        print(f"  {label:<22} {_rate(measured.median):>8}  {'█' * length or '▏'}")
+
+
+def _rate(rate: float) -> str:
+    return f"{rate / 1e6:.2f} M" if rate >= 1e6 else f"{rate / 1e3:.1f} k"
+
+
+def _chosen(wanted: str, source: Path) -> Program:
+    folders = sorted(folder for folder in source.glob("[0-9][0-9]_*") if folder.is_dir())
+    if not wanted:
+        return _last_written(folders)
+    found = [folder for folder in folders if folder.name.startswith(wanted.zfill(2))]
+    if not found:
+        raise ProgramError(f"there is no exercise {wanted} in {source}")
+    if found[0].name.startswith("01"):
+        raise ProgramError("the channel of 01 has no threads to measure it with: EX=02 and later")
+    program = _yours(found[0])
+    if why := programs.build(program) or _not_written(program):
+        raise ProgramError(f"{found[0].name}: {why}")
+    return program
+
+
+def _last_written(folders: Sequence[Path]) -> Program:
+    for folder in reversed(folders):
+        if folder.name.startswith("01"):
+            continue
+        program = _yours(folder)
+        if not programs.build(program) and not _not_written(program):
+            return program
+    raise ProgramError("nothing to measure yet: make bench needs a channel that passes 02")
+
+
+def _yours(folder: Path) -> Program:
+    code = folder / "channel.c"
+    if folder.name.startswith("08"):
+        if not code.exists():  # solutions/ has it in 04
+            code = folder.parent / "04_bounded" / "channel.c"
+        return programs.ticket_server("yours", folder.name, folder / "ticket_server.c", code)
+    return programs.channel("yours", folder.name, code, folder.name)
+
+
+def _not_written(program: Program) -> str:
+    """Why it can't send ten messages, or ""."""
+    tickets = program.can == programs.TICKETS
+    few = Workload("", "", "tickets" if tickets else "unbounded", 12, capacity=int(tickets))
+    done = run(program, few, 12)
+    return done if isinstance(done, str) else ""
+
+
+def _beside(name: str) -> list[Program]:
+    solution = ROOT / "solutions" / name / "channel.c"
+    candidates = list(programs.peers())
+    if name.startswith("08"):
+        server = ROOT / "solutions" / name / "ticket_server.c"
+        base = ROOT / "solutions/04_bounded/channel.c"
+        candidates.insert(0, programs.ticket_server("solution", name, server, base))
+        candidates = [program for program in candidates if "tickets" in program.can]
+    else:
+        candidates.insert(0, programs.channel("solution", name, solution, name))
+    built = []
+    for program in candidates:
+        if program.key == "solution" and not all(file.exists() for file in program.sources):
+            continue  # a kit for students has no solutions
+        if why := programs.build(program):
+            print(f"  left out: {program.label} ({why}; apt install {program.needs})")
+        else:
+            built.append(program)
+    return built
+
+
+def _workloads(name: str) -> list[Workload]:
+    unbounded = [UNBOUNDED_1, UNBOUNDED_4]
+    bounded = [BOUNDED_128, BOUNDED_1] if _is_bounded(name) else []
+    return [*unbounded, *bounded, PINGPONG, REQUESTS]
+
+
+def _is_bounded(name: str) -> bool:
+    return name[:2] in ("04", "05", "06")
+
+
+def _plot(name: str, lineup: Sequence[Program], rounds: int, seconds: float) -> None:
+    if not plots.possible():
+        print("\nNo plot: there is no matplotlib (apt install python3-matplotlib).")
+        return
+    base = BOUNDED_128 if _is_bounded(name) else UNBOUNDED_1
+    capacity = base.capacity
+    series: dict[str, tuple[str, list[tuple[float, float]]]] = {}
+    for n in SENDERS:
+        print(f"\r  plot: {n} senders ", end="", file=sys.stderr, flush=True)
+        workload = Workload("", "", base.kind, base.messages, n, 8, capacity)
+        for key, measured in take_turns(lineup, workload, rounds, seconds).items():
+            if measured.rates:
+                label = next(program.label for program in lineup if program.key == key)
+                label = {"yours": "yours", "solution": "solution"}.get(key, label)
+                series.setdefault(key, (label, []))[1].append((n, measured.median))
+    print("\r\x1b[K" if sys.stderr.isatty() else "", file=sys.stderr)
+    path = BUILD / f"{name}.svg"
+    plots.lines(path, series, "senders", "messages/s")
+    print(f"Over the number of senders: {os.path.relpath(path)}")

@@ -1,0 +1,188 @@
+"""Puts what was measured into pages: between <!-- begin NAME --> and <!-- end NAME --> stands what
+is made here; all else on a page was written by hand and stays.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import plots
+from bench.measure import Measured, Point
+from bench.programs import ROOT
+from bench.workloads import MAIN, SENDERS, SIZES
+
+if TYPE_CHECKING:
+    from bench.everything import Results
+
+PAGES = ("performance.md", "which-channel-when.md")
+REFERENCE = "rust"
+LIMITS = {
+    "rmw": "`fetch_add` on a word of one's own",
+    "rmw_shared": "`fetch_add` on a word that another processor changes too",
+    "cache_line": "a cache line handed over to the other processor",
+    "yield": "`sched_yield` to another thread of the same processor",
+    "switch": "futex wake-up and switch on one processor",
+    "wake": "futex wake-up of a thread on the other, idle processor",
+    "copy": "copying 64 KiB",
+}
+
+
+def write(results: Results, folder: Path) -> None:
+    """Fills the blocks of each page, in that folder, and draws the plots beside them."""
+    blocks = blocks_of(results)
+    for name in PAGES:
+        page = ROOT / "docs" / name
+        if page.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(fill(page.read_text(), blocks))
+    if plots.possible():
+        _draw(results, folder / "performance")
+
+
+def fill(page: str, blocks: Mapping[str, str]) -> str:
+    """The page with those blocks in place; a block that was not measured stays as it is."""
+
+    def filled(match: re.Match[str]) -> str:
+        block = blocks.get(match["name"])
+        return match[0] if block is None else f"{match['begin']}\n{block}\n{match['end']}"
+
+    pattern = r"(?P<begin><!-- begin (?P<name>[\w-]+) -->)\n.*?(?P<end><!-- end (?P=name) -->)"
+    return re.sub(pattern, filled, page, flags=re.DOTALL)
+
+
+def blocks_of(results: Results) -> dict[str, str]:
+    blocks = {"machine": _machine(results), "limits": _limits(results)}
+    for workload in MAIN:
+        if workload.key in results.points:
+            blocks[workload.key] = _rates(results, results.points[workload.key])
+    if all(workload.key in results.points for workload in MAIN):
+        blocks["ratios"] = _overview(results, _ratio)
+        blocks["rates"] = _overview(results, lambda measured, _: _million(measured.median))
+    if "i-queued" in results.points and "i-rest" in results.points:
+        blocks["memory"] = _memory(results)
+    return blocks
+
+
+def _machine(results: Results) -> str:
+    machine = results.machine
+    text = (
+        f"Measured on {machine['date']}: {machine['processor']}, {machine['system']},"
+        f" {machine['compilers']}. {machine['rounds']} rounds, taking turns, in {machine['took']};"
+        f" load of the machine {machine['load']} (the programs measured are part of it)."
+    )
+    if results.left_out:
+        left = "; ".join(f"{label} ({why})" for label, why in results.left_out.items())
+        text += f" Left out: {left}."
+    return text
+
+
+def _rates(results: Results, point: Point) -> str:
+    rows = ["| | million/s | lowest to highest | of Rust's |", "|---|--:|--:|--:|"]
+    reference = point.get(REFERENCE)
+    for key, measured in sorted(point.items(), key=lambda item: -item[1].median):
+        label = _name(results, key)
+        if measured.problem:
+            rows.append(f"| {label} | – | {measured.problem} | – |")
+            continue
+        low, high = _million(min(measured.rates)), _million(max(measured.rates))
+        ratio = _ratio(measured, reference)
+        rows.append(f"| {label} | {_million(measured.median)} | {low} to {high} | {ratio} |")
+    return "\n".join(rows)
+
+
+def _overview(results: Results, cell: Callable[[Measured, Measured | None], str]) -> str:
+    keys = [workload.key for workload in MAIN]
+    rows = ["| | " + " | ".join(f"({key})" for key in keys) + " |", "|---|" + "--:|" * len(keys)]
+    for program in results.labels:
+        cells = []
+        for key in keys:
+            point = results.points[key]
+            measured = point.get(program)
+            cells.append(cell(measured, point.get(REFERENCE)) if measured and measured.rates else "")
+        rows.append(f"| {_name(results, program)} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def _memory(results: Results) -> str:
+    queued, rest = results.points["i-queued"], results.points["i-rest"]
+    rows = ["| | bytes for a queued 8-byte message | bytes for a channel at rest |", "|---|--:|--:|"]
+    for key in results.labels:
+        if key in queued or key in rest:
+            cells = [f"{p[key].bytes_each:,.0f}" if key in p and p[key].rates else "–"
+                     for p in (queued, rest)]
+            rows.append(f"| {_name(results, key)} | {cells[0]} | {cells[1]} |")
+    return "\n".join(rows)
+
+
+def _limits(results: Results) -> str:
+    rows = ["| | nanoseconds | lowest to highest |", "|---|--:|--:|"]
+    for key, what in LIMITS.items():
+        if times := results.limits.get(key):
+            median = statistics.median(times)
+            rows.append(f"| {what} | {_ns(median)} | {_ns(min(times))} to {_ns(max(times))} |")
+    return "\n".join(rows)
+
+
+def _draw(results: Results, folder: Path) -> None:
+    points, labels = results.points, results.labels
+    if all(workload.key in points for workload in MAIN):
+        series = {}
+        for key in labels:
+            heights = []
+            for workload in MAIN:
+                point = points[workload.key]
+                reference = point[REFERENCE].median if REFERENCE in point else 0.0
+                mine = point[key].median if key in point else 0.0
+                heights.append(mine / reference if reference else 0.0)
+            series[key] = (labels[key], heights)
+        plots.bars(folder / "ratios.svg", [f"({w.key})" for w in MAIN], series, "times Rust's")
+    by_senders = {n: "b" if n == 4 else "a" if n == 1 else f"h-send-{n}" for n in SENDERS}
+    by_clients = {n: "f" if n == 4 else f"h-ask-{n}" for n in SENDERS}
+    by_size = {n: "a" if n == 8 else f"j-{n}" for n in SIZES}
+    for name, keys, across in (
+        ("senders", by_senders, "senders"),
+        ("clients", by_clients, "clients"),
+        ("sizes", by_size, "bytes in a message"),
+    ):
+        if all(key in points for key in keys.values()):
+            plots.lines(folder / f"{name}.svg", _series(results, keys), across, "messages/s")
+
+
+def _series(
+    results: Results, keys: Mapping[int, str]
+) -> dict[str, tuple[str, list[tuple[float, float]]]]:
+    series = {}
+    for program, label in results.labels.items():
+        line = [
+            (float(x), results.points[key][program].median)
+            for x, key in keys.items()
+            if program in results.points[key] and results.points[key][program].rates
+        ]
+        if line:
+            series[program] = (label, line)
+    return series
+
+
+def _name(results: Results, key: str) -> str:
+    label = results.labels.get(key, key)
+    return f"**{label}**" if key.startswith("ours") else label
+
+
+def _ratio(measured: Measured, reference: Measured | None) -> str:
+    if reference is None or not reference.median:
+        return ""
+    ratio = measured.median / reference.median
+    return f"{ratio:.0f}" if ratio >= 20 else f"{ratio:.1f}" if ratio >= 5 else f"{ratio:.2f}"
+
+
+def _million(rate: float) -> str:
+    rate /= 1e6
+    return f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}" if rate >= 10 else f"{rate:.3g}"
+
+
+def _ns(ns: float) -> str:
+    return f"{ns:,.0f}" if ns >= 100 else f"{ns:.1f}"

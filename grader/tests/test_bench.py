@@ -1,0 +1,98 @@
+"""The measuring programs do what they measure: tiny runs, no clock. And their figures find their place."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from bench import pages, programs  # noqa: E402
+from bench.everything import Results  # noqa: E402
+from bench.measure import Measured, run, take_turns  # noqa: E402
+from bench.workloads import MAIN, MEMORY, Workload, by_senders, by_size  # noqa: E402
+
+PROGRAMS = {program.key: program for program in [*programs.solutions(), *programs.peers()]}
+KINDS = [*MAIN, *MEMORY, by_size()[0], by_senders()[0]]
+NO_END = {"queued", "at_rest"}  # these count channels, or messages that nobody receives
+
+
+@pytest.fixture(scope="session", autouse=True)
+def build_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    programs.BUILD = tmp_path_factory.mktemp("bench")
+
+
+@pytest.mark.parametrize("key", PROGRAMS)
+def test_every_message_arrives(key: str) -> None:
+    program = PROGRAMS[key]
+    why = programs.build(program)
+    if why:
+        assert not program.ours, why
+        pytest.skip(why)
+    done = 0
+    for workload in KINDS:
+        if workload.kind not in program.can:
+            continue
+        result = run(program, workload, 48)
+        if result == "":
+            continue
+        assert not isinstance(result, str), f"{workload.title}: {result}"
+        assert result[1] == 48, workload.title
+        done += 1
+    assert done >= (1 if program.can == programs.TICKETS else 4)
+
+
+@pytest.mark.parametrize("change", ["a message is lost", "not implemented", "it hangs"])
+def test_a_channel_that_is_wrong_has_a_problem_and_no_figures(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.measure.TIMEOUT", 0.5)
+    code = (ROOT / "solutions/02_blocking/channel.c").read_text()
+    body = {
+        "a message is lost": "if (*(const unsigned long *)message == 7)\n        return CHANNEL_OK;",
+        "not implemented": 'extern _Noreturn void todo_reached(const char *);\n    todo_reached("sender_send");',
+        "it hangs": "for (;;)\n        pthread_cond_signal(&tx->channel->readable);",
+    }[change]
+    head = "sender_send(struct sender *tx, const void *message)\n{\n"
+    assert head in code
+    file = tmp_path / "channel.c"
+    file.write_text(code.replace(head, f"{head}    {body}\n"))
+    program = programs.channel("wrong", "wrong", file, "02_blocking")
+    assert programs.build(program) == ""
+    point = take_turns([program], Workload("", "", "unbounded", 64), 2, 0.001)
+    assert not point["wrong"].rates
+    said = {"a message is lost": "arrived", "not implemented": "sender_send", "it hangs": "no end"}
+    assert said[change] in point["wrong"].problem
+
+
+def test_limits_end() -> None:
+    program = programs.limits()
+    assert programs.build(program) == ""
+    for what in pages.LIMITS:
+        result = run(program, Workload(what, what, what, 20), 20)
+        assert not isinstance(result, str) and result[1] == 20
+
+
+def test_a_peer_that_is_not_installed_is_left_out_and_said() -> None:
+    gone = programs.Program("gone", "Gone", (), ("no-such-compiler",), needs="gone")
+    assert "not installed" in programs.build(gone)
+    results = Results(left_out={"Gone": "not installed"}, machine=dict.fromkeys(
+        ["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"))
+    assert "Left out: Gone" in pages.blocks_of(results)["machine"]
+
+
+def test_blocks_are_filled_and_all_else_stays() -> None:
+    page = "one\n<!-- begin a -->\nold\n<!-- end a -->\ntwo\n<!-- begin b -->\nkept\n<!-- end b -->\n"
+    filled = pages.fill(page, {"a": "new"})
+    assert filled == page.replace("old", "new")
+    assert pages.fill(filled, {"a": "new"}) == filled
+
+
+def test_ratios_are_medians_over_rusts() -> None:
+    point = {"rust": Measured(1, [1e6, 2e6, 9e6]), "go": Measured(1, [1e6, 3e6, 9e6])}
+    results = Results(points={"a": point}, labels={"rust": "Rust", "go": "Go"}, machine=dict.fromkeys(
+        ["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"))
+    assert "| Go | 3 | 1 to 9 | 1.50 |" in pages.blocks_of(results)["a"]
