@@ -31,7 +31,12 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
         result.where = f"{file}:{line}" if line and "/" not in file else ""
     if not result.where and result.call:
         result.where = definition_of(result.call, code)
+    if result.story is not None and result.verdict == "deadlock":
+        from grader import story
 
+        waits = story.who_waits(result.story, code)
+        if waits:
+            result.message = f"Everybody sleeps and nobody is left to wake anyone: {waits}."
 
 
 def _addresses(node: Any) -> Iterable[str]:

@@ -7,6 +7,7 @@ content, and the text.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import textwrap
 from collections import Counter
@@ -20,11 +21,28 @@ Piece = tuple[str, str]
 Line = list[Piece]
 
 SHOWN_STEPS = 14  # the last ones tell the failure
-WHERE = 18  # columns for channel.c:88
+MOST_WHERE = 24  # columns for test_channel.c:129
+LONGEST_NAME = 30  # of an object, as the source calls it
+MOST_FRAMES = 4
+WIDEST = 100
 MOST_COLUMNS = 4  # threads; more are told in one column, each row with the thread's name
 
 _KINDS = {"cond": "condition variable", "once": "once control", "spin": "spin lock", "rwlock": "read-write lock"}
 _COLOURS = ("cyan", "yellow", "magenta", "green")
+
+# What an object is called is the argument of the call that first had it: kind, call, which argument.
+_CALLS = (
+    ("mutex", r"(?:pthread_mutex|mtx)_\w+", 0),
+    ("mutex", r"(?:pthread_cond|cnd)_\w*wait", 1),
+    ("cond", r"(?:pthread_cond|cnd)_\w+", 0),
+    ("rwlock", r"pthread_rwlock_\w+", 0),
+    ("barrier", r"pthread_barrier_\w+", 0),
+    ("spin", r"pthread_spin_\w+", 0),
+    ("semaphore", r"sem_\w+", 0),
+    ("atomic", r"(?:__)?(?:atomic|sync)_\w+", 0),
+)
+_PREPARING = re.compile(r"(malloc|calloc|realloc|aligned_alloc|strdup|\w+_init)$")
+_NOT_A_STEP = ("deadlock", "leak")  # these happen when nothing happens any more
 
 
 @dataclass(frozen=True)
@@ -94,6 +112,8 @@ class Story:
 
     def spot(self, address: str) -> Spot:
         function, file, line = self._places.get(address, ("", "", 0))
+        if file.startswith("grader/"):
+            return Spot("", "", 0, "")
         lines = self.source(file) if file else []
         text = lines[line - 1].strip() if 0 < line <= len(lines) else ""
         return Spot(function, file, line, text)
@@ -112,15 +132,32 @@ class Story:
         return [name.replace("_", " ") if name == "the_test" else name for name in numbered]
 
     def _object_names(self, objects: list[dict[str, Any]]) -> dict[str, str]:
-        total = Counter(entry["kind"] for entry in objects)
+        """ch->lock where the source calls it so, otherwise the mutex, or mutex 2."""
+        own = [self._called(entry) for entry in objects]
+        names = [name or _KINDS.get(entry["kind"], entry["kind"]) for name, entry in zip(own, objects)]
+        total = Counter(names)
         seen: Counter[str] = Counter()
-        names = {}
-        for entry in objects:
-            kind = entry["kind"]
-            seen[kind] += 1
-            words = _KINDS.get(kind, kind)
-            names[str(entry["id"])] = f"{words} {seen[kind]}" if total[kind] > 1 else f"the {words}"
-        return names
+        words = {}
+        for entry, name, is_own in zip(objects, names, own):
+            seen[name] += 1
+            if total[name] > 1:
+                name = f"{name} #{seen[name]}" if is_own else f"{name} {seen[name]}"
+            elif not is_own:
+                name = f"the {name}"
+            words[str(entry["id"])] = name
+        return words
+
+    def _called(self, entry: dict[str, Any]) -> str:
+        """What the source calls the object where it is first used, or ""."""
+        _, file, line = self._places.get(str(entry.get("pc", "")), ("", "", 0))
+        text = " ".join(self.source(file)[line - 1 : line + 2]) if file and line else ""
+        for kind, call, which in _CALLS:
+            found = re.search(rf"\b{call}\s*\(", text) if kind == entry["kind"] else None
+            if found is not None:
+                arguments = _arguments(text[found.end() :])
+                name = arguments[which].strip().lstrip("&").strip() if which < len(arguments) else ""
+                return name if len(name) <= LONGEST_NAME else ""
+        return ""
 
     def words(self, text: str) -> str:
         """A text of the story with the names of objects and threads in it."""
@@ -151,13 +188,35 @@ class Story:
         return Note(int(entry.get("thread", 0)), str(entry.get(role, "")), text, spots)
 
 
+def _arguments(text: str) -> list[str]:
+    """The arguments of a call, from behind its opening parenthesis."""
+    arguments = [""]
+    depth = 0
+    for character in text:
+        if character in ")]}" and depth == 0:
+            return arguments
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            arguments.append("")
+        else:
+            arguments[-1] += character
+    return []  # it goes on where we don't look
+
+
+def who_waits(data: dict[str, Any], code: Code) -> str:
+    """What each thread of a deadlock waits for, in a line."""
+    story = Story(data, code)
+    return "; ".join(f"{story.name(n.thread)} {n.text}" for n in story.ends if n.role == "asleep")
+
+
 # ---------------------------------------------------------------------------------------- text
 
 
 def as_lines(data: dict[str, Any], code: Code, width: int, most_steps: int = SHOWN_STEPS) -> list[Line]:
     """The story as text of that width; the last most_steps steps of it."""
+    width = min(width, WIDEST)
     story = Story(data, code)
-    shown = story.steps[-most_steps:]
+    shown = _telling(story, most_steps)
     lines: list[Line] = []
     if shown:
         lines += _table(story, shown, width)
@@ -166,21 +225,82 @@ def as_lines(data: dict[str, Any], code: Code, width: int, most_steps: int = SHO
     return lines
 
 
+def _telling(story: Story, most_steps: int) -> list[Step]:
+    """The steps to show: the last ones, without what only prepares, and repetitions told as such."""
+    steps = story.steps
+    if story.verdict in _NOT_A_STEP and steps and steps[-1].op == "fails":
+        steps = steps[:-1]
+    first = next((i for i, step in enumerate(steps) if not _PREPARING.match(step.op)), 0)
+    if len(steps) - first > 1:
+        steps = steps[first:]
+    return _without_repetition(steps)[-most_steps:]
+
+
+def _without_repetition(steps: list[Step]) -> list[Step]:
+    """A loop that goes round three times or more is told once, and how often."""
+    kept: list[Step] = []
+    keys = [(step.thread, step.text, step.spot) for step in steps]
+    i = 0
+    while i < len(steps):
+        length, times = _loop(keys, i)
+        kept += steps[i : i + length]
+        if times > 1:
+            last = steps[i + length * times - 1]
+            words = f"and the same again, {times - 1} times"
+            kept.append(dataclasses.replace(last, text=words, spot=Spot("", "", 0, "")))
+        i += length * times
+    return kept
+
+
+def _loop(keys: list[tuple[int, str, Spot]], start: int) -> tuple[int, int]:
+    """How long the loop is that begins there, and how often it goes round: (1, 1) for none."""
+    for length in range(1, 5):
+        body = keys[start : start + length]
+        times = 1
+        while keys[start + times * length : start + (times + 1) * length] == body:
+            times += 1
+        if times > 2:
+            return length, times
+    return 1, 1
+
+
+@dataclass(frozen=True)
+class _Gutter:
+    """The columns at the left: the number of a step, and its place."""
+
+    digits: int
+    where: int
+
+    @property
+    def width(self) -> int:
+        return 2 + self.digits + 2 + self.where + 2
+
+    def of(self, step: Step) -> str:
+        number = f"{step.number:>{self.digits}}"
+        return f"  {number}  {step.spot.short[: self.where]:{self.where}}  "
+
+
+def _gutter(steps: list[Step]) -> _Gutter:
+    where = max(len(step.spot.short) for step in steps)
+    return _Gutter(len(str(steps[-1].number)), min(where, MOST_WHERE))
+
+
 def _table(story: Story, steps: list[Step], width: int) -> list[Line]:
     threads = sorted({step.thread for step in steps})
     lines: list[Line] = []
-    before = story.omitted + len(story.steps) - len(steps)
+    before = steps[0].number - 1
     if before:
         lines.append([(f"  ({before} step{'s' if before > 1 else ''} before these)", "dim")])
+    gutter = _gutter(steps)
     if len(threads) > MOST_COLUMNS:
-        return lines + _list(story, steps, width)
-    column = (width - WHERE - 2) // len(threads)
-    head: Line = [(" " * (WHERE + 2), "")]
+        return lines + _list(story, steps, gutter, width)
+    column = (width - gutter.width) // len(threads)
+    head: Line = [(" " * gutter.width, "")]
     head += [(f"{story.name(t)[: column - 2]:{column}}", f"bold {_colour(threads, t)}") for t in threads]
     lines.append(head)
-    lines.append([(" " * (WHERE + 2), ""), *[("─" * (column - 2) + "  ", "dim") for _ in threads]])
+    lines.append([(" " * gutter.width, ""), *[("─" * (column - 2) + "  ", "dim") for _ in threads]])
     for step in steps:
-        lines += _row(step, threads, column)
+        lines += _row(story, step, threads, gutter, column)
     return lines
 
 
@@ -188,17 +308,27 @@ def _colour(threads: list[int], thread: int) -> str:
     return _COLOURS[threads.index(thread) % len(_COLOURS)]
 
 
-def _row(step: Step, threads: list[int], column: int) -> list[Line]:
-    indent = column * threads.index(step.thread)
-    where = f"  {step.spot.short[:WHERE]:{WHERE}}"
-    texts = textwrap.wrap("fails here" if step.op == "fails" else step.text, column - 2) or [""]
+def words_of(story: Story, step: Step) -> str:
+    """What the step does; of the last one what is wrong with it."""
+    if step.op != "fails":
+        return step.text
+    if story.accesses and story.accesses[0].thread == step.thread and story.accesses[0].text:
+        return f"{story.accesses[0].text}: fails here"
+    return "fails here"
+
+
+def _row(story: Story, step: Step, threads: list[int], gutter: _Gutter, column: int) -> list[Line]:
+    place = threads.index(step.thread)
+    indent = " " * (column * place)
+    texts = textwrap.wrap(words_of(story, step), column - 2) or [""]
     style = "bold red" if step.op == "fails" else _colour(threads, step.thread)
     lines: list[Line] = []
     for number, text in enumerate(texts):
-        lines.append([(where if number == 0 else " " * (WHERE + 2), "dim"), (" " * indent, ""), (text, style)])
+        left = gutter.of(step) if number == 0 else " " * gutter.width
+        lines.append([(left, "dim"), (indent, ""), (text, style)])
     if step.spot.text:
-        source = _cut(step.spot.text, column - 4)
-        lines.append([(" " * (WHERE + 2 + indent + 2), ""), (source, "dim")])
+        room = column * (len(threads) - place) - 3  # what is right of a row is empty
+        lines.append([(" " * gutter.width + indent + "  ", ""), (_cut(step.spot.text, room), "dim")])
     return lines
 
 
@@ -206,14 +336,14 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
-def _list(story: Story, steps: list[Step], width: int) -> list[Line]:
+def _list(story: Story, steps: list[Step], gutter: _Gutter, width: int) -> list[Line]:
     lines: list[Line] = []
     for step in steps:
-        where = f"  {step.spot.short[:WHERE]:{WHERE}}"
-        texts = textwrap.wrap(f"{story.name(step.thread)} {step.text}", width - WHERE - 2) or [""]
+        texts = textwrap.wrap(f"{story.name(step.thread)} {words_of(story, step)}", width - gutter.width) or [""]
         style = "bold red" if step.op == "fails" else ""
         for number, text in enumerate(texts):
-            lines.append([(where if number == 0 else " " * (WHERE + 2), "dim"), (text, style)])
+            left = gutter.of(step) if number == 0 else " " * gutter.width
+            lines.append([(left, "dim"), (text, style)])
     return lines
 
 
@@ -228,9 +358,11 @@ def _accesses(story: Story, width: int) -> list[Line]:
 
 def _stack(stack: tuple[Spot, ...], width: int) -> list[Line]:
     lines: list[Line] = []
-    for spot in stack[:4]:
-        place = f"    {spot.short:{WHERE}} {spot.function}: "
-        lines.append([(place, ""), (_cut(spot.text, max(12, width - len(place))), "dim")])
+    where = max((len(spot.short) for spot in stack[:MOST_FRAMES]), default=0)
+    for spot in stack[:MOST_FRAMES]:
+        place = f"    {spot.short:{where}}  {spot.function}"[: width - 1]
+        room = width - len(place) - 4
+        lines.append([(place, ""), (f":  {_cut(spot.text, room)}" if room > 16 else "", "dim")])
     return lines
 
 

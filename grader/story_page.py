@@ -12,7 +12,7 @@ from typing import Any
 
 from grader import files, render
 from grader.outcome import TestResult
-from grader.story import Note, Spot, Step, Story
+from grader.story import Note, Spot, Step, Story, words_of
 from grader.submission import Code
 
 
@@ -22,7 +22,7 @@ def write(path: Path, result: TestResult, code: Code) -> None:
     story = Story(result.story, code)
     data = {
         "threads": story.names,
-        "steps": [_step(step) for step in story.steps],
+        "steps": [_step(story, step) for step in story.steps],
         "before": story.omitted,
         "files": _files(story),
     }
@@ -34,12 +34,12 @@ def write(path: Path, result: TestResult, code: Code) -> None:
     files.write_atomically(path, page)
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(story: Story, step: Step) -> dict[str, Any]:
     spot = step.spot
     if not spot.line:
         spot = next((s for s in step.stack if s.line), spot)
     callers = [f"{s.function} ({s.short})" for s in step.stack if s.line][:6]
-    text = "fails here" if step.op == "fails" else step.text
+    text = words_of(story, step)
     return {
         "n": step.number,
         "thread": step.thread,

@@ -1,0 +1,134 @@
+"""The story of a schedule, as text and as a page."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grader import outcome, story, story_page
+from grader.submission import Code, Source
+
+SOURCE = b"""pthread_mutex_init(&ch->lock, NULL);
+pthread_cond_init(&ch->readable, NULL);
+pthread_mutex_lock(&ch->lock);
+pthread_cond_wait(&ch->readable, &ch->lock);
+sender_drop(tx);
+"""
+
+PLACES = {f"0x{line}": ("receiver_recv", "channel.c", line) for line in range(1, 6)} | {
+    "0x9": ("thread_entry", "grader/interleave/scheduler.c", 146)
+}
+
+
+def event(n: int, thread: int, line: int, op: str, text: str) -> dict[str, Any]:
+    return {"n": n, "thread": thread, "pc": f"0x{line}", "stack": [], "op": op, "text": text, "switch": False}
+
+
+DEADLOCK: dict[str, Any] = {
+    "verdict": "deadlock",
+    "seed": "x-1",
+    "omitted": 0,
+    "places": PLACES,
+    "threads": [{"id": 0, "name": "the test", "start": "0x0"}, {"id": 1, "name": "drops", "start": "0x0"}],
+    "objects": [{"id": 1, "kind": "mutex", "pc": "0x1"}, {"id": 2, "kind": "cond", "pc": "0x2"}],
+    "events": [
+        event(1, 0, 1, "mutex_init", "initialises {1}"),
+        event(2, 0, 2, "cond_init", "initialises {2}"),
+        event(3, 0, 3, "mutex_lock", "locks {1}"),
+        event(4, 0, 4, "cond_wait", "unlocks {1} and sleeps on {2}"),
+        event(5, 1, 5, "free", "frees 8 bytes"),
+        event(6, 1, 4, "fails", "Everybody sleeps"),
+    ],
+    "accesses": [],
+    "ends": [
+        {"thread": 0, "state": "asleep", "pc": "0x4", "stack": ["0x4", "0x9"], "text": "sleeps on {2}"},
+        {"thread": 1, "state": "ended", "pc": "0x0", "stack": [], "text": "has ended"},
+    ],
+    "wakers": [{"thread": 0, "text": "a signal on {2}"}],
+}
+
+
+def code() -> Code:
+    return Code("02_blocking", (Source("02_blocking", "channel.c", SOURCE, Path("channel.c")),))
+
+
+def told(data: dict[str, Any], width: int = 80) -> str:
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in story.as_lines(data, code(), width))
+
+
+def test_a_deadlock_is_told_from_its_first_step_to_who_waits() -> None:
+    assert told(DEADLOCK) == """\
+  (2 steps before these)
+                  the test                       drops
+                  ─────────────────────────────  ─────────────────────────────
+  3  channel.c:3  locks ch->lock
+                    pthread_mutex_lock(&ch->lock);
+  4  channel.c:4  unlocks ch->lock and sleeps
+                  on ch->readable
+                    pthread_cond_wait(&ch->readable, &ch->lock);
+  5  channel.c:5                                 frees 8 bytes
+                                                   sender_drop(tx);
+
+At the end:
+  the test sleeps on ch->readable (channel.c:4)
+    what would have woken it: a signal on ch->readable
+  drops has ended"""
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_no_line_is_wider_than_the_terminal_or_100_columns(width: int) -> None:
+    data = copy.deepcopy(DEADLOCK)
+    data["threads"][1]["name"] = "a_function_with_a_name_that_hardly_fits_into_any_column_of_a_terminal"
+    data["events"][4]["text"] = "frees a block of many bytes " * 10
+    data["accesses"] = [{"role": "write", "thread": 1, "pc": "0x4", "stack": ["0x4"], "text": "writes " * 40}]
+    assert max(map(len, told(data, width).splitlines())) <= min(width, 100)
+
+
+def test_a_loop_is_told_once() -> None:
+    data = copy.deepcopy(DEADLOCK)
+    data["events"][3:3] = [event(4 + i, 0, 3 + i % 2, "atomic_load", f"reads {i % 2}") for i in range(1000)]
+    text = told(data)
+    assert "and the same again, 499 times" in text
+    assert text.count("reads 0") == 1
+
+
+def test_objects_with_one_name_are_numbered_and_unnamed_ones_called_by_their_kind() -> None:
+    data = copy.deepcopy(DEADLOCK)
+    data["objects"] += [
+        {"id": 3, "kind": "mutex", "pc": "0x3"},
+        {"id": 4, "kind": "mutex", "pc": "0x4"},
+        {"id": 5, "kind": "semaphore", "pc": "0x5"},
+    ]
+    names = story.Story(data, code()).objects
+    assert names == {"1": "ch->lock #1", "2": "ch->readable", "3": "ch->lock #2", "4": "ch->lock #3", "5": "the semaphore"}
+
+
+def test_frames_of_the_kit_are_not_shown() -> None:
+    data = copy.deepcopy(DEADLOCK)
+    data["accesses"] = [{"role": "read", "thread": 0, "pc": "0x4", "stack": ["0x4", "0x9"], "text": "reads"}]
+    assert "scheduler.c" not in told(data) and "thread_entry" not in told(data)
+
+
+def test_the_last_step_says_what_is_wrong_with_it() -> None:
+    data = copy.deepcopy(DEADLOCK) | {"verdict": "race"}
+    data["accesses"] = [{"role": "read", "thread": 1, "pc": "0x4", "stack": ["0x4"], "text": "reads 4 bytes"}]
+    assert "reads 4 bytes: fails here" in " ".join(told(data).split())
+
+
+def test_more_threads_than_columns_are_told_in_one() -> None:
+    data = copy.deepcopy(DEADLOCK)
+    data["threads"] += [{"id": i, "name": f"number_{i}", "start": "0x0"} for i in range(2, 7)]
+    data["events"][3:3] = [event(4, i, 3, "mutex_lock", "locks {1}") for i in range(2, 7)]
+    assert "channel.c:3  number_6 locks ch->lock" in told(data)
+
+
+def test_the_page_holds_all_it_shows(tmp_path: Path) -> None:
+    result = outcome.TestResult("02_blocking", "it_</script>_wakes", "interleave", "deadlock", story=DEADLOCK)
+    story_page.write(tmp_path / "page.html", result, code())
+    page = (tmp_path / "page.html").read_text()
+    assert "it &lt;/script&gt; wakes" in page
+    assert "unlocks ch-" in page and "pthread_cond_wait(&ch->readable" in page
+    assert "http" not in page.replace("http-equiv", "") and "@" not in page.split("<style>")[0]
