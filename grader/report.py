@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from grader import files
+from grader.exercises import SOLUTIONS
 from grader.grade import Graded
 from grader.outcome import TestResult
 
@@ -67,4 +70,8 @@ def replay_command(graded: Graded, result: TestResult) -> str:
         words.append(f"SEED={result.seed}")
     if result.variant != "interleave":
         words.append(f"VARIANT={result.variant}")
+    if graded.submission.tree == SOLUTIONS:
+        words.append("SOLUTIONS=1")
+    elif os.environ.get("SRC"):  # another tree than exercises/, and not one of a class
+        words.append(f"SRC={shlex.quote(os.environ['SRC'])}")
     return " ".join(words)

@@ -95,6 +95,8 @@ class Story:
         self.objects = self._object_names(data.get("objects", []))
         self.omitted = int(data.get("omitted", 0))
         self.steps = [self._step(event) for event in data.get("events", [])]
+        if self.verdict in _NOT_A_STEP and self.steps and self.steps[-1].op == "fails":
+            del self.steps[-1]
         self.accesses = [self._note(entry, "role") for entry in data.get("accesses", [])]
         self.ends = [self._note(entry, "state") for entry in data.get("ends", [])]
         self.wakers = [self._note(entry, "") for entry in data.get("wakers", [])]
@@ -228,8 +230,6 @@ def as_lines(data: dict[str, Any], code: Code, width: int, most_steps: int = SHO
 def _telling(story: Story, most_steps: int) -> list[Step]:
     """The steps to show: the last ones, without what only prepares, and repetitions told as such."""
     steps = story.steps
-    if story.verdict in _NOT_A_STEP and steps and steps[-1].op == "fails":
-        steps = steps[:-1]
     first = next((i for i, step in enumerate(steps) if not _PREPARING.match(step.op)), 0)
     if len(steps) - first > 1:
         steps = steps[first:]

@@ -97,7 +97,7 @@ _PAGE = """<!DOCTYPE html>
 <style>
 :root { color-scheme: light dark; --line: #8886; --soft: #8882; --bad: #c22; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 0; height: 100vh; display: flex; flex-direction: column; }
-header { padding: .7em 1.2em; border-bottom: 1px solid var(--line); }
+header { padding: .7em 1.2em; border-bottom: 1px solid var(--line); max-height: 40vh; overflow: auto; }
 h1 { font-size: 1.15em; margin: 0; }
 header p, header ul { margin: .3em 0 0; }
 .rule { font-weight: 600; }
@@ -106,8 +106,8 @@ kbd { border: 1px solid var(--line); border-radius: 3px; padding: 0 .4em; font: 
 main { flex: 1; display: flex; min-height: 0; }
 #lanes { flex: 3; overflow: auto; border-right: 1px solid var(--line); }
 #code { flex: 2; overflow: auto; font: 13px/1.5 ui-monospace, monospace; padding: .5em 0; }
-.row { display: grid; grid-template-columns: 3.2em repeat(var(--n), 1fr); border-left: 4px solid transparent; cursor: pointer; }
-.row > * { padding: .12em .5em; border-left: 1px solid var(--line); }
+.row { display: grid; grid-template-columns: 3.2em repeat(var(--n), minmax(0, 1fr)); border-left: 4px solid transparent; cursor: pointer; }
+.row > * { padding: .12em .5em; border-left: 1px solid var(--line); overflow-wrap: anywhere; }
 .row > :first-child { opacity: .6; text-align: right; border: 0; }
 .names { position: sticky; top: 0; background: Canvas; font-weight: 600; border-bottom: 1px solid var(--line); cursor: default; }
 .does { border-radius: 3px; background: hsl(var(--hue) 70% 50% / .18); }
@@ -115,7 +115,7 @@ main { flex: 1; display: flex; min-height: 0; }
 .now { border-left-color: currentColor; background: var(--soft); }
 .later { opacity: .4; }
 .fails .does { background: var(--bad); color: #fff; }
-#code h2 { font-size: 1em; margin: 0 0 .4em; padding: 0 1em; }
+#code h2 { font-size: 1em; margin: 0 0 .4em; padding: .3em 1em; position: sticky; top: -.5em; background: Canvas; }
 #code pre { margin: 0; }
 #code span { display: block; padding: 0 1em; white-space: pre; }
 #code span::before { content: attr(data-n); display: inline-block; width: 3em; opacity: .5; }
