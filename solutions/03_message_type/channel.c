@@ -14,10 +14,13 @@
 #include "channel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LOOKS = 16 }; /* how often a thread looks again before it falls asleep */
 
 struct ring {
     size_t message_size; /* of one slot, in bytes */
@@ -170,6 +173,14 @@ enum channel_status sender_send(struct sender *tx, const void *message)
     return status;
 }
 
+/* Gives the others a moment: often that is all it takes, and sleep and wake-up take far longer. */
+static void give_way(pthread_mutex_t *lock)
+{
+    pthread_mutex_unlock(lock);
+    sched_yield();
+    pthread_mutex_lock(lock);
+}
+
 /* Takes everything queued. The lock is held, and the batch is empty. */
 static void swap_queues(struct receiver *rx)
 {
@@ -186,6 +197,8 @@ static enum channel_status receive(struct receiver *rx, void *message, bool may_
 
     if (rx->batch.count == 0) {
         pthread_mutex_lock(&ch->lock);
+        for (int i = 0; i < LOOKS && may_sleep && ch->queue.count == 0 && ch->senders > 0; i++)
+            give_way(&ch->lock);
         while (may_sleep && ch->queue.count == 0 && ch->senders > 0) {
             ch->receiver_sleeps = true;
             pthread_cond_wait(&ch->readable, &ch->lock);

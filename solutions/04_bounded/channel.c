@@ -16,10 +16,13 @@
 #include "channel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LOOKS = 16 }; /* how often a thread looks again before it falls asleep */
 
 struct ring {
     size_t message_size; /* of one slot, in bytes */
@@ -223,6 +226,14 @@ static enum channel_status push(struct channel *ch, const void *message)
     return ring_push(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
 }
 
+/* Gives the others a moment: often that is all it takes, and sleep and wake-up take far longer. */
+static void give_way(pthread_mutex_t *lock)
+{
+    pthread_mutex_unlock(lock);
+    sched_yield();
+    pthread_mutex_lock(lock);
+}
+
 static enum channel_status send(struct sender *tx, const void *message, bool may_sleep)
 {
     struct channel *ch = tx->channel;
@@ -230,6 +241,8 @@ static enum channel_status send(struct sender *tx, const void *message, bool may
     bool wake = false;
 
     pthread_mutex_lock(&ch->lock);
+    for (int i = 0; i < LOOKS && may_sleep && ch->receiver_alive && is_full(ch); i++)
+        give_way(&ch->lock);
     ch->sleeping_senders++;
     while (may_sleep && ch->receiver_alive && is_full(ch))
         pthread_cond_wait(&ch->writable, &ch->lock);
@@ -272,6 +285,8 @@ static enum channel_status receive(struct receiver *rx, void *message, bool may_
     if (ring_pop(&rx->batch, message))
         return CHANNEL_OK;
     pthread_mutex_lock(&ch->lock);
+    for (int i = 0; i < LOOKS && may_sleep && ch->queue.count == 0 && ch->senders > 0; i++)
+        give_way(&ch->lock);
     while (may_sleep && ch->queue.count == 0 && ch->senders > 0) {
         ch->receiver_sleeps = true;
         pthread_cond_wait(&ch->readable, &ch->lock);

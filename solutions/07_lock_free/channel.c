@@ -40,7 +40,7 @@
 enum {
     FIRST_SLOTS = 4,    /* messages in a sender's first block; each further one is twice as long, */
     BLOCK_BYTES = 8192, /* until it has about this size */
-    LOOKS = 8,          /* how often an idle receiver looks again before it sleeps */
+    LOOKS = 16,         /* how often an idle receiver looks again before it sleeps */
     CACHE_LINE = 64,
 };
 
