@@ -67,15 +67,18 @@ def grade(
     """make grade"""
     screen = render.Screen()
     where = tree_of(tree, solutions)
+    if report_to is not None and (report_to.is_dir() or not report_to.parent.is_dir()):
+        problem = "that is a directory" if report_to.is_dir() else f"there is no directory {report_to.parent}"
+        raise UsageError(f"JSON={report_to}: {problem}. Give the name of a file to write.")
     grading = Grading(where, chosen(ex), variant_of(variant), again, listener=OnScreen(screen))
     graded = grading.run()
     if where == EXERCISES:
         note_progress(graded)
+    show(screen, graded, where, len(grading.exercises) > 1)
     if report_to is not None:
         from grader import report
 
         report.write(report_to, graded)
-    show(screen, graded, where, len(grading.exercises) > 1)
     return exit_code(graded)
 
 

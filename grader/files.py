@@ -11,10 +11,16 @@ from grader.errors import GraderError
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Writes a file so that others see the old one or the new one, never half of one."""
+    """Writes a file so that others see the old one or the new one, never half of one.
+
+    What is no file (a terminal, a pipe, /dev/stdout) is written to as it is, and stays what it is."""
     data = content.encode() if isinstance(content, str) else content
     temporary = None
     try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as out:
+                out.write(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(descriptor, "wb") as out:

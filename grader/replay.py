@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
 
-from grader import build, isolation, render, runner
+from grader import build, files, isolation, render, runner
 from grader.build import Unit
 from grader.errors import EXIT_FAILED, EXIT_PASSED, GraderError, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, find, shown
@@ -85,17 +86,36 @@ def _write_page(graded: Graded, result: TestResult) -> None:
 
 
 def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:
-    """Gives the terminal to gdb, with the test loaded and the student's source found."""
+    """Gives the terminal to gdb, at the first step of the schedule, the student's source found."""
     if shutil.which("gdb") is None:
         raise GraderError("gdb is not installed. On Debian: sudo apt-get install gdb")
     source = unit.code.sources[0].path.parent
-    command = ["gdb", "-q", "-ex", f"directory {source}:{ROOT}", "-ex", "set follow-fork-mode child"]
-    script = ROOT / "grader" / "interleave" / "gdb.py"
-    if unit.variant == "interleave" and script.exists():
-        command += ["-x", str(script)]
-    environment = os.environ | runner.test_environment(knobs) | {"SUITE_NONCE": "gdb", "SUITE_RECORD": "2"}
+    command = ["gdb", "-q", "-ex", f"directory {source}:{ROOT}"]
+    if unit.variant == "interleave":
+        steps = _write_steps(unit, name, knobs)
+        if steps is None:
+            print("With this seed the test passes, or has no story: gdb starts at its beginning.")
+        else:
+            command += ["-ex", f"python steps_file = {str(steps)!r}", "-x", str(ROOT / "grader" / "gdb_steps.py")]
+    record = os.open(os.devnull, os.O_WRONLY)
+    os.set_inheritable(record, True)
+    environment = os.environ | runner.test_environment(knobs)
+    environment |= {"SUITE_NONCE": "gdb", "SUITE_RECORD": str(record)}
     isolation.prepare()
     sys.stdout.flush()
     os.chdir(ROOT)
     os.execvpe("gdb", [*command, "--args", str(unit.program), name], environment)
 
+
+def _write_steps(unit: Unit, name: str, knobs: dict[str, str]) -> Path | None:
+    """Runs the schedule once, and notes its steps in words for gdb; None if it has no story."""
+    from grader import story
+
+    result = runner.run_test(unit, name, knobs)
+    if not result.story:
+        return None
+    told = story.Story(result.story, unit.code)
+    steps = {step.number: f"{told.name(step.thread)}: {story.words_of(told, step)}" for step in told.steps}
+    path = BUILD / "stories" / f"{unit.suite.name}-{name}.steps.json"
+    files.write_atomically(path, json.dumps({"steps": steps, "end": result.message}))
+    return path

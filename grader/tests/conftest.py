@@ -129,7 +129,8 @@ class Kit:
         report.unlink(missing_ok=True)
         arguments = [word for key, value in options.items() for word in (f"--{key.strip('_')}", value)]
         if command == "grade":
-            arguments += ["--json", str(report)]
+            if "json" not in options:
+                arguments += ["--json", str(report)]
             if "variant" not in options:
                 arguments += ["--variant", "asan"]
         ended = subprocess.run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import tarfile
 
 import pytest
@@ -116,6 +118,25 @@ def test_what_can_not_be_done_is_said(kit: Kit, options: dict[str, str], code: i
     assert ran.code == code
     assert said in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_report_that_can_not_be_written_is_said_and_costs_no_result(kit: Kit) -> None:
+    src = kit.submit(ANSWER)
+    ran = kit.run("grade", ex="01", src=src, json="missing/report.json")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("JSON=missing/report.json: there is no directory missing.")
+    full = kit.root / "full"  # were it replaced by a file, it would be no loss
+    full.unlink(missing_ok=True)
+    full.symlink_to("/dev/full")
+    ran = kit.run("grade", ex="01", src=src, json="full")
+    assert (ran.code, "passed" in ran.out) == (3, True)
+    assert "full can't be written: No space left on device. The disk is full" in ran.err
+    assert full.is_symlink()
+
+
+def test_the_report_may_go_to_what_is_no_file(kit: Kit) -> None:
+    ran = kit.run("grade", ex="01", src=kit.submit(ANSWER), json="/dev/stderr")
+    assert json.loads(ran.err)["schema"] == 1
 
 
 def test_a_missing_compiler_is_the_machines_fault(kit: Kit) -> None:
@@ -304,6 +325,33 @@ def test_replay_runs_one_test(kit: Kit) -> None:
     assert "answer returns 42." in ran.out
     ran = kit.run("replay", ex="01", test="the answer is 42", solutions="1", variant="plain")
     assert (ran.code, "passed" in ran.out) == (0, True)
+
+
+USED_AFTER_FREE = """#include "channel.h"
+#include <stdlib.h>
+
+int answer(void)
+{
+    int *kept = malloc(sizeof *kept);
+    *kept = 42;
+    free(kept);
+    return *kept;
+}
+"""
+
+
+def test_a_failure_in_another_tree_names_that_tree_in_the_replay_command(kit: Kit) -> None:
+    src = kit.submit(USED_AFTER_FREE)
+    ran = kit.run("grade", env={"SRC": src}, ex="01", variant="interleave")
+    assert f"make replay EX=01 TEST=the_answer_is_42 SEED=x- SRC={src}" in ran.out
+
+
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")
+def test_gdb_stops_at_the_steps_of_the_story(kit: Kit) -> None:
+    src = kit.submit(USED_AFTER_FREE)
+    ran = kit.run("replay", ex="01", test="the_answer_is_42", seed="x-", src=src, variant="interleave", gdb="1")
+    assert "step 1 of 3   the test: allocates 4 bytes" in ran.out
+    assert "int *kept = malloc(sizeof *kept);" in ran.out
 
 
 def test_replay_of_an_unknown_test_suggests_one(kit: Kit) -> None:
