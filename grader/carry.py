@@ -147,7 +147,7 @@ def replace(target: Path, content: bytes) -> list[str]:
         if old == content:
             return []
         if not Source(target.parent.name, target.name, old, target).is_stub:
-            said.append(f"What was there is kept: {shown(back_up(target, old))}")
+            said.append(f"Yours is kept: {shown(back_up(target, old))}")
     files.write_atomically(target, content)
     return said
 

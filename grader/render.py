@@ -295,8 +295,16 @@ def next_of_one(graded: Graded) -> list[Line]:
     return [[("next  ", "dim"), (start_command(graded.exercise), "bold")]]
 
 
+def _editor() -> str:
+    """What opens a file here; a command that is copied has to work."""
+    if os.environ.get("EDITOR"):
+        return "$EDITOR"
+    return next((name for name in ("nano", "vim", "vi") if shutil.which(name)), "$EDITOR")
+
+
 def start_command(exercise: Exercise) -> str:
     """How to begin an exercise."""
     if exercise.base is None or exercise.carries_channel:
-        return f"$EDITOR {shown(EXERCISES / exercise.name)}/README.md {shown(EXERCISES / exercise.name / exercise.files[0])}"
+        folder = shown(EXERCISES / exercise.name)
+        return f"{_editor()} {folder}/{{README.md,{exercise.files[0]}}}"
     return f"make carry EX={exercise.number}"

@@ -66,6 +66,7 @@ class Watch:
         if action is None:
             self._prompt()
             return
+        self._screen.clear_status()
         try:
             action()
         except GraderError as error:
@@ -91,6 +92,7 @@ class Watch:
         answer = ""
         while not answer:
             answer = _key(60)
+        self._screen.clear_status()
         if answer.lower() == "y":
             desk.reset(name)
             self._times = _times()
