@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader import isolation
+from grader import files, isolation
 from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises
 from grader.submission import Code
@@ -27,6 +27,7 @@ SHOWN_ERRORS = 3
 _LIMITS = isolation.Limits(cpu_seconds=120, wall_seconds=600.0, file_size=256 << 20)
 _FAILED = re.compile(r"^make: Target '([^']+)' not remade|^make: \*\*\* \[[^ ]*: ([^]]+)\] ", re.MULTILINE)
 _ERROR = re.compile(r"^(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$")
+_WARNING = re.compile(r"^(\S+?):(\d+):(?:\d+:)? warning: (.*?) \[(-W[^]]*)\]$")
 _UNDEFINED = re.compile(r"undefined reference to [`'](\w+)'")
 _KIT_LIBRARY = re.compile(r"cannot find -l(\w+)|fatal error: '?(cmocka\.h|pthread\.h|stdio\.h)'?")
 
@@ -107,11 +108,33 @@ def build(units: Sequence[Unit], jobs: int) -> dict[Unit, BuildError]:
     for code in {unit.code.key: unit.code for unit in units}.values():
         code.stage()
     output, failed = _make(units[0].variant, [unit.target for unit in units], jobs)
+    for code in {unit.code.key: unit.code for unit in units}.values():
+        _note_warnings(code, output)
     errors = {unit: _explain(unit, output) for unit in units if unit.target in failed}
     for unit in units:
         if unit not in errors and not unit.program.exists():
             raise GraderError(_tail("The suites can't be built. make says:", output))
     return errors
+
+
+def _note_warnings(code: Code, output: str) -> None:
+    """Keeps what the compiler warned of: it says so once, when it compiles."""
+    own = f"{code.directory.relative_to(ROOT)}/"
+    found = [
+        f"{match[1].removeprefix(own)}:{match[2]}: {match[3]}"
+        for match in map(_WARNING.match, output.splitlines())
+        if match and match[1].startswith(own) and not match[4].startswith("-Wunused")
+    ]
+    if found:
+        files.write_atomically(code.directory / "warnings", "\n".join(dict.fromkeys(found)) + "\n")
+
+
+def warnings_of(code: Code) -> list[str]:
+    """What the compiler warned of in that code: channel.c:12: message."""
+    try:
+        return (code.directory / "warnings").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
 
 
 def build_demo(code: Code) -> Path:

@@ -89,6 +89,8 @@ def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, several: b
     lines += [[(f"{g.exercise.name}: {g.note}", "yellow")] for g in graded if g.note and g.results]
     if several:
         lines += [[], render.summary_line(graded)]
+    compiled = [g for g in graded if g.results and g.verdict != "build_failed"]
+    lines += [line for g in compiled for line in render.warning_lines(g, screen.width)]
     failing = next((g for g in graded if g.verdict not in ("passed", "not_started")), None)
     if failing is not None:
         lines += render.failure_lines(failing, screen.width, tree)

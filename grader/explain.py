@@ -43,7 +43,7 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         "The call does not fit the declaration: count its arguments.",
     ),
     (
-        r"expected ';'|expected declaration or statement|expected '}'|expected identifier|expected expression",
+        r"expected .*';'|expected declaration or statement|expected '}'|expected identifier|expected expression",
         "The line itself may be fine: look at the one before it for a missing ; or ) or }.",
     ),
     (
@@ -52,7 +52,7 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"No such file or directory|file not found",
-        "Only the kit's headers and the system's can be included.",
+        "There is no header of that name: it is misspelt, or a file of your own, which can't be included.",
     ),
     (
         r"stray .* in program|source file is not valid UTF-8|null character",

@@ -21,6 +21,7 @@ Piece = tuple[str, str]
 Line = list[Piece]
 
 BAR = 20  # columns
+MOST_WARNINGS = 2
 MOST_OTHERS = 6  # failures that are told in a line each
 _STYLES = {
     "passed": "green", "failed": "red", "not_started": "dim", "build_failed": "red", "environment": "magenta",
@@ -195,6 +196,19 @@ def first_failure(
     else:
         lines += _test_lines(graded, result, width, full)
     lines += [[], *_next_lines(graded, result)]
+    return lines
+
+
+def warning_lines(graded: Graded, width: int) -> list[Line]:
+    """What the compiler warned of: often the cause, and never shown by the tests."""
+    from grader import build, explain
+
+    lines: list[Line] = []
+    for warning in build.warnings_of(graded.submission.code)[:MOST_WARNINGS]:
+        place, _, message = warning.partition(": ")
+        why = explain.compiler_message(message)
+        lines += [[], [(f"{own_path(graded, place)}: ", "bold"), ("the compiler warns", "bold yellow")]]
+        lines += [*_wrapped(message, width), *(_wrapped(why, width) if why else [])]
     return lines
 
 

@@ -149,6 +149,18 @@ def test_what_does_not_compile_is_told_with_line_and_cause(kit: Kit) -> None:
     assert "misspelt" in ran.out
 
 
+def test_a_warning_is_told_and_explained_also_when_nothing_was_compiled_again(kit: Kit) -> None:
+    text = ANSWER.replace("return 42", "int n;\n    return n ? n : 42") + "/* reads what nobody wrote */\n"
+    for _ in range(2):
+        ran = kit.grade(text, variant="plain")
+        assert "channel.c:6: the compiler warns" in ran.out
+        assert "read before anything was written to it" in ran.out
+
+
+def test_no_warning_without_a_cause(kit: Kit) -> None:
+    assert "the compiler warns" not in kit.grade(ANSWER).out
+
+
 def test_a_function_left_out_is_named(kit: Kit) -> None:
     ran = kit.grade(ANSWER, exercise="02_twice")
     assert ran.exercise("02_twice")["verdict"] == "build_failed"
