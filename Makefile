@@ -23,50 +23,52 @@ GRADE = @PYTHONDONTWRITEBYTECODE= $(PYTHON) -m grader
 # ------------------------------------------------------------------------------------- commands
 
 help:      ## this list
-	@awk -F ' *## ' '/^[a-z-]+: *##/ { sub(":.*", "", $$1); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' *## ' '/^[a-z_.-]+: *##/ { sub(":.*", "", $$1); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 setup:     ## installs what is missing: make setup grade
 	@sh setup.sh --for '$(filter-out setup,$(MAKECMDGOALS))'
-grade:     ## runs your code, shows how far you are and what is next      EX=04 SRC=dir JSON=file
+grade:     ## runs your code, says what is next   EX=04 SRC=dir
 	$(GRADE) grade
 watch:     ## grades what you save, as you save it
 	$(GRADE) watch
 list:      ## all exercises, and the next step
 	$(GRADE) list
-hint:      ## the next hint of three                                      EX=04
+hint:      ## the next hint of three   EX=04
 	$(GRADE) hint
-carry:     ## begins an exercise with your own code of the one before     EX=04 [FROM=solutions]
+carry:     ## begins with your own code   EX=04 [FROM=solutions]
 	$(GRADE) carry
-reset:     ## the empty exercise back; yours is kept                      EX=04
+reset:     ## the empty exercise back; yours is kept   EX=04
 	$(GRADE) reset
-replay:    ## one failing schedule again                                  EX=04 TEST=name SEED=...
+replay:    ## one failing schedule again   TEST= SEED= [GDB=1 HTML=1]
 	$(GRADE) replay
-run:       ## your program, live                                                EX=08 PORT=8008
+run:       ## your program, live   EX=08 PORT=8008
 	$(GRADE) run
 doctor:    ## proves that each tool works here
 	$(GRADE) doctor
-swap:      ## puts a solution in place, your file kept                    EX=04
+swap:      ## puts a solution in place, your file kept   EX=04
 	$(GRADE) swap
-unswap:    ## and your file back                                          EX=04
+unswap:    ## and your file back   EX=04
 	$(GRADE) unswap
 handout:   ## the kit for students, without solutions, in build/
 	$(GRADE) handout
-class:     ## grades a class                                              SUBMISSIONS=dir
+class:     ## grades a class   SUBMISSIONS=dir
 	$(GRADE) class
 gradescope: ## the autograder to upload, in build/
 	$(GRADE) gradescope
-stubs:     ## maintainers: the stubs of exercises/ are what reset gives back
+stubs:     ## maintainers: notes the stubs that reset gives back
 	$(GRADE) stubs
-compare-checkers: ## maintainers: what each way of checking finds                SECONDS=5
+compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 	$(GRADE) compare-checkers
-bench:     ## how fast your channel is, beside others                     EX=04
+bench:     ## how fast your channel is, beside others   EX=04
 	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench exercise
-bench-peers: ## maintainers: all solutions beside their peers, into docs/performance.md
+bench-peers: ## maintainers: solutions beside their peers, into docs/
 	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench peers
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
-solutions: ## maintainers: solutions pass, known-wrong channels are caught
+solutions: ## maintainers: solutions pass, wrong ones are caught
 	$(GRADE) solutions
+known-wrong-table: ## maintainers: what catches what, into docs/
+	$(GRADE) known-wrong-table
 test:      ## maintainers: the project's own tests
 	@$(PYTHON) -m grader.tests
 compile_commands.json: ## for clangd
@@ -74,7 +76,7 @@ compile_commands.json: ## for clangd
 clean:     ## removes what was built; nothing of yours
 	rm -rf build
 .PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout class gradescope stubs solutions test clean
-.PHONY: bench bench-peers run compare-checkers bench-interleave compile_commands.json
+.PHONY: known-wrong-table bench bench-peers run compare-checkers bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 
 # ------------------------------------------------------------------------------------ building

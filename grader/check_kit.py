@@ -27,6 +27,7 @@ from grader.outcome import TestResult
 from grader.specimens import Specimen
 from grader.submission import Code, read_source
 
+FEW = 100  # schedules
 RECORD = BUILD / "known_wrong.json"
 
 
@@ -274,16 +275,40 @@ def _record(caught: list[dict[str, Any]]) -> None:
     files.write_atomically(RECORD, json.dumps(both, indent=1) + "\n")
 
 
-def table() -> str:
-    """The recorded catches as Markdown."""
+PAGE = EXERCISES.parent / "docs" / "known-wrong.md"
+
+
+def write_page() -> Path:
+    """make known-wrong-table: the recorded catches as a page of the docs."""
     try:
         entries = json.loads(RECORD.read_bytes())
     except (OSError, ValueError):
         raise GraderError("Nothing is recorded yet. Run: make solutions") from None
-    lines = ["| exercise | mistake | verdict | caught by | schedules |", "|---|---|---|---|---:|"]
-    for e in entries:
-        test = e["test"].replace("_", " ")
-        lines.append(f"| {e['exercise']} | {e['mistake']} | {e['verdict']} | {test} | {e['schedules']:,} |")
-    return "\n".join(lines)
+    files.write_atomically(PAGE, page(entries))
+    return PAGE
 
 
+def page(entries: Sequence[dict[str, Any]]) -> str:
+    """A table for each exercise, below one for all."""
+    names = sorted({entry["exercise"] for entry in entries})
+    few = sum(entry["schedules"] < FEW for entry in entries)
+    lines = [
+        "# The known-wrong channels, and what catches them",
+        "",
+        "Made by `make solutions known-wrong-table` from what the controlled scheduler found: each channel under",
+        "`grader/tests/known_wrong/` has one mistake, and here is the first test that fails for it, with what verdict, and",
+        f"after how many schedules. {few} of {len(entries)} are caught in fewer than {FEW} schedules.",
+        "",
+        "| exercise | known-wrong channels | schedules: median | most |",
+        "|---|---:|---:|---:|",
+    ]
+    for name in names:
+        needed = sorted(entry["schedules"] for entry in entries if entry["exercise"] == name)
+        lines.append(f"| `{name}` | {len(needed)} | {needed[len(needed) // 2]:,} | {needed[-1]:,} |")
+    for name in names:
+        lines += ["", f"## {name}", "", "| mistake | verdict | caught by | schedules |", "|---|---|---|---:|"]
+        for entry in (e for e in entries if e["exercise"] == name):
+            cells = [entry["mistake"], entry["verdict"].replace("_", " "), entry["test"].replace("_", " ")]
+            escaped = " | ".join(cell.replace("|", "\\|") for cell in cells)
+            lines.append(f"| {escaped} | {entry['schedules']:,} |")
+    return "\n".join([*lines, ""])

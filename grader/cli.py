@@ -116,7 +116,7 @@ def gradescope(options: argparse.Namespace) -> int:
 def known_wrong_table(_: argparse.Namespace) -> int:
     from grader import check_kit
 
-    print(check_kit.table())
+    print(check_kit.write_page().relative_to(check_kit.EXERCISES.parent))
     return EXIT_PASSED
 
 
@@ -229,5 +229,5 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("compare-checkers", compare_checkers, "compare the ways of checking", ("ex", "seconds")),
     ("solutions", solutions, "check the kit itself", ("ex", "variant")),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
-    ("known-wrong-table", known_wrong_table, "the recorded catches, as Markdown", ()),
+    ("known-wrong-table", known_wrong_table, "the recorded catches, into docs/known-wrong.md", ()),
 )
