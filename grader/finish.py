@@ -20,8 +20,15 @@ def lines(graded: Graded) -> list[Line]:
     readme = graded.exercise.directory / "README.md"
     section = _SECTION.search(read_text(readme)) if readme.exists() else None
     if section:
-        told += [[], *_questions(section[1].strip())]
+        told += [[], *_questions(_without_solutions(section[1].strip()))]
     return told + [[], *_figures(graded)]
+
+
+def _without_solutions(markdown: str) -> str:
+    """A handout has no solutions to compare with."""
+    if SOLUTIONS.is_dir():
+        return markdown
+    return re.sub(r"Compare with `solutions/.*?(?=Learnt:|\Z)", "", markdown, flags=re.DOTALL)
 
 
 def _questions(markdown: str) -> list[Line]:

@@ -299,6 +299,9 @@ def test_what_was_changed_in_a_solution_is_kept_too(kit: Kit) -> None:
 # ---------------------------------------------------------------------------------- handout
 
 
+GREEN = "## When it is green\n\nCompare with `solutions/01_answer/channel.c`: shorter. Learnt: to count.\n"
+
+
 def test_the_handout_works_and_holds_no_solution(kit: Kit) -> None:
     kit.write(CHANNEL_1, ANSWER)  # whoever makes the handout has something in place
     kit.write("grader/tests/known_wrong/x.c", "int x;\n")
@@ -313,6 +316,16 @@ def test_the_handout_works_and_holds_no_solution(kit: Kit) -> None:
         assert f"channels-in-c/{CHANNEL_1}" in archive.getnames()
     ran = Kit(target).run("grade")
     assert [e["verdict"] for e in ran.report["exercises"]] == ["not_started"] * 4
+    readme = Kit(target).read("exercises/01_answer/README.md")
+    Kit(target).write("exercises/01_answer/README.md", f"{readme}\n{GREEN}")
+    kit.write("exercises/01_answer/README.md", f"{readme}\n{GREEN}")
+    try:
+        here = kit.grade(ANSWER + "/* compares */\n").out
+        there = Kit(target).grade(ANSWER).out
+    finally:
+        kit.write("exercises/01_answer/README.md", readme)
+    assert "Compare with" in here and "Learnt: to count." in here
+    assert "Compare with" not in there and "Learnt: to count." in there
 
 
 # ------------------------------------------------------------------------------------ replay
