@@ -61,7 +61,7 @@ compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 	$(GRADE) compare-checkers
 bench:     ## how fast your channel is, beside others   EX=04
 	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench exercise
-bench-peers: ## maintainers: solutions beside peers, docs/performance.md
+bench-peers: ## maintainers: solutions and peers, docs/performance.md
 	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench peers
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
