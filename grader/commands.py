@@ -9,6 +9,7 @@ from grader import build, carry, progress, render
 from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, UsageError
 from grader.exercises import EXERCISES, ROOT, Exercise, all_exercises, find
 from grader.grade import Graded, Grading
+from grader.outcome import TestResult
 from grader.submission import tree_of
 
 
@@ -17,14 +18,19 @@ class OnScreen:
 
     def __init__(self, screen: render.Screen) -> None:
         self._screen = screen
+        self._first = ""  # what failed first, told before all is done
 
     def building(self, exercise: Exercise) -> None:
         self._screen.status(f"building {exercise.name} ...")
 
     def running(self, exercise: Exercise, done: int, total: int) -> None:
-        self._screen.status(f"{exercise.name}: {done} of {total} tests")
+        self._screen.status(f"{exercise.name}: {done} of {total} tests{self._first}")
+
+    def failed(self, result: TestResult) -> None:
+        self._first = self._first or f"; {render.TITLES[result.verdict]}: {result.sentence}"
 
     def graded(self, graded: Graded) -> None:
+        self._first = ""
         self._screen.lines([render.overview_line(graded)])
 
 

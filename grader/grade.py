@@ -52,6 +52,7 @@ class Listener(Protocol):
 
     def building(self, exercise: Exercise) -> None: ...
     def running(self, exercise: Exercise, done: int, total: int) -> None: ...
+    def failed(self, result: TestResult) -> None: ...
     def graded(self, graded: Graded) -> None: ...
 
 
@@ -62,6 +63,9 @@ class Silent:
         pass
 
     def running(self, exercise: Exercise, done: int, total: int) -> None:
+        pass
+
+    def failed(self, result: TestResult) -> None:
         pass
 
     def graded(self, graded: Graded) -> None:
@@ -198,7 +202,9 @@ class _Workers:
         finished = 0
         for unit in work.units:
             for future in self._running.get(unit, []):
-                future.result()
+                result = future.result()
+                if result.verdict not in ("passed", "skipped", "not_implemented"):
+                    self._grading.listener.failed(result)
                 finished += 1
                 self._grading.listener.running(work.submission.exercise, finished, total)
             results += self._results_of(unit)
