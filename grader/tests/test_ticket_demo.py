@@ -103,7 +103,9 @@ class Demo:
         connection.request("GET", "/events")
         response = connection.getresponse()
         assert response.getheader("Content-Type") == "text/event-stream"
+        end = time.monotonic() + PATIENCE
         for line in response:
+            assert time.monotonic() < end, "the picture that was waited for never came"
             if line.startswith(b"data: "):
                 yield json.loads(line[6:])
 
