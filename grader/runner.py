@@ -7,6 +7,7 @@ result that was the machine's fault, or a matter of time, is not kept.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import json
@@ -50,23 +51,28 @@ def list_tests(unit: Unit) -> list[str]:
     return names
 
 
-def run_test(unit: Unit, name: str, knobs: Mapping[str, str] | None = None) -> TestResult:
-    """Runs one test in a process of its own and judges it."""
+def run_test(
+    unit: Unit, name: str, knobs: Mapping[str, str] | None = None, cpu_seconds: int | None = None
+) -> TestResult:
+    """Runs one test in a process of its own and judges it. cpu_seconds: what it may use, if not the usual."""
     result = TestResult(unit.suite.name, name, unit.variant, "environment")
     for _ in range(_ATTEMPTS):
-        result = _run_once(unit, name, knobs or {})
+        result = _run_once(unit, name, knobs or {}, cpu_seconds)
         if result.verdict != "environment":
             break
     return result
 
 
-def _run_once(unit: Unit, name: str, knobs: Mapping[str, str]) -> TestResult:
+def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], cpu_seconds: int | None) -> TestResult:
+    limit = limits(unit.variant)
+    if cpu_seconds is not None:
+        limit = dataclasses.replace(limit, cpu_seconds=cpu_seconds)
     nonce = secrets.token_hex(16)
     environment = test_environment(knobs)
     environment["SUITE_NONCE"] = nonce
     ended = isolation.run(
         [str(unit.program), name],
-        limits(unit.variant),
+        limit,
         environment=environment,
         record=True,
         look_for_sleep=True,

@@ -232,6 +232,26 @@ static bool environment(struct outcome *outcome, const char *message)
     return false;
 }
 
+static void tell_death(int status, struct outcome *outcome)
+{
+    int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+    if (number == SIGXCPU || number == SIGKILL) {
+        outcome->verdict = VERDICT_TIMEOUT;
+        snprintf(outcome->message, sizeof outcome->message,
+                 "The test used up its processor time, or was killed: it does not come to an end.");
+    } else if (number) {
+        outcome->verdict = VERDICT_CRASHED;
+        snprintf(outcome->message, sizeof outcome->message, "The code was ended by signal %d (%s).",
+                 number, strsignal(number));
+    } else {
+        outcome->verdict = VERDICT_EXITED_EARLY;
+        snprintf(outcome->message, sizeof outcome->message,
+                 "The process ended with exit code %d in the middle of the test.",
+                 WEXITSTATUS(status));
+    }
+}
+
 static bool judge_end(int status, struct outcome *outcome)
 {
     if (shared->failed || shared->finished)
@@ -239,16 +259,7 @@ static bool judge_end(int status, struct outcome *outcome)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 70)
         return environment(outcome, "The controlled scheduler itself crashed.");
     shared->failed = true;
-    shared->outcome.verdict = VERDICT_CRASHED;
-    if (WIFSIGNALED(status))
-        snprintf(shared->outcome.message, sizeof shared->outcome.message,
-                 "The code was ended by signal %d (%s).", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)));
-    else
-        shared->outcome.verdict = VERDICT_EXITED_EARLY,
-        snprintf(shared->outcome.message, sizeof shared->outcome.message,
-                 "The process ended with exit code %d in the middle of the test.",
-                 WEXITSTATUS(status));
+    tell_death(status, &shared->outcome);
     return true;
 }
 

@@ -134,7 +134,11 @@ static _Noreturn void run_child(const struct test *test)
 
 static void tell_death(int status, struct outcome *outcome)
 {
-    if (WIFSIGNALED(status)) {
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL)) {
+        outcome->verdict = VERDICT_TIMEOUT;
+        snprintf(outcome->message, sizeof outcome->message,
+                 "The test used up its processor time, or was killed: it does not come to an end.");
+    } else if (WIFSIGNALED(status)) {
         outcome->verdict = VERDICT_CRASHED;
         snprintf(outcome->message, sizeof outcome->message, "The code was ended by signal %d (%s).",
                  WTERMSIG(status), strsignal(WTERMSIG(status)));

@@ -117,6 +117,20 @@ def told(record: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [(e["thread"], e["op"], e["text"], e["switch"]) for e in record["story"]["events"]]
 
 
+def test_a_test_that_uses_up_its_processor_time_says_so() -> None:
+    program = build("right")
+    with tempfile.TemporaryFile() as record:
+        subprocess.run(
+            ["sh", "-c", f'ulimit -t 1; exec "{program.path}" right__barriers'],
+            env={**os.environ, "SCHEDULES": "100000000", "SUITE_RECORD": str(record.fileno())},
+            pass_fds=[record.fileno()],
+            capture_output=True,
+            check=False,
+        )
+        record.seek(0)
+        assert json.load(record)["verdict"] == "timeout"
+
+
 @pytest.mark.skipif(len(COMPILERS) < 2, reason="one compiler only")
 def test_both_compilers_tell_the_same_story() -> None:
     programs = [build("wrong", compiler) for compiler in COMPILERS]
