@@ -28,6 +28,7 @@ _LIMITS = isolation.Limits(cpu_seconds=120, wall_seconds=600.0, file_size=256 <<
 _FAILED = re.compile(r"^make: Target '([^']+)' not remade|^make: \*\*\* \[[^ ]*: ([^]]+)\] ", re.MULTILINE)
 _ERROR = re.compile(r"^(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$")
 _WARNING = re.compile(r"^(\S+?):(\d+):(?:\d+:)? warning: (.*?) \[(-W[^]]*)\]$")
+_OTHER = re.compile(r"\S+?:(\d+:)?(\d+:)? |make: |In file included from | +from \S+:\d+[,:]")
 _UNDEFINED = re.compile(r"undefined reference to [`'](\w+)'")
 _KIT_LIBRARY = re.compile(r"cannot find -l(\w+)|fatal error: '?(cmocka\.h|pthread\.h|stdio\.h)'?")
 
@@ -147,7 +148,7 @@ def build_demo(code: Code) -> Path:
         blocks = _error_blocks(output, own + "/")
         if not blocks:
             raise GraderError(_tail("The program can't be built. make says:", output))
-        error = _compile_error(blocks, own + "/")
+        error = _compile_error(blocks, code)
         raise UsageError("\n".join([f"{error.where}: {error.message}", *error.lines]))
     return ROOT / target
 
@@ -179,10 +180,10 @@ def _explain(unit: Unit, output: str) -> BuildError:
     own = str(unit.code.directory.relative_to(ROOT)) + "/"
     blocks = _error_blocks(output, own)
     if blocks:
-        return _compile_error(blocks, own)
+        return _compile_error(blocks, unit.code)
     missing = sorted(set(_UNDEFINED.findall(output)))
     if missing and all(_is_own(name, unit.code) for name in missing):
-        return _link_error(missing)
+        return _link_error(missing, output)
     library = _KIT_LIBRARY.search(output)
     if library:
         name = library[1] or library[2]
@@ -208,35 +209,39 @@ def _error_blocks(output: str, own: str) -> list[list[str]]:
             current = [line] if own in match[1] else None
             if current is not None and current not in blocks:
                 blocks.append(current)
-        elif re.match(r"^\S+?:(\d+:)?(\d+:)? ", line) or line.startswith("make: "):
+        elif _OTHER.match(line):
             current = None
         elif current is not None and len(current) < 4:
             current.append(line)
     return blocks
 
 
-def _compile_error(blocks: list[list[str]], own: str) -> BuildError:
+def _compile_error(blocks: list[list[str]], code: Code) -> BuildError:
     from grader import explain
 
     match = _ERROR.match(blocks[0][0])
     assert match is not None
+    own = f"{code.directory.relative_to(ROOT)}/"
     lines = [line.replace(own, "") for block in blocks[:SHOWN_ERRORS] for line in block]
     more = len(blocks) - SHOWN_ERRORS
     if more > 0:
         lines.append(f"... and {more} more error{'s' if more > 1 else ''}")
     return BuildError(
-        message=f"It does not compile: {match[3]}",
+        message=match[3],
         where=f"{Path(match[1]).name}:{match[2]}",
         lines=lines,
-        explanation=explain.compiler_message(match[3]),
+        explanation=explain.compiler_message(match[3], code.text),
     )
 
 
-def _link_error(missing: list[str]) -> BuildError:
+def _link_error(missing: list[str], output: str) -> BuildError:
     names = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
     what = "is" if len(missing) == 1 else "are"
+    called = re.search(r"^\S*?:?(\w+\.c):(\d+): undefined reference", output, re.MULTILINE)
+    in_kit = called is None or called[1].startswith("test_")
     return BuildError(
         message=f"{names} {what} called, but nowhere defined.",
+        where="" if called is None or in_kit else f"{called[1]}:{called[2]}",
         explanation="A function of channel.h that your file does not define, or one misspelt; "
         "a `static` in front of it hides it, too.",
     )

@@ -19,6 +19,14 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         "The struct is declared but not defined here: channel.h only names it, your file says what is in it.",
     ),
     (
+        r"static declaration of .* follows non-static",
+        "A function of channel.h is for others to call: without static.",
+    ),
+    (
+        r"invalid storage class for function|function definition is not allowed",
+        "A function begins inside another one: further up a } is missing, or a { is too many.",
+    ),
+    (
         r"conflicting types for|redefinition of",
         "It is declared elsewhere in another way: compare it with its line in channel.h, word by word.",
     ),
@@ -55,7 +63,7 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         "There is no header of that name: it is misspelt, or a file of your own, which can't be included.",
     ),
     (
-        r"stray .* in program|source file is not valid UTF-8|null character",
+        r"stray .* in program|unexpected character|not allowed in an identifier|source file is not valid UTF-8|null character",
         "A character that is not C: often a quotation mark or a space copied from a web page.",
     ),
     (
@@ -67,15 +75,81 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         "sizeof a pointer is the size of the pointer, not of what it points to.",
     ),
     (
+        r"assignment used as truth value|using the result of an assignment as a condition",
+        "= gives a value to a variable; == compares.",
+    ),
+    (
+        r"clause does not guard|misleading indentation",
+        "Indentation means nothing to C: without { } only the next statement belongs to it.",
+    ),
+    (
+        r"control reaches end of non-void|non-void function does not return",
+        "One way through the function comes to its end without a return.",
+    ),
+    (
+        r"return.* with no value|should return a value",
+        "The function promises a value: return one.",
+    ),
+    (
+        r"address of (stack memory|local variable)|returns address of local",
+        "A local variable is gone when its function returns: let malloc give memory that stays.",
+    ),
+    (
+        r"used after .*free|-Wuse-after-free",
+        "What was given to free may not be looked at any more, not even the pointer itself.",
+    ),
+    (
+        r"comparison .* (signed|different sign)|different signedness",
+        "One side can be negative, the other can't: -1 becomes the largest number there is.",
+    ),
+    (
         r"uninitialized",
         "The variable is read before anything was written to it.",
     ),
 )
 
 
-def compiler_message(message: str) -> str:
-    """One sentence on what usually causes that message, or ""."""
+# Where what students use most is declared. (The C library's own list is its manual: man 3 memcpy.)
+_HEADERS = {
+    "string.h": "memcpy memmove memset memcmp strlen strcpy strncpy strcmp strncmp strdup strerror",
+    "stdlib.h": "malloc calloc realloc free aligned_alloc exit abort qsort",
+    "stdio.h": "printf fprintf puts putchar perror fflush snprintf stderr stdout",
+    "stdbool.h": "bool true false",
+    "stdint.h": "uint8_t uint16_t uint32_t uint64_t int64_t uintptr_t SIZE_MAX UINT64_MAX UINT32_MAX",
+    "stddef.h": "size_t NULL offsetof max_align_t",
+    "limits.h": "INT_MAX UINT_MAX LONG_MAX",
+    "errno.h": "errno EINTR ETIMEDOUT ENOMEM EBUSY EAGAIN",
+    "assert.h": "assert",
+    "unistd.h": "usleep sleep read write pipe close",
+    "sched.h": "sched_yield",
+    "time.h": "clock_gettime nanosleep time timespec CLOCK_MONOTONIC",
+    "stdatomic.h": "atomic_int atomic_bool atomic_size_t atomic_uintptr_t memory_order_acquire memory_order_release",
+}
+_PREFIXES = {"pthread_": "pthread.h", "PTHREAD_": "pthread.h", "sem_": "semaphore.h", "atomic_": "stdatomic.h"}
+
+
+def header_of(name: str) -> str:
+    """The header that declares it, or ""."""
+    for header, names in _HEADERS.items():
+        if name in names.split():
+            return header
+    return next((header for prefix, header in _PREFIXES.items() if name.startswith(prefix)), "")
+
+
+def compiler_message(message: str, source: str) -> str:
+    """One sentence on what usually causes that message about that source, or ""."""
+    named = re.search(r"(?:function|type name|identifier) '(\w+)'|'(\w+)' undeclared", message)
+    header = header_of(named[1] or named[2]) if named else ""
+    if header and f"<{header}>" not in source:
+        return f"The line #include <{header}> is missing."
     for pattern, sentence in _MESSAGES:
         if re.search(pattern, message):
             return sentence
+    return ""
+
+
+def crash(message: str) -> str:
+    """What usually is behind a crash that the message describes, or ""."""
+    if "pointer to nowhere" in message:
+        return "Often one that nobody has set: malloc gives memory as it is, it does not clear it."
     return ""

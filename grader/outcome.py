@@ -143,6 +143,10 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
     if record.get("line"):
         result.test_where = f"{record.get('file')}:{record.get('line')}"
     result.where = str(record.get("pc", ""))  # an address until places.resolve
+    if result.verdict == "crashed":
+        from grader import explain
+
+        result.explanation = explain.crash(result.message)
     if result.verdict == "passed":
         result.output = result.hint = result.where = ""
 

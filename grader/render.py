@@ -6,6 +6,7 @@ Text is made of lines, and a line of pieces (text, style); styles are rich's. So
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -23,6 +24,7 @@ Line = list[Piece]
 BAR = 20  # columns
 MOST_WARNINGS = 2
 MOST_OTHERS = 6  # failures that are told in a line each
+_COMPILER = re.compile(r"(\w+\.c:\d+):(?:\d+:)? ((?:fatal )?error: .*)")
 _STYLES = {
     "passed": "green", "failed": "red", "not_started": "dim", "build_failed": "red", "environment": "magenta",
 }  # fmt: skip
@@ -179,8 +181,17 @@ def failure_lines(graded: Graded, width: int, tree: Path) -> list[Line]:
 def _one_line(result: TestResult, width: int) -> Line:
     title = TITLES.get(result.verdict, result.verdict)
     room = width - len(title) - 6
-    sentence = result.sentence if len(result.sentence) <= room else result.sentence[: room - 3] + "..."
-    return [("  ", ""), (title, "yellow" if result.verdict == "not_implemented" else "red"), (f"  {sentence}", "")]
+    style = "yellow" if result.verdict == "not_implemented" else "red"
+    return [("  ", ""), (title, style), (f"  {_cut(result.sentence, room)}", "")]
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 3] + "..."
+
+
+def _rows() -> int:
+    """How many lines a person sees at once; without a terminal all of them."""
+    return shutil.get_terminal_size((80, 24)).lines if sys.stdout.isatty() else sys.maxsize
 
 
 def first_failure(
@@ -195,6 +206,9 @@ def first_failure(
         lines += _build_lines(graded, width)
     else:
         lines += _test_lines(graded, result, width, full)
+    if len(lines) > _rows() - 4:  # what it is has gone off the top of the screen by now
+        words = f"{place}: {title}"
+        lines += [[], [(words, "bold red")], [(_cut(result.sentence, width), "cyan")]]
     lines += [[], *_next_lines(graded, result)]
     return lines
 
@@ -206,7 +220,7 @@ def warning_lines(graded: Graded, width: int) -> list[Line]:
     lines: list[Line] = []
     for warning in build.warnings_of(graded.submission.code)[:MOST_WARNINGS]:
         place, _, message = warning.partition(": ")
-        why = explain.compiler_message(message)
+        why = explain.compiler_message(message, graded.submission.code.text)
         lines += [[], [(f"{own_path(graded, place)}: ", "bold"), ("the compiler warns", "bold yellow")]]
         lines += [*_wrapped(message, width), *(_wrapped(why, width) if why else [])]
     return lines
@@ -225,8 +239,14 @@ def _build_lines(graded: Graded, width: int) -> list[Line]:
     lines: list[Line] = [[], *_wrapped(error.message, width)]
     if error.explanation:
         lines += _wrapped(error.explanation, width)
-    if error.lines:
-        lines += [[], *([(f"    {line[: width - 4]}", "dim")] for line in error.lines)]
+    first = True
+    for line in error.lines:
+        found = _COMPILER.match(line)
+        if found is None:
+            lines.append([(f"    {line[: width - 4]}", "dim")])
+        else:  # the first has been told above
+            lines += [[]] if first else [[], *_wrapped(f"{own_path(graded, found[1])}: {found[2]}", width)]
+            first = False
     return lines
 
 
@@ -277,6 +297,9 @@ def _wrapped(text: str, width: int, style: str = "") -> list[Line]:
 
 
 def _next_lines(graded: Graded, result: TestResult) -> list[Line]:
+    place = own_path(graded, result.where)
+    if result.verdict == "build_failed" and place:
+        return [[("next  ", "dim"), (_editor_at(place), "bold")]]
     lines: list[Line] = [[("next  ", "dim"), (f"make hint EX={graded.exercise.number}", "bold")]]
     if result.verdict not in ("build_failed", "not_implemented", "environment"):
         lines.append([("      ", ""), (report.replay_command(graded, result), "bold")])
@@ -314,6 +337,14 @@ def _editor() -> str:
     if os.environ.get("EDITOR"):
         return "$EDITOR"
     return next((name for name in ("nano", "vim", "vi") if shutil.which(name)), "$EDITOR")
+
+
+def _editor_at(place: str) -> str:
+    """The command that opens a file at a line; what $EDITOR is may not know how."""
+    path, _, line = place.partition(":")
+    own = os.environ.get("EDITOR", "").rsplit("/", 1)[-1]
+    editor = own if own in ("nano", "vim", "vi", "nvim", "emacs") else _editor()
+    return f"{editor} {path}" if editor == "$EDITOR" else f"{editor} +{line} {path}"
 
 
 def start_command(exercise: Exercise) -> str:

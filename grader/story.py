@@ -166,15 +166,20 @@ class Story:
         text = re.sub(r"\{t(\d+)\}", lambda m: self.name(int(m[1])), text)
         return re.sub(r"\{(\d+)\}", lambda m: self.objects.get(m[1], f"object {m[1]}"), text)
 
+    def told_of(self, thread: int, text: str) -> str:
+        """A text about a thread, which may hold the very lock it waits for."""
+        return self.words(text).replace(f"which {self.name(thread)} holds", "which it holds itself")
+
     def name(self, thread: int) -> str:
         return self.names[thread] if 0 <= thread < len(self.names) else f"thread {thread}"
 
     def _step(self, event: dict[str, Any]) -> Step:
         stack = tuple(self.spot(address) for address in event.get("stack", []))
+        thread = int(event.get("thread", 0))
         return Step(
             int(event.get("n", 0)),
-            int(event.get("thread", 0)),
-            self.words(str(event.get("text", ""))),
+            thread,
+            self.told_of(thread, str(event.get("text", ""))),
             str(event.get("op", "")),
             self.spot(str(event.get("pc", ""))),
             bool(event.get("switch")),
@@ -186,8 +191,9 @@ class Story:
         if not stack and entry.get("pc"):
             stack = [self.spot(str(entry["pc"]))]
         spots = tuple(spot for spot in stack if spot.line)
-        text = self.words(str(entry.get("text", "")))
-        return Note(int(entry.get("thread", 0)), str(entry.get(role, "")), text, spots)
+        thread = int(entry.get("thread", 0))
+        text = self.told_of(thread, str(entry.get("text", "")))
+        return Note(thread, str(entry.get(role, "")), text, spots)
 
 
 def _arguments(text: str) -> list[str]:
@@ -313,7 +319,8 @@ def words_of(story: Story, step: Step) -> str:
     if step.op != "fails":
         return step.text
     if story.accesses and story.accesses[0].thread == step.thread and story.accesses[0].text:
-        return f"{story.accesses[0].text}: fails here"
+        text = story.accesses[0].text
+        return "fails here" if text.endswith(".") else f"{text}: fails here"
     return "fails here"
 
 
@@ -351,6 +358,8 @@ def _accesses(story: Story, width: int) -> list[Line]:
     lines: list[Line] = []
     for note in story.accesses:
         who = f"{story.name(note.thread)} " if note.thread >= 0 else ""
+        if note.text.startswith(who):  # a sentence of its own, which is the message, too
+            who = ""
         lines += [[], *_wrapped(f"{who}{note.text or note.role}", width, "bold")]
         lines += _stack(note.stack, width)
     return lines

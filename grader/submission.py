@@ -53,6 +53,11 @@ class Code:
         return digest.hexdigest()[:24]
 
     @property
+    def text(self) -> str:
+        """All of it, whatever its encoding."""
+        return "\n".join(s.content.decode("utf-8", "replace") for s in self.sources)
+
+    @property
     def directory(self) -> Path:
         return BUILD / "code" / self.key / self.exercise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tarfile
 
@@ -181,6 +182,17 @@ def test_plain_output_has_no_colours_and_80_columns(kit: Kit) -> None:
         ran = kit.grade(text)
         assert "\x1b" not in ran.out
         assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_every_place_is_one_an_editor_can_open(kit: Kit) -> None:
+    """`make grade` is a good makeprg for vim, and VS Code's problem matcher reads the same lines."""
+    for text in (ANSWER.replace("42", "41"), '#include "channel.h"\nint answer(void) { return a + b; }\n'):
+        kit.write(CHANNEL_1, text)
+        out = kit.run("grade", env={"EDITOR": "/bin/vi"}, ex="01").out
+        places = re.findall(r"^\s*([^\s:]+):\d+: ", out, re.MULTILINE)
+        assert places and all((kit.root / place).is_file() for place in places)
+    assert places == [CHANNEL_1, CHANNEL_1]  # one for each error of the compiler
+    assert f"next  vi +2 {CHANNEL_1}" in out
 
 
 def test_a_terminal_that_knows_no_unicode_gets_ascii(kit: Kit) -> None:
