@@ -53,6 +53,16 @@ class TestResult:
         """The name as the sentence it is."""
         return self.name.replace("_", " ")
 
+    @property
+    def extent(self) -> str:
+        """How much was looked at, in words; "" if that is nothing to tell."""
+        if self.exhaustive and not self.preemption_bound:
+            return "the only schedule there is"
+        if self.exhaustive:
+            which = f"all {self.schedules:,} schedules" if self.schedules > 1 else "the one schedule"
+            return f"{which} with at most {self.preemption_bound} preemptions"
+        return f"{self.schedules:,} schedules" if self.schedules > 1 else ""
+
 
 def to_json(result: TestResult) -> dict[str, Any]:
     """Only what differs from the default, to keep stored results short."""
@@ -149,6 +159,7 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
         result.explanation = explain.crash(result.message)
     if result.verdict == "passed":
         result.output = result.hint = result.where = ""
+        result.message = result.extent
 
 
 def _tell_finding(result: TestResult, finding: sanitizer.Finding) -> None:

@@ -278,15 +278,6 @@ def _test_lines(graded: Graded, result: TestResult, width: int, full: bool) -> l
     return lines
 
 
-def extent_words(result: TestResult) -> str:
-    """How much was looked at."""
-    if not result.schedules:
-        return ""
-    if result.exhaustive:
-        return f"all {result.schedules:,} schedules with at most {result.preemption_bound} preemptions"
-    return f"{result.schedules:,} schedules" if result.schedules > 1 else ""
-
-
 def _full(graded: Graded, place: str) -> str:
     name, colon, rest = place.partition(":")
     return graded.submission.code.path_of(name) + colon + rest

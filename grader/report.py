@@ -54,6 +54,8 @@ def _test(graded: Graded, result: TestResult) -> dict[str, Any]:
         "where": result.where,
         "seed": result.seed,
         "schedules": result.schedules,
+        "exhaustive": result.exhaustive,  # those are all with at most preemption_bound preemptions
+        "preemption_bound": result.preemption_bound,
         "seconds": result.seconds,
     }
     if result.verdict not in ("passed", "build_failed", "not_implemented"):

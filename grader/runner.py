@@ -12,17 +12,31 @@ import functools
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 
 from grader import build, files, isolation, outcome, places
 from grader.build import Unit
-from grader.errors import GraderError
+from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD
 from grader.outcome import TestResult
 
-FORMAT = 1  # of kept results: raise it when the same run would be told in another way
-KNOBS = ("SEED", "SCHEDULES", "STRATEGY", "REPLAY")
+FORMAT = 2  # of kept results: raise it when the same run would be told in another way
+_FLAGS = r"(?:u|a\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/replay.c
+SCHEDULE = re.compile(
+    rf"x{_FLAGS}(?:-|(?:-[0-9a-z]+(?:\.[0-9a-z]+)?)+)|(?:mix|random|pct|pos|dfs){_FLAGS}-\d+-\d+"
+)
+_SEED = (
+    re.compile(rf"\d{{1,19}}|{SCHEDULE.pattern}"),
+    "It is a number, or a schedule as make grade prints it: SEED=x-2-5.",
+)
+_KNOB_VALUES = {
+    "SEED": _SEED,
+    "REPLAY": _SEED,
+    "SCHEDULES": (re.compile(r"0*[1-9]\d{0,11}"), "It is a number: SCHEDULES=100000."),
+    "STRATEGY": (re.compile("mix|random|pct|pos|dfs"), "It is mix, random, pct, pos or dfs."),
+}
 _ATTEMPTS = 3  # for what is the machine's fault
 _NOT_KEPT = ("environment", "timeout")
 
@@ -96,9 +110,14 @@ def test_environment(knobs: Mapping[str, str]) -> dict[str, str]:
     return environment
 
 
-def knobs_given() -> dict[str, str]:
-    """The scheduler's knobs as typed: make grade SCHEDULES=100000."""
-    return {name: os.environ[name] for name in KNOBS if os.environ.get(name)}
+def knobs_given(**typed: str) -> dict[str, str]:
+    """The scheduler's knobs as typed: make grade SCHEDULES=100000. What is none of their values ends here."""
+    given = {name: typed.get(name) or os.environ.get(name, "") for name in _KNOB_VALUES}
+    knobs = {name: value.strip() for name, value in given.items() if value.strip()}
+    for name, value in knobs.items():
+        if not _KNOB_VALUES[name][0].fullmatch(value):
+            raise UsageError(f"{name}={value} is not possible. {_KNOB_VALUES[name][1]}")
+    return knobs
 
 
 # -------------------------------------------------------------------------------- kept results

@@ -127,9 +127,8 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
     } while (strategy_dfs_next() && shared->schedules - first < schedules);
     if (strategy_dfs_next() || strategy_dfs_was_cut())
         return false;
-    shared->exhaustive = true;
+    shared->exhausted = shared->schedules - first;
     shared->bound = PREEMPTION_BOUND;
-    shared->schedules -= first;
     return true;
 }
 
@@ -203,7 +202,7 @@ static void explore_job(const struct test *test)
     if (has_choices)
         run_all(test, &plan, twice ? budget / 2 : budget);
     else
-        shared->exhaustive = !test->options.once;
+        shared->exhausted = 1;
     if (test->options.allocations_fail)
         run_with_failures(test, plan, budget / 2, failable, has_choices);
 }
@@ -259,7 +258,7 @@ void explore(const struct test *test, struct outcome *outcome)
         shared->schedules + (shared->failed && !(seed && shared->schedules == 1));
     if (ran && shared->failed)
         tell(test, outcome);
-    outcome->schedules = schedules;
-    outcome->exhaustive = outcome->verdict == VERDICT_PASSED && shared->exhaustive;
+    outcome->exhaustive = outcome->verdict == VERDICT_PASSED && shared->exhausted;
+    outcome->schedules = outcome->exhaustive ? shared->exhausted : schedules;
     outcome->preemption_bound = shared->bound;
 }

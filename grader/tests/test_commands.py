@@ -379,6 +379,21 @@ def test_gdb_stops_at_the_steps_of_the_story(kit: Kit) -> None:
     assert "int *kept = malloc(sizeof *kept);" in ran.out
 
 
+@pytest.mark.parametrize("knob", ["seed=junk", "seed=x", "seed=x-2 5", "SCHEDULES=many", "SCHEDULES=0", "STRATEGY=luck"])
+def test_a_knob_with_an_impossible_value_is_a_usage_error(kit: Kit, knob: str) -> None:
+    name, _, value = knob.partition("=")
+    env = {} if name == "seed" else {name: value}
+    ran = kit.run("replay", env=env, ex="01", test="the_answer_is_42", seed="" if env else value, solutions="1")
+    assert (ran.code, f"{name.upper()}={value} is not possible." in ran.err) == (2, True)
+
+
+def test_a_pass_says_how_much_was_looked_at(kit: Kit) -> None:
+    ran = kit.run("replay", ex="01", test="the_answer_is_42", solutions="1", variant="interleave")
+    assert "the only schedule there is" in ran.out
+    ran = kit.run("replay", ex="01", test="the_answer_is_42", seed="x-", solutions="1", variant="interleave")
+    assert "this one schedule; make grade runs them all" in ran.out
+
+
 def test_replay_of_an_unknown_test_suggests_one(kit: Kit) -> None:
     ran = kit.run("replay", ex="01", test="answer_is", solutions="1")
     assert ran.code == 2
