@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from bench import everything, exercise
 from bench.programs import ProgramError
+from grader.commands import number
+from grader.errors import GraderError
+from grader.submission import tree_of
 
 
 def main(arguments: list[str]) -> int:
@@ -19,19 +21,25 @@ def main(arguments: list[str]) -> int:
     only = [key for key in env.get("ONLY", "").split(",") if key]
     match arguments:
         case ["peers"]:
-            return everything.measure_all(int(env.get("ROUNDS") or (3 if quick else 7)), quick, only)
+            return everything.measure_all(rounds(3 if quick else 7), quick, only)
         case ["report"]:
             return everything.write_pages()
         case ["exercise"]:
-            source = Path(env.get("SRC") or "exercises")
-            return exercise.measure(env.get("EX", ""), source, int(env.get("ROUNDS") or 5), quick)
+            return exercise.measure(env.get("EX", ""), tree_of(env.get("SRC"), False), rounds(5), quick)
     print("usage: make bench [EX=04] | make bench-peers", file=sys.stderr)
     return 2
+
+
+def rounds(default: int) -> int:
+    return max(1, int(number("ROUNDS", os.environ.get("ROUNDS", ""), default)))
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
+    except GraderError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
     except ProgramError as error:
         print(error, file=sys.stderr)
         sys.exit(3)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import plots, programs
 from bench.measure import Point, run, take_turns
-from bench.programs import BUILD, ROOT, Program, ProgramError
+from bench.programs import BUILD, ROOT, Program
 from bench.workloads import (
     BOUNDED_1,
     BOUNDED_128,
@@ -20,6 +20,8 @@ from bench.workloads import (
     UNBOUNDED_4,
     Workload,
 )
+from grader.errors import UsageError
+from grader.exercises import all_exercises, find
 
 SENDERS = [1, 2, 4, 8, 16]
 WIDTH = 80
@@ -27,7 +29,7 @@ WIDTH = 80
 
 def measure(wanted: str, source: Path, rounds: int, quick: bool) -> int:
     """Measures the exercise of that number, or the last one that is written, and shows it."""
-    yours = _chosen(wanted, source.resolve())
+    yours = _chosen(wanted, source)
     name = yours.label
     print(f"{name}: yours beside its solution and others; a run takes about a minute")
     lineup = [yours, *_beside(name)]
@@ -63,28 +65,23 @@ def _rate(rate: float) -> str:
 
 
 def _chosen(wanted: str, source: Path) -> Program:
-    folders = sorted(folder for folder in source.glob("[0-9][0-9]_*") if folder.is_dir())
-    if not wanted:
-        return _last_written(folders)
-    found = [folder for folder in folders if folder.name.startswith(wanted.zfill(2))]
-    if not found:
-        raise ProgramError(f"there is no exercise {wanted} in {source}")
-    if found[0].name.startswith("01"):
-        raise ProgramError("the channel of 01 has no threads to measure it with: EX=02 and later")
-    program = _yours(found[0])
+    if not wanted.strip():
+        return _last_written(source)
+    exercise = find(wanted)
+    if exercise.base is None:
+        raise UsageError(f"The channel of {exercise.name} has no threads to measure it with: EX=02 and later.")
+    program = _yours(source / exercise.name)
     if why := programs.build(program) or _not_written(program):
-        raise ProgramError(f"{found[0].name}: {why}")
+        raise UsageError(f"{exercise.name} can't be measured yet: {why}")
     return program
 
 
-def _last_written(folders: Sequence[Path]) -> Program:
-    for folder in reversed(folders):
-        if folder.name.startswith("01"):
-            continue
-        program = _yours(folder)
-        if not programs.build(program) and not _not_written(program):
+def _last_written(source: Path) -> Program:
+    for exercise in reversed(all_exercises()):
+        program = _yours(source / exercise.name)
+        if exercise.base is not None and not programs.build(program) and not _not_written(program):
             return program
-    raise ProgramError("nothing to measure yet: make bench needs a channel that passes 02")
+    raise UsageError("Nothing to measure yet: make bench needs a channel that passes 02.")
 
 
 def _yours(folder: Path) -> Program:

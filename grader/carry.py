@@ -24,7 +24,7 @@ def carry(exercise: Exercise, tree: str) -> list[str]:
     if exercise.base is None:
         raise UsageError(f"{exercise.name} is the first: there is nothing to carry.")
     base = by_name(exercise.base)
-    where = tree_of("" if tree == "solutions" else tree, tree == "solutions")
+    where = tree_of("" if tree == "solutions" else tree, tree == "solutions", "FROM")
     if exercise.carries_channel and where == EXERCISES:
         return [
             f"{exercise.name} uses your channel of {base.name} as it is.",

@@ -64,7 +64,7 @@ def chosen(ex: str) -> Sequence[Exercise]:
     """The exercises that EX= means: one, several (EX=02,04), or all."""
     if not ex.strip():
         return all_exercises()
-    return [find(one) for one in ex.replace(",", " ").split()]
+    return [find(one) for one in ex.replace(",", " ").split() or [ex]]
 
 
 def grade(

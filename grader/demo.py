@@ -15,6 +15,8 @@ def run(ex: str, src: str, solutions: bool, port: str) -> int:
     exercise = find(ex) if ex.strip() else _only_one()
     if not _has_program(exercise):
         raise UsageError(f"{exercise.name} has no program to run. Try: make run EX={_only_one().name[:2]}")
+    if port and not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise UsageError(f"PORT={port}: that is no port. Give a number up to 65535; 0 takes any that is free.")
     submission = read_submission(tree_of(src, solutions), exercise)
     if submission.missing:
         raise UsageError(f"{submission.missing[0]} of {exercise.name} is missing.")

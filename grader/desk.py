@@ -39,7 +39,7 @@ def show_list() -> int:
     screen = render.Screen()
     lines = [_list_line(exercise, entries.get(exercise.name, _NOTHING)) for exercise in all_exercises()]
     now = current(entries)
-    lines += [[], [(_count(entries), "bold")], []]
+    lines += [[], _count(entries), []]
     if now is None:
         lines.append([("All is done.", "bold green")])
     elif entries.get(now.name, _NOTHING).verdict == "not_started":
@@ -50,10 +50,10 @@ def show_list() -> int:
     return EXIT_PASSED
 
 
-def _count(entries: dict[str, Entry]) -> str:
+def _count(entries: dict[str, Entry]) -> Line:
     core = [e for e in all_exercises() if not is_elective(e)]
     passed = sum(entries.get(e.name, _NOTHING).verdict == "passed" for e in core)
-    return f"{passed} of {len(core)} exercises passed"
+    return [*render.bar(passed, len(core), "green"), (f"  {passed} of {len(core)} exercises passed", "bold")]
 
 
 def _list_line(exercise: Exercise, entry: Entry) -> Line:
@@ -125,11 +125,16 @@ def as_text(markdown: str) -> Sequence[Line]:
 
 
 def _say(sentences: Sequence[str], following: str = "") -> int:
-    lines: list[Line] = [[(sentence, "")] for sentence in sentences]
+    screen = render.Screen()
+    lines: list[Line] = [[(line, "")] for sentence in sentences for line in _wrapped(sentence, screen.width)]
     if following:
         lines += [[], [("next  ", "dim"), (following, "bold")]]
-    render.Screen().lines(lines)
+    screen.lines(lines)
     return EXIT_PASSED
+
+
+def _wrapped(sentence: str, width: int) -> list[str]:
+    return textwrap.wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
 
 
 def carry_over(ex: str, tree: str) -> int:

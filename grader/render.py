@@ -119,11 +119,9 @@ def overview_line(graded: Graded) -> Line:
     """One exercise: name, bar, points, verdict."""
     exercise, style = graded.exercise, _STYLES[graded.verdict]
     most = graded.max_points or report.max_points(graded)
-    filled = BAR * graded.points // most if most else 0
     line: Line = [
         (f"{exercise.name:18} ", "bold"),
-        ("█" * filled, style),
-        ("░" * (BAR - filled), "dim"),
+        *bar(graded.points, most, style),
         (f" {graded.points:>3}/{most:<3} ", ""),
         (_WORDS.get(graded.verdict, graded.verdict), style),
     ]
@@ -131,6 +129,11 @@ def overview_line(graded: Graded) -> Line:
     if remark:
         line.append((f"  {remark}", "dim"))
     return line
+
+
+def bar(done: int, most: int, style: str) -> Line:
+    filled = BAR * done // most if most else 0
+    return [("█" * filled, style), ("░" * (BAR - filled), "dim")]
 
 
 def _remark(graded: Graded) -> str:

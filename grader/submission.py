@@ -148,7 +148,7 @@ def read_source(tree: Path, exercise: Exercise, name: str) -> Source | None:
     return Source(exercise.name, name, content, path)
 
 
-def tree_of(src: str | None, solutions: bool) -> Path:
+def tree_of(src: str | None, solutions: bool, option: str = "SRC") -> Path:
     """The tree that SRC= or SOLUTIONS=1 means; the student's own by default."""
     if solutions and src:
         raise UsageError("SRC= and SOLUTIONS=1 exclude each other: which tree shall be graded?")
@@ -161,9 +161,9 @@ def tree_of(src: str | None, solutions: bool) -> Path:
     tree = Path(src).expanduser()
     tree = tree if tree.is_absolute() else ROOT / tree
     if not tree.is_dir():
-        raise UsageError(f"SRC={src}: there is no such directory.")
+        raise UsageError(f"{option}={src}: there is no such directory.")
     if not any(tree.glob("[0-9][0-9]_*")):
         raise UsageError(
-            f"SRC={src} is not laid out like exercises/: it holds no NN_name/channel.c."
+            f"{option}={src} is not laid out like exercises/: it holds no NN_name/channel.c."
         )
     return tree

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import sys
 import termios
 import time
@@ -16,6 +17,7 @@ from grader import commands, desk, progress, render
 from grader.errors import EXIT_PASSED, GraderError, UsageError
 from grader.exercises import EXERCISES, Exercise, all_exercises, find
 from grader.grade import Grading
+from grader.submission import read_submission
 
 POLL = 0.2  # seconds between two looks at the files
 KEYS = "n next  h hint  l list  c check all  x reset  q quit"
@@ -67,6 +69,7 @@ class Watch:
             self._prompt()
             return
         self._screen.clear_status()
+        print(flush=True)
         try:
             action()
         except GraderError as error:
@@ -74,7 +77,13 @@ class Watch:
         self._prompt()
 
     def _next(self) -> None:
+        """On to the next exercise; if it is untouched, with the code of the one before."""
         self._exercise = desk.current(progress.load()) or self._exercise
+        if self._exercise.base is not None and read_submission(EXERCISES, self._exercise).is_untouched:
+            with contextlib.suppress(UsageError):  # the one before may be unwritten, too
+                desk.carry_over(self._exercise.name, "")
+                self._times = _times()
+                return
         self._grade([self._exercise])
 
     def _hint(self) -> None:
@@ -129,9 +138,12 @@ def _times() -> Times:
 
 @contextlib.contextmanager
 def _single_keys() -> Iterator[None]:
-    """Keys come at once and unseen; afterwards the terminal is as it was."""
+    """Keys come at once and unseen; afterwards, also when killed, the terminal is as it was."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
+    signal.signal(signal.SIGCONT, lambda *_: tty.setcbreak(descriptor))  # Ctrl-Z, fg
+    for deadly in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(deadly, lambda number, _: sys.exit(128 + number))
     try:
         tty.setcbreak(descriptor)
         yield

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,3 +98,20 @@ def test_ratios_are_medians_over_rusts() -> None:
     results = Results(points={"a": point}, labels={"rust": "Rust", "go": "Go"}, machine=dict.fromkeys(
         ["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"))
     assert "| Go | 3 | 1 to 9 | 1.50 |" in pages.blocks_of(results)["a"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"EX": "99"}, "EX= is one of: 01 02"),
+        ({"EX": "01"}, "has no threads"),
+        ({"EX": "02", "SRC": "nowhere"}, "SRC=nowhere: there is no such directory."),
+        ({"EX": "02", "ROUNDS": "x"}, "ROUNDS=x: that is no number"),
+        ({"EX": "02", "SRC": "grader/stubs"}, "02_blocking can't be measured yet: not implemented yet: "),
+    ],
+)
+def test_what_can_not_be_measured_is_said_in_one_line(typed: dict[str, str], said: str) -> None:
+    command = [sys.executable, "-m", "bench", "exercise"]
+    ended = subprocess.run(command, cwd=ROOT, env=os.environ | typed, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert said in ended.stderr and str(ROOT) not in ended.stderr
