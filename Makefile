@@ -53,6 +53,8 @@ handout:   ## the kit for students, without solutions, in build/
 	$(GRADE) handout
 class:     ## grades a class   SUBMISSIONS=dir
 	$(GRADE) class
+result:    ## one tree, for a gradebook   SRC=dir FORMAT=tap
+	$(GRADE) result
 gradescope: ## the autograder to upload, in build/
 	$(GRADE) gradescope
 stubs:     ## maintainers: notes the stubs that reset gives back
@@ -75,7 +77,7 @@ compile_commands.json: ## for clangd
 	$(GRADE) compile-commands
 clean:     ## removes what was built; nothing of yours
 	rm -rf build
-.PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout class gradescope stubs solutions test clean
+.PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout class result gradescope stubs solutions test clean
 .PHONY: known-wrong-table bench bench-peers run compare-checkers bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 

@@ -68,22 +68,24 @@ missing()
         { compiles -fsanitize=address,undefined && compiles -fsanitize=thread; } || echo "sanitizers"
     fi
     python_with rich jinja2 || echo "Python 3.11 or newer with rich and jinja2"
+    [ "$class" = no ] || have bwrap || echo "bubblewrap"
     [ "$tests" = yes ] || return 0
     have git || echo "git"
     have patch || echo "patch"
-    have bwrap || echo "bubblewrap"
     have clang || echo "clang"
     python_with rich jinja2 pytest || echo "pytest"
     # What reads the gradebooks' formats back, and looks for near-copies; elsewhere those tests are skipped.
     have apt-get || return 0
-    python_with junitparser jsonschema tap || echo "parsers of JUnit, JSON Schema and TAP"
+    python_with junitparser jsonschema || echo "parsers of JUnit and JSON Schema"
     have sim_c || echo "similarity-tester"
 }
 
 tests=no
+class=no
 for target in "$@"; do
     case $target in
-    test | solutions) tests=yes ;;
+    test | solutions) tests=yes class=yes ;;
+    class) class=yes ;;
     esac
 done
 
@@ -93,8 +95,9 @@ install_apt()
 {
     export DEBIAN_FRONTEND=noninteractive
     packages="make gcc libc6-dev binutils libcmocka-dev gdb python3 python3-rich python3-jinja2"
-    [ "$tests" = no ] || packages="$packages git patch clang bubblewrap procps similarity-tester \
-        python3-pytest python3-junitparser python3-jsonschema python3-tap"
+    [ "$class" = no ] || packages="$packages bubblewrap similarity-tester"
+    [ "$tests" = no ] || packages="$packages git patch clang procps python3-pytest \
+        python3-junitparser python3-jsonschema"
     # Ubuntu 22.04: its python3 is too old, and its modules serve the newer one too.
     if have python3 && ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
         if ! python_with; then packages="$packages python3.11"; fi
@@ -107,14 +110,16 @@ install_apt()
 install_dnf()
 {
     packages="make gcc binutils libasan libubsan libtsan libcmocka-devel gdb python3 python3-rich python3-jinja2"
-    [ "$tests" = no ] || packages="$packages git patch clang bubblewrap procps-ng python3-pytest"
+    [ "$class" = no ] || packages="$packages bubblewrap"
+    [ "$tests" = no ] || packages="$packages git patch clang procps-ng python3-pytest"
     as_root dnf install -y $packages >"$log" 2>&1
 }
 
 install_pacman()
 {
     packages="make gcc binutils cmocka gdb python python-rich python-jinja"
-    [ "$tests" = no ] || packages="$packages git patch clang bubblewrap procps-ng python-pytest"
+    [ "$class" = no ] || packages="$packages bubblewrap"
+    [ "$tests" = no ] || packages="$packages git patch clang procps-ng python-pytest"
     as_root pacman -Sy --noconfirm --needed $packages >"$log" 2>&1
 }
 
@@ -122,8 +127,9 @@ install_brew()
 {
     packages="make gcc binutils cmocka gdb python"
     modules="rich jinja2"
+    [ "$class" = no ] || packages="$packages bubblewrap"
     if [ "$tests" = yes ]; then
-        packages="$packages git gpatch llvm bubblewrap"
+        packages="$packages git gpatch llvm"
         modules="$modules pytest"
     fi
     brew install $packages >"$log" 2>&1 &&

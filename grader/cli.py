@@ -107,6 +107,12 @@ def make_class(options: argparse.Namespace) -> int:
     return commands.make_class(vars(options))
 
 
+def result(options: argparse.Namespace) -> int:
+    from grader.classroom import commands
+
+    return commands.result(vars(options))
+
+
 def gradescope(options: argparse.Namespace) -> int:
     from grader.classroom import commands
 
@@ -225,7 +231,8 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
         "grade a class",
         ("submissions", "out", "ex", "class", "variants", "jobs", "engine", "slurm", "unsafe", "again"),
     ),
-    ("gradescope", gradescope, "the autograder to upload", ("out",)),
+    ("result", result, "one tree's result", ("src", "ex", "format", "out", "class", "variants", "unsafe")),
+    ("gradescope", gradescope, "the autograder to upload", ("ex", "class", "out")),
     ("compare-checkers", compare_checkers, "compare the ways of checking", ("ex", "seconds")),
     ("solutions", solutions, "check the kit itself", ("ex", "variant")),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),

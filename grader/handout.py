@@ -12,7 +12,8 @@ from grader.errors import GraderError
 from grader.exercises import BUILD, ROOT, all_exercises
 
 NAME = "channels-in-c"
-LEFT_OUT = ("solutions/", "grader/tests/", "grader/classroom", "build/", ".progress/", ".git/", ".ci/", ".github/")
+LEFT_OUT = ("solutions/", "grader/tests/", "build/", ".progress/", ".git/", ".ci/", ".github/")
+MOVED = {"grader/classroom/github.yml": ".github/workflows/classroom.yml"}
 _IGNORED = {".git", "build", ".progress", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".cache"}
 
 
@@ -22,8 +23,9 @@ def make() -> tuple[Path, Path]:
     try:
         shutil.rmtree(target, ignore_errors=True)
         for name in kit_files():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
+            place = target / MOVED.get(name, name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place)
         for exercise in all_exercises():  # as given out, whatever is in place here
             for name in exercise.files:
                 (target / "exercises" / exercise.name / name).write_bytes(stubs.pristine(exercise, name))

@@ -1,8 +1,7 @@
 """Autograders of others' making: one submission in, one result out.
 
-`make gradescope` writes the zip that Gradescope takes: the kit without solutions, setup.sh and run_autograder.
-GitHub Classroom runs `python3 -m grader.classroom one FORMAT=github` from .github/workflows/classroom.yml,
-which `make handout` puts into the students' kit.
+`make result` is that. `make gradescope` writes the zip that Gradescope takes: the kit without solutions, and two
+scripts. `make handout` puts github.yml into the students' kit, where GitHub Classroom finds it.
 """
 
 from __future__ import annotations
@@ -12,46 +11,56 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import files
-from grader.classroom import gradebooks, results, run
-from grader.errors import EXIT_FAILED, EXIT_PASSED, GraderError, UsageError
-from grader.exercises import BUILD, ROOT
+from grader import files, stubs
+from grader.classroom import gradebooks, results, run, settings
+from grader.errors import EXIT_PASSED, GraderError, UsageError
+from grader.exercises import BUILD, EXERCISES, ROOT, all_exercises
 
 FORMATS = ("gradescope", "github", "junit", "tap", "json", "text")
 
-# What Gradescope runs when it builds the image, and for each submission. The places are Gradescope's.
+# What Gradescope runs when it builds the image, and for each submission. The places are Gradescope's. Grading the
+# stubs builds the kit's own part, once, and shows that grading works there.
 _SETUP = """#!/usr/bin/env bash
-set -e
-sh /autograder/source/kit/setup.sh --for test
+cd /autograder/source/kit && sh setup.sh --for class && make result
 """
 _RUN = """#!/usr/bin/env bash
-cd /autograder/source/kit
-python=$(for p in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
-    $p -c 'import jinja2, tomllib' 2>/dev/null && echo $p && break; done)
-$python -m grader.classroom one FORMAT=gradescope SRC=/autograder/submission \\
-    OUT=/autograder/results/results.json
+make -s -C /autograder/source/kit result SRC=/autograder/submission {options} \\
+    FORMAT=gradescope OUT=/autograder/results/results.json
 """
 # Everything a grading needs: not the solutions, not the tests of the grader.
-_KIT = ("Makefile", "setup.sh", "LICENSE", "class.toml", "exercises", "grader")
+_KIT = ("Makefile", "setup.sh", "LICENSE", "exercises", "grader")
 _LEFT_OUT = ("grader/tests", "grader/interleave/tests")
 
 
-def write_zip(path: Path) -> Path:
-    """The autograder's zip: the same bytes for the same kit."""
+def write_zip(path: Path, exercises: Sequence[str] = (), rules: Path | None = None) -> Path:
+    """The autograder's zip: the same bytes for the same kit.
+
+    exercises: those to grade, or none for all; rules: what goes with it as class.toml."""
     path = path if path.is_absolute() else ROOT / path
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    options = f"EX={','.join(exercises)}" if exercises else ""
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _put(archive, "setup.sh", _SETUP.encode(), executable=True)
-        _put(archive, "run_autograder", _RUN.encode(), executable=True)
+        _put(archive, "run_autograder", _RUN.format(options=options).encode(), executable=True)
         for file in kit_files():
-            _put(archive, f"kit/{file}", (ROOT / file).read_bytes(), os.access(ROOT / file, os.X_OK))
+            _put(archive, f"kit/{file}", _content(file), os.access(ROOT / file, os.X_OK))
+        if (rules or settings.DEFAULT).exists():
+            _put(archive, "kit/class.toml", (rules or settings.DEFAULT).read_bytes(), executable=False)
     temporary.replace(path)
     return path
+
+
+def _content(file: Path) -> bytes:
+    """Of a file a student edits the stub, whatever is in place here."""
+    for exercise in all_exercises():
+        if file.parent == Path("exercises", exercise.name) and file.name in exercise.files:
+            return stubs.pristine(exercise, file.name)
+    return (ROOT / file).read_bytes()
 
 
 def kit_files() -> Iterator[Path]:
@@ -78,30 +87,30 @@ def _put(archive: zipfile.ZipFile, name: str, data: bytes, executable: bool) -> 
 def grade_one(arguments: Mapping[str, str]) -> int:
     """Grades the tree SRC as a class of one, and writes the result as FORMAT to OUT or to stdout.
 
-    Exit code 0 whatever the result, but for FORMAT=github, whose steps have to fail when a test does."""
+    Exit code 0 whatever the result: what comes of it is for the service to say."""
     form = arguments.get("format", "text")
     if form not in FORMATS:
         raise UsageError(f"FORMAT={form}: there is none. Choose one of: {' '.join(FORMATS)}")
     student = _grade(arguments)
     text = as_text(student, form)
+    if form == "github" and os.environ.get("GITHUB_OUTPUT"):
+        text = _to_github(student)
     if arguments.get("out"):
-        files.write_atomically(Path(arguments["out"]).absolute(), text)
+        files.write_atomically(ROOT / arguments["out"], text)
     else:
         sys.stdout.write(text)
-    if form == "github":
-        _to_github(student)
-        return EXIT_PASSED if all(e["verdict"] == "passed" for e in student["exercises"]) else EXIT_FAILED
     return EXIT_PASSED
 
 
 def _grade(arguments: Mapping[str, str]) -> dict[str, Any]:
-    source = Path(arguments.get("src") or ROOT / "exercises").absolute()
+    source = Path(arguments.get("src") or EXERCISES)
+    source = source if source.is_absolute() else ROOT / source
     if not source.exists():
         raise UsageError(f"SRC={source}: there is no such directory.")
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as directory:
         given = {**arguments, "submissions": directory, "out": str(Path(directory) / "out")}
-        given.setdefault("unsafe", "1")  # a machine of its own is what such services give
+        given["unsafe"] = given.get("unsafe") or "1"  # a machine of its own is what such services give
         group = run.from_arguments(given)
         group.results.mkdir(parents=True)
         job = run.Job("submission", source, run.submission_key(source, run.kit_key(group)))
@@ -126,13 +135,15 @@ def as_text(student: dict[str, Any], form: str) -> str:
     return json.dumps(student, indent=1) + "\n" if form == "json" else results.report(student) + "\n"
 
 
-def _to_github(student: dict[str, Any]) -> None:
-    """The step's output, for Classroom's reporter."""
-    output = os.environ.get("GITHUB_OUTPUT")
-    if not output:
-        return
-    try:
-        with open(output, "a", encoding="utf-8") as file:
-            file.write(gradebooks.github_classroom_output(student["exercises"]) + "\n")
-    except OSError as error:
-        raise GraderError(f"{output} can't be written: {error.strerror}.") from error
+def _to_github(student: dict[str, Any]) -> str:
+    """The step's output for Classroom's reporter, and its summary. Returns the report, for the step's log."""
+    report = results.report(student)
+    line = gradebooks.github_classroom_output(student["exercises"])
+    for variable, text in (("GITHUB_OUTPUT", line), ("GITHUB_STEP_SUMMARY", gradebooks.markdown(report))):
+        if path := os.environ.get(variable):
+            try:
+                with open(path, "a", encoding="utf-8") as file:
+                    file.write(text + "\n")
+            except OSError as error:
+                raise GraderError(f"{path} can't be written: {error.strerror}.") from error
+    return report + "\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grader.classroom import results, run, sandbox
 from grader.errors import EXIT_PASSED, UsageError
-
+from grader.exercises import all_exercises, find, shown
 
 
 def make_class(arguments: Mapping[str, str]) -> int:
@@ -22,11 +22,9 @@ def make_class(arguments: Mapping[str, str]) -> int:
     finally:
         progress.close()
     notes = list(getattr(engine, "notes", []))
-    notes = results.write_all(group, names, box, engine.name, notes)
-    for note in notes:
-        print(note)
-    shown = os.path.relpath(group.out)
-    print(f"Results: {shown}/class.html, class.csv, class.json, reports/, gradebooks/")
+    for line in results.write_all(group, names, box, engine.name, notes):
+        print(line)
+    print(f"Results: {os.path.relpath(group.out)}/class.html (class.csv, reports/, gradebooks/, ...)")
     return EXIT_PASSED
 
 
@@ -41,10 +39,25 @@ def _engine(arguments: Mapping[str, str]) -> run.Engine:
     raise UsageError(f"ENGINE={name}: there is none. Choose one of: local slurm")
 
 
-def gradescope(arguments: Mapping[str, str]) -> int:
-    """make gradescope: the autograder as a zip to upload."""
+def result(arguments: Mapping[str, str]) -> int:
+    """make result SRC=dir FORMAT=tap OUT=file: one tree's result, for autograders and gradebooks."""
     from grader.classroom import autograder
 
-    path = autograder.write_zip(Path(arguments.get("out") or "build/autograder.zip"))
-    print(f"Upload {path} to Gradescope: Configure Autograder, Zip file upload.")
+    return autograder.grade_one(arguments)
+
+
+def gradescope(arguments: Mapping[str, str]) -> int:
+    """make gradescope: the autograder as a zip to upload."""
+    from grader.classroom import autograder, settings
+
+    rules = Path(arguments["class"]).expanduser() if arguments.get("class") else None
+    given = settings.load(rules)
+    only = [find(name) for name in arguments.get("ex", "").replace(",", " ").split()]
+    exercises = only or [e for e in all_exercises() if e.name not in given.leave_out]
+    path = autograder.write_zip(
+        Path(arguments.get("out") or "build/autograder.zip"), [e.number for e in only], rules
+    )
+    most = 100 * sum(given.weight(exercise.name) for exercise in exercises)
+    print(f"{shown(path)}: upload it under Configure Autograder, Zip file upload.")
+    print(f"The assignment is worth {most:g} points.")
     return EXIT_PASSED

@@ -103,35 +103,44 @@ def summary(exercises: Iterable[Exercise]) -> str:
 
 
 def github_classroom(exercises: Sequence[Exercise]) -> dict[str, Any]:
-    """The result that Classroom's reporter reads, one test an exercise."""
+    """The result that Classroom's reporter reads, one test an exercise; it adds up the scores.
+
+    Electives count only with a weight, and are told only where there is one or they were begun."""
     statuses = {"passed": "pass", "environment": "error"}
+    told = [e for e in exercises if e.get("weight", 1.0) or e["verdict"] not in ("absent", "not_started")]
     tests = [
         {
             "name": exercise["name"],
             "status": statuses.get(exercise["verdict"], "fail"),
-            "score": exercise["points"],
+            "score": round(_worth(exercise) * exercise["points"] / (exercise["max_points"] or 1)),
             "message": exercise.get("message") or None,
             "test_code": f"make grade EX={exercise['name'][:2]}",
             "filename": "",
             "line_no": 0,
             "execution_time": f"{sum(t.get('seconds', 0) for t in exercise.get('tests', [])):.1f}s",
         }
-        for exercise in exercises
+        for exercise in told
     ]
-    every = {test["status"] for test in tests}
-    status = "pass" if every == {"pass"} else "error" if "error" in every else "fail"
-    return {
-        "version": 1,
-        "status": status,
-        "max_score": sum(exercise["max_points"] for exercise in exercises),
-        "tests": tests,
-    }
+    counted = {test["status"] for test, exercise in zip(tests, told) if _worth(exercise)}
+    status = "pass" if counted == {"pass"} else "error" if "error" in counted else "fail"
+    return {"version": 1, "status": status, "max_score": sum(map(_worth, told)), "tests": tests}
+
+
+def _worth(exercise: Exercise) -> int:
+    """The most that an exercise adds to the total."""
+    return round(100 * float(exercise.get("weight", 1.0)))
 
 
 def github_classroom_output(exercises: Sequence[Exercise]) -> str:
     """The line for $GITHUB_OUTPUT."""
     text = json.dumps(github_classroom(exercises)).encode()
     return f"result={base64.b64encode(text).decode()}"
+
+
+def markdown(text: str) -> str:
+    """Text as it is, in a fence longer than any in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}text\n{text}\n{fence}"
 
 
 # ------------------------------------------------------------------------------- JUnit and TAP

@@ -110,6 +110,18 @@ class Table:
             for place, count in self.failed.most_common(MOST_TESTS)
         ]
 
+    def overview(self) -> list[str]:
+        """How many have each verdict, for the terminal: a head and a line an exercise."""
+        columns = [v for v in VERDICTS if any(cell["verdict"] == v for row in self.rows for cell in row.cells)]
+        widths = [max(7, len(v)) + 1 for v in columns]
+        head = "".join(v.replace("_", " ").rjust(w) for v, w in zip(columns, widths))
+        lines = [f"{'':18}{head}"]
+        for column, name in enumerate(self.exercises):
+            counts = Counter(row.cells[column]["verdict"] for row in self.rows)
+            numbers = "".join(str(counts[v] or "").rjust(w) for v, w in zip(columns, widths))
+            lines.append(f"{name:18}{numbers}".rstrip())
+        return lines
+
     def write(self, path: Path, pairs: Sequence[Pair], notes: Sequence[str]) -> None:
         try:
             import jinja2
@@ -124,7 +136,7 @@ class Table:
             rows=self.rows,
             distributions=[self.distribution(i) for i in range(len(self.exercises))],
             most_failed=self.most_failed(),
-            pairs=pairs,
+            alike=alike(pairs),
             notes=notes,
             sandbox=self.sandbox,
             engine=self.engine,
@@ -132,6 +144,22 @@ class Table:
             texts=_for_script(list(self.texts)),
         )
         files.write_atomically(path, text)
+
+
+def alike(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """The pairs by their students: who are alike in most exercises first."""
+    grouped: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        grouped.setdefault((pair.first, pair.second), []).append(pair)
+    ordered = sorted(grouped.items(), key=lambda item: (-len(item[1]), -sum(p.percent for p in item[1]), item[0]))
+    return [
+        {
+            "first": _printable(first),
+            "second": _printable(second),
+            "exercises": [(p.exercise, p.percent) for p in sorted(found, key=lambda p: p.exercise)],
+        }
+        for (first, second), found in ordered
+    ]
 
 
 def _printable(text: str) -> str:

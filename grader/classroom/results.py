@@ -43,17 +43,17 @@ class Scores:
 
     def rate(self, student: Student) -> Student:
         """Writes the points into a student's result."""
-        submitted = student.get("submitted")
-        when = dt.datetime.fromtimestamp(submitted).astimezone() if submitted else None
-        student["submitted"] = when.isoformat(timespec="seconds") if when else None
+        times = student.get("submitted") or {}
+        when = {name: dt.datetime.fromtimestamp(time).astimezone() for name, time in times.items()}
+        student["submitted"] = max(when.values()).isoformat(timespec="seconds") if when else None
         student["points"] = student["max_points"] = 0.0
         by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
         for exercise in self.exercises:
             result = by_name.get(exercise.name)
             if result is None:
                 continue
-            self._rate_exercise(exercise, result, when)
-            weight = self.rules.weight(exercise.name)
+            self._rate_exercise(exercise, result, when.get(exercise.name))
+            weight = result["weight"] = self.rules.weight(exercise.name)
             if result["max_points"]:
                 student["points"] += 100 * weight * result["points"] / result["max_points"]
             student["max_points"] += 100 * weight
@@ -81,7 +81,7 @@ def read_students(group: Class, names: Sequence[str]) -> Iterator[Student]:
 
 
 def write_all(group: Class, names: Sequence[str], box: Sandbox, engine: str, notes: Sequence[str]) -> list[str]:
-    """Writes every file; returns what else the instructor should know, a line each."""
+    """Writes every file; returns what the instructor should know at once, a line each."""
     from grader.classroom import page
 
     scores = Scores(group.settings, group.exercises)
@@ -108,7 +108,7 @@ def write_all(group: Class, names: Sequence[str], box: Sandbox, engine: str, not
     files.write_atomically(books / "moodle.csv", gradebooks.moodle_csv(_light(group, names)))
     files.write_atomically(books / "canvas.csv", gradebooks.canvas_csv(_light(group, names), titles, most))
     table.write(group.out / "class.html", pairs, lines)
-    return lines
+    return ["", *table.overview(), "", *lines]
 
 
 def _light(group: Class, names: Sequence[str]) -> Iterator[Student]:
@@ -130,15 +130,21 @@ def _write_student(group: Class, student: Student) -> None:
 def report(student: Student) -> str:
     """What the student would have seen, exercise by exercise."""
     lines = [f"{student['student']}: {student['points']:g} of {student['max_points']:g}", ""]
+    if len({exercise["message"] for exercise in student["exercises"]}) == 1 < len(student["exercises"]):
+        return "\n".join([*lines, student["exercises"][0]["message"], ""])  # such as: it can't be unpacked
     for exercise in student["exercises"]:
-        head = f"{exercise['name']}: {exercise['verdict'].replace('_', ' ')}"
-        head += f", {exercise['points']:g} of {exercise['max_points']:g} points"
-        if exercise.get("late_percent"):
-            head += f" ({exercise['late_percent']:g}% off: late)"
-        lines.append(head)
-        if exercise["verdict"] in ("absent", "rejected", "environment"):
-            lines.append(f"    {exercise['message']}")
-        elif exercise["report"] and exercise["verdict"] not in ("passed", "not_started"):
-            lines += [f"    {line}" for line in exercise["report"].splitlines()[1:]]
-        lines.append("")
-    return "\n".join(lines)
+        if exercise["verdict"] != "absent":
+            lines += [*_exercise_report(exercise), ""]
+    absent = [exercise["name"] for exercise in student["exercises"] if exercise["verdict"] == "absent"]
+    return "\n".join([*lines, f"No file for: {', '.join(absent)}", ""] if absent else lines)
+
+
+def _exercise_report(exercise: dict[str, Any]) -> list[str]:
+    head = f"{exercise['name']}: {exercise['verdict'].replace('_', ' ')}"
+    head += f", {exercise['points']:g} of {exercise['max_points']:g} points"
+    if exercise.get("late_percent"):
+        head += f" ({exercise['late_percent']:g}% off: late)"
+    if exercise["verdict"] in ("passed", "not_started"):
+        return [head]
+    told = exercise["report"].splitlines()[1:] or exercise["message"].splitlines()
+    return [head, *(f"    {line}" for line in told)]

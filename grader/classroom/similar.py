@@ -16,7 +16,7 @@ from typing import Any
 
 from grader.classroom import intake, worker
 from grader.classroom.run import Class
-from grader.exercises import all_exercises
+from grader.exercises import SOLUTIONS, by_name
 
 LEAST_PERCENT = 80
 LEAST_TOKENS = 40  # shorter runs in common are C, not copies
@@ -25,8 +25,15 @@ MOST_PAIRS = 200
 _ROW = re.compile(r"^(\S+) consists for (\d+) % of (\S+) material$", re.MULTILINE)
 
 
+# A function that is still to be written, as everybody was given it.
+_UNWRITTEN = re.compile(rb"^\w[^;{}]*\)\s*\{[^{}]*\bTODO\([^{}]*\}", re.MULTILINE)
+SOLUTION = "(the solution)"  # stands for a student, where there are solutions
+
+
 @dataclass(frozen=True)
 class Pair:
+    """One student's code of one exercise is like another's, to that percentage."""
+
     exercise: str
     first: str
     second: str
@@ -41,42 +48,42 @@ def pairs(group: Class, names: Sequence[str]) -> tuple[list[Pair], str]:
     if shutil.which("sim_c") is None:
         return [], "Near-copies were not looked for: sim_c is not installed (Debian: similarity-tester)."
     found: list[Pair] = []
-    submissions = intake.find_submissions(group.submissions)
+    submissions = {**intake.find_submissions(group.submissions), SOLUTION: SOLUTIONS}
     wanted = worker.wanted(group.exercises)
+    everybody = [*names, SOLUTION]
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
-        for number, name in enumerate(names):
+        for number, name in enumerate(everybody):
             _copy(submissions.get(name), wanted, group.flat, root, number)
         for exercise in group.exercises:
             for first, second, percent in _compare(root / exercise.name):
-                found.append(Pair(exercise.name, names[first], names[second], percent))
+                found.append(Pair(exercise.name, everybody[first], everybody[second], percent))
     found.sort(key=lambda pair: (-pair.percent, pair.exercise, pair.first))
-    remark = f"Near-copies: the {MOST_PAIRS} most similar of {len(found)} pairs are listed." if len(found) > MOST_PAIRS else ""  # fmt: skip
-    return found[:MOST_PAIRS], remark
+    return found[:MOST_PAIRS], _remark(found)
 
 
-def _copy(
-    path: Path | None, wanted: intake.Wanted, flat: str, root: Path, number: int
-) -> None:
-    """Each student's code of each exercise as one file, under the student's number."""
-    if path is None:
+def _remark(found: Sequence[Pair]) -> str:
+    if not found:
+        return ""
+    students = len({name for pair in found for name in (pair.first, pair.second)} - {SOLUTION})
+    cut = f"; the {MOST_PAIRS} most similar pairs are listed" if len(found) > MOST_PAIRS else ""
+    return f"Near-copies: {students} students have code much like another's{cut}."
+
+
+def _copy(path: Path | None, wanted: intake.Wanted, flat: str, root: Path, number: int) -> None:
+    """Each student's own code of each exercise as one file, under the student's number."""
+    if path is None or not path.exists():
         return
     try:
         taken = intake.take_in(path, wanted, flat or None)
     except intake.Rejected:
         return
     for exercise, sources in taken.files.items():
-        text = b"\n".join(data for name, data in sorted(sources.items()) if not _is_starter(exercise, name, data))
+        own = by_name(exercise).files  # a carried channel is compared where it is from
+        text = b"\n".join(_UNWRITTEN.sub(b"", data) for name, data in sorted(sources.items()) if name in own)
         if text:
             (root / exercise).mkdir(exist_ok=True)
             (root / exercise / f"{number}.c").write_bytes(text)
-
-
-def _is_starter(exercise: str, name: str, data: bytes) -> bool:
-    """Is it the stub, as everybody got it? Or the carried channel, which is compared where it is from?"""
-    if name == "channel.c" and next(e for e in all_exercises() if e.name == exercise).carries_channel:
-        return True
-    return b"TODO(" in data and data.count(b"TODO(") > 2
 
 
 def _compare(directory: Path) -> list[tuple[int, int, int]]:

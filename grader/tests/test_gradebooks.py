@@ -6,11 +6,13 @@ import base64
 import csv
 import io
 import json
+import subprocess
 from typing import Any
 
 import pytest
 
 from grader.classroom import gradebooks
+from grader.tests import npm
 
 NASTY = 'a "quoted" <b>&amp; # \x00\x1b[31m line\nand another --- \\'
 
@@ -76,12 +78,24 @@ def test_junit_is_read_by_junitparser(tmp_path: Any) -> None:
     assert isinstance(list(suites[1])[0].result[0], junitparser.Error)
 
 
-def test_tap_is_read_by_tap_py() -> None:
-    parser = pytest.importorskip("tap.parser").Parser()
-    lines = list(parser.parse_text(gradebooks.tap(EXERCISES).replace("TAP version 14", "TAP version 13")))
-    points = [line for line in lines if line.category == "test"]
-    assert [point.ok for point in points] == [False, False]
-    assert [line.expected_tests for line in lines if line.category == "plan"] == [2]
+def tap_events(text: str) -> list[list[Any]]:
+    """What tap-parser, which knows version 14, sees in the text."""
+    command = ["node", str(npm.package("tap-parser") / "bin" / "cmd.cjs"), "--flat", "-j"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)
+    return [event for event in json.loads(done.stdout) if event[0] not in ("comment", "close")]
+
+
+def test_tap_is_read_by_tap_parser() -> None:
+    events = tap_events(gradebooks.tap(EXERCISES))
+    points = [event[1] for event in events if event[0] == "assert"]
+    assert {event[0] for event in events} == {"version", "assert", "plan", "complete", "finish"}
+    assert [(point["ok"], bool(point["skip"])) for point in points] == [(True, False), (False, False), (True, True), (False, False)]
+    assert points[1]["diag"]["verdict"] == "deadlock"
+    assert points[1]["diag"]["message"].splitlines()[1] == "and another --- \\"
+
+
+def test_tap_parser_would_see_what_is_no_tap() -> None:
+    assert "extra" in [event[0] for event in tap_events(gradebooks.tap(EXERCISES) + "no tap\n")]
 
 
 def test_tap_has_a_subtest_for_each_exercise() -> None:
@@ -95,9 +109,11 @@ def test_tap_has_a_subtest_for_each_exercise() -> None:
 
 
 def test_a_message_can_not_end_a_tap_block_or_add_a_point() -> None:
-    text = gradebooks.tap([{**EXERCISES[0], "tests": [a_test("x", "failed", "...\nok 2 - forged\n# SKIP")]}])
-    assert not [line for line in text.splitlines() if line.strip() == "..." and not line.startswith("      ...")]
-    assert "\n    ok 2" not in text and "\nok 2" not in text
+    nasty = "...\nok 2 - forged\n# SKIP"
+    text = gradebooks.tap([{**EXERCISES[0], "tests": [a_test("x # SKIP \\", "failed", nasty)]}])
+    points = [event[1] for event in tap_events(text) if event[0] == "assert"]
+    assert [(point["ok"], point["skip"], point["todo"]) for point in points] == [(False, False, False)]
+    assert points[0]["diag"]["message"] == f"failed: {nasty}\n"
 
 
 # ------------------------------------------------------------------------ Gradescope and Classroom
@@ -145,15 +161,31 @@ def test_gradescope_results_keep_to_its_specification() -> None:
     assert len({test["name"] for test in results["tests"]}) == 4
 
 
-def test_classrooms_result_is_one_line_of_base64() -> None:
-    line = gradebooks.github_classroom_output(EXERCISES)
+def as_the_reporter_counts(line: str) -> tuple[str, float, float]:
+    """What Classroom's reporter makes of a step's output: status, points and the most there are."""
     assert "\n" not in line and line.startswith("result=")
     result = json.loads(base64.b64decode(line.removeprefix("result=")))
-    assert (result["version"], result["status"], result["max_score"]) == (1, "fail", 8.0)
-    assert [(test["name"], test["status"], test["score"]) for test in result["tests"]] == [
-        ("02_blocking", "fail", 1.0),
-        ("03_message_type", "fail", 0.0),
-    ]
+    assert result["version"] == 1 and all(test["status"] in ("pass", "fail", "error") for test in result["tests"])
+    assert all(isinstance(test["line_no"], int) and "name" in test for test in result["tests"])
+    return result["status"], sum(test["score"] for test in result["tests"]), result["max_score"]
+
+
+def test_classrooms_points_are_those_of_the_class() -> None:
+    assert as_the_reporter_counts(gradebooks.github_classroom_output(EXERCISES)) == ("fail", 33, 200)
+    weighed = [{**EXERCISES[0], "weight": 3.0}, {**EXERCISES[1], "weight": 0.0}]
+    assert as_the_reporter_counts(gradebooks.github_classroom_output(weighed)) == ("fail", 100, 300)
+
+
+def test_an_elective_that_is_not_there_fails_nobody() -> None:
+    passed = {"name": "01_single_thread", "verdict": "passed", "points": 2.0, "max_points": 2.0, "weight": 1.0}
+    elective = {"name": "06_select", "verdict": "absent", "points": 0.0, "max_points": 9.0, "weight": 0.0}
+    for extra in ({}, {"verdict": "failed"}):
+        line = gradebooks.github_classroom_output([passed, {**elective, **extra}])
+        assert as_the_reporter_counts(line) == ("pass", 100, 100)
+
+
+def test_a_report_can_not_leave_its_fence() -> None:
+    assert gradebooks.markdown("a ``` b\n````") == "`````text\na ``` b\n````\n`````"
 
 
 # ------------------------------------------------------------------------------------------- CSV
