@@ -25,6 +25,8 @@ from typing import IO
 MAX_FILE = 256 * 1024  # a channel.c of a quarter of a megabyte is no channel.c
 MAX_ENTRIES = 20_000  # in an archive or a directory, whether taken or not
 MAX_DEPTH = 12
+MAX_NAME = 200  # bytes of a student's name
+LAST_TIME = 2.0**32  # seconds since 1970; archives may claim any
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 # What each exercise asks for: its name, and the names of the files a student writes.
@@ -40,7 +42,7 @@ class Intake:
     """The files of one submission, by exercise and name, and what is to be said about it."""
 
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    submitted: float = 0.0  # when the newest of them was last changed, in seconds since 1970
+    submitted: dict[str, float] = field(default_factory=dict)  # exercise: when last changed, since 1970
     rejected: dict[str, str] = field(default_factory=dict)  # exercise: why its files can't be read
 
 
@@ -62,17 +64,28 @@ def student_name(path: Path) -> str:
     return path.name
 
 
+def _presentable(name: str) -> str:
+    """Without what no text file could hold, and short enough for file names made of it."""
+    text = name.encode("utf-8", "replace").decode()
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    while len(text.encode()) > MAX_NAME:
+        text = text[:-1]
+    return text
+
+
 def find_submissions(directory: Path) -> dict[str, Path]:
-    """Each student's directory or archive by the student's name, sorted."""
+    """Each student's directory or archive by the student's name, sorted. The name can be shown, and name a file."""
     found: dict[str, Path] = {}
     for path in sorted(directory.iterdir()):
         if path.name.startswith("."):
             continue
         is_archive = path.is_file() and path.name.lower().endswith(ARCHIVES)
         if path.is_dir() or is_archive or path.is_symlink():
-            name = student_name(path)
+            name = _presentable(student_name(path))
             if name in found:  # alice/ and alice.zip: both are graded, and told apart
-                name = path.name
+                name = _presentable(path.name)
+            while name in found:
+                name += "'"
             found[name] = path
     return found
 
@@ -81,6 +94,8 @@ def take_in(path: Path, wanted: Wanted, flat: str | None = None) -> Intake:
     """The files of the submission at path. Raises Rejected when there is nothing to be had of it."""
     try:
         return _take_in(path, wanted, flat)
+    except Rejected:
+        raise
     except (OSError, ValueError, RuntimeError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
         what = "archive" if path.is_file() else "directory"
         raise Rejected(f"The {what} can't be read: {_in_words(error)}.") from error
@@ -233,7 +248,8 @@ def _select(source: _Directory | _Zip | _Tar, wanted: Wanted, flat: str | None) 
             intake.rejected[exercise] = f"{name} is larger than {MAX_FILE // 1024} KiB."
         else:
             readable[path] = (exercise, name)
-            intake.submitted = max(intake.submitted, entry.changed)
+            if 0 < entry.changed < LAST_TIME:
+                intake.submitted[exercise] = max(intake.submitted.get(exercise, 0.0), entry.changed)
     for path, data in source.read(set(readable)):
         exercise, name = readable[path]
         if len(data) > MAX_FILE:  # an archive may lie about sizes

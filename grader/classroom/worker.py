@@ -141,7 +141,7 @@ def grade(request: Request, box: Sandbox) -> dict[str, Any]:
     """Everything there is to say of one submission."""
     begun = time.monotonic()
     exercises = [e for e in all_exercises() if e.name in request.exercises]
-    submitted = None
+    submitted: dict[str, float] = {}
     try:
         taken = intake.take_in(Path(request.path), wanted(exercises), request.flat or None)
         submitted = taken.submitted
@@ -260,7 +260,7 @@ def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: O
 
 def _whose_fault(message: str) -> tuple[str, str]:
     """What it means that a submission could not be graded, when the kit itself was built just before."""
-    ours = ("disk is full", "can't be written", "not installed", "No space", *SANDBOX_FAILED)
+    ours = ("disk is full", "can't be written", "not installed", "No space", "Read-only file system", *SANDBOX_FAILED)
     if any(word in message for word in ours):
         return "environment", message
     first = " ".join(line.strip() for line in message.splitlines()[:4] if "make doctor" not in line)

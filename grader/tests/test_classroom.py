@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import shutil
 import subprocess
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -264,13 +267,60 @@ def test_a_worker_that_breaks_costs_one_submission(group: run.Class, monkeypatch
     assert verdicts == {"ann": "failed", "bob": "environment", "dot": "failed"}
 
 
-def test_near_copies_are_found_whatever_the_names(group: run.Class) -> None:
-    if not similar.shutil.which("sim_c"):
-        pytest.skip("sim_c is not installed")
-    code = (ROOT / "solutions" / "02_blocking" / "channel.c").read_text()
-    other = (ROOT / "solutions" / "07_lock_free" / "channel.c").read_text()
-    write(group.submissions / "ann" / "02_blocking" / "channel.c", code)
-    write(group.submissions / "bob" / "02_blocking" / "channel.c", code.replace("message", "letter"))
-    write(group.submissions / "cid" / "02_blocking" / "channel.c", other)
-    pairs, _ = similar.pairs(group, ["ann", "bob", "cid", "dot"])
-    assert [(pair.first, pair.second) for pair in pairs] == [("ann", "bob")]
+needs_sim = pytest.mark.skipif(not shutil.which("sim_c"), reason="sim_c is not installed")
+
+
+@needs_sim
+def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(group: run.Class) -> None:
+    right = ROOT / "grader" / "tests" / "known_right" / "02_blocking"
+    code = (right / "student_style.c").read_text()
+    solution = (ROOT / "solutions" / "02_blocking" / "channel.c").read_text()
+    texts = {"ann": code, "bob": code.replace("message", "letter"), "cid": (right / "blocks.c").read_text(), "dot": solution}
+    for name, text in texts.items():
+        write(group.submissions / name / "02_blocking" / "channel.c", text)
+    pairs, remark = similar.pairs(group, list(texts))
+    assert {(pair.first, pair.second) for pair in pairs} == {("ann", "bob"), ("dot", similar.SOLUTION)}
+    assert "3 students" in remark
+
+
+@needs_sim
+def test_code_that_was_given_out_is_no_copy(group: run.Class) -> None:
+    server = replace(group, exercises=(by_name("08_ticket_server"),))
+    stub = (ROOT / "grader" / "stubs" / "08_ticket_server" / "ticket_server.c").read_text()
+    for name in ("ann", "bob"):
+        write(group.submissions / name / "08_ticket_server" / "ticket_server.c", stub)
+    assert similar.pairs(server, ["ann", "bob"]) == ([], "")
+
+
+# ------------------------------------------------------------------------- what odd submissions could break
+
+
+def test_names_that_no_text_could_hold_are_made_presentable(tmp_path: Path) -> None:
+    for name in (b"M\xfcller", b"M\xf6ller", b"two\nlines", b"x" * 255, "Zoë".encode()):
+        os.mkdir(bytes(tmp_path) + b"/" + name)
+    assert list(intake.find_submissions(tmp_path)) == ["M?ller", "M?ller'", "Zoë", "two?lines", "x" * intake.MAX_NAME]
+
+
+def test_an_exercise_is_as_late_as_its_own_newest_file(tmp_path: Path) -> None:
+    for number, exercise in enumerate(WANTED):
+        for name in WANTED[exercise]:
+            path = write(tmp_path / "s" / exercise / name)
+            os.utime(path, (0, 1000 + number))
+    assert intake.take_in(tmp_path / "s", WANTED).submitted == {"02_blocking": 1000, "08_ticket_server": 1001}
+    rules = settings.parse(
+        {"deadlines": {"02_blocking": dt.date(1971, 1, 1)}, "late": {"percent_a_day": 50}}, "class.toml"
+    )
+    exercises = [by_name(name) for name in WANTED]
+    tests = [{"suite": "02_blocking", "name": name, "verdict": "passed"} for name in exercises[0].tests_in_source()]
+    student = {"student": "a", "submitted": {"02_blocking": 1000, "08_ticket_server": 1 << 31}}
+    student["exercises"] = [{"name": "02_blocking", "verdict": "passed", "tests": tests}]
+    assert "late_percent" not in results.Scores(rules, exercises).rate(student)["exercises"][0]
+
+
+@pytest.mark.parametrize("time", ["nan", "1e300", "-1e300", "-5"])
+def test_an_archive_may_claim_any_time(tmp_path: Path, time: str) -> None:
+    member = tarfile.TarInfo("02_blocking/channel.c")
+    member.pax_headers = {"mtime": time}
+    with tarfile.open(tmp_path / "s.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(member)
+    assert intake.take_in(tmp_path / "s.tar", WANTED).submitted == {}
