@@ -1,10 +1,12 @@
-/* A queue in one block of memory, used as a ring; each handle is a pointer to the channel.
+/* Two batches of messages: send appends to one; receive reads the other, and swaps the two when it
+ * has read its own to the end. So no message moves, and there is no end to go round.
  *
  * Invariants
- *   ring: the count messages are in the slots first, first + 1, ..., oldest first, where the slot
- *     after the last one is slot 0. count <= capacity. A ring of capacity 0 has no block.
- *   channel: senders is the number of sending handles that have not been dropped; receiver_alive
- *     says the same of the receiver. Whoever makes both go frees the channel.
+ *   batch: of its count messages, oldest first, the first taken have been received.
+ *   channel: every message in the receiver's batch is older than every message in queue.
+ *     receiver_alive: the receiver has not been dropped. handles counts it and all senders; whoever
+ *     drops the last one frees the channel.
+ *   All senders are one object, which is counted: a clone costs no memory.
  */
 #include "channel.h"
 
@@ -13,18 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ring {
-    size_t message_size; /* of one slot, in bytes */
-    unsigned char *slots;
-    size_t capacity; /* in slots */
-    size_t first;
+struct batch {
+    size_t message_size; /* in bytes */
+    unsigned char *messages;
+    size_t capacity; /* in messages, like the following */
     size_t count;
-};
-
-struct channel {
-    struct ring queue;
-    size_t senders;
-    bool receiver_alive;
+    size_t taken;
 };
 
 struct sender {
@@ -33,93 +29,87 @@ struct sender {
 
 struct receiver {
     struct channel *channel;
+    struct batch batch;
 };
 
-/* The place of the message that is index places behind the oldest one. */
-static unsigned char *ring_slot(const struct ring *ring, size_t index)
+struct channel {
+    struct receiver rx;
+    struct sender tx;
+    struct batch queue;
+    size_t handles;
+    bool receiver_alive;
+};
+
+/* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
+static bool grow(struct batch *batch, size_t capacity)
 {
-    size_t slot = ring->first + index;
+    unsigned char *messages;
 
-    if (slot >= ring->capacity)
-        slot -= ring->capacity;
-    return ring->slots + slot * ring->message_size;
-}
-
-/* Doubles the capacity. False, and nothing has changed, when that is more than memory holds. */
-static bool ring_grow(struct ring *ring)
-{
-    size_t capacity = ring->capacity > 0 ? ring->capacity * 2 : 4;
-    unsigned char *slots;
-
-    if (ring->message_size > SIZE_MAX / 2 / capacity)
+    if (capacity > SIZE_MAX / batch->message_size)
         return false;
-    slots = malloc(capacity * ring->message_size);
-    if (slots == NULL)
+    messages = realloc(batch->messages, capacity * batch->message_size);
+    if (messages == NULL)
         return false;
-    for (size_t i = 0; i < ring->count; i++)
-        memcpy(slots + i * ring->message_size, ring_slot(ring, i), ring->message_size);
-    free(ring->slots);
-    ring->slots = slots;
-    ring->capacity = capacity;
-    ring->first = 0;
+    batch->messages = messages;
+    batch->capacity = capacity;
     return true;
 }
 
 /* Copies a message in, behind the others. False, and nothing has changed, when out of memory. */
-static bool ring_push(struct ring *ring, const void *message)
+static bool append(struct batch *batch, const void *message)
 {
-    if (ring->count == ring->capacity && !ring_grow(ring))
+    if (batch->count == batch->capacity && !grow(batch, batch->count > 0 ? 2 * batch->count : 4))
         return false;
-    memcpy(ring_slot(ring, ring->count), message, ring->message_size);
-    ring->count++;
+    memcpy(batch->messages + batch->count * batch->message_size, message, batch->message_size);
+    batch->count++;
     return true;
 }
 
 /* Copies the oldest message out. False, and message is untouched, when there is none. */
-static bool ring_pop(struct ring *ring, void *message)
+static bool take(struct batch *batch, void *message)
 {
-    if (ring->count == 0)
+    if (batch->taken == batch->count)
         return false;
-    memcpy(message, ring_slot(ring, 0), ring->message_size);
-    ring->first = ring->first + 1 < ring->capacity ? ring->first + 1 : 0;
-    ring->count--;
+    memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
+    batch->taken++;
     return true;
+}
+
+/* Swaps a batch that has been read to the end for what is queued. */
+static void next_batch(struct batch *batch, struct batch *queue)
+{
+    struct batch read = *batch;
+
+    *batch = *queue;
+    *queue = read;
+    queue->count = queue->taken = 0;
 }
 
 enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx)
 {
+    struct channel *ch;
+
     if (message_size == 0)
         return CHANNEL_INVALID;
-
-    struct channel *ch = malloc(sizeof *ch);
-    struct sender *sender = malloc(sizeof *sender);
-    struct receiver *receiver = malloc(sizeof *receiver);
-    if (ch == NULL || sender == NULL || receiver == NULL)
-        goto no_memory;
-    *ch =
-        (struct channel){.queue.message_size = message_size, .senders = 1, .receiver_alive = true};
-    *sender = (struct sender){.channel = ch};
-    *receiver = (struct receiver){.channel = ch};
-    *tx = sender;
-    *rx = receiver;
+    ch = malloc(sizeof *ch);
+    if (ch == NULL)
+        return CHANNEL_NO_MEMORY;
+    *ch = (struct channel){
+        .rx = {.channel = ch, .batch.message_size = message_size},
+        .tx.channel = ch,
+        .queue.message_size = message_size,
+        .handles = 2,
+        .receiver_alive = true,
+    };
+    *tx = &ch->tx;
+    *rx = &ch->rx;
     return CHANNEL_OK;
-
-no_memory:
-    free(receiver);
-    free(sender);
-    free(ch);
-    return CHANNEL_NO_MEMORY;
 }
 
 struct sender *sender_clone(struct sender *tx)
 {
-    struct sender *clone = malloc(sizeof *clone);
-
-    if (clone == NULL)
-        return NULL;
-    clone->channel = tx->channel;
-    clone->channel->senders++;
-    return clone;
+    tx->channel->handles++;
+    return tx;
 }
 
 enum channel_status sender_send(struct sender *tx, const void *message)
@@ -128,45 +118,41 @@ enum channel_status sender_send(struct sender *tx, const void *message)
 
     if (!ch->receiver_alive)
         return CHANNEL_CLOSED;
-    return ring_push(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
+    return append(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
 }
 
 enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
     struct channel *ch = rx->channel;
 
-    if (ring_pop(&ch->queue, message)) /* first of all: queued messages come before CLOSED */
+    if (rx->batch.taken == rx->batch.count)
+        next_batch(&rx->batch, &ch->queue);
+    if (take(&rx->batch, message)) /* first of all: queued messages come before CLOSED */
         return CHANNEL_OK;
-    return ch->senders > 0 ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    return ch->handles > 1 ? CHANNEL_EMPTY : CHANNEL_CLOSED;
 }
 
-/* To be called by each drop: the last one frees the channel. */
-static void free_if_last(struct channel *ch)
+/* Gives a handle up. */
+static void release(struct channel *ch)
 {
-    if (ch->senders > 0 || ch->receiver_alive)
+    ch->handles--;
+    if (ch->handles > 0)
         return;
-    free(ch->queue.slots);
+    free(ch->rx.batch.messages);
+    free(ch->queue.messages);
     free(ch);
 }
 
 void sender_drop(struct sender *tx)
 {
-    if (tx == NULL)
-        return;
-
-    struct channel *ch = tx->channel;
-    free(tx);
-    ch->senders--;
-    free_if_last(ch);
+    if (tx != NULL)
+        release(tx->channel);
 }
 
 void receiver_drop(struct receiver *rx)
 {
     if (rx == NULL)
         return;
-
-    struct channel *ch = rx->channel;
-    free(rx);
-    ch->receiver_alive = false;
-    free_if_last(ch);
+    rx->channel->receiver_alive = false;
+    release(rx->channel);
 }

@@ -1,15 +1,15 @@
-/* Two queues: senders append to one under the lock; the receiver empties the other without it, and
- * swaps the two when its own has nothing left.
+/* Two batches of messages: senders append to one under the lock; the receiver reads the other
+ * without it, and takes the lock only to swap the two when it has read its own to the end.
  *
  * Invariants
- *   ring: the count messages are in the slots first, first + 1, ..., oldest first, where the slot
- *     after the last one is slot 0. count <= capacity. A ring of capacity 0 has no block.
- *   channel, under lock: senders is the number of sending handles that have not been dropped;
- *     receiver_alive says the same of the receiver. Whoever makes both go frees the channel.
- *     While the receiver waits for readable, receiver_sleeps is true or its signal is on the way.
- *   receiver: every message in batch is older than every message in the channel's queue.
- *   drop: called for what is left in both queues, by the thread that drops the receiver, once
- *     nobody else can reach them: without the lock, and without the channel, which may be gone.
+ *   batch: of its count messages, oldest first, the first taken have been received.
+ *   channel: every message in the receiver's batch is older than every message in queue.
+ *     receiver_alive: the receiver has not been dropped. handles counts it and all senders; whoever
+ *     drops the last one frees the channel.
+ *     While the receiver waits for readable, receiver_waits is true or its signal is on the way.
+ *   drop: called without the lock, for what is left in both batches, once receiver_alive is false
+ *     and so nothing is appended any more, by the receiver, whose handle keeps the channel alive.
+ *   All senders are one object, which is counted: a clone costs no memory.
  */
 #include "channel.h"
 
@@ -22,117 +22,130 @@
 
 enum { LOOKS = 16 }; /* how often a thread looks again before it falls asleep */
 
-struct ring {
-    size_t message_size; /* of one slot, in bytes */
-    unsigned char *slots;
-    size_t capacity; /* in slots */
-    size_t first;
+struct batch {
+    size_t message_size; /* in bytes */
+    unsigned char *messages;
+    size_t capacity; /* in messages, like the following */
     size_t count;
-};
-
-struct channel {
-    void (*drop)(void *message); /* or NULL; never changes */
-    pthread_mutex_t lock;
-    pthread_cond_t readable; /* something is queued, or senders is 0 */
-
-    /* lock must be held when using these: */
-    struct ring queue;
-    size_t senders;
-    bool receiver_alive;
-    bool receiver_sleeps;
+    size_t taken;
 };
 
 struct sender {
     struct channel *channel;
 };
 
-/* Private to the thread that uses the handle, so lock need not be held. */
-struct receiver {
+struct receiver { /* private to the thread that uses it, so lock need not be held */
     struct channel *channel;
-    struct ring batch;
+    struct batch batch;
 };
 
-/* The place of the message that is index places behind the oldest one. */
-static unsigned char *ring_slot(const struct ring *ring, size_t index)
-{
-    size_t slot = ring->first + index;
+struct channel {
+    struct receiver rx; /* far from what senders use: a cache line has one writer at a time */
+    void (*drop)(void *message); /* never changes; may be NULL */
+    pthread_cond_t readable;     /* something is queued, or the receiver's is the only handle */
+    struct sender tx;
+    pthread_mutex_t lock;
 
-    if (slot >= ring->capacity)
-        slot -= ring->capacity;
-    return ring->slots + slot * ring->message_size;
+    /* lock must be held when using these: */
+    struct batch queue;
+    size_t handles;
+    bool receiver_alive;
+    bool receiver_waits;
+};
+
+/* Takes the lock. Who finds it taken lets others run first, its owner among them: often that is all
+ * it takes, and falling asleep and being woken take far longer. */
+static void lock(pthread_mutex_t *mutex)
+{
+    for (int look = 0; look < LOOKS; look++) {
+        if (pthread_mutex_trylock(mutex) == 0)
+            return;
+        sched_yield();
+    }
+    pthread_mutex_lock(mutex);
 }
 
-/* Doubles the capacity. False, and nothing has changed, when that is more than memory holds. */
-static bool ring_grow(struct ring *ring)
+/* Like pthread_cond_wait, to be called in a loop; but the first LOOKS times it comes back as soon as
+ * others have run, for the same reason. */
+static void wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int look)
 {
-    size_t capacity = ring->capacity > 0 ? ring->capacity * 2 : 4;
-    unsigned char *slots;
+    if (look >= LOOKS) {
+        pthread_cond_wait(condition, mutex);
+        return;
+    }
+    pthread_mutex_unlock(mutex);
+    sched_yield();
+    lock(mutex);
+}
 
-    if (ring->message_size > SIZE_MAX / 2 / capacity)
+/* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
+static bool grow(struct batch *batch, size_t capacity)
+{
+    unsigned char *messages;
+
+    if (capacity > SIZE_MAX / batch->message_size)
         return false;
-    slots = malloc(capacity * ring->message_size);
-    if (slots == NULL)
+    messages = realloc(batch->messages, capacity * batch->message_size);
+    if (messages == NULL)
         return false;
-    for (size_t i = 0; i < ring->count; i++)
-        memcpy(slots + i * ring->message_size, ring_slot(ring, i), ring->message_size);
-    free(ring->slots);
-    ring->slots = slots;
-    ring->capacity = capacity;
-    ring->first = 0;
+    batch->messages = messages;
+    batch->capacity = capacity;
     return true;
 }
 
 /* Copies a message in, behind the others. False, and nothing has changed, when out of memory. */
-static bool ring_push(struct ring *ring, const void *message)
+static bool append(struct batch *batch, const void *message)
 {
-    if (ring->count == ring->capacity && !ring_grow(ring))
+    if (batch->count == batch->capacity && !grow(batch, batch->count > 0 ? 2 * batch->count : 4))
         return false;
-    memcpy(ring_slot(ring, ring->count), message, ring->message_size);
-    ring->count++;
+    memcpy(batch->messages + batch->count * batch->message_size, message, batch->message_size);
+    batch->count++;
     return true;
 }
 
 /* Copies the oldest message out. False, and message is untouched, when there is none. */
-static bool ring_pop(struct ring *ring, void *message)
+static bool take(struct batch *batch, void *message)
 {
-    if (ring->count == 0)
+    if (batch->taken == batch->count)
         return false;
-    memcpy(message, ring_slot(ring, 0), ring->message_size);
-    ring->first = ring->first + 1 < ring->capacity ? ring->first + 1 : 0;
-    ring->count--;
+    memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
+    batch->taken++;
     return true;
+}
+
+/* Swaps a batch that has been read to the end for what is queued. */
+static void next_batch(struct batch *batch, struct batch *queue)
+{
+    struct batch read = *batch;
+
+    *batch = *queue;
+    *queue = read;
+    queue->count = queue->taken = 0;
 }
 
 enum channel_status channel_create_with_drop(size_t message_size, void (*drop)(void *message),
                                              struct sender **tx, struct receiver **rx)
 {
+    struct channel *ch;
+
     if (message_size == 0)
         return CHANNEL_INVALID;
-
-    struct channel *ch = malloc(sizeof *ch);
-    struct sender *sender = malloc(sizeof *sender);
-    struct receiver *receiver = malloc(sizeof *receiver);
-    if (ch == NULL || sender == NULL || receiver == NULL)
-        goto no_memory;
+    ch = malloc(sizeof *ch);
+    if (ch == NULL)
+        return CHANNEL_NO_MEMORY;
     *ch = (struct channel){
-        .drop = drop, .queue.message_size = message_size, .senders = 1, .receiver_alive = true};
-    if (pthread_mutex_init(&ch->lock, NULL) != 0)
-        goto no_memory;
-    if (pthread_cond_init(&ch->readable, NULL) != 0)
-        goto no_readable;
-    *sender = (struct sender){.channel = ch};
-    *receiver = (struct receiver){.channel = ch, .batch.message_size = message_size};
-    *tx = sender;
-    *rx = receiver;
+        .rx = {.channel = ch, .batch.message_size = message_size},
+        .tx.channel = ch,
+        .drop = drop,
+        .readable = PTHREAD_COND_INITIALIZER,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .queue.message_size = message_size,
+        .handles = 2,
+        .receiver_alive = true,
+    };
+    *tx = &ch->tx;
+    *rx = &ch->rx;
     return CHANNEL_OK;
-
-no_readable:
-    pthread_mutex_destroy(&ch->lock);
-no_memory:
-    free(receiver);
-    free(sender);
-    free(ch);
-    return CHANNEL_NO_MEMORY;
 }
 
 enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx)
@@ -143,72 +156,56 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
 struct sender *sender_clone(struct sender *tx)
 {
     struct channel *ch = tx->channel;
-    struct sender *clone = malloc(sizeof *clone);
 
-    if (clone == NULL)
-        return NULL;
-    clone->channel = ch;
-    pthread_mutex_lock(&ch->lock);
-    ch->senders++;
+    lock(&ch->lock);
+    ch->handles++;
     pthread_mutex_unlock(&ch->lock);
-    return clone;
+    return tx;
 }
 
 enum channel_status sender_send(struct sender *tx, const void *message)
 {
     struct channel *ch = tx->channel;
     enum channel_status status = CHANNEL_CLOSED;
-    bool wake = false;
+    bool wake;
 
-    pthread_mutex_lock(&ch->lock);
+    lock(&ch->lock);
     if (ch->receiver_alive)
-        status = ring_push(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
-    if (status == CHANNEL_OK) {
-        wake = ch->receiver_sleeps;
-        ch->receiver_sleeps = false; /* the next sender need not wake it again */
-    }
+        status = append(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
+    wake = status == CHANNEL_OK && ch->receiver_waits;
+    if (wake)
+        ch->receiver_waits = false; /* the next sender need not wake it again */
     pthread_mutex_unlock(&ch->lock);
     if (wake)
         pthread_cond_signal(&ch->readable); /* tx keeps the channel alive */
     return status;
 }
 
-/* Gives the others a moment: often that is all it takes, and sleep and wake-up take far longer. */
-static void give_way(pthread_mutex_t *lock)
-{
-    pthread_mutex_unlock(lock);
-    sched_yield();
-    pthread_mutex_lock(lock);
-}
-
-/* Takes everything queued. The lock is held, and the batch is empty. */
-static void swap_queues(struct receiver *rx)
-{
-    struct ring empty = rx->batch;
-
-    rx->batch = rx->channel->queue;
-    rx->channel->queue = empty;
-}
-
-static enum channel_status receive(struct receiver *rx, void *message, bool may_sleep)
+/* Gets the receiver, which has read its batch, the next one. Says whether a sender is left. */
+static bool refill(struct receiver *rx, bool may_wait)
 {
     struct channel *ch = rx->channel;
+    bool senders_left;
+
+    lock(&ch->lock);
+    for (int look = 0; may_wait && ch->queue.count == 0 && ch->handles > 1; look++) {
+        ch->receiver_waits = true;
+        wait(&ch->readable, &ch->lock, look);
+    }
+    ch->receiver_waits = false;
+    next_batch(&rx->batch, &ch->queue);
+    senders_left = ch->handles > 1;
+    pthread_mutex_unlock(&ch->lock);
+    return senders_left;
+}
+
+static enum channel_status receive(struct receiver *rx, void *message, bool may_wait)
+{
     bool senders_left = true;
 
-    if (rx->batch.count == 0) {
-        pthread_mutex_lock(&ch->lock);
-        for (int i = 0; i < LOOKS && may_sleep && ch->queue.count == 0 && ch->senders > 0; i++)
-            give_way(&ch->lock);
-        while (may_sleep && ch->queue.count == 0 && ch->senders > 0) {
-            ch->receiver_sleeps = true;
-            pthread_cond_wait(&ch->readable, &ch->lock);
-        }
-        ch->receiver_sleeps = false;
-        senders_left = ch->senders > 0;
-        swap_queues(rx);
-        pthread_mutex_unlock(&ch->lock);
-    }
-    if (ring_pop(&rx->batch, message)) /* first of all: queued messages come before CLOSED */
+    if (rx->batch.taken == rx->batch.count)
+        senders_left = refill(rx, may_wait);
+    if (take(&rx->batch, message)) /* first of all: queued messages come before CLOSED */
         return CHANNEL_OK;
     return senders_left ? CHANNEL_EMPTY : CHANNEL_CLOSED;
 }
@@ -223,39 +220,36 @@ enum channel_status receiver_recv(struct receiver *rx, void *message)
     return receive(rx, message, true);
 }
 
-/* To be called by each drop, which holds the lock: the last one frees the channel. */
-static void unlock_and_free_if_last(struct channel *ch)
+/* Gives a handle up. */
+static void release(struct channel *ch)
 {
-    bool last = ch->senders == 0 && !ch->receiver_alive;
+    bool last;
 
-    pthread_mutex_unlock(&ch->lock); /* from here on ch may be gone, unless this is the last */
+    lock(&ch->lock);
+    ch->handles--;
+    last = ch->handles == 0;
+    if (ch->handles == 1)                   /* perhaps the receiver's. Under the lock: */
+        pthread_cond_signal(&ch->readable); /* after it, who has that handle may free ch */
+    pthread_mutex_unlock(&ch->lock);
     if (!last)
         return;
     pthread_cond_destroy(&ch->readable);
     pthread_mutex_destroy(&ch->lock);
-    free(ch); /* its queue went with the receiver */
+    free(ch->rx.batch.messages);
+    free(ch->queue.messages);
+    free(ch);
 }
 
 void sender_drop(struct sender *tx)
 {
-    if (tx == NULL)
-        return;
-
-    struct channel *ch = tx->channel;
-    free(tx);
-    pthread_mutex_lock(&ch->lock);
-    ch->senders--;
-    if (ch->senders == 0)
-        pthread_cond_signal(&ch->readable); /* under the lock, which keeps ch alive */
-    unlock_and_free_if_last(ch);
+    if (tx != NULL)
+        release(tx->channel);
 }
 
-/* Drops the messages in a ring that nobody else can reach, and frees it. */
-static void ring_drop(struct ring *ring, void (*drop)(void *message))
+static void drop_all(const struct batch *batch, void (*drop)(void *message))
 {
-    for (size_t i = 0; drop != NULL && i < ring->count; i++)
-        drop(ring_slot(ring, i));
-    free(ring->slots);
+    for (size_t i = batch->taken; drop != NULL && i < batch->count; i++)
+        drop(batch->messages + i * batch->message_size);
 }
 
 void receiver_drop(struct receiver *rx)
@@ -264,13 +258,10 @@ void receiver_drop(struct receiver *rx)
         return;
 
     struct channel *ch = rx->channel;
-    void (*drop)(void *message) = ch->drop;
-    struct ring older = rx->batch, newer;
-    free(rx);
-    pthread_mutex_lock(&ch->lock);
-    ch->receiver_alive = false; /* no message comes behind those in newer */
-    newer = ch->queue;
-    unlock_and_free_if_last(ch);
-    ring_drop(&older, drop); /* a message may hold a sender of ch, so ch must not be used here */
-    ring_drop(&newer, drop);
+    lock(&ch->lock);
+    ch->receiver_alive = false;
+    pthread_mutex_unlock(&ch->lock);
+    drop_all(&rx->batch, ch->drop);
+    drop_all(&ch->queue, ch->drop);
+    release(ch);
 }
