@@ -242,6 +242,18 @@ bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t cloc
     return false;
 }
 
+bool atomic_is_settled(const struct object *atomic, unsigned thread, uint32_t clock)
+{
+    for (unsigned i = 0; i < kept(atomic); i++) {
+        const struct store *store = nth_newest(atomic, i);
+        if (store->seen[self->id] || was_seen_before(store))
+            return true;
+        if (store->thread == thread && store->clock >= clock)
+            return false;
+    }
+    return false;
+}
+
 /* -------------------------------------------------------------------------------- operations */
 
 /* As long as there was only one thread, all it stored is known to every later one. */
@@ -360,8 +372,10 @@ uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t e
         if (self)
             step(NULL, false, pc);
         uint64_t found = peek(where, size);
-        if (found == expected)
+        if (found == expected) {
+            made_progress();
             poke(where, size, value);
+        }
         return found;
     }
     struct object *atomic = location(where, size, pc);

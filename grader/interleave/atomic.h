@@ -39,3 +39,7 @@ void atomic_begin(void);
 
 /* Has self read a store of that thread, made when its clock was at least that? */
 bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock);
+
+/* Does self know, having read it or a newer one, the last store of that thread, made when its clock
+ * was at least that? */
+bool atomic_is_settled(const struct object *atomic, unsigned thread, uint32_t clock);

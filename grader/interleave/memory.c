@@ -258,8 +258,23 @@ static inline bool covers(unsigned kind, unsigned earlier)
     return (kind & WRITE || !(earlier & WRITE)) && (earlier & ATOMIC || !(kind & ATOMIC));
 }
 
+/* Self frees an atomic. It may, whatever the memory orders, once it has read what the other thread
+ * stored there: nobody stores that a second time. */
+static bool has_read(const struct shadow *shadow, const struct access *stored)
+{
+    const struct object *object = &objects[shadow->object];
+
+    if (stored->kind != ATOMIC_WRITE)
+        return false;
+    for (; object != objects; object = &objects[object->next])
+        if (object->kind == OBJECT_ATOMIC && stored->mask >> (object->address & 7) & 1)
+            return atomic_is_settled(object, stored->thread, stored->clock);
+    return false;
+}
+
 /* Looks at one remembered access. True: its place is free for the new one. */
-static inline bool meet(struct access *before, unsigned mask, enum access_kind kind, uintptr_t pc)
+static inline bool meet(const struct shadow *shadow, struct access *before, unsigned mask,
+                        enum access_kind kind, uintptr_t pc)
 {
     if (!before->mask)
         return true;
@@ -269,7 +284,8 @@ static inline bool meet(struct access *before, unsigned mask, enum access_kind k
         before->mask = 0;
         return true;
     }
-    if ((before->mask & mask) && ((before->kind | kind) & WRITE) && !(before->kind & kind & ATOMIC))
+    if ((before->mask & mask) && ((before->kind | kind) & WRITE) && !(before->kind & kind & ATOMIC) &&
+        !(kind == FREES && has_read(shadow, before)))
         tell_race(before, kind, pc);
     return false;
 }
@@ -285,10 +301,10 @@ static void check_word(struct shadow *shadow, unsigned mask, enum access_kind ki
 
     struct access *place = NULL;
     for (int i = 1; i >= 0; i--)
-        if (meet(&last[i], mask, kind, pc))
+        if (meet(shadow, &last[i], mask, kind, pc))
             place = &last[i];
     for (uint32_t i = shadow->more; i; i = more[i].next)
-        if (meet(&more[i].access, mask, kind, pc))
+        if (meet(shadow, &more[i].access, mask, kind, pc))
             place = place ? place : &more[i].access;
     if (kind == FREES)
         return;

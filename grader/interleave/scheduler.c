@@ -16,7 +16,8 @@ enum {
         200000, /* ... of the only thread there is, which may as well be counting something */
     ROUNDS_A_TIMER = 64,   /* ... after that many the clock advances to the next deadline */
     WAKEUPS_TO_POLL = 100, /* during settle's ten seconds */
-    MAX_STEPS = 3000000,   /* of one schedule */
+    MAX_STEPS = 3000000,   /* of one call */
+    SLOW_STEPS = 30000000, /* of one schedule whose calls do return: it is left at that */
     STACK_CLEAN = 4096,    /* bytes of a fresh stack that are as in every other schedule */
 };
 
@@ -429,9 +430,11 @@ static void count_step(struct object *object, bool writes, uintptr_t pc)
 {
     run.activity++;
     run.accesses = 0;
-    if (++run.steps > MAX_STEPS)
+    if (++run.steps - run.returned > MAX_STEPS)
         fail(VERDICT_NO_PROGRESS, pc, "%s is still busy after %u steps: this does not end.",
              thread_name(self), (unsigned)MAX_STEPS);
+    if (run.steps > SLOW_STEPS)
+        abandon_schedule(); /* slow is not wrong */
     if (self->progress_seen == run.progress) {
         self->idle++;
     } else {

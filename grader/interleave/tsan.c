@@ -37,8 +37,8 @@ void __tsan_func_entry(void *call)
 
 void __tsan_func_exit(void)
 {
-    if (self && self->depth)
-        self->depth--;
+    if (self && self->depth && --self->depth == 1)
+        run.returned = run.steps;
 }
 
 /* C++ only, but harmless. */

@@ -357,6 +357,43 @@ TEST(right__references_with_an_acquire_fence)
     join(thread);
 }
 
+struct link {
+    _Atomic(struct link *) next;
+    int value;
+};
+
+/* The store of the link is ordered before nothing: but who frees the first has read it. */
+static void *link_second(void *first)
+{
+    struct link *second = malloc(sizeof *second);
+
+    atomic_init(&second->next, NULL);
+    second->value = 2;
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&((struct link *)first)->next, second, memory_order_relaxed);
+    return NULL;
+}
+
+TEST(right__fences_around_a_link_that_is_read_and_freed)
+{
+    struct link *first = malloc(sizeof *first), *second;
+
+    atomic_init(&first->next, NULL);
+    pthread_t thread = spawn(link_second, first);
+    second = atomic_load_explicit(&first->next, memory_order_relaxed);
+    atomic_thread_fence(memory_order_acquire);
+    if (second) {
+        check_equal(second->value, 2, "The fences order what the link leads to.");
+        free(first);
+    }
+    join(thread);
+    if (!second) {
+        free(atomic_load(&first->next));
+        free(first);
+    }
+    free(second);
+}
+
 /* ---------------------------------------------------------------------------- the other objects */
 
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
@@ -597,4 +634,22 @@ TEST(right__a_long_check_without_a_change, .once = true)
         pthread_mutex_unlock(&lock);
     }
     check_equal(sum, 0, "Nothing was counted.");
+}
+
+static atomic_int taken[65536];
+
+/* The first that is free, from the start each time: slow, and right. */
+static __attribute__((noinline)) void take_one(void)
+{
+    for (int i = 0;; i++) {
+        int no = 0;
+        if (!atomic_load(&taken[i]) && atomic_compare_exchange_strong(&taken[i], &no, 1))
+            return;
+    }
+}
+
+TEST(right__a_slow_way_to_count, .once = true)
+{
+    for (int i = 0; i < 65536; i++)
+        take_one();
 }

@@ -305,6 +305,26 @@ TEST(use_after_free__signal_after_unlock, .hint = "may still be using")
     join(thread);
 }
 
+static void *store_and_look(void *flag)
+{
+    atomic_store_explicit((atomic_int *)flag, 1, memory_order_relaxed);
+    atomic_load_explicit((atomic_int *)flag, memory_order_relaxed); /* by now it may be gone */
+    return NULL;
+}
+
+TEST(race__freed_when_the_store_was_read, .hint = "orders nothing else")
+{
+    atomic_int *flag = calloc(1, sizeof *flag);
+    pthread_t thread = spawn(store_and_look, flag);
+    bool seen = atomic_load_explicit(flag, memory_order_relaxed);
+
+    if (seen)
+        free(flag);
+    join(thread);
+    if (!seen)
+        free(flag);
+}
+
 TEST(leak__a_block, .hint = "a block of 24 bytes was never freed")
 {
     void *block = malloc(24);
