@@ -23,7 +23,8 @@ struct shared {
     unsigned long steps; /* of the failed schedule */
 
     unsigned long schedules;
-    unsigned long exhausted; /* these were all, with at most bound preemptions; 0: not all were run */
+    unsigned long
+        exhausted; /* these were all, with at most bound preemptions; 0: not all were run */
     unsigned bound;
 
     size_t story_size;

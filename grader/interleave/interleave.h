@@ -191,7 +191,8 @@ struct run {
     unsigned live;          /* threads that have not ended */
     unsigned long started;
     unsigned long steps;
-    unsigned long returned; /* ... when a call of the test or of a thread's function last returned */
+    unsigned long
+        returned; /* ... when a call of the test or of a thread's function last returned */
     unsigned long progress; /* counts everything another thread could notice */
     unsigned long rounds;   /* ... and turns since, while all spin */
     unsigned long rounds_progress;

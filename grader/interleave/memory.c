@@ -284,8 +284,8 @@ static inline bool meet(const struct shadow *shadow, struct access *before, unsi
         before->mask = 0;
         return true;
     }
-    if ((before->mask & mask) && ((before->kind | kind) & WRITE) && !(before->kind & kind & ATOMIC) &&
-        !(kind == FREES && has_read(shadow, before)))
+    if ((before->mask & mask) && ((before->kind | kind) & WRITE) &&
+        !(before->kind & kind & ATOMIC) && !(kind == FREES && has_read(shadow, before)))
         tell_race(before, kind, pc);
     return false;
 }
