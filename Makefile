@@ -97,7 +97,7 @@ CFLAGS_ALL = -std=gnu11 -g -pthread -fno-pie -fno-omit-frame-pointer -U_FORTIFY_
 CFLAGS_CODE = -O1 -Wall -Wextra -fno-builtin -fno-common $(CFLAGS_$(VARIANT))
 CFLAGS_KIT = -O2 -Wall -Wextra -D_GNU_SOURCE $(CFLAGS_KIT_$(VARIANT))
 
-CFLAGS_interleave = -fsanitize=thread
+CFLAGS_interleave = -fsanitize=thread -fstack-protector-strong
 CFLAGS_asan = -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_tsan = -fsanitize=thread
 CFLAGS_plain =

@@ -150,24 +150,30 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
 
 /* ------------------------------------------------------------------------- what a load may read */
 
-static bool was_seen_before(const struct store *store)
+/* Was the store read by somebody at a time that is in that clock? */
+static bool was_seen(const struct store *store, const struct clock *by)
 {
     for (unsigned t = 0; t < run.thread_count; t++)
-        if (store->seen[t] && store->seen[t] <= self->clock.at[t])
+        if (store->seen[t] && store->seen[t] <= by->at[t])
             return true;
     return false;
+}
+
+/* Was it made or read before these seq_cst fences? */
+static bool is_fenced(const struct store *store, const struct clock *fences)
+{
+    return store->clock <= fences->at[store->thread] || was_seen(store, fences);
 }
 
 /* Must a load by self see this store, or a newer one? */
 static bool binds(const struct store *store, int order)
 {
-    if (store->clock <= self->clock.at[store->thread] || was_seen_before(store))
+    if (store->clock <= self->clock.at[store->thread] || was_seen(store, &self->clock))
         return true;
-    if (store->clock <= self->fences_seen.at[store->thread] ||
+    if (is_fenced(store, &self->fences_seen) ||
         (store->sequential && store->clock <= self->sc_stores_seen.at[store->thread]))
         return true;
-    return order == __ATOMIC_SEQ_CST &&
-           (store->sequential || store->clock <= last_fences.at[store->thread]);
+    return order == __ATOMIC_SEQ_CST && (store->sequential || is_fenced(store, &last_fences));
 }
 
 static struct store *choose_store(struct object *atomic, int order)

@@ -117,6 +117,19 @@ static uintptr_t pc_of(const ucontext_t *context)
 #endif
 }
 
+/* Where a jump to nowhere came from, as an address inside the call. */
+static uintptr_t caller_of(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return *(const uintptr_t *)context->uc_mcontext.gregs[REG_RSP] - 1;
+#elif defined(__aarch64__)
+    return (uintptr_t)context->uc_mcontext.regs[30] - 1;
+#else
+    (void)context;
+    return 0;
+#endif
+}
+
 static bool is_our_code(uintptr_t pc)
 {
     return pc >= (uintptr_t)__executable_start && pc < (uintptr_t)etext;
@@ -129,10 +142,17 @@ static void on_crash(int number, siginfo_t *info, void *context)
 
     if (!self)
         _exit(70); /* not in the scenario: the kit's own fault */
+    if (number == SIGSEGV && pc == address)
+        interrupted(VERDICT_CRASHED, caller_of(context), "%s calls a function through a %s.",
+                    thread_name(self), pc ? "pointer that leads to none" : "NULL pointer");
     if (!is_our_code(pc))
         pc = run.last_access                                ? run.last_access
              : self->depth && self->depth <= MAX_CALL_DEPTH ? self->calls[self->depth - 1]
                                                             : self->call_pc;
+    if (guard >= 0 && guard != (int)self->id)
+        interrupted(VERDICT_CRASHED, pc,
+                    "%s writes far past the end of a local array, beyond its stack.",
+                    thread_name(self));
     if (guard >= 0)
         interrupted(VERDICT_CRASHED, pc,
                     "%s overflows its stack: too much recursion, or a huge local array.",

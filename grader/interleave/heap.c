@@ -15,7 +15,7 @@
 
 enum {
     RED_ZONE = 16,
-    MAX_BLOCKS = 1 << 24,
+    MAX_BLOCKS = 1 << 20, /* of one schedule */
     FRESH = 0xbe,
     FREED = 0xdf,
     RED = 0xfd,
@@ -169,9 +169,12 @@ static void *hand_out(size_t alignment, size_t size, uintptr_t pc)
 {
     uintptr_t start = (heap_end + RED_ZONE + alignment - 1) & ~(uintptr_t)(alignment - 1);
 
-    run.activity++;
-    if (size > LARGEST || start + size + 2 * RED_ZONE > heap_limit || block_count == MAX_BLOCKS)
+    if (size > LARGEST || start + size + 2 * RED_ZONE > heap_limit)
         return NULL;
+    if (block_count == MAX_BLOCKS)
+        fail(VERDICT_NO_PROGRESS, pc, "%s allocates for ever: it is at block %d, in one test.",
+             thread_name(self), MAX_BLOCKS);
+    run.activity++;
     struct block *block = &blocks[block_count++];
     uintptr_t high = (start + size + RED_ZONE + 15) & ~(uintptr_t)15;
     *block = (struct block){.low = heap_end, .start = start, .high = high, .size = size};

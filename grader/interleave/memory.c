@@ -345,7 +345,7 @@ static void too_many_accesses(uintptr_t pc)
 {
     run.accesses = 0;
     self->idle += 100; /* a loop without a call in it: let the others show what it waits for */
-    run.rounds += 1000;
+    run.rounds += 250;
     yield_step(pc);
 }
 

@@ -21,6 +21,10 @@ enum {
     STACK_CLEAN = 4096,    /* bytes of a fresh stack that are as in every other schedule */
 };
 
+/* The clocks at the start of a schedule. Not whole seconds: a sum of nanoseconds needs its carry. */
+#define FIRST_MONOTONIC UINT64_C(1000654321098)
+#define FIRST_REALTIME UINT64_C(1900000000987654321)
+
 struct run run;
 struct thread *self;
 
@@ -585,8 +589,8 @@ bool schedule_run(const struct test *test, const struct plan *plan, struct outco
     struct thread *threads = run.threads ? run.threads : reserve(MAX_THREADS * sizeof *threads);
 
     run = (struct run){.test = test, .plan = *plan, .threads = threads};
-    run.now = UINT64_C(1000) * 1000000000; /* the machine started 1,000 s ago */
-    run.realtime_offset = INT64_C(1900000000) * 1000000000;
+    run.now = FIRST_MONOTONIC;
+    run.realtime_offset = (int64_t)(FIRST_REALTIME - FIRST_MONOTONIC);
     run.spurious_left = plan->spurious;
     run.early_left = 3;
     run.stale_left = 8;

@@ -353,8 +353,7 @@ int cond_wait(void *where, void *where_mutex, const char *call, uintptr_t pc, cl
     step(cond, true, pc);
     if (when && !clock_deadline(clock, when, &deadline, &on_realtime))
         return EINVAL;
-    enum wake wake =
-        late_perhaps(sleep_on(cond, mutex, call, pc, deadline, on_realtime), deadline);
+    enum wake wake = late_perhaps(sleep_on(cond, mutex, call, pc, deadline, on_realtime), deadline);
     take_mutex(mutex, pc);
     tell_wake(wake, cond, mutex, pc);
     return wake == WAKE_TIMEOUT ? ETIMEDOUT : 0;

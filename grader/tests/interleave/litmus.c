@@ -1,10 +1,10 @@
-/* litmus.c - the memory model, as litmus tests.
+/* litmus.c - the memory model, as litmus tests; their names (SB, MP, IRIW, ...) are those of the papers.
  *
  * seen__...    an outcome C11 allows: the scheduler must come across it (so its check must fail)
  * never__...   an outcome C11 forbids: no schedule may show it
  *
- * Not among them: load buffering with both loads reading the other's store, which C11 allows and
- * the scheduler doesn't produce (atomic.h). */
+ * Not among them, since C11 allows them and the scheduler doesn't produce them (atomic.h): load
+ * buffering with both loads reading the other's store, 2+2W, and an exchange that fails on an old value. */
 #include "suite.h"
 
 #include <stdatomic.h>
@@ -101,6 +101,33 @@ TEST(never__store_buffering_seq_cst_read_modify_write)
     check(!(r1 == 0 && r2 == 0), OUTCOME);
 }
 
+THREAD(sb_exchange_1, atomic_exchange(&x, 1); r1 = LOAD(y, relaxed))
+THREAD(sb_exchange_2, atomic_exchange(&y, 1); r2 = LOAD(x, relaxed))
+THREAD(sb_signal_fence_1, STORE(x, 1, relaxed); atomic_signal_fence(memory_order_seq_cst);
+       r1 = LOAD(y, relaxed))
+THREAD(sb_signal_fence_2, STORE(y, 1, relaxed); atomic_signal_fence(memory_order_seq_cst);
+       r2 = LOAD(x, relaxed))
+THREAD(sb_half_1, STORE(x, 1, seq_cst); r1 = LOAD(y, acquire))
+THREAD(sb_half_2, STORE(y, 1, seq_cst); r2 = LOAD(x, acquire))
+
+TEST(seen__store_buffering_with_loads_that_are_not_seq_cst)
+{
+    run_2(sb_half_1, sb_half_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(seen__store_buffering_a_seq_cst_exchange_is_no_fence)
+{
+    run_2(sb_exchange_1, sb_exchange_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(seen__store_buffering_a_signal_fence_is_no_fence)
+{
+    run_2(sb_signal_fence_1, sb_signal_fence_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
 /* ------------------------------------------------------------------------ message passing (MP) */
 
 THREAD(mp_send_relaxed, STORE(x, 1, relaxed); STORE(y, 1, relaxed))
@@ -189,6 +216,51 @@ TEST(never__independent_reads_seq_cst, .schedules = 100000)
     check(!(r1 == 1 && r2 == 0 && r3 == 1 && r4 == 0), OUTCOME);
 }
 
+THREAD(iriw_xy_fence, r1 = LOAD(x, relaxed); FENCE(seq_cst); r2 = LOAD(y, relaxed))
+THREAD(iriw_yx_fence, r3 = LOAD(y, relaxed); FENCE(seq_cst); r4 = LOAD(x, relaxed))
+
+TEST(never__independent_reads_with_fences, .schedules = 100000)
+{
+    run_4(iriw_x, iriw_y, iriw_xy_fence, iriw_yx_fence);
+    check(!(r1 == 1 && r2 == 0 && r3 == 1 && r4 == 0), OUTCOME);
+}
+
+/* ----------------------------------------------- causality: write to read (WRC), and by two (ISA2) */
+
+THREAD(wrc_write, STORE(x, 1, relaxed))
+THREAD(wrc_pass, r1 = LOAD(x, relaxed); STORE(y, 1, release))
+THREAD(wrc_pass_relaxed, r1 = LOAD(x, relaxed); STORE(y, 1, relaxed))
+THREAD(wrc_read, r2 = LOAD(y, acquire); r3 = LOAD(x, relaxed))
+THREAD(isa2_write, STORE(x, 1, relaxed); STORE(y, 1, release))
+THREAD(isa2_pass, r1 = LOAD(y, acquire); STORE(z, 1, release))
+THREAD(isa2_read, r2 = LOAD(z, acquire); r3 = LOAD(x, relaxed))
+THREAD(isa2_pass_relaxed, r1 = LOAD(y, relaxed); STORE(z, 1, release))
+THREAD(nothing, (void)0)
+
+TEST(seen__write_to_read_causality_relaxed)
+{
+    run_4(wrc_write, wrc_pass_relaxed, wrc_read, nothing);
+    check(!(r1 == 1 && r2 == 1 && r3 == 0), OUTCOME);
+}
+
+TEST(never__write_to_read_causality_release_acquire)
+{
+    run_4(wrc_write, wrc_pass, wrc_read, nothing);
+    check(!(r1 == 1 && r2 == 1 && r3 == 0), OUTCOME);
+}
+
+TEST(never__message_passed_on_release_acquire)
+{
+    run_4(isa2_write, isa2_pass, isa2_read, nothing);
+    check(!(r1 == 1 && r2 == 1 && r3 == 0), OUTCOME);
+}
+
+TEST(seen__message_passed_on_by_who_did_not_acquire)
+{
+    run_4(isa2_write, isa2_pass_relaxed, isa2_read, nothing);
+    check(!(r1 == 1 && r2 == 1 && r3 == 0), OUTCOME);
+}
+
 /* ------------------------------------------------------------------------------ load buffering */
 
 THREAD(lb_1, r1 = LOAD(x, relaxed); STORE(y, 1, relaxed))
@@ -214,7 +286,10 @@ THREAD(co_write, STORE(x, 1, relaxed); STORE(x, 2, relaxed))
 THREAD(co_read, r1 = LOAD(x, relaxed); r2 = LOAD(x, relaxed))
 THREAD(co_read_and_tell, r1 = LOAD(x, relaxed); STORE(y, 1, release))
 THREAD(co_read_when_told, r3 = LOAD(y, acquire); r2 = LOAD(x, relaxed))
-THREAD(nothing, (void)0)
+THREAD(co_write_and_read, STORE(x, 1, relaxed); r1 = LOAD(x, relaxed))
+THREAD(co_write_1, STORE(x, 1, relaxed))
+THREAD(co_write_2, STORE(x, 2, relaxed))
+THREAD(co_read_too, r3 = LOAD(x, relaxed); r4 = LOAD(x, relaxed))
 
 TEST(seen__coherence_an_old_value_may_be_read)
 {
@@ -232,6 +307,73 @@ TEST(never__coherence_reads_go_back_across_threads)
 {
     run_4(co_write, co_read_and_tell, co_read_when_told, nothing);
     check(!(r3 == 1 && r2 < r1), OUTCOME);
+}
+
+TEST(never__coherence_a_thread_reads_what_was_before_its_own_store)
+{
+    run_2(co_write_and_read, co_write_2);
+    check(r1 != 0, OUTCOME);
+}
+
+TEST(never__coherence_two_readers_disagree_on_the_order_of_two_stores)
+{
+    run_4(co_write_1, co_write_2, co_read, co_read_too);
+    check(!(r1 == 1 && r2 == 2 && r3 == 2 && r4 == 1), OUTCOME);
+}
+
+/* ------------------------------------------------------------------------- read-modify-writes */
+
+THREAD(rmw_1, r1 = atomic_fetch_add_explicit(&x, 1, memory_order_relaxed))
+THREAD(rmw_2, r2 = atomic_fetch_add_explicit(&x, 1, memory_order_relaxed))
+THREAD(rmw_store, STORE(x, 10, relaxed))
+THREAD(cas_1, int zero = 0;
+       r1 = atomic_compare_exchange_strong_explicit(&x, &zero, 1, memory_order_relaxed,
+                                                    memory_order_relaxed))
+THREAD(cas_2, int zero = 0;
+       r2 = atomic_compare_exchange_strong_explicit(&x, &zero, 2, memory_order_relaxed,
+                                                    memory_order_relaxed))
+THREAD(rmw_read, r3 = LOAD(x, relaxed); r4 = LOAD(x, relaxed))
+
+TEST(never__two_read_modify_writes_read_the_same)
+{
+    run_2(rmw_1, rmw_2);
+    check(r1 != r2 && x == 2, OUTCOME);
+}
+
+TEST(seen__a_read_modify_write_before_and_one_after_a_store)
+{
+    run_4(rmw_1, rmw_2, rmw_store, nothing);
+    check(!(r1 == 0 && r2 == 10 && x == 11), OUTCOME);
+}
+
+TEST(never__two_exchanges_succeed)
+{
+    run_2(cas_1, cas_2);
+    check(r1 + r2 == 1, OUTCOME);
+}
+
+TEST(never__coherence_with_read_modify_writes)
+{
+    run_4(rmw_1, rmw_2, rmw_read, nothing);
+    check(r4 >= r3, OUTCOME);
+}
+
+THREAD(failed_release, data = 1; STORE(x, 1, release))
+THREAD(failed_relaxed, int zero = 0;
+       if (!atomic_compare_exchange_strong_explicit(&x, &zero, 2, memory_order_acquire,
+                                                    memory_order_relaxed)) r1 = data)
+THREAD(failed_acquire, int zero = 0;
+       if (!atomic_compare_exchange_strong_explicit(&x, &zero, 2, memory_order_acquire,
+                                                    memory_order_acquire)) r1 = data)
+
+TEST(race__a_failed_exchange_has_the_order_for_failure)
+{
+    run_2(failed_release, failed_relaxed);
+}
+
+TEST(never__a_failed_exchange_that_acquires_races)
+{
+    run_2(failed_release, failed_acquire);
 }
 
 /* -------------------------------------------------------------------------- release sequences */
@@ -252,6 +394,33 @@ TEST(never__release_sequence_broken_by_a_read_modify_write)
 TEST(never__release_sequence_broken_by_the_same_thread)
 {
     run_2(rs_head_and_store, rs_read);
+}
+
+THREAD(rs_add, atomic_fetch_add_explicit(&x, 1, memory_order_relaxed))
+THREAD(
+    rs_read_any, if (LOAD(x, relaxed) >= 1) {
+        FENCE(acquire);
+        if (LOAD(x, relaxed) & 16)
+            r1 = data;
+    })
+THREAD(rs_head_16, data = 1; STORE(x, 16, release))
+THREAD(rs_fence_head, data = 1; FENCE(release);
+       atomic_fetch_add_explicit(&x, 16, memory_order_relaxed))
+THREAD(rs_read_16, if (LOAD(x, acquire) & 16) r1 = data)
+
+TEST(never__release_sequence_of_several_read_modify_writes)
+{
+    run_4(rs_head_16, rs_add, rs_add, rs_read_16);
+}
+
+TEST(never__release_fence_before_a_read_modify_write)
+{
+    run_4(rs_fence_head, rs_add, rs_read_16, nothing);
+}
+
+TEST(race__an_acquire_fence_before_the_load_is_too_early, .schedules = 100000)
+{
+    run_4(rs_head_16, rs_add, rs_read_any, nothing);
 }
 
 TEST(race__release_sequence_broken_by_another_threads_store)
