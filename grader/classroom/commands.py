@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,8 +22,7 @@ def make_class(arguments: Mapping[str, str]) -> int:
         names = run.grade(group, engine, progress)
     finally:
         progress.close()
-    notes = list(getattr(engine, "notes", []))
-    for line in results.write_all(group, names, box, engine.name, notes):
+    for line in results.write_all(group, names, box, engine.name, engine.notes):
         print(line)
     print(f"Results: {os.path.relpath(group.out)}/class.html (class.csv, reports/, gradebooks/, ...)")
     return EXIT_PASSED
@@ -35,7 +35,8 @@ def _engine(arguments: Mapping[str, str]) -> run.Engine:
     if name == "slurm":
         from grader.classroom import slurm
 
-        return slurm.Slurm(options=tuple(arguments.get("slurm", "").split()))
+        at_most = int(arguments.get("jobs") or 0)
+        return slurm.Slurm(shlex.split(arguments.get("slurm", "")), at_most)
     raise UsageError(f"ENGINE={name}: there is none. Choose one of: local slurm")
 
 

@@ -83,7 +83,12 @@ class Listener(Protocol):
 class Engine(Protocol):
     """What has the jobs done, and yields each when there is a result file, or no hope of one."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the instructor should know of the run, a line each."""
+        ...
 
     def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]: ...
 
@@ -143,7 +148,7 @@ def grade(group: Class, engine: Engine, listener: Listener) -> list[str]:
         _sweep()
         kit = kit_key(group)
         jobs = [Job(student, path, submission_key(path, kit)) for student, path in found.items()]
-        todo = [job for job in jobs if group.again or not _is_known(group, job)]
+        todo = [job for job in jobs if group.again or not is_known(group, job)]
         listener.begins(len(jobs), len(jobs) - len(todo))
         if todo:
             prepare(group)
@@ -154,7 +159,7 @@ def grade(group: Class, engine: Engine, listener: Listener) -> list[str]:
     return sorted(found)
 
 
-def _is_known(group: Class, job: Job) -> bool:
+def is_known(group: Class, job: Job) -> bool:
     """Is there a result for this very submission? One that was the machine's fault doesn't count."""
     try:
         result = json.loads(group.result_file(job.student).read_bytes())
@@ -195,12 +200,19 @@ def request_for(group: Class, job: Job) -> Request:
 def run_job(group: Class, job: Job) -> bool:
     """Grades one submission in a process of its own. Is there a result now?"""
     job.attempts += 1
+    job.message = ask_worker(dataclasses.asdict(request_for(group, job)))
+    return is_known(group, job)
+
+
+def ask_worker(request: Mapping[str, Any]) -> str:
+    """Has a worker grade one submission. Returns why there is no result, or nothing if there is one."""
     try:
-        done = _worker_process(dataclasses.asdict(request_for(group, job)), LONGEST)
-        job.message = done.stderr.strip()[-2000:]
+        done = _worker_process(request, LONGEST)
     except subprocess.TimeoutExpired:
-        job.message = f"It was not graded within {LONGEST / 60:.0f} minutes."
-    return _is_known(group, job)
+        return f"It was not graded within {LONGEST / 60:.0f} minutes."
+    if done.returncode == 0:
+        return ""
+    return done.stderr.strip()[-2000:] or f"The grader's worker ended with code {done.returncode}."
 
 
 def give_up(group: Class, job: Job) -> None:
@@ -259,6 +271,7 @@ class Local:
     """The engine of one machine: `jobs` workers beside each other."""
 
     name: str = "local"
+    notes: tuple[str, ...] = ()
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]:

@@ -88,10 +88,10 @@ def _bubblewrap(read: Sequence[Path], write: Sequence[Path]) -> list[str]:
             command += ["--ro-bind", path, path]
     for part in KIT:
         command += ["--ro-bind", str(ROOT / part), str(ROOT / part)]
-    for path in read:
-        command += ["--ro-bind-try", str(path), str(path)]
-    for path in write:
-        command += ["--bind", str(path), str(path)]
+    for seen in read:
+        command += ["--ro-bind-try", str(seen), str(seen)]
+    for own in write:
+        command += ["--bind", str(own), str(own)]
     return [*command, "--chdir", str(ROOT), "--"]
 
 
