@@ -74,10 +74,12 @@ missing()
     have patch || echo "patch"
     have clang || echo "clang"
     python_with rich jinja2 pytest || echo "pytest"
-    # What reads the gradebooks' formats back, and looks for near-copies; elsewhere those tests are skipped.
+    # What reads the gradebooks' formats back, looks for near-copies, and makes a cluster of this machine;
+    # elsewhere those tests are skipped.
     have apt-get || return 0
     python_with junitparser jsonschema || echo "parsers of JUnit and JSON Schema"
     have sim_c || echo "similarity-tester"
+    [ -x /usr/sbin/slurmctld ] || echo "Slurm"
 }
 
 tests=no
@@ -97,7 +99,7 @@ install_apt()
     packages="make gcc libc6-dev binutils libcmocka-dev gdb python3 python3-rich python3-jinja2"
     [ "$class" = no ] || packages="$packages bubblewrap similarity-tester"
     [ "$tests" = no ] || packages="$packages git patch clang procps python3-pytest \
-        python3-junitparser python3-jsonschema"
+        python3-junitparser python3-jsonschema munge slurmctld slurmd slurm-client"
     # Ubuntu 22.04: its python3 is too old, and its modules serve the newer one too.
     if have python3 && ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
         if ! python_with; then packages="$packages python3.11"; fi
