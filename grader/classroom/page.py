@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -85,17 +86,18 @@ class Table:
     # ------------------------------------------------------------------------------------- page
 
     def distribution(self, column: int) -> dict[str, Any]:
-        """Of one exercise: how many have each verdict, and how the points are spread."""
+        """Of one exercise: how many have each verdict, and how the points of those who did not pass are spread."""
         cells = [row.cells[column] for row in self.rows]
         counts = Counter(cell["verdict"] for cell in cells)
         bins = [0] * BINS
         for cell in cells:
-            if cell["verdict"] not in ("absent", "not_started"):
+            if cell["verdict"] not in ("passed", "absent", "not_started"):
                 bins[min(BINS - 1, int(cell["percent"] * BINS / 100))] += 1
         return {
             "name": self.exercises[column],
             "verdicts": [(v, counts[v], 100 * counts[v] / max(1, len(cells))) for v in VERDICTS if counts[v]],
             "bins": [(count, 100 * count / max(1, *bins)) for count in bins],
+            "unfinished": sum(bins),
         }
 
     def most_failed(self) -> list[dict[str, Any]]:
@@ -127,6 +129,7 @@ class Table:
             import jinja2
         except ImportError:
             raise GraderError("class.html needs jinja2, which this Python lacks. Run: sh setup.sh") from None
+        percents = [row.percent for row in self.rows] or [0.0]
         loader = jinja2.FileSystemLoader(Path(__file__).parent)
         environment = jinja2.Environment(
             loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -134,6 +137,8 @@ class Table:
         text = environment.get_template("class.html.j2").render(
             exercises=self.exercises,
             rows=self.rows,
+            mean=statistics.fmean(percents),
+            median=statistics.median(percents),
             distributions=[self.distribution(i) for i in range(len(self.exercises))],
             most_failed=self.most_failed(),
             alike=alike(pairs),

@@ -77,4 +77,6 @@ def test_a_person_can_sort_search_and_read(written: Path, playwright: Path, tmp_
     assert seen["best"][0] == "student005" and seen["worst"][1] == "0.0"
     assert seen["shown"] == f"1 of {STUDENTS}"
     assert seen["whose"].endswith("03_message_type (0/10)") and NASTY in seen["text"]
+    assert seen["report"] == f"file://{written.parent}/reports/student005.txt"
+    assert seen["width"] == 390
     assert seen["closed"] and (tmp_path / "page.png").stat().st_size > 10_000
