@@ -252,7 +252,7 @@ bool atomic_is_settled(const struct object *atomic, unsigned thread, uint32_t cl
 {
     for (unsigned i = 0; i < kept(atomic); i++) {
         const struct store *store = nth_newest(atomic, i);
-        if (store->seen[self->id] || was_seen_before(store))
+        if (store->seen[self->id] || was_seen(store, &self->clock))
             return true;
         if (store->thread == thread && store->clock >= clock)
             return false;
