@@ -22,12 +22,13 @@ GRADE = @PYTHONDONTWRITEBYTECODE= $(PYTHON) -m grader
 
 # ------------------------------------------------------------------------------------- commands
 
-help:      ## this list
-	@awk -F ' *## ' '/^[a-z_.-]+: *##/ { sub(":.*", "", $$1); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+help:      ## this list; make help ALL=1 shows what maintainers type, too
+	@awk -F ' *## ' -v all='$(ALL)' '/^[a-z_.-]+: *##/ && (all || !/maintainers: /) \
+	    { sub(":.*", "", $$1); sub("maintainers: ", "", $$2); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 setup:     ## installs what is missing: make setup grade
 	@sh setup.sh --for '$(filter-out setup,$(MAKECMDGOALS))'
-grade:     ## runs your code, says what is next   EX=04 SRC=dir
+grade:     ## runs your code, says what is next   EX=04 SRC=dir JSON=file
 	$(GRADE) grade
 watch:     ## grades what you save, as you save it
 	$(GRADE) watch
@@ -43,12 +44,20 @@ replay:    ## one failing schedule again   TEST= SEED= [GDB=1 HTML=1]
 	$(GRADE) replay
 run:       ## your program, live   EX=08 PORT=8008
 	$(GRADE) run
+bench:     ## how fast your channel is, beside others   EX=04
+	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench exercise
 doctor:    ## proves that each tool works here
 	$(GRADE) doctor
 swap:      ## puts a solution in place, your file kept   EX=04
 	$(GRADE) swap
 unswap:    ## and your file back   EX=04
 	$(GRADE) unswap
+book:      ## the exercises and docs/ as pages to read, in build/book/
+	$(GRADE) book
+compile_commands.json: ## for clangd
+	$(GRADE) compile-commands
+clean:     ## removes what was built; nothing of yours
+	rm -rf build
 handout:   ## the kit for students, without solutions, in build/
 	$(GRADE) handout
 class:     ## grades a class   SUBMISSIONS=dir
@@ -57,27 +66,21 @@ result:    ## one tree, for a gradebook   SRC=dir FORMAT=tap
 	$(GRADE) result
 gradescope: ## the autograder to upload, in build/
 	$(GRADE) gradescope
+test:      ## maintainers: the project's own tests
+	@$(PYTHON) -m grader.tests
+solutions: ## maintainers: solutions pass, wrong ones are caught   EX=04
+	$(GRADE) solutions
 stubs:     ## maintainers: notes the stubs that reset gives back
 	$(GRADE) stubs
+known-wrong-table: ## maintainers: what catches what, into docs/
+	$(GRADE) known-wrong-table
 compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 	$(GRADE) compare-checkers
-bench:     ## how fast your channel is, beside others   EX=04
-	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench exercise
 bench-peers: ## maintainers: solutions and peers, docs/performance.md
 	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench peers
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
-solutions: ## maintainers: solutions pass, wrong ones are caught
-	$(GRADE) solutions
-known-wrong-table: ## maintainers: what catches what, into docs/
-	$(GRADE) known-wrong-table
-test:      ## maintainers: the project's own tests
-	@$(PYTHON) -m grader.tests
-compile_commands.json: ## for clangd
-	$(GRADE) compile-commands
-clean:     ## removes what was built; nothing of yours
-	rm -rf build
-.PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout class result gradescope stubs solutions test clean
+.PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout class result gradescope stubs solutions test clean book
 .PHONY: known-wrong-table bench bench-peers run compare-checkers bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 

@@ -69,6 +69,8 @@ missing()
     fi
     python_with rich jinja2 || echo "Python 3.11 or newer with rich and jinja2"
     [ "$class" = no ] || have bwrap || echo "bubblewrap"
+    # Elsewhere than on Debian, `make book` says what it needs, and its test is skipped.
+    [ "$book" = no ] || ! have apt-get || [ -d /usr/share/mkdocs/themes/material ] || echo "mkdocs"
     [ "$tests" = yes ] || return 0
     have git || echo "git"
     have patch || echo "patch"
@@ -84,10 +86,12 @@ missing()
 
 tests=no
 class=no
+book=no
 for target in "$@"; do
     case $target in
-    test | solutions) tests=yes class=yes ;;
+    test | solutions) tests=yes class=yes book=yes ;;
     class) class=yes ;;
+    book) book=yes ;;
     esac
 done
 
@@ -100,6 +104,7 @@ install_apt()
     [ "$class" = no ] || packages="$packages bubblewrap similarity-tester"
     [ "$tests" = no ] || packages="$packages git patch clang procps python3-pytest \
         python3-junitparser python3-jsonschema munge slurmctld slurmd slurm-client"
+    [ "$book" = no ] || packages="$packages mkdocs mkdocs-material"
     # Ubuntu 22.04: its python3 is too old, and its modules serve the newer one too.
     if have python3 && ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
         if ! python_with; then packages="$packages python3.11"; fi

@@ -168,6 +168,12 @@ def handout(_: argparse.Namespace) -> int:
     return desk.handout()
 
 
+def book(_: argparse.Namespace) -> int:
+    from grader import desk
+
+    return desk.book()
+
+
 def compile_commands(_: argparse.Namespace) -> int:
     from grader import desk
 
@@ -224,6 +230,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("swap", swap, "put a solution in place", ("ex",)),
     ("unswap", unswap, "the student's file back", ("ex",)),
     ("handout", handout, "the kit for students", ()),
+    ("book", book, "docs and exercises as a site", ()),
     ("compile-commands", compile_commands, "write compile_commands.json", ()),
     (
         "class",

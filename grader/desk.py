@@ -164,6 +164,12 @@ def handout() -> int:
     return _say([f"{shown(directory)}/", f"{shown(archive)}"])
 
 
+def book() -> int:
+    from grader import book as binding
+
+    return _say([f"{shown(binding.make())}/index.html"])
+
+
 def compile_commands() -> int:
     from grader import compile_commands as clangd
 
