@@ -38,9 +38,9 @@
 #include <string.h>
 
 enum {
-    FIRST_SLOTS = 4,    /* messages in a sender's first block; each further one is twice as long, */
-    BLOCK_BYTES = 8192, /* until it has about this size */
-    LOOKS = 16,         /* how often an idle receiver looks again before it sleeps */
+    FIRST_SLOTS = 4, /* messages in a sender's first block; each further one is twice as long, */
+    BLOCK_BYTES = 32768, /* until it has about this size */
+    LOOKS = 16,          /* how often an idle receiver looks again before it sleeps */
     CACHE_LINE = 64,
 };
 
@@ -78,6 +78,7 @@ struct sender {
     struct block *block; /* where the next message goes; NULL: none yet, or the last was full */
     size_t used;         /* messages in it */
     size_t slots;        /* how many the next block shall hold */
+    uintptr_t last;      /* what it pushed last: perhaps still the top */
 };
 
 struct receiver {
@@ -96,16 +97,25 @@ static uintptr_t end_mark(struct node *node)
     return (uintptr_t)node | END_MARK;
 }
 
+/* A message of one word is copied on the spot: calling memcpy takes as long as sending it. */
+static void copy(void *to, const void *from, size_t size)
+{
+    if (size == sizeof(uint64_t))
+        memcpy(to, from, sizeof(uint64_t));
+    else
+        memcpy(to, from, size);
+}
+
 /* Puts a chain of nodes, newest to oldest, on the stack and wakes the receiver if it sleeps. Does
- * nothing and says false if a flag in unless is set.
+ * nothing and says false if a flag in unless is set. top is a guess at what is there: looking first
+ * would fetch the cache line twice, once to read and once to write.
  *
  * Release: who acquires top sees the message, the nodes' links and all that the sender did before.
  * The other pushes need not be acquired: their nodes are linked to, not looked at; and the receiver
  * acquires them too, because a compare-and-swap continues the release sequence of what it replaces. */
-static bool push(struct channel *ch, uintptr_t newest, struct node *oldest, uintptr_t unless)
+static bool push(struct channel *ch, uintptr_t newest, struct node *oldest, uintptr_t unless,
+                 uintptr_t top)
 {
-    uintptr_t top = atomic_load_explicit(&ch->top, memory_order_relaxed);
-
     do {
         if (top & unless)
             return false;
@@ -256,14 +266,15 @@ enum channel_status sender_send(struct sender *tx, const void *message)
         return CHANNEL_NO_MEMORY;
     block = tx->block;
     node = (struct node *)(block->nodes + tx->used * ch->stride);
-    memcpy(node + 1, message, ch->message_size);
+    copy(node + 1, message, ch->message_size);
     newest = (uintptr_t)node;
     if (tx->used + 1 == block->slots) { /* the block is full: its end mark goes along */
         block->end.next = newest;
         newest = end_mark(&block->end);
     }
-    if (!push(ch, newest, node, GONE))
+    if (!push(ch, newest, node, GONE, tx->last))
         return CHANNEL_CLOSED;
+    tx->last = newest;
     tx->used++;
     if (newest & END_MARK)
         tx->block = NULL; /* no longer ours */
@@ -289,7 +300,7 @@ static bool next_in_batch(struct receiver *rx, void *message)
 
         rx->batch = node->next;
         if (is_message) {
-            memcpy(message, node + 1, ch->message_size);
+            copy(message, node + 1, ch->message_size);
             return true;
         }
         if (node == &ch->closing)
@@ -300,27 +311,28 @@ static bool next_in_batch(struct receiver *rx, void *message)
     return false;
 }
 
-/* Takes what has been pushed. Acquire pairs with the release in push. */
-static void take_batch(struct receiver *rx)
+/* Takes what has been pushed, and says whether that is anything. Acquire pairs with the release in
+ * push. */
+static bool take_batch(struct receiver *rx)
 {
     _Atomic uintptr_t *top = &rx->channel->top;
 
-    if (atomic_load_explicit(top, memory_order_relaxed)) /* looking disturbs senders less */
-        rx->batch = turned_over(atomic_exchange_explicit(top, 0, memory_order_acquire));
+    if (!atomic_load_explicit(top, memory_order_relaxed)) /* looking disturbs senders less */
+        return false;
+    rx->batch = turned_over(atomic_exchange_explicit(top, 0, memory_order_acquire));
+    return true;
 }
 
 enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
-    if (next_in_batch(rx, message))
-        return CHANNEL_OK;
-    take_batch(rx);
-    if (next_in_batch(rx, message))
-        return CHANNEL_OK;
-    return rx->closed ? CHANNEL_CLOSED : CHANNEL_EMPTY;
+    while (!next_in_batch(rx, message))
+        if (!take_batch(rx))
+            return rx->closed ? CHANNEL_CLOSED : CHANNEL_EMPTY;
+    return CHANNEL_OK;
 }
 
-/* Returns once something has been pushed. Relaxed: take_batch acquires it. There is no wake-up to
- * lose: a push either comes before SLEEPING, which then is not set, or it replaces it and posts. */
+/* Returns once something has been pushed. Relaxed: take_batch acquires it. No wake-up can get
+ * lost: a push either comes before SLEEPING, which then is not set, or it replaces it and posts. */
 static void sleep_while_empty(struct channel *ch)
 {
     uintptr_t nothing = 0;
@@ -357,10 +369,10 @@ void sender_drop(struct sender *tx)
         return;
     ch = tx->channel;
     if (tx->block)
-        push(ch, end_mark(&tx->block->end), &tx->block->end, 0);
+        push(ch, end_mark(&tx->block->end), &tx->block->end, 0, tx->last);
     free(tx);
     if (atomic_fetch_sub_explicit(&ch->senders, 1, memory_order_acq_rel) == 1)
-        push(ch, end_mark(&ch->closing), &ch->closing, 0);
+        push(ch, end_mark(&ch->closing), &ch->closing, 0, 0);
     release(ch);
 }
 
