@@ -10,9 +10,9 @@ import sys
 
 from bench import everything, exercise
 from bench.programs import ProgramError
-from grader.commands import number
+from grader.arguments import number
 from grader.errors import GraderError
-from grader.submission import tree_of
+from grader.grading.submission import tree_of
 
 
 def main(arguments: list[str]) -> int:

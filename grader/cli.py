@@ -11,15 +11,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, EXIT_USAGE, GraderError, UsageError
+from grader import arguments
+from grader.errors import EXIT_ENVIRONMENT, EXIT_PASSED, EXIT_USAGE, GraderError, UsageError
 
 Command = Callable[[argparse.Namespace], int]
 
 
-def main(arguments: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Runs one command. Whatever goes wrong is said in a sentence."""
     try:
-        options = parser().parse_args(arguments)
+        options = parser().parse_args(words)
         command: Command = options.command
         return command(options)
     except UsageError as error:
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 def _tell_defect(error: Exception) -> int:
     """A mistake of the grader's own, or a file system that failed: never a stack trace on the screen."""
-    from grader import defects
+    from grader.telling import defects
 
     print(defects.describe(error), file=sys.stderr)
     return EXIT_ENVIRONMENT
@@ -59,42 +60,42 @@ def parser() -> argparse.ArgumentParser:
 
 
 def grade(options: argparse.Namespace) -> int:
-    from grader import commands
+    from grader.commands import grade as grading
 
-    return commands.grade(
+    return grading.grade(
         ex=options.ex,
         tree=options.src,
-        solutions=_is_on(options.solutions),
+        solutions=arguments.is_on(options.solutions),
         variant=options.variant,
         report_to=Path(options.json) if options.json else None,
-        again=_is_on(options.again),
+        again=arguments.is_on(options.again),
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    from grader import demo
+    from grader.commands import demo
 
-    return demo.run(options.ex, options.src, _is_on(options.solutions), options.port)
+    return demo.run(options.ex, options.src, arguments.is_on(options.solutions), options.port)
 
 
 def compare_checkers(options: argparse.Namespace) -> int:
-    from grader import commands, compare
+    from grader.proof import compare
 
-    seconds = commands.number("SECONDS", options.seconds, 5.0)
-    trials = compare.compare(commands.chosen(options.ex), seconds, lambda line: print(line, flush=True))
+    seconds = arguments.number("SECONDS", options.seconds, 5.0)
+    trials = compare.compare(arguments.chosen(options.ex), seconds, lambda line: print(line, flush=True))
     compare.write(trials, seconds)
     print("docs/compare-checkers.md")
     return EXIT_PASSED
 
 
 def solutions(options: argparse.Namespace) -> int:
-    from grader import commands
+    from grader.commands import grade as grading
 
-    return commands.check_kit(options.ex, options.variant)
+    return grading.check_kit(options.ex, options.variant)
 
 
 def stubs(_: argparse.Namespace) -> int:
-    from grader import stubs as copies
+    from grader.grading import stubs as copies
 
     for name in copies.copy_all():
         print(f"grader/stubs/{name}")
@@ -120,50 +121,50 @@ def gradescope(options: argparse.Namespace) -> int:
 
 
 def known_wrong_table(_: argparse.Namespace) -> int:
-    from grader import check_kit
+    from grader.proof import check_kit
 
     print(check_kit.write_page().relative_to(check_kit.EXERCISES.parent))
     return EXIT_PASSED
 
 
 def show_list(_: argparse.Namespace) -> int:
-    from grader import desk
+    from grader.commands import desk
 
     return desk.show_list()
 
 
 def hint(options: argparse.Namespace) -> int:
-    from grader import desk
+    from grader.commands import desk
 
     return desk.hint(options.ex)
 
 
 def carry(options: argparse.Namespace) -> int:
-    from grader import desk
+    from grader.commands import desk
 
     return desk.carry_over(options.ex, getattr(options, "from"))
 
 
 def reset(options: argparse.Namespace) -> int:
-    from grader import desk
+    from grader.commands import desk
 
     return desk.reset(options.ex)
 
 
 def swap(options: argparse.Namespace) -> int:
-    from grader import desk
+    from grader.commands import desk
 
     return desk.swap(options.ex)
 
 
 def unswap(options: argparse.Namespace) -> int:
-    from grader import desk
+    from grader.commands import desk
 
     return desk.unswap(options.ex)
 
 
 def handout(_: argparse.Namespace) -> int:
-    from grader import desk
+    from grader.commands import desk
 
     return desk.handout()
 
@@ -175,41 +176,36 @@ def book(_: argparse.Namespace) -> int:
 
 
 def compile_commands(_: argparse.Namespace) -> int:
-    from grader import desk
+    from grader.commands import desk
 
     return desk.compile_commands()
 
 
 def replay(options: argparse.Namespace) -> int:
-    from grader import commands
-    from grader import replay as again
-    from grader.submission import tree_of
+    from grader.commands import replay as again
+    from grader.grading.submission import tree_of
 
     return again.replay(
         options.ex,
         options.test,
         options.seed,
-        tree_of(options.src, _is_on(options.solutions)),
-        commands.variant_of(options.variant),
-        _is_on(options.gdb),
-        _is_on(options.html),
+        tree_of(options.src, arguments.is_on(options.solutions)),
+        arguments.variant_of(options.variant),
+        arguments.is_on(options.gdb),
+        arguments.is_on(options.html),
     )
 
 
 def doctor(_: argparse.Namespace) -> int:
-    from grader import doctor as examination
+    from grader.commands import doctor as examination
 
     return examination.run()
 
 
 def watch(options: argparse.Namespace) -> int:
-    from grader import watch as watching
+    from grader.commands import watch as watching
 
     return watching.run(options.variant)
-
-
-def _is_on(value: str) -> bool:
-    return value.lower() not in ("", "0", "no", "off", "false")
 
 
 COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (

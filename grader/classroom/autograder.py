@@ -15,10 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import files, stubs
+from grader import files
 from grader.classroom import gradebooks, results, run, settings
 from grader.errors import EXIT_PASSED, GraderError, UsageError
 from grader.exercises import BUILD, EXERCISES, ROOT, all_exercises
+from grader.grading import stubs
 
 FORMATS = ("gradescope", "github", "junit", "tap", "json", "text")
 

@@ -25,12 +25,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from grader import build, files
+from grader import files
 from grader.classroom import intake, sandbox, settings
 from grader.classroom.settings import Settings
 from grader.classroom.worker import Request
 from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, all_exercises, find
+from grader.grading import build
 
 LONGEST = 1800.0  # seconds for one submission, whatever it does
 ATTEMPTS = 2  # for what is the machine's fault

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from grader.errors import UsageError
 from grader.exercises import ROOT, all_exercises, is_elective

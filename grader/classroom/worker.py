@@ -23,14 +23,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader import build, files, isolation, runner
+from grader import files
 from grader.classroom import gate, intake, sandbox
 from grader.classroom.sandbox import Sandbox
 from grader.errors import GraderError
 from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises, shown
-from grader.grade import Graded, Grading
-from grader.outcome import TestResult
-from grader.submission import Code, Submission, read_submission
+from grader.grading import build, isolation, runner
+from grader.grading.grade import Graded, Grading
+from grader.grading.outcome import TestResult
+from grader.grading.submission import Code, Submission, read_submission
 
 MAX_SCRATCH = 256 << 20  # bytes a running submission may have written before it is ended
 COMPILING = isolation.Limits(cpu_seconds=60, wall_seconds=180.0, file_size=sandbox.FILE_SIZE)
@@ -302,7 +303,7 @@ def merge(runs: Sequence[Sequence[TestResult]]) -> list[dict[str, Any]]:
 
 def _report(graded: Graded, tree: Path) -> str:
     """What the student would have seen, in plain text."""
-    from grader import render
+    from grader.telling import render
 
     lines = [render.overview_line(graded), *render.failure_lines(graded, 96, tree)]
     text = "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines)

@@ -18,9 +18,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader import specimens
 from grader.exercises import SOLUTIONS, Exercise, all_exercises
-from grader.specimens import Specimen
+from grader.proof import specimens
+from grader.proof.specimens import Specimen
 from grader.tests import test_hostile
 
 STUBS = SOLUTIONS.parent / "grader" / "stubs"

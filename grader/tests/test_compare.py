@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from grader import compare, outcome, runner
-from grader.build import Unit
-from grader.compare import Trial
 from grader.exercises import by_name
-from grader.specimens import Specimen
-from grader.submission import Code
+from grader.grading import outcome, runner
+from grader.grading.build import Unit
+from grader.grading.submission import Code
+from grader.proof import compare
+from grader.proof.compare import Trial
+from grader.proof.specimens import Specimen
 
 EXERCISE = by_name("01_single_thread")
 CODE = Code(EXERCISE.name, ())

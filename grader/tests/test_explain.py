@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grader import explain
+from grader.grading import explain
 
 MISTAKES = {  # code: words of the explanation
     "void f(char *p) { memcpy(p, p + 1, 1); }": "#include <string.h> is missing",

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from grader import outcome, story, story_page
-from grader.submission import Code, Source
+from grader.grading import outcome
+from grader.grading.submission import Code, Source
+from grader.telling import story, story_page
 
 SOURCE = b"""pthread_mutex_init(&ch->lock, NULL);
 pthread_cond_init(&ch->readable, NULL);

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from grader import build
 from grader.errors import UsageError
 from grader.exercises import ROOT, Exercise, all_exercises, find
-from grader.submission import read_submission, tree_of
+from grader.grading import build
+from grader.grading.submission import read_submission, tree_of
 
 
 def run(ex: str, src: str, solutions: bool, port: str) -> int:

@@ -7,9 +7,9 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from grader import stubs
 from grader.errors import GraderError
 from grader.exercises import BUILD, ROOT, all_exercises
+from grader.grading import stubs
 
 NAME = "channels-in-c"
 LEFT_OUT = ("solutions/", "grader/tests/", "build/", ".progress/", ".git/", ".ci/", ".github/")

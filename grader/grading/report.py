@@ -11,8 +11,8 @@ from typing import Any
 
 from grader import files
 from grader.exercises import SOLUTIONS
-from grader.grade import Graded
-from grader.outcome import TestResult
+from grader.grading.grade import Graded
+from grader.grading.outcome import TestResult
 
 SCHEMA = 1
 

@@ -10,10 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from grader import files, render
-from grader.outcome import TestResult
-from grader.story import Note, Spot, Step, Story, words_of
-from grader.submission import Code
+from grader import files
+from grader.grading.outcome import TestResult
+from grader.grading.submission import Code
+from grader.telling import render
+from grader.telling.story import Note, Spot, Step, Story, words_of
 
 
 def write(path: Path, result: TestResult, code: Code) -> None:

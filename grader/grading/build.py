@@ -6,8 +6,8 @@ can be acted on.
 
 from __future__ import annotations
 
-import hashlib
 import functools
+import hashlib
 import os
 import re
 import shutil
@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader import files, isolation
+from grader import files
 from grader.errors import GraderError, UsageError
-from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises
-from grader.submission import Code
+from grader.exercises import EXERCISES, ROOT, Exercise, all_exercises
+from grader.grading import isolation
+from grader.grading.submission import Code
 
 VARIANTS = ("interleave", "asan", "tsan", "plain")
 REAL_VARIANTS = ("asan", "tsan", "plain")
@@ -217,7 +218,7 @@ def _error_blocks(output: str, own: str) -> list[list[str]]:
 
 
 def _compile_error(blocks: list[list[str]], code: Code) -> BuildError:
-    from grader import explain
+    from grader.grading import explain
 
     match = _ERROR.match(blocks[0][0])
     assert match is not None

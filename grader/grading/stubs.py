@@ -9,7 +9,7 @@ from __future__ import annotations
 from grader import files
 from grader.errors import GraderError
 from grader.exercises import Exercise, all_exercises
-from grader.submission import STUBS, plain_lines
+from grader.grading.submission import STUBS, plain_lines
 
 __all__ = ["STUBS", "copy_all", "is_current", "pristine"]
 

@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
-from grader import build, files, isolation, runner, specimens
-from grader.build import Unit
+from grader import files
 from grader.exercises import ROOT, Exercise
-from grader.grade import cpu_count
-from grader.specimens import Specimen
+from grader.grading import build, isolation, runner
+from grader.grading.build import Unit
+from grader.grading.grade import cpu_count
+from grader.proof import specimens
+from grader.proof.specimens import Specimen
 
 PAGE = ROOT / "docs" / "compare-checkers.md"
 VARIANTS = ("plain", "asan", "tsan", "interleave")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from grader import progress
 from grader.errors import GraderError
 from grader.exercises import Exercise, read_text
+from grader.grading import progress
 
 _DETAILS = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 

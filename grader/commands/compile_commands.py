@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from grader import build, files
+from grader import files
 from grader.exercises import ROOT, shown
+from grader.grading import build
 
 _FLAGS = ["-std=gnu11", "-pthread", "-Wall", "-Wextra"]
 _KIT = ["-D_GNU_SOURCE", "-Igrader/suite"]

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from grader.errors import GraderError
 from grader.exercises import ROOT, SOLUTIONS, Exercise, by_name, read_text, shown
-from grader.outcome import VERDICTS
-from grader.submission import Code, Source, find_channel
+from grader.grading.outcome import VERDICTS
+from grader.grading.submission import Code, Source, find_channel
 
 KNOWN_RIGHT = ROOT / "grader" / "tests" / "known_right"
 KNOWN_WRONG = ROOT / "grader" / "tests" / "known_wrong"

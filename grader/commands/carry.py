@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from grader import files, progress, stubs
+from grader import files
 from grader.errors import GraderError, UsageError
 from grader.exercises import EXERCISES, SOLUTIONS, Exercise, by_name, shown
-from grader.submission import Source, plain_lines, read_source, tree_of
+from grader.grading import progress, stubs
+from grader.grading.submission import Source, plain_lines, read_source, tree_of
 
 SWAPPED = progress.DIRECTORY / "swapped"
 

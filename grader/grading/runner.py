@@ -16,11 +16,12 @@ import re
 import secrets
 from collections.abc import Mapping
 
-from grader import build, files, isolation, outcome, places
-from grader.build import Unit
+from grader import files
 from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD
-from grader.outcome import TestResult
+from grader.grading import build, isolation, outcome, places
+from grader.grading.build import Unit
+from grader.grading.outcome import TestResult
 
 FORMAT = 2  # of kept results: raise it when the same run would be told in another way
 _FLAGS = r"(?:u|a\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/replay.c
@@ -112,7 +113,7 @@ def test_environment(knobs: Mapping[str, str]) -> dict[str, str]:
 
 def knobs_given(**typed: str) -> dict[str, str]:
     """The scheduler's knobs as typed: make grade SCHEDULES=100000. What is none of their values ends here."""
-    given = {name: typed.get(name) or os.environ.get(name, "") for name in _KNOB_VALUES}
+    given = {name: typed.get(name, "") or os.environ.get(name, "") for name in _KNOB_VALUES}
     knobs = {name: value.strip() for name, value in given.items() if value.strip()}
     for name, value in knobs.items():
         if not _KNOB_VALUES[name][0].fullmatch(value):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import textwrap
 
-from grader import desk
+from grader.commands import desk
 from grader.exercises import SOLUTIONS, read_text
-from grader.grade import Graded
-from grader.render import Line
-from grader.submission import Source, read_source
+from grader.grading.grade import Graded
+from grader.grading.submission import Source, read_source
+from grader.telling.render import Line
 
 _SECTION = re.compile(r"^## When it is green\s*$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from grader import build, isolation, runner
-from grader.build import BuildError, Unit
 from grader.exercises import Exercise
-from grader.outcome import TestResult
-from grader.submission import Submission, read_submission
+from grader.grading import build, isolation, runner
+from grader.grading.build import BuildError, Unit
+from grader.grading.outcome import TestResult
+from grader.grading.submission import Submission, read_submission
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -165,7 +165,7 @@ class _Workers:
 
     def _look_through(self, units: list[Unit]) -> None:
         """Finds calls that the scheduler can't follow, before anything runs under it."""
-        from grader import symbols
+        from grader.grading import symbols
 
         for unit in units:
             calls = symbols.not_followed([unit]) if unit.variant == "interleave" else []

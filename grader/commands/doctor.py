@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader import build, files, isolation, render
+from grader import files
 from grader.errors import EXIT_ENVIRONMENT, EXIT_PASSED, GraderError
 from grader.exercises import BUILD, EXERCISES, ROOT
+from grader.grading import build, isolation
+from grader.telling import render
 
 RACE = """#include <pthread.h>
 int shared;
@@ -239,17 +241,17 @@ def _hang(directory: Path) -> Finding:
 
 def _interleave() -> Finding:
     """Has the scheduler run one suite's list; its own tests prove more."""
-    from grader.commands import default_variant
+    from grader.arguments import default_variant
     from grader.exercises import all_exercises
-    from grader.grade import cpu_count
-    from grader.submission import STUBS, read_submission
+    from grader.grading.grade import cpu_count
+    from grader.grading.submission import STUBS, read_submission
 
     if default_variant() != "interleave":
         return Finding("scheduler", True, "not part of this copy", needed=False)
     submission = read_submission(STUBS, all_exercises()[0])
     unit = build.Unit(submission.code, submission.exercise, "interleave")
     try:
-        from grader import runner
+        from grader.grading import runner
 
         if build.build([unit], cpu_count()):
             return Finding("scheduler", False, "the suite of the first stub does not build", INSTALL)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.exercises import ROOT
-from grader.submission import Code
+from grader.grading.submission import Code
 
 Piece = tuple[str, str]
 Line = list[Piece]

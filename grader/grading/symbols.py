@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from grader.build import Unit
 from grader.errors import GraderError
 from grader.exercises import EXERCISES, ROOT, read_text
+from grader.grading.build import Unit
 
 _FOLLOWABLE = ROOT / "grader" / "interleave" / "followable.syms"
 _ALWAYS = re.compile(

@@ -13,8 +13,8 @@ import signal
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader import sanitizer, stuck
-from grader.isolation import Ended
+from grader.grading import sanitizer, stuck
+from grader.grading.isolation import Ended
 
 VERDICTS = (
     "passed", "failed", "deadlock", "race", "use_after_free", "leak", "no_progress", "misuse", "crashed",
@@ -154,7 +154,7 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
         result.test_where = f"{record.get('file')}:{record.get('line')}"
     result.where = str(record.get("pc", ""))  # an address until places.resolve
     if result.verdict == "crashed":
-        from grader import explain
+        from grader.grading import explain
 
         result.explanation = explain.crash(result.message)
     if result.verdict == "passed":

@@ -69,7 +69,7 @@ def tell() -> None:
     """The step in words, and the line of the student's code that it is at."""
     if not recorded.number:
         return  # some other breakpoint, which gdb tells of
-    frame = gdb.newest_frame()
+    frame: gdb.Frame | None = gdb.newest_frame()
     while frame is not None and is_of_kit(frame):
         frame = frame.older()
     gdb.write(f"\nstep {recorded.number} of {max(WORDS)}   {WORDS[recorded.number]}\n")

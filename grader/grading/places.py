@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from grader.exercises import ROOT
-from grader.outcome import TestResult
-from grader.submission import Code
+from grader.grading.outcome import TestResult
+from grader.grading.submission import Code
 
 _ADDRESS = re.compile(r"0x[0-9a-f]+$")
 
@@ -32,7 +32,7 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
     if not result.where and result.call:
         result.where = definition_of(result.call, code)
     if result.story is not None and result.verdict == "deadlock":
-        from grader import story
+        from grader.telling import story
 
         waits = story.who_waits(result.story, code)
         if waits:

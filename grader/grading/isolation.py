@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from grader import stuck
 from grader.errors import GraderError
 from grader.exercises import BUILD, ROOT
+from grader.grading import stuck
 
 KEPT_OUTPUT = 1 << 16  # bytes of stdout and stderr that are looked at
 TICK = 0.25  # seconds between two looks at a running test

@@ -13,10 +13,10 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from grader import report
 from grader.exercises import EXERCISES, Exercise, all_exercises, is_elective, shown
-from grader.grade import Graded
-from grader.outcome import TestResult
+from grader.grading import report
+from grader.grading.grade import Graded
+from grader.grading.outcome import TestResult
 
 Piece = tuple[str, str]
 Line = list[Piece]
@@ -218,7 +218,7 @@ def first_failure(
 
 def warning_lines(graded: Graded, width: int) -> list[Line]:
     """What the compiler warned of: often the cause, and never shown by the tests."""
-    from grader import build, explain
+    from grader.grading import build, explain
 
     lines: list[Line] = []
     for warning in build.warnings_of(graded.submission.code)[:MOST_WARNINGS]:
@@ -270,7 +270,7 @@ def _test_lines(graded: Graded, result: TestResult, width: int, full: bool) -> l
         lines += [[], [(f"  {title}", "bold")]]
         lines += [[(f"    {_full(graded, place)}", "")] for place in places]
     if result.story:
-        from grader import story
+        from grader.telling import story
 
         most = 100_000 if full else story.SHOWN_STEPS
         lines += [[], *story.as_lines(result.story, graded.submission.code, width, most)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from grader import build, carry, progress, render
+from grader import arguments
+from grader.commands import carry
 from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, UsageError
-from grader.exercises import EXERCISES, ROOT, Exercise, all_exercises, find
-from grader.grade import Graded, Grading
-from grader.outcome import TestResult
-from grader.submission import tree_of
+from grader.exercises import EXERCISES, Exercise
+from grader.grading import build, progress
+from grader.grading.grade import Graded, Grading
+from grader.grading.outcome import TestResult
+from grader.grading.submission import tree_of
+from grader.telling import render
 
 
 class OnScreen:
@@ -34,39 +37,6 @@ class OnScreen:
         self._screen.lines([render.overview_line(graded)])
 
 
-def variant_of(text: str) -> str:
-    """The variant that VARIANT= means; the default is the best there is."""
-    if not text:
-        return default_variant()
-    if text not in build.VARIANTS:
-        raise UsageError(f"VARIANT={text}: there is none. Choose one of: {' '.join(build.VARIANTS)}")
-    return text
-
-
-def default_variant() -> str:
-    folder = ROOT / "grader" / "interleave"
-    complete = all((folder / name).exists() for name in ("redirect.syms", "followable.syms"))
-    return "interleave" if complete else "asan"
-
-
-def number(name: str, text: str, default: float) -> float:
-    """The number that NAME= means."""
-    try:
-        value = float(text) if text else default
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise UsageError(f"{name}={text}: that is no number above 0.")
-    return value
-
-
-def chosen(ex: str) -> Sequence[Exercise]:
-    """The exercises that EX= means: one, several (EX=02,04), or all."""
-    if not ex.strip():
-        return all_exercises()
-    return [find(one) for one in ex.replace(",", " ").split() or [ex]]
-
-
 def grade(
     ex: str, tree: str, solutions: bool, variant: str, report_to: Path | None, again: bool
 ) -> int:
@@ -76,13 +46,13 @@ def grade(
     if report_to is not None and (report_to.is_dir() or not report_to.parent.is_dir()):
         problem = "that is a directory" if report_to.is_dir() else f"there is no directory {report_to.parent}"
         raise UsageError(f"JSON={report_to}: {problem}. Give the name of a file to write.")
-    grading = Grading(where, chosen(ex), variant_of(variant), again, listener=OnScreen(screen))
+    grading = Grading(where, arguments.chosen(ex), arguments.variant_of(variant), again, listener=OnScreen(screen))
     graded = grading.run()
     if where == EXERCISES:
         note_progress(graded)
     show(screen, graded, where, len(grading.exercises) > 1)
     if report_to is not None:
-        from grader import report
+        from grader.grading import report
 
         report.write(report_to, graded)
     return exit_code(graded)
@@ -102,7 +72,7 @@ def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, several: b
         lines += render.failure_lines(failing, screen.width, tree)
     else:
         if not several and graded[0].verdict == "passed" and not graded[0].reused:
-            from grader import finish
+            from grader.commands import finish
 
             lines += finish.lines(graded[0])
         lines += [[], *(render.next_step(graded) if several else render.next_of_one(graded[0]))]
@@ -135,11 +105,11 @@ def note_progress(graded: Sequence[Graded]) -> None:
 
 def check_kit(ex: str, variant: str) -> int:
     """make solutions; VARIANT= limits the solutions to that one, too."""
-    from grader import check_kit as kit
+    from grader.proof import check_kit as kit
 
     tally = kit.Tally(tell=lambda line: print(line, flush=True))
-    variants = [variant_of(variant)] if variant else available_variants()
-    kit.Check(chosen(ex), variants[0], variants, tally).run()
+    variants = [arguments.variant_of(variant)] if variant else available_variants()
+    kit.Check(arguments.chosen(ex), variants[0], variants, tally).run()
     if tally.failed:
         print("\nnot as it should be:\n  " + "\n  ".join(tally.failed))
     print(f"{tally.passed} passed, {len(tally.failed)} failed")
@@ -148,5 +118,5 @@ def check_kit(ex: str, variant: str) -> int:
 
 def available_variants() -> list[str]:
     """All of them, the default first."""
-    first = default_variant()
+    first = arguments.default_variant()
     return [first, *(v for v in build.REAL_VARIANTS if v != first)]

@@ -18,14 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader import build, files, isolation, runner, specimens, stubs
-from grader.build import BuildError, Unit
+from grader import files
 from grader.errors import GraderError
 from grader.exercises import BUILD, EXERCISES, SOLUTIONS, Exercise, by_name, shown
-from grader.grade import Grading, cpu_count
-from grader.outcome import TestResult
-from grader.specimens import Specimen
-from grader.submission import Code, read_source
+from grader.grading import build, isolation, runner, stubs
+from grader.grading.build import BuildError, Unit
+from grader.grading.grade import Grading, cpu_count
+from grader.grading.outcome import TestResult
+from grader.grading.submission import Code, read_source
+from grader.proof import specimens
+from grader.proof.specimens import Specimen
 
 FEW = 100  # schedules
 RECORD = BUILD / "known_wrong.json"
@@ -201,7 +203,7 @@ def _hunt_path(unit: Unit, names: list[str]) -> Path:
 
 
 def _recall_hunt(unit: Unit, names: list[str]) -> list[TestResult] | None:
-    from grader import outcome
+    from grader.grading import outcome
 
     try:
         kept = json.loads(_hunt_path(unit, names).read_bytes())
@@ -211,7 +213,7 @@ def _recall_hunt(unit: Unit, names: list[str]) -> list[TestResult] | None:
 
 
 def _keep_hunt(unit: Unit, names: list[str], found: list[TestResult]) -> None:
-    from grader import outcome
+    from grader.grading import outcome
 
     if not any(result.verdict in ("environment", "timeout") for result in found):
         text = json.dumps([outcome.to_json(result) for result in found])

@@ -6,12 +6,14 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from grader import carry, hints, progress, render
+from grader.commands import carry
 from grader.errors import EXIT_PASSED, UsageError
 from grader.exercises import EXERCISES, Exercise, all_exercises, find, is_elective, shown
-from grader.progress import Entry
-from grader.render import Line
-from grader.submission import read_submission
+from grader.grading import progress
+from grader.grading.progress import Entry
+from grader.grading.submission import read_submission
+from grader.telling import hints, render
+from grader.telling.render import Line
 
 
 def _one(ex: str, command: str) -> Exercise:
@@ -158,7 +160,7 @@ def unswap(ex: str) -> int:
 
 
 def handout() -> int:
-    from grader import handout as packing
+    from grader.commands import handout as packing
 
     directory, archive = packing.make()
     return _say([f"{shown(directory)}/", f"{shown(archive)}"])
@@ -171,6 +173,6 @@ def book() -> int:
 
 
 def compile_commands() -> int:
-    from grader import compile_commands as clangd
+    from grader.commands import compile_commands as clangd
 
     return _say([f"{shown(clangd.write())} is written."])

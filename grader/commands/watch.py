@@ -13,11 +13,14 @@ import tty
 from collections.abc import Iterator
 from pathlib import Path
 
-from grader import commands, desk, progress, render
+from grader import arguments
+from grader.commands import desk, grade
 from grader.errors import EXIT_PASSED, GraderError, UsageError
 from grader.exercises import EXERCISES, Exercise, all_exercises, find
-from grader.grade import Grading
-from grader.submission import read_submission
+from grader.grading import progress
+from grader.grading.grade import Grading
+from grader.grading.submission import read_submission
+from grader.telling import render
 
 POLL = 0.2  # seconds between two looks at the files
 KEYS = "n next  h hint  l list  c check all  x reset  q quit"
@@ -29,7 +32,7 @@ def run(variant: str) -> int:
     """Watches until q."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("make watch needs a terminal. Without one: make grade")
-    return Watch(commands.variant_of(variant)).loop()
+    return Watch(arguments.variant_of(variant)).loop()
 
 
 class Watch:
@@ -111,11 +114,11 @@ class Watch:
     def _grade(self, exercises: list[Exercise]) -> None:
         self._screen.clear_status()
         sys.stdout.write("\x1b[2J\x1b[H")
-        listener = commands.OnScreen(self._screen)
+        listener = grade.OnScreen(self._screen)
         try:
             graded = Grading(EXERCISES, exercises, self._variant, listener=listener).run()
-            commands.note_progress(graded)
-            commands.show(self._screen, graded, EXERCISES, len(exercises) > 1)
+            grade.note_progress(graded)
+            grade.show(self._screen, graded, EXERCISES, len(exercises) > 1)
         except GraderError as error:
             self._screen.lines([[(str(error), "red")]])
         self._prompt()

@@ -8,13 +8,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from grader import build, files, isolation, render, runner
-from grader.build import Unit
+from grader import files
 from grader.errors import EXIT_FAILED, EXIT_PASSED, GraderError, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, find, shown
-from grader.grade import Graded, cpu_count, not_built
-from grader.outcome import TestResult
-from grader.submission import Submission, read_submission
+from grader.grading import build, isolation, runner
+from grader.grading.build import Unit
+from grader.grading.grade import Graded, cpu_count, not_built
+from grader.grading.outcome import TestResult
+from grader.grading.submission import Submission, read_submission
+from grader.telling import render
 
 
 def suite_with(exercise: Exercise, test: str) -> Exercise:
@@ -72,7 +74,7 @@ def replay(
 
 def _write_page(graded: Graded, result: TestResult) -> None:
     try:
-        from grader import story_page
+        from grader.telling import story_page
     except ImportError as error:
         raise UsageError("This copy of the kit can't write a story as a page.") from error
     if not result.story:
@@ -93,7 +95,7 @@ def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:
         if steps is None:
             print("With this seed the test passes, or has no story: gdb starts at its beginning.")
         else:
-            command += ["-ex", f"python steps_file = {str(steps)!r}", "-x", str(ROOT / "grader" / "gdb_steps.py")]
+            command += ["-ex", f"python steps_file = {str(steps)!r}", "-x", str(ROOT / "grader" / "telling" / "gdb_steps.py")]
     record = os.open(os.devnull, os.O_WRONLY)
     os.set_inheritable(record, True)
     environment = os.environ | runner.test_environment(knobs)
@@ -106,7 +108,7 @@ def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:
 
 def _write_steps(unit: Unit, name: str, knobs: dict[str, str]) -> Path | None:
     """Runs the schedule once, and notes its steps in words for gdb; None if it has no story."""
-    from grader import story
+    from grader.telling import story
 
     result = runner.run_test(unit, name, knobs)
     if not result.story:

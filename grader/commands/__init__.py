@@ -1,0 +1,1 @@
+"""What people type: each command, and what it says."""

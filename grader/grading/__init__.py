@@ -1,0 +1,1 @@
+"""What is graded and how: a submission built, its tests run in isolation, judged and kept."""

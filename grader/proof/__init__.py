@@ -1,0 +1,1 @@
+"""The kit proves itself: solutions, stubs, known-wrong and known-right channels."""

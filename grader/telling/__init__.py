@@ -1,0 +1,1 @@
+"""What people read: bars, messages, hints, stories and their page."""
