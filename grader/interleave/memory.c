@@ -65,6 +65,8 @@ static struct {
     char *copies;
 } locals;
 
+static int stack_protection = PROT_READ | PROT_WRITE;
+
 /* -------------------------------------------------------------------------------- mapping */
 
 void *reserve(size_t size)
@@ -75,22 +77,29 @@ void *reserve(size_t size)
     return area == MAP_FAILED ? NULL : area;
 }
 
-static int find_thread_locals(struct dl_phdr_info *info, size_t size, void *unused)
+/* The program's thread-local variables, and whether it wants to run code on its stacks, as gcc's
+ * nested functions do. */
+static int read_program_headers(struct dl_phdr_info *info, size_t size, void *unused)
 {
     (void)size;
     (void)unused;
-    for (int i = 0; i < info->dlpi_phnum; i++)
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_GNU_STACK && info->dlpi_phdr[i].p_flags & PF_X)
+            stack_protection |= PROT_EXEC;
         if (info->dlpi_phdr[i].p_type == PT_TLS && info->dlpi_tls_data) {
             locals.area = info->dlpi_tls_data;
             locals.image = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
             locals.size = info->dlpi_phdr[i].p_memsz;
             locals.image_size = info->dlpi_phdr[i].p_filesz;
         }
+    }
     return 1; /* the program itself comes first; the libraries are not looked at */
 }
 
-static bool map_guards(void)
+static bool protect_stacks(void)
 {
+    if (mprotect((void *)arena, MAX_THREADS * STACK_SIZE, stack_protection))
+        return false;
     for (unsigned t = 0; t < MAX_THREADS; t++)
         if (mprotect((void *)(arena + t * STACK_SIZE), GUARD_SIZE, PROT_NONE))
             return false;
@@ -110,12 +119,12 @@ bool memory_map(void)
     objects = reserve(MAX_OBJECTS * sizeof *objects);
     more = reserve(MAX_ACCESSES * sizeof *more);
     undo = reserve(MAX_UNDO * sizeof *undo);
-    dl_iterate_phdr(find_thread_locals, NULL);
+    dl_iterate_phdr(read_program_headers, NULL);
     locals.copies = locals.size ? reserve(locals.size * MAX_THREADS) : NULL;
     heap_start = arena + stacks;
     heap_limit = arena + arena_size;
     return arena && arena_shadow && globals_shadow && objects && more && undo &&
-           (!locals.size || locals.copies) && map_guards();
+           (!locals.size || locals.copies) && protect_stacks();
 }
 
 void *stack_of(unsigned thread, size_t *size)
