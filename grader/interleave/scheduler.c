@@ -223,13 +223,14 @@ static void add_events(struct candidates *found)
     }
 }
 
-/* The thread next in turn after self, of those that only spin or yield. */
+/* The thread next in turn after self, of those that only spin or yield: self, if it is one of them, and
+ * then the others as they are numbered. */
 static struct thread *next_in_turn(const struct candidates *found)
 {
     for (unsigned i = 0; i < found->lazy_count; i++)
         if (found->lazy[i]->id > self->id)
             return found->lazy[i];
-    return found->lazy[0];
+    return found->lazy[found->lazy_count > 1 && found->lazy[0] == self];
 }
 
 static uint64_t next_deadline(void)
