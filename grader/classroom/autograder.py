@@ -26,7 +26,7 @@ FORMATS = ("gradescope", "github", "junit", "tap", "json", "text")
 # What Gradescope runs when it builds the image, and for each submission. The places are Gradescope's. Grading the
 # stubs builds the kit's own part, once, and shows that grading works there.
 _SETUP = """#!/usr/bin/env bash
-cd /autograder/source/kit && sh setup.sh --for class && make result
+cd /autograder/source/kit && sh setup.sh --for class && make result {options}
 """
 _RUN = """#!/usr/bin/env bash
 make -s -C /autograder/source/kit result SRC=/autograder/submission {options} \\
@@ -46,7 +46,7 @@ def write_zip(path: Path, exercises: Sequence[str] = (), rules: Path | None = No
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     options = f"EX={','.join(exercises)}" if exercises else ""
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        _put(archive, "setup.sh", _SETUP.encode(), executable=True)
+        _put(archive, "setup.sh", _SETUP.format(options=options).encode(), executable=True)
         _put(archive, "run_autograder", _RUN.format(options=options).encode(), executable=True)
         for file in kit_files():
             _put(archive, f"kit/{file}", _content(file), os.access(ROOT / file, os.X_OK))
@@ -89,7 +89,7 @@ def grade_one(arguments: Mapping[str, str]) -> int:
     """Grades the tree SRC as a class of one, and writes the result as FORMAT to OUT or to stdout.
 
     Exit code 0 whatever the result: what comes of it is for the service to say."""
-    form = arguments.get("format", "text")
+    form = arguments.get("format") or "text"
     if form not in FORMATS:
         raise UsageError(f"FORMAT={form}: there is none. Choose one of: {' '.join(FORMATS)}")
     student = _grade(arguments)

@@ -40,6 +40,12 @@ def explanation(test: dict[str, Any]) -> str:
     return _CONTROL.sub("?", "\n".join(lines))
 
 
+def account(exercise: Exercise) -> str:
+    """What a student reads of an exercise that did not pass: the report without its head, or why there is none."""
+    report = "\n".join(str(exercise.get("report", "")).splitlines()[1:]).strip("\n")
+    return report or str(exercise.get("message", ""))
+
+
 def title(exercise: Exercise, test: dict[str, Any]) -> str:
     """A test's name, unique within the exercise."""
     suite = "" if test["suite"] == exercise["name"] else f" ({test['suite']})"
@@ -53,7 +59,8 @@ def gradescope(exercises: Sequence[Exercise], points: float, seconds: float = 0.
     """The content of results.json."""
     tests: list[dict[str, Any]] = []
     for exercise in exercises:
-        for test in exercise.get("tests", []):
+        told = [] if exercise["verdict"] in ("build_failed", "not_started") else exercise.get("tests", [])
+        for test in told:
             passed = test["verdict"] == "passed"
             tests.append(
                 {
@@ -67,23 +74,24 @@ def gradescope(exercises: Sequence[Exercise], points: float, seconds: float = 0.
                     "tags": [exercise["name"], test["verdict"]],
                 }
             )
-        if not exercise.get("tests"):
+        if not told:  # once for all of its tests
             tests.append(
                 {
                     "name": exercise["name"],
                     "score": 0.0,
                     "max_score": exercise.get("max_points", 0.0),
                     "status": "failed",
-                    "output": f"{exercise['verdict'].replace('_', ' ')}. {exercise.get('message', '')}".strip(),
+                    "output": f"{exercise['verdict'].replace('_', ' ')}\n{account(exercise)}".strip(),
                     "output_format": "text",
                     "visibility": "visible",
                     "tags": [exercise["name"], exercise["verdict"]],
                 }
             )
+    first = next((account(e) for e in exercises if e["verdict"] == "failed"), "")  # with its story
     return {
         "score": round(points, 2),
         "execution_time": round(seconds, 1),
-        "output": summary(exercises),
+        "output": f"{summary(exercises)}\n\n{first}".strip(),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",

@@ -145,5 +145,4 @@ def _exercise_report(exercise: dict[str, Any]) -> list[str]:
         head += f" ({exercise['late_percent']:g}% off: late)"
     if exercise["verdict"] in ("passed", "not_started"):
         return [head]
-    told = exercise["report"].splitlines()[1:] or exercise["message"].splitlines()
-    return [head, *(f"    {line}" for line in told)]
+    return [head, *(f"    {line}" for line in gradebooks.account(exercise).splitlines())]

@@ -177,7 +177,8 @@ def _verdicts(group: Class, job: Job) -> dict[str, str]:
 
 def prepare(group: Class) -> None:
     """Builds the kit's own part, outside of any sandbox, and before anybody's code is looked at."""
-    done = _worker_process({"prepare": list(group.variants)}, timeout=900)
+    names = [exercise.name for exercise in group.exercises]
+    done = _worker_process({"prepare": list(group.variants), "exercises": names}, timeout=900)
     if done.returncode != 0:
         raise GraderError(f"The kit itself can't be built. {done.stderr.strip()[-2000:]}")
 

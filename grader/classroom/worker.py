@@ -27,7 +27,7 @@ from grader import files
 from grader.classroom import gate, intake, sandbox
 from grader.classroom.sandbox import Sandbox
 from grader.errors import GraderError
-from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises, shown
+from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises, by_name, shown
 from grader.grading import build, isolation, runner
 from grader.grading.grade import Graded, Grading
 from grader.grading.outcome import TestResult
@@ -261,8 +261,8 @@ def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: O
 
 def _whose_fault(message: str) -> tuple[str, str]:
     """What it means that a submission could not be graded, when the kit itself was built just before."""
-    ours = ("disk is full", "can't be written", "not installed", "No space", "Read-only file system", *SANDBOX_FAILED)
-    if any(word in message for word in ours):
+    ours = ("disk is full", "can't be written", "not installed", "No space", "Read-only file system", "Permission denied")
+    if any(word in message for word in (*ours, *SANDBOX_FAILED)):
         return "environment", message
     first = " ".join(line.strip() for line in message.splitlines()[:4] if "make doctor" not in line)
     if "can't say which tests it has" in message:
@@ -339,11 +339,12 @@ def _clean(codes: Iterable[Code]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def prepare(variants: Sequence[str]) -> None:
-    """Builds what every suite is linked with, outside of any sandbox."""
+def prepare(variants: Sequence[str], names: Sequence[str]) -> None:
+    """Builds what the suites of these exercises are linked with, outside of any sandbox."""
+    suites = {suite.name for name in names for suite in by_name(name).chain()}
     for variant in variants:
         units = []
-        for exercise in all_exercises():
+        for exercise in map(by_name, sorted(suites)):
             submission = read_submission(EXERCISES, exercise)
             if submission.missing:
                 raise GraderError(f"exercises/{exercise.name} has no {submission.missing[0]}: make reset EX={exercise.number}")
@@ -382,7 +383,7 @@ def main() -> int:
     _die_with_parent()
     data = json.load(sys.stdin)
     if "prepare" in data:
-        prepare(data["prepare"])
+        prepare(data["prepare"], data["exercises"])
         return 0
     for name in ("exercises", "variants"):
         data[name] = tuple(data[name])

@@ -1,0 +1,157 @@
+"""Autograders of others' making: Gradescope's zip runs where Gradescope would run it, GitHub's step says what it should."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grader import handout
+from grader.classroom import autograder, commands, sandbox
+from grader.exercises import ROOT, all_exercises
+from grader.tests import test_gradebooks
+
+STUDENT: dict[str, Any] = {
+    "student": "submission",
+    "points": 100.0,
+    "max_points": 100.0,
+    "seconds": 1.0,
+    "exercises": [
+        {"name": "01_single_thread", "verdict": "passed", "points": 3.0, "max_points": 3.0, "tests": [], "message": ""}
+    ],
+}
+
+# --------------------------------------------------------------------------------- Gradescope
+
+
+def unpack(path: Path, directory: Path) -> None:
+    """As unzip does it: with the files' modes."""
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            archive.extract(info, directory)
+            os.chmod(directory / info.filename, info.external_attr >> 16)
+
+
+def at_gradescope(autograder_directory: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Runs one of the zip's scripts on a machine with the system's files, /autograder, and nothing else of ours."""
+    command = ["bwrap", "--unshare-net", "--unshare-pid", "--die-with-parent", "--proc", "/proc", "--dev", "/dev"]
+    for path in (*sandbox.SYSTEM, "/etc"):
+        if os.path.islink(path):
+            command += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            command += ["--ro-bind", path, path]
+    command += ["--perms", "1777", "--tmpfs", "/tmp", "--bind", str(autograder_directory), "/autograder", "--chdir", "/autograder"]
+    environment = {"PATH": os.environ["PATH"], "HOME": "/tmp"}
+    return subprocess.run(
+        [*command, f"/autograder/{script}"], env=environment, capture_output=True, text=True, timeout=900
+    )
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gradescope's image: the zip of exercise 01 unpacked to /autograder/source, its setup.sh run."""
+    if not shutil.which("bwrap"):
+        pytest.skip("bubblewrap is not installed")
+    home = tmp_path_factory.mktemp("gradescope") / "autograder"
+    autograder_zip = home.with_name("autograder.zip")
+    assert commands.gradescope({"ex": "01", "out": str(autograder_zip)}) == 0
+    unpack(autograder_zip, home / "source")
+    for directory in (home / "submission", home / "results"):
+        directory.mkdir()
+    shutil.copy2(home / "source" / "run_autograder", home)
+    done = at_gradescope(home, "source/setup.sh")
+    if "bwrap: " in done.stderr:
+        pytest.skip("bubblewrap does not work here")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not started" in done.stdout
+    return home
+
+
+def upload(home: Path, text: str) -> dict[str, Any]:
+    """What Gradescope gets to know about one submission, which has no directories: students upload a file."""
+    (home / "submission" / "channel.c").write_text(text)
+    results = home / "results" / "results.json"
+    results.unlink(missing_ok=True)
+    done = at_gradescope(home, "run_autograder")
+    assert done.returncode == 0, done.stdout + done.stderr
+    content: dict[str, Any] = json.loads(results.read_text())
+    pytest.importorskip("jsonschema").validate(content, test_gradebooks.GRADESCOPE)
+    return content
+
+
+def test_gradescope_gives_a_solution_all_points(image: Path) -> None:
+    content = upload(image, (ROOT / "solutions" / "01_single_thread" / "channel.c").read_text())
+    assert content["score"] == 100, content["tests"]
+    assert {test["status"] for test in content["tests"]} == {"passed"} and len(content["tests"]) > 20
+
+
+def test_gradescope_tells_what_is_wrong(image: Path) -> None:
+    code = (ROOT / "solutions" / "01_single_thread" / "channel.c").read_text()
+    content = upload(image, code.replace("CHANNEL_EMPTY", "CHANNEL_FULL"))
+    failed = [test for test in content["tests"] if test["status"] == "failed"]
+    assert 0 < content["score"] < 100 and failed
+    assert any("CHANNEL_FULL" in test["output"] for test in failed)
+    assert all(test["score"] == 0 for test in failed)
+    assert "make hint EX=01" in content["output"]
+
+
+def test_gradescope_is_told_when_there_is_nothing_to_grade(image: Path) -> None:
+    content = upload(image, "int half a file(")
+    assert content["score"] == 0 and [test["status"] for test in content["tests"]] == ["failed"]
+    assert "channel.c:1" in content["tests"][0]["output"]
+
+
+def test_the_zip_has_no_solution_and_is_the_same_twice(tmp_path: Path) -> None:
+    first, second = tmp_path / "1.zip", tmp_path / "2.zip"
+    for path in (first, second):
+        autograder.write_zip(path)
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        names = archive.namelist()
+        texts = b"\n".join(archive.read(name) for name in names if name.endswith(".c"))
+    assert {"setup.sh", "run_autograder", "kit/Makefile", "kit/exercises/02_blocking/channel.h"} <= set(names)
+    assert not [name for name in names if "solutions/" in name or "grader/tests" in name]
+    for exercise in all_exercises():
+        for name in exercise.files:
+            assert (ROOT / "solutions" / exercise.name / name).read_bytes() not in texts
+
+
+def test_the_instructors_rules_go_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('leave_out = ["08_ticket_server"]\n[weights]\n02_blocking = 2\n')
+    commands.gradescope({"class": str(rules), "out": str(tmp_path / "a.zip")})
+    assert "worth 500 points" in capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.read("kit/class.toml") == rules.read_bytes()
+
+
+# ---------------------------------------------------------------------------- GitHub Classroom
+
+
+def test_a_step_on_github_has_an_output_a_summary_and_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(autograder, "_grade", lambda arguments: STUDENT)
+    for variable in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        (tmp_path / variable).write_text("before\n")
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    assert autograder.grade_one({"format": "github"}) == 0
+    before, line = (tmp_path / "GITHUB_OUTPUT").read_text().splitlines()
+    assert before == "before" and test_gradebooks.as_the_reporter_counts(line) == ("pass", 100, 100)
+    assert "01_single_thread: passed, 3 of 3 points" in capsys.readouterr().out
+    assert "```text" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
+
+
+def test_the_handout_brings_the_workflow() -> None:
+    _, archive = handout.make()
+    with tarfile.open(archive) as tar:
+        text = tar.extractfile("channels-in-c/.github/workflows/classroom.yml")
+        assert text is not None and b"make result FORMAT=github" in text.read()
+        assert not [name for name in tar.getnames() if "/solutions/" in name]
