@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from grader import handout
+from grader.commands import handout
 from grader.classroom import autograder, commands, sandbox
 from grader.exercises import ROOT, all_exercises
 from grader.tests import test_gradebooks
