@@ -341,7 +341,8 @@ static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size
     for (uint32_t *link = &shadow->object; *link;) {
         struct object *object = &objects[*link];
         bool hit = object->address >= address && object->address < address + size;
-        if (object->kind == OBJECT_ATOMIC)
+        if (object->kind == OBJECT_ATOMIC && object->address < address + size &&
+            object->address + object->atomic.size > address)
             object->atomic.count = 0;
         if (hit && object->kind != OBJECT_ATOMIC && !is_in_use(object))
             *link = object->next;

@@ -376,6 +376,20 @@ TEST(never__a_failed_exchange_that_acquires_races)
     run_2(failed_release, failed_acquire);
 }
 
+static struct {
+    _Alignas(8) int plain;
+    atomic_int x;
+} neighbours;
+
+THREAD(beside_write, STORE(neighbours.x, 1, relaxed); STORE(y, 1, relaxed))
+THREAD(beside_read, r1 = LOAD(y, relaxed); neighbours.plain = 1; r2 = LOAD(neighbours.x, relaxed))
+
+TEST(seen__an_old_value_beside_a_variable_that_is_written)
+{
+    run_2(beside_write, beside_read);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
 /* -------------------------------------------------------------------------- release sequences */
 
 THREAD(rs_head, data = 1; STORE(x, 1, release))

@@ -27,16 +27,17 @@ static void *nothing(void *unused)
 /* ------------------------------------------------------------------ the builtins of compilers */
 
 static long counter;
+static int guard;
 static atomic_flag taken = ATOMIC_FLAG_INIT;
 
 static void *count_with_sync(void *unused)
 {
     __sync_fetch_and_add(&counter, 1);
     __sync_add_and_fetch(&counter, 1);
-    while (__sync_lock_test_and_set(&flag, 1)) {
+    while (__sync_lock_test_and_set(&guard, 1)) {
     }
     number++;
-    __sync_lock_release(&flag);
+    __sync_lock_release(&guard);
     return unused;
 }
 
@@ -530,7 +531,7 @@ static void *wait_for_the_post(void *unused)
 }
 
 TEST(no_progress__who_sleeps_for_one_stopped_is_left_behind, .one_thread_stops = true,
-     .hint = "wait_for_the_post sleeps in sem_wait")
+     .hint = "sleeps in sem_wait on semaphore 1")
 {
     pthread_t thread;
 
