@@ -15,7 +15,7 @@ NEEDED    = import sys, importlib.util; \
     sys.exit(sys.version_info < (3, 11) or not all(map(importlib.util.find_spec, sys.argv[1:])))
 first_python = $(shell for p in $(PYTHONS); do \
     $$p -c '$(NEEDED)' $1 2>/dev/null && echo $$p && exit; done)
-PYTHON    = $(eval PYTHON := $(or $(call first_python,rich jinja2),$(call first_python),no-python))$(PYTHON)
+PYTHON    = $(eval PYTHON := $(or $(call first_python,rich jinja2),$(call first_python),$(error Python 3.11 or newer is not here. Run: sh setup.sh)))$(PYTHON)
 
 # What was typed after the target (EX=04, SRC=dir, ...) reaches the grader through the environment.
 GRADE = @PYTHONDONTWRITEBYTECODE= $(PYTHON) -m grader

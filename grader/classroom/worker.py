@@ -97,14 +97,14 @@ class Enclosure:
 
 def _objects(variant: str, key: str) -> Path:
     """Where make puts what belongs to that code."""
-    return BUILD / variant / "build" / "code" / key
+    return ROOT / build.folder(variant) / "build" / "code" / key
 
 
 def _kit_objects() -> list[Path]:
     """What every suite is linked with; built before any submission, and read only."""
     parts = [BUILD / "api"]
     for variant in build.VARIANTS:
-        parts += [BUILD / variant / part for part in ("grader", "exercises", "suite.syms")]
+        parts += [ROOT / build.folder(variant) / part for part in ("grader", "exercises", "suite.syms")]
     return [part for part in parts if part.exists()]
 
 

@@ -31,6 +31,7 @@ _ERROR = re.compile(r"^(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$")
 _WARNING = re.compile(r"^(\S+?):(\d+):(?:\d+:)? warning: (.*?) \[(-W[^]]*)\]$")
 _OTHER = re.compile(r"\S+?:(\d+:)?(\d+:)? |make: |In file included from | +from \S+:\d+[,:]")
 _UNDEFINED = re.compile(r"undefined reference to [`'](\w+)'")
+_REFUSED = re.compile(r"^(?:gcc|cc|clang)\S*: (?:fatal )?error: (un\w+ (?:command-line )?(?:option|argument).*)", re.MULTILINE)
 _KIT_LIBRARY = re.compile(r"cannot find -l(\w+)|fatal error: '?(cmocka\.h|pthread\.h|stdio\.h)'?")
 
 
@@ -56,7 +57,7 @@ class Unit:
 
     @property
     def _prefix(self) -> str:
-        return f"build/{self.variant}/{self.code.directory.relative_to(ROOT)}"
+        return f"{folder(self.variant)}/{self.code.directory.relative_to(ROOT)}"
 
 
 @dataclass
@@ -73,9 +74,20 @@ def compiler() -> str:
     return os.environ.get("CC") or "cc"
 
 
+def objcopy() -> str:
+    return os.environ.get("OBJCOPY") or "objcopy"
+
+
+def folder(variant: str) -> str:
+    """Where the programs of a variant are built; what another compiler made is kept apart."""
+    if compiler() == "cc":
+        return f"build/{variant}"
+    return f"build/{variant}-{hashlib.sha256(compiler().encode()).hexdigest()[:8]}"
+
+
 def require_tools() -> None:
     """Says which tool is missing before make does so in its own words."""
-    needed = (compiler().split()[0], "make", os.environ.get("OBJCOPY") or "objcopy")
+    needed = (compiler().split()[0], "make", objcopy())
     for tool in needed:
         if shutil.which(tool) is None:
             raise GraderError(f"{tool} is not installed. Run: sh setup.sh")
@@ -160,7 +172,7 @@ def _make(variant: str, targets: Sequence[str], jobs: int) -> tuple[str, set[str
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     environment["LC_ALL"] = "C"
     command = ["make", "--no-print-directory", "-k", "-s", f"-j{jobs}", "-Otarget"]
-    command += [f"VARIANT={variant}", f"CC={compiler()}", *targets]
+    command += [f"VARIANT={variant}", f"B={folder(variant)}", f"CC={compiler()}", f"OBJCOPY={objcopy()}", *targets]
     ended = isolation.run(command, _LIMITS, environment=environment, kept_output=64 << 20)
     output = (ended.stdout + ended.stderr).decode("utf-8", "replace")
     if ended.timed_out:
@@ -185,6 +197,9 @@ def _explain(unit: Unit, output: str) -> BuildError:
     missing = sorted(set(_UNDEFINED.findall(output)))
     if missing and all(_is_own(name, unit.code) for name in missing):
         return _link_error(missing, output)
+    refused = _REFUSED.search(output)
+    if refused:
+        raise GraderError(f"The compiler refuses what it is asked (CC={compiler()}): {refused[1]}")
     library = _KIT_LIBRARY.search(output)
     if library:
         name = library[1] or library[2]
