@@ -13,6 +13,7 @@ from bench.programs import ProgramError
 from grader.arguments import number
 from grader.errors import GraderError
 from grader.grading.submission import tree_of
+from grader.telling import defects
 
 
 def main(arguments: list[str]) -> int:
@@ -45,3 +46,6 @@ if __name__ == "__main__":
         sys.exit(3)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        print(defects.describe(error), file=sys.stderr)
+        sys.exit(3)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
 
 from grader.errors import GraderError
+from grader.exercises import shown
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -37,9 +39,10 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 def cannot_write(path: Path, error: OSError) -> str:
     """Why that file couldn't be written, and what to do."""
     cure = {
-        28: "The disk is full: make room (make clean frees what was built), then try again.",
-        30: "The file system is read-only: copy the kit to a directory of your own.",
-        13: "You have no permission to write there: copy the kit to a directory of your own.",
-        122: "Your disk quota is used up: make room (make clean frees what was built).",
+        errno.ENOSPC: "Make room (make clean frees what was built), then try again.",
+        errno.EDQUOT: "Make room (make clean frees what was built), then try again.",
+        errno.EROFS: "Copy the kit to a directory of your own.",
+        errno.EACCES: "Copy the kit to a directory of your own.",
+        errno.EPERM: "Copy the kit to a directory of your own.",
     }.get(error.errno or 0, "")
-    return f"{path} can't be written: {error.strerror}. {cure}".strip()
+    return f"{shown(path)} can't be written: {error.strerror}. {cure}".strip()
