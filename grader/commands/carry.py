@@ -5,6 +5,7 @@ Whatever is replaced is kept first, beside it as channel.c.1.bak (2, 3, ...); no
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -165,5 +166,7 @@ def back_up(target: Path, content: bytes) -> Path:
             if path.read_bytes() == content:
                 return path
         except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)  # half a backup is none
             raise GraderError(files.cannot_write(path, error)) from error
     raise GraderError(f"There are 9,999 backups beside {shown(target)} already: remove some.")

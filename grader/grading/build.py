@@ -177,6 +177,8 @@ def _make(variant: str, targets: Sequence[str], jobs: int) -> tuple[str, set[str
     output = (ended.stdout + ended.stderr).decode("utf-8", "replace")
     if ended.timed_out:
         raise GraderError("The compiler did not come to an end within ten minutes.")
+    if ended.code != 0 and ("No space left on device" in output or shutil.disk_usage(BUILD).free < 1 << 16):
+        raise GraderError("The disk is full. Make room (make clean frees what was built), then try again.")
     failed = {first or second for first, second in _FAILED.findall(output)} & set(targets)
     if ended.code != 0 and not failed:
         raise GraderError(_tail("make failed:", output))
@@ -195,6 +197,8 @@ def _explain(unit: Unit, output: str) -> BuildError:
     if blocks:
         return _compile_error(blocks, unit.code)
     missing = sorted(set(_UNDEFINED.findall(output)))
+    if missing and not unit.code.text.strip():
+        return BuildError("There is nothing in it.", explanation="`make reset` gives the empty exercise back.")
     if missing and all(_is_own(name, unit.code) for name in missing):
         return _link_error(missing, output)
     refused = _REFUSED.search(output)
@@ -204,8 +208,6 @@ def _explain(unit: Unit, output: str) -> BuildError:
     if library:
         name = library[1] or library[2]
         raise GraderError(f"{name} is not installed, and every suite needs it. Run: sh setup.sh")
-    if "No space left on device" in output:
-        raise GraderError("The disk is full: make room (make clean frees what was built), then try again.")
     raise GraderError(_tail(f"{unit.target} can't be built, and it is not your code's fault:", output))
 
 

@@ -138,6 +138,8 @@ def header_of(name: str) -> str:
 
 def compiler_message(message: str, source: str) -> str:
     """One sentence on what usually causes that message about that source, or ""."""
+    if "\0" in source:
+        return "The file is not plain text: save it as UTF-8."
     named = re.search(r"(?:function|type name|identifier) '(\w+)'|'(\w+)' undeclared", message)
     header = header_of(named[1] or named[2]) if named else ""
     if header and f"<{header}>" not in source:

@@ -247,4 +247,6 @@ def verdict_of(results: Sequence[TestResult]) -> str:
 def _missing_note(submission: Submission) -> str:
     if not submission.missing:
         return ""
-    return f"{submission.missing[0]} is missing"
+    name = submission.missing[0]
+    there = os.path.lexists(submission.tree / submission.exercise.name / name)
+    return f"{name} is no plain file" if there else f"{name} is missing"

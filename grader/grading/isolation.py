@@ -145,8 +145,9 @@ def run(
         open(directory / "record", "w+b") as rec,
     ):
         env = dict(os.environ if environment is None else environment)
+        quote = "'" if '"' in str(directory) else '"'
         for name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
-            options = f"log_path={directory}/sanitizer:{env.get(name, '')}"
+            options = f"log_path={quote}{directory}/sanitizer{quote}:{env.get(name, '')}"
             env[name] = options.rstrip(":")
         if record:
             env["SUITE_RECORD"] = str(rec.fileno())

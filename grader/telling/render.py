@@ -314,7 +314,7 @@ def next_step(graded: Sequence[Graded]) -> list[Line]:
     first = todo[0]
     if first.verdict != "not_started":
         return []  # the failure above says what is next
-    return [[("next  ", "dim"), (start_command(first.exercise), "bold")]]
+    return [[("next  ", "dim"), (_begin(first), "bold")]]
 
 
 def next_of_one(graded: Graded) -> list[Line]:
@@ -323,14 +323,21 @@ def next_of_one(graded: Graded) -> list[Line]:
         following = next((e for e in all_exercises() if e.base == graded.exercise.name and not is_elective(e)), None)
         command = "make grade" if following is None else start_command(following)
         return [[("next  ", "dim"), (command, "bold")]]
-    return [[("next  ", "dim"), (start_command(graded.exercise), "bold")]]
+    return [[("next  ", "dim"), (_begin(graded), "bold")]]
+
+
+def _begin(graded: Graded) -> str:
+    """How to begin what is not started; a file that is gone comes back first."""
+    if set(graded.submission.missing) & set(graded.exercise.files) and graded.submission.tree == EXERCISES:
+        return f"make reset EX={graded.exercise.number}"
+    return start_command(graded.exercise)
 
 
 def _editor() -> str:
-    """What opens a file here; a command that is copied has to work."""
+    """What opens a file here, or shows it: a command that is copied has to work."""
     if os.environ.get("EDITOR"):
         return "$EDITOR"
-    return next((name for name in ("nano", "vim", "vi") if shutil.which(name)), "$EDITOR")
+    return next((name for name in ("nano", "vim", "vi", "less") if shutil.which(name)), "more")
 
 
 def _editor_at(place: str) -> str:
@@ -338,7 +345,7 @@ def _editor_at(place: str) -> str:
     path, _, line = place.partition(":")
     own = os.environ.get("EDITOR", "").rsplit("/", 1)[-1]
     editor = own if own in ("nano", "vim", "vi", "nvim", "emacs") else _editor()
-    return f"{editor} {path}" if editor == "$EDITOR" else f"{editor} +{line} {path}"
+    return f"{editor} {path}" if editor in ("$EDITOR", "more") else f"{editor} +{line} {path}"
 
 
 def start_command(exercise: Exercise) -> str:

@@ -126,7 +126,8 @@ class Kit:
     def run(self, command: str, env: dict[str, str] | None = None, **options: str) -> Ran:
         """Runs `python3 -m grader command`; keyword arguments are its options."""
         report = self.root / "report.json"
-        report.unlink(missing_ok=True)
+        if report.exists():
+            report.unlink()
         arguments = [word for key, value in options.items() for word in (f"--{key.strip('_')}", value)]
         if command == "grade":
             if "json" not in options:
