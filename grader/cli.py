@@ -172,7 +172,7 @@ def handout(_: argparse.Namespace) -> int:
 
 
 def book(_: argparse.Namespace) -> int:
-    from grader import desk
+    from grader.commands import desk
 
     return desk.book()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from grader import files
 from grader.errors import GraderError, UsageError
-from grader.exercises import EXERCISES, ROOT, Exercise, all_exercises
+from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises
 from grader.grading import isolation
 from grader.grading.submission import Code
 

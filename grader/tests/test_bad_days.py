@@ -197,7 +197,7 @@ def mounted(kit: Kit, tmp_path: Path, options: str) -> Path:
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
         pytest.skip("no file system can be mounted here")
-    shutil.copytree(kit.root, place / "kit", ignore=shutil.ignore_patterns("build", "__pycache__", "work"))
+    shutil.copytree(kit.root, place / "kit", ignore=shutil.ignore_patterns("build", "__pycache__", "work", "report.json"))
     return place
 
 
