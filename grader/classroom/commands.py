@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from grader.classroom import results, run, sandbox
@@ -17,6 +18,7 @@ def make_class(arguments: Mapping[str, str]) -> int:
     group = run.from_arguments(arguments)
     engine = _engine(arguments)
     box = sandbox.choose(group.unsafe)
+    group = replace(group, sandbox=box.name)
     progress = run.Progress(box.name)
     try:
         names = run.grade(group, engine, progress)

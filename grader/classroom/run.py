@@ -50,6 +50,7 @@ class Class:
     flat: str = ""
     jobs: int = 1
     unsafe: bool = False
+    sandbox: str = ""  # by name; a worker that has another one refuses
     again: bool = False
     gate: bool = True
     cpu_seconds: int = 20
@@ -104,7 +105,7 @@ def kit_key(group: Class) -> str:
         for exercise in group.exercises:
             for suite in exercise.chain():
                 digest.update(build.kit_digest(suite.name, variant).encode())
-    digest.update(json.dumps([group.flat, group.variants, [e.name for e in group.exercises]]).encode())
+    digest.update(json.dumps([group.sandbox, group.flat, group.variants, [e.name for e in group.exercises]]).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         if source.name in ("gate.py", "intake.py", "worker.py", "sandbox.py"):
             digest.update(source.read_bytes())
@@ -193,6 +194,7 @@ def request_for(group: Class, job: Job) -> Request:
         variants=group.variants,
         flat=group.flat,
         unsafe=group.unsafe,
+        sandbox=group.sandbox,
         gate=group.gate,
         cpu_seconds=group.cpu_seconds,
         patience=group.patience,

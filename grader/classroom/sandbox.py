@@ -7,6 +7,7 @@ here is chosen by trying it, and what it keeps and does not keep goes into the r
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,8 @@ from grader.exercises import ROOT
 FIRST_UID, UIDS = 61_900, 1_000  # of nobody on common systems; one for each worker, so they can't meet
 MEMORY = 2 << 30  # resident bytes of one command and all it starts; sanitizers need some of it
 PROCESSES = 256  # threads count too
-TMP = 64 << 20  # bytes of private /tmp, which is in memory
+_PROCESS_LIMIT = ("prlimit", f"--nproc={PROCESSES}")
+TMP = 64 << 20  # bytes of private /tmp, and of /dev/shm: both are in memory
 FILE_SIZE = 64 << 20
 
 # What of the kit a submission is compiled and run with. Not the solutions, and no tests of the grader.
@@ -49,6 +51,8 @@ class Sandbox:
 
         read, write: what it may see, and change, besides the system's and the kit's own files."""
         inside = list(command)
+        if self.namespaces and self.uid is None and _processes_count_by_namespace():
+            inside = [*_PROCESS_LIMIT, *inside]
         if self.namespaces:
             inside = [*_bubblewrap(read, write), *inside]
         if self.uid is not None:
@@ -80,7 +84,9 @@ _BUBBLEWRAP = (
 
 def _bubblewrap(read: Sequence[Path], write: Sequence[Path]) -> list[str]:
     command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--size", str(TMP), "--tmpfs", "/tmp"]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for memory in ("/dev/shm", "/tmp"):
+        command += ["--size", str(TMP), "--tmpfs", memory]
     for path in SYSTEM:
         if os.path.islink(path):
             command += ["--symlink", os.readlink(path), path]
@@ -92,13 +98,19 @@ def _bubblewrap(read: Sequence[Path], write: Sequence[Path]) -> list[str]:
         command += ["--ro-bind-try", str(seen), str(seen)]
     for own in write:
         command += ["--bind", str(own), str(own)]
-    return [*command, "--chdir", str(ROOT), "--"]
+    # Those two are in memory as well, without a limit.
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(ROOT), "--"]
 
 
 def _other_uid(uid: int) -> list[str]:
-    limits = [f"--nproc={PROCESSES}"]
     user = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
-    return ["prlimit", *limits, "setpriv", *user, "--"]
+    return [*_PROCESS_LIMIT, "setpriv", *user, "--"]
+
+
+def _processes_count_by_namespace() -> bool:
+    """Is what a user runs outside of a user namespace left out of the limit inside? Since Linux 5.14."""
+    major, minor = (int(re.sub(r"\D.*", "", part) or 0) for part in os.uname().release.split(".")[:2])
+    return (major, minor) >= (5, 14)
 
 
 def _join(cgroups: Sequence[Path]) -> list[str]:

@@ -53,6 +53,7 @@ class Request:
     variants: tuple[str, ...]
     flat: str = ""
     unsafe: bool = False
+    sandbox: str = ""  # which one the report will name
     gate: bool = True
     cpu_seconds: int = 20  # for one test
     patience: int = 3  # tests of a suite that do not end, before the others are given up
@@ -238,11 +239,13 @@ def _api() -> frozenset[str]:
 
 
 def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: Outcome) -> None:
-    """Runs the suites in each variant. The student's report is that of the first one with a failure."""
+    """Runs the suites; in variants after the first only the exercise's own, which has a test for every kind
+    of use. The student's report is that of the first variant with a failure."""
     graded: list[Graded] = []
     for variant in request.variants:
         try:
-            graded.append(Grading(tree, [exercise], variant, jobs=1).run()[0])
+            grading = Grading(tree, [exercise], variant, own_suite_only=bool(graded), jobs=1)
+            graded.append(grading.run()[0])
         except (GraderError, isolation.Interrupted) as error:
             isolation.go_on()
             outcome.verdict, outcome.message = _whose_fault(str(error))
@@ -389,7 +392,10 @@ def main() -> int:
         data[name] = tuple(data[name])
     request = Request(**data)
     _be_impatient(request)
-    with sandbox.limited(sandbox.choose(request.unsafe)) as box:
+    box = sandbox.choose(request.unsafe)
+    if request.sandbox not in ("", box.name):
+        raise GraderError(f"The sandbox here is {box.name}, not {request.sandbox} as where the class was begun.")
+    with sandbox.limited(box) as box:
         result = grade(request, box)
     files.write_atomically(Path(request.out), json.dumps(result))
     return 0
