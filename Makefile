@@ -109,6 +109,9 @@ CFLAGS_KIT_tsan = $(CFLAGS_tsan)
 LDFLAGS_asan = $(CFLAGS_asan)
 LDFLAGS_tsan = $(CFLAGS_tsan)
 
+# Atomics of 16 bytes are calls of a library, which is linked where it is installed and only if it is needed.
+LIBATOMIC = $(addprefix -Wl$(comma)--as-needed ,$(filter /%,$(shell $(CC) -print-file-name=libatomic.so)))
+
 # The runtime under the suites, and the calls of the code and of a suite that it stands in for.
 REAL_THREADS = real_threads real_allocation
 SHARED = main check record
@@ -161,7 +164,7 @@ $(B)/%.o: %.c build/api $(headers) $(code_redirects) Makefile
 	    $(OBJCOPY) --keep-global-symbols=build/api $@.$$$$.o && mv $@.$$$$.o $@
 
 $(B)/%.suite: $$(call code_objects,$$@) $$(call suite_objects_of,$$@) $(runtime)
-	$(CC) -pthread -no-pie $(LDFLAGS_$(VARIANT)) -o $@.$$$$ $^ -lcmocka && mv $@.$$$$ $@
+	$(CC) -pthread -no-pie $(LDFLAGS_$(VARIANT)) -o $@.$$$$ $^ -lcmocka $(LIBATOMIC) && mv $@.$$$$ $@
 
 # build/demo/DIR/demo is the code in DIR as a program of its own, with the main.c of its exercise. The live
 # page is built in where its library is installed.

@@ -16,6 +16,10 @@ _FOLLOWABLE = ROOT / "grader" / "interleave" / "followable.syms"
 _ALWAYS = re.compile(
     r"suite_\w+|__tsan_\w+|__asan_\w+|__ubsan_\w+|__sanitizer_\w+|_GLOBAL_OFFSET_TABLE_|todo_reached|__stack_chk_fail"
 )
+_ASM = re.compile(rb"\b(?:__)?asm(?:__)?\b")
+_BETWEEN_THREADS = re.compile(  # x86-64, then arm64
+    r"\t(lock|[lms]fence|xchg(?= [^\n]*\()|syscall|int|dmb|dsb|svc|ld(?:add|set|clr|eor)\w*|(?:cas|swp|ldx|ldax|stx|stlx)\w*)\b"
+)
 _BRINGS_CODE = re.compile(r"\.(init_array|fini_array|preinit_array|ctors|dtors|init|fini)\b")
 _KIT = re.compile(r"(suite_|__tsan_|__asan_|__lsan_|__ubsan_|__sanitizer_|__interceptor_|_cmocka_|cmocka_)\w*")
 
@@ -46,7 +50,7 @@ def api() -> frozenset[str]:
     return frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
 
 
-def not_followed(units: Iterable[Unit]) -> list[str]:
+def not_followed(units: Sequence[Unit]) -> list[str]:
     """The calls of some code that the controlled scheduler can't follow. Objects not built count as none."""
     if not _FOLLOWABLE.exists():
         return []
@@ -54,7 +58,17 @@ def not_followed(units: Iterable[Unit]) -> list[str]:
     if not objects:
         return []
     known = _followable() | api()
-    return [name for name in undefined(objects) if name not in known and not _ALWAYS.fullmatch(name)]
+    names = [name for name in undefined(objects) if name not in known and not _ALWAYS.fullmatch(name)]
+    return names + _assembly(units, objects)
+
+
+def _assembly(units: Iterable[Unit], objects: Sequence[Path]) -> list[str]:
+    """Instructions between threads that only inline assembly makes: the compiler's own are calls we see."""
+    if not any(_ASM.search(source.content) for unit in units for source in unit.code.sources):
+        return []
+    listing = _tool("objdump", "-d", "--no-show-raw-insn", *map(str, objects))
+    found = _BETWEEN_THREADS.search(listing)
+    return [f"inline assembly ({found[1]})"] if found else []
 
 
 def suspicious(objects: Sequence[Path]) -> list[str]:

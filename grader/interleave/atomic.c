@@ -10,7 +10,7 @@
 enum { KEPT = LOOK_BACK + 1, MAX_HISTORIES = 1 << 18 };
 
 struct store {
-    uint64_t value;
+    atomic_value value;
     uint32_t clock; /* of its thread, then */
     uint8_t thread;
     bool sequential;      /* seq_cst */
@@ -47,12 +47,12 @@ static bool is_release(int order)
 
 /* ------------------------------------------------------------------------------------- bytes */
 
-static uint64_t mask_of(unsigned size)
+static atomic_value mask_of(unsigned size)
 {
-    return size == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;
+    return size == sizeof(atomic_value) ? ~(atomic_value)0 : ((atomic_value)1 << (8 * size)) - 1;
 }
 
-static uint64_t peek(const volatile void *where, unsigned size)
+static atomic_value peek(const volatile void *where, unsigned size)
 {
     switch (size) {
     case 1:
@@ -61,12 +61,14 @@ static uint64_t peek(const volatile void *where, unsigned size)
         return *(const volatile uint16_t *)where;
     case 4:
         return *(const volatile uint32_t *)where;
-    default:
+    case 8:
         return *(const volatile uint64_t *)where;
+    default:
+        return *(const volatile atomic_value *)where;
     }
 }
 
-static void poke(volatile void *where, unsigned size, uint64_t value)
+static void poke(volatile void *where, unsigned size, atomic_value value)
 {
     switch (size) {
     case 1:
@@ -78,14 +80,17 @@ static void poke(volatile void *where, unsigned size, uint64_t value)
     case 4:
         *(volatile uint32_t *)where = (uint32_t)value;
         break;
+    case 8:
+        *(volatile uint64_t *)where = (uint64_t)value;
+        break;
     default:
-        *(volatile uint64_t *)where = value;
+        *(volatile atomic_value *)where = value;
         break;
     }
 }
 
 /* For a story: a number, but not an address, which is another one each time. */
-static const char *in_words(uint64_t value)
+static const char *in_words(atomic_value value)
 {
     static char buffers[4][24];
     static unsigned next;
@@ -93,7 +98,9 @@ static const char *in_words(uint64_t value)
 
     if (!story_on())
         return "";
-    if (memory_is_global(value) || (value > UINT32_MAX && value < UINT64_MAX - 0xffff))
+    if (value > UINT64_MAX)
+        return "16 bytes";
+    if (memory_is_global((uintptr_t)value) || (value > UINT32_MAX && value < UINT64_MAX - 0xffff))
         return "a pointer";
     snprintf(buffer, sizeof buffers[0], "%lld", (long long)value);
     return buffer;
@@ -112,7 +119,7 @@ static unsigned kept(const struct object *atomic)
 }
 
 /* A new newest store. What it releases is still empty. */
-static struct store *push(struct object *atomic, uint64_t value)
+static struct store *push(struct object *atomic, atomic_value value)
 {
     struct store *store = &atomic->atomic.stores[atomic->atomic.count++ % KEPT];
 
@@ -138,7 +145,7 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
             fail(VERDICT_ENVIRONMENT, pc, "More atomic variables than the check can follow.");
         atomic->atomic.stores = histories[history_count++];
     }
-    uint64_t value = peek(where, size);
+    atomic_value value = peek(where, size);
     if (atomic->atomic.count &&
         (atomic->atomic.size != size || nth_newest(atomic, 0)->value != value))
         atomic->atomic.count = 0;
@@ -214,7 +221,7 @@ static void release_from(struct store *store, const struct clock *clock)
 
 /* Release sequence: a read-modify-write carries on what the store it read releases, and so does a
  * store of the same thread. */
-static void add_store(struct object *atomic, uint64_t value, int order, bool modifies)
+static void add_store(struct object *atomic, atomic_value value, int order, bool modifies)
 {
     const struct store *newest = nth_newest(atomic, 0);
     struct store before;
@@ -268,7 +275,7 @@ static bool alone(void)
     return run.thread_count == 1;
 }
 
-uint64_t atomic_load_value(const volatile void *where, unsigned size, int order, uintptr_t pc)
+atomic_value atomic_load_value(const volatile void *where, unsigned size, int order, uintptr_t pc)
 {
     if (!self)
         return peek(where, size);
@@ -293,7 +300,7 @@ uint64_t atomic_load_value(const volatile void *where, unsigned size, int order,
     return store->value;
 }
 
-void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int order,
+void atomic_store_value(volatile void *where, unsigned size, atomic_value value, int order,
                         uintptr_t pc)
 {
     if (!self) {
@@ -318,7 +325,7 @@ void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int
                 story_object(atomic));
 }
 
-static uint64_t compute(enum atomic_operation operation, uint64_t old, uint64_t operand)
+static atomic_value compute(enum atomic_operation operation, atomic_value old, atomic_value operand)
 {
     switch (operation) {
     case ATOMIC_ADD:
@@ -338,8 +345,8 @@ static uint64_t compute(enum atomic_operation operation, uint64_t old, uint64_t 
     }
 }
 
-uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operation operation,
-                       uint64_t operand, int order, uintptr_t pc)
+atomic_value atomic_modify(volatile void *where, unsigned size, enum atomic_operation operation,
+                           atomic_value operand, int order, uintptr_t pc)
 {
     if (!self || alone()) {
         if (self) {
@@ -347,7 +354,7 @@ uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operatio
             step(NULL, false, pc);
             made_progress();
         }
-        uint64_t found = peek(where, size);
+        atomic_value found = peek(where, size);
         poke(where, size, compute(operation, found, operand));
         return found;
     }
@@ -356,7 +363,7 @@ uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operatio
     step(atomic, true, pc);
     memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
     location(where, size, pc);
-    uint64_t old = peek(where, size), value = compute(operation, old, operand) & mask_of(size);
+    atomic_value old = peek(where, size), value = compute(operation, old, operand) & mask_of(size);
     read_store(nth_newest(atomic, 0), order);
     add_store(atomic, value, order, true);
     poke(where, size, value);
@@ -365,9 +372,9 @@ uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operatio
     return old;
 }
 
-uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t expected,
-                                 uint64_t value, int order, int failure_order, bool weak,
-                                 bool *failed, uintptr_t pc)
+atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic_value expected,
+                                     atomic_value value, int order, int failure_order, bool weak,
+                                     bool *failed, uintptr_t pc)
 {
     expected &= mask_of(size);
     value &= mask_of(size);
@@ -377,7 +384,7 @@ uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t e
     if (!self || alone()) {
         if (self)
             step(NULL, false, pc);
-        uint64_t found = peek(where, size);
+        atomic_value found = peek(where, size);
         if (found == expected) {
             made_progress();
             poke(where, size, value);
@@ -388,7 +395,7 @@ uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t e
     step(atomic, true, pc);
     memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
     location(where, size, pc);
-    uint64_t old = peek(where, size);
+    atomic_value old = peek(where, size);
     if (old == expected && weak && run.weak_left && strategy_chance(8)) {
         run.weak_left--;
         *failed = true;

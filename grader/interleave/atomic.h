@@ -13,6 +13,9 @@
 
 #include "interleave.h"
 
+/* A value of any size an atomic can have: 1, 2, 4, 8 or 16 bytes. */
+__extension__ typedef unsigned __int128 atomic_value;
+
 enum { LOOK_BACK = 2 }; /* a load can miss that many of the newest stores */
 
 enum atomic_operation {
@@ -25,17 +28,17 @@ enum atomic_operation {
     ATOMIC_NAND
 };
 
-uint64_t atomic_load_value(const volatile void *where, unsigned size, int order, uintptr_t pc);
-void atomic_store_value(volatile void *where, unsigned size, uint64_t value, int order,
+atomic_value atomic_load_value(const volatile void *where, unsigned size, int order, uintptr_t pc);
+void atomic_store_value(volatile void *where, unsigned size, atomic_value value, int order,
                         uintptr_t pc);
-uint64_t atomic_modify(volatile void *where, unsigned size, enum atomic_operation operation,
-                       uint64_t operand, int order, uintptr_t pc);
+atomic_value atomic_modify(volatile void *where, unsigned size, enum atomic_operation operation,
+                           atomic_value operand, int order, uintptr_t pc);
 
 /* Returns the value found; it was `expected` if the exchange took place, unless weak made it fail
  * (*failed). */
-uint64_t atomic_compare_exchange(volatile void *where, unsigned size, uint64_t expected,
-                                 uint64_t value, int order, int failure_order, bool weak,
-                                 bool *failed, uintptr_t pc);
+atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic_value expected,
+                                     atomic_value value, int order, int failure_order, bool weak,
+                                     bool *failed, uintptr_t pc);
 void atomic_fence(int order, uintptr_t pc);
 void atomic_begin(void);
 

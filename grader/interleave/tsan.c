@@ -154,10 +154,13 @@ PLAIN_OF_SIZE(16)
                                                        failure_order, false, &failed, CALLER);     \
     }
 
+typedef atomic_value uint128_t;
+
 ATOMICS(8)
 ATOMICS(16)
 ATOMICS(32)
 ATOMICS(64)
+ATOMICS(128)
 
 void __tsan_atomic_thread_fence(int order);
 void __tsan_atomic_signal_fence(int order);

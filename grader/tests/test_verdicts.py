@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import time
+
+import pytest
 
 from grader.tests.conftest import ANSWER, Kit
 
@@ -211,3 +214,25 @@ def test_a_missing_file_is_not_started_and_named(kit: Kit) -> None:
     ran = kit.run("grade", ex="01")
     assert ran.exercise("01_answer")["verdict"] == "not_started"
     assert "channel.c is missing" in ran.out
+
+
+# ------------------------------------------------------------- what the scheduler can't follow
+
+FENCE = "mfence" if platform.machine() == "x86_64" else "dmb ish"
+
+
+@pytest.mark.parametrize(
+    "statement, named",
+    [
+        ("pthread_cancel(pthread_self());", "pthread_cancel"),
+        (f'__asm__ volatile("{FENCE}" ::: "memory");', f"inline assembly ({FENCE.split()[0]})"),
+        ('asm volatile("" ::: "memory");', ""),
+        ("__atomic_thread_fence(__ATOMIC_SEQ_CST);", ""),
+    ],
+)
+def test_what_cannot_be_followed_is_graded_on_real_threads_and_named(kit: Kit, statement: str, named: str) -> None:
+    code = with_body(f"if (getpid() < 0) {{ {statement} }}", "#include <pthread.h>\n#include <unistd.h>\n")
+    ran = kit.run("grade", ex="01", src=kit.submit(code), variant="interleave")
+    assert ran.code == 0
+    assert ("the scheduler can't follow" in ran.out) == bool(named)
+    assert named in ran.out
