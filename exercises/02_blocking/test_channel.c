@@ -201,7 +201,8 @@ TEST(recv_does_not_sleep_while_a_message_is_queued)
 
 /* ------------------------------------------------------------------------ sleeping and waking */
 
-TEST(a_send_wakes_a_sleeping_receiver, .hint = "Who wakes it, and what has it to look at then?")
+TEST(a_send_wakes_a_sleeping_receiver, .woken_by_others = true,
+     .hint = "Who wakes it, and what has it to look at then?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t receiver = spawn(recv_1, ends.rx);
@@ -263,7 +264,8 @@ TEST(two_sends_of_one_sender_are_both_received)
     receiver_drop(ends.rx);
 }
 
-TEST(dropping_the_last_sender_wakes_a_sleeping_receiver, .hint = "Who has to be told?")
+TEST(dropping_the_last_sender_wakes_a_sleeping_receiver, .woken_by_others = true,
+     .hint = "Who has to be told?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t dropper = spawn(drop_sender, ends.tx);
@@ -313,6 +315,25 @@ TEST(a_send_wakes_the_receiver_of_its_own_channel)
     receiver_drop(a.rx);
     sender_drop(b.tx);
     receiver_drop(b.rx);
+}
+
+TEST(making_other_channels_does_not_disturb_the_sleep,
+     .hint = "Where does your receiver find its channel again when it wakes up?")
+{
+    struct ends ends = open_channel(sizeof(int)), others[20];
+    pthread_t receiver = spawn(recv_1, ends.rx);
+
+    settle();
+    for (int i = 0; i < 20; i++)
+        others[i] = open_channel(sizeof(int));
+    send_int(ends.tx, 1);
+    join(receiver);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+    for (int i = 0; i < 20; i++) {
+        sender_drop(others[i].tx);
+        receiver_drop(others[i].rx);
+    }
 }
 
 TEST(another_channel_does_not_end_the_sleep)

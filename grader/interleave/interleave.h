@@ -203,6 +203,7 @@ struct run {
     uint64_t now; /* virtual monotonic clock, ns */
     int64_t realtime_offset;
     bool clock_was_set;
+    uint64_t slept; /* time passed because everybody slept, where it may not: time_may_pass */
     unsigned spurious_left, early_left, stale_left, weak_left;
     struct thread *settling;
 

@@ -16,6 +16,7 @@ enum {
         200000, /* ... of the only thread there is, which may as well be counting something */
     ROUNDS_A_TIMER = 64,   /* ... after that many the clock advances to the next deadline */
     WAKEUPS_TO_POLL = 100, /* during settle's ten seconds */
+    LATE = 100000000,      /* nanoseconds that everybody sleeps: longer than between two of those */
     MAX_STEPS = 3000000,   /* of one call */
     SLOW_STEPS = 30000000, /* of one schedule whose calls do return: it is left at that */
     STACK_CLEAN = 4096,    /* bytes of a fresh stack that are as in every other schedule */
@@ -254,6 +255,15 @@ static bool let_time_pass(void)
     return true;
 }
 
+/* Where others are to wake a sleeper, nobody is waited for that only a time-out would wake, or late. */
+static bool time_may_pass(void)
+{
+    if (!run.test->options.woken_by_others || run.settling || next_deadline() == FOREVER)
+        return true;
+    run.slept += next_deadline() - run.now;
+    return run.slept < LATE;
+}
+
 static _Noreturn void tell_spinning(const struct candidates *found)
 {
     const struct thread *who = found->lazy[0];
@@ -410,7 +420,7 @@ static void pick_next(void)
     struct candidates found = find_candidates();
 
     while (!found.n) {
-        if (!let_time_pass())
+        if (!time_may_pass() || !let_time_pass())
             tell_deadlock();
         found = find_candidates();
     }
@@ -593,7 +603,7 @@ bool schedule_run(const struct test *test, const struct plan *plan, struct outco
     run.now = FIRST_MONOTONIC;
     run.realtime_offset = (int64_t)(FIRST_REALTIME - FIRST_MONOTONIC);
     run.spurious_left = plan->spurious;
-    run.early_left = 3;
+    run.early_left = test->options.woken_by_others ? 0 : 3;
     run.stale_left = 8;
     run.weak_left = 2;
     abandoned = some_yielded = false;

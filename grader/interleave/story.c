@@ -274,6 +274,7 @@ static void put_sleep(const struct thread *thread)
     const struct thread *holder = object ? holder_of(object) : NULL;
     unsigned id = story_object(object);
     const char *call = thread->call ? thread->call : "waiting for the others to end";
+    const char *until = thread->deadline == FOREVER ? "" : ", until its deadline";
 
     if (thread->joining)
         snprintf(text, sizeof text, "sleeps in %s until {t%u} ends", call, thread->joining->id);
@@ -281,12 +282,12 @@ static void put_sleep(const struct thread *thread)
         snprintf(text, sizeof text, "waits in %s for {%u}, which {t%u} holds", call, id,
                  holder->id);
     else if (thread->and_mutex)
-        snprintf(text, sizeof text, "sleeps in %s on {%u}, its mutex is {%u}", call, id,
-                 story_object(thread->and_mutex));
+        snprintf(text, sizeof text, "sleeps in %s on {%u}, its mutex is {%u}%s", call, id,
+                 story_object(thread->and_mutex), until);
     else if (id)
-        snprintf(text, sizeof text, "sleeps in %s on {%u}", call, id);
+        snprintf(text, sizeof text, "sleeps in %s on {%u}%s", call, id, until);
     else
-        snprintf(text, sizeof text, "sleeps in %s", call);
+        snprintf(text, sizeof text, "sleeps in %s%s", call, until);
     put_text(text);
 }
 

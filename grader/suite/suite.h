@@ -43,6 +43,8 @@ struct test_options {
                                   the submission fails once, in turn */
     bool one_thread_stops;     /* in each run one thread is stopped for ever at one of its steps
                                   between may_stop(true) and may_stop(false): see may_stop */
+    bool woken_by_others;      /* who sleeps is woken by another thread: when only a time-out would end
+                                  everybody's sleep, a tenth of a second later or more, nothing does */
     bool once;                 /* one run is enough: much work, and one schedule tells all */
     unsigned schedules;        /* at most this many; 0: the runtime's default */
     unsigned spurious_wakeups; /* at most this many in a run; 0: the default, 1 */
