@@ -13,10 +13,10 @@ set -u
 cd "$(dirname "$0")" || exit 3
 
 run=yes
-if [ "${1-}" = --for ]; then
-    run=no
-    shift
-fi
+case ${1-} in
+--for) run=no && shift ;;
+-h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' setup.sh && exit 0 ;;
+esac
 log=${TMPDIR:-/tmp}/channels-setup.$$
 trap 'rm -f "$log"' EXIT
 
