@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from grader import files
-from grader.exercises import ROOT, shown
+from grader.exercises import ROOT, all_exercises, shown
 from grader.grading import build
 
 _FLAGS = ["-std=gnu11", "-pthread", "-Wall", "-Wextra"]
-_KIT = ["-D_GNU_SOURCE", "-Igrader/suite"]
 
 
 def write() -> Path:
     """Writes the file into the kit's directory, where clangd looks for it."""
-    entries = [_entry(path) for folder in ("exercises", "solutions", "grader") for path in _sources(folder)]
+    entries = [entry(path) for folder in ("exercises", "solutions", "grader") for path in _sources(folder)]
     target = ROOT / "compile_commands.json"
     files.write_atomically(target, json.dumps(entries, indent=1) + "\n")
     return target
@@ -25,11 +25,12 @@ def _sources(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.c"))
 
 
-def _entry(path: Path) -> dict[str, object]:
+def entry(path: Path) -> dict[str, Any]:
     name = shown(path)
-    exercise = next((part for part in path.parts if (ROOT / "exercises" / part).is_dir()), None)
-    extra = ["-iquote", f"exercises/{exercise}"] if exercise else []
-    if path.name.startswith("test_") or name.startswith("grader/suite") or name.startswith("grader/interleave"):
-        extra += _KIT
+    extra = [f"-iquoteexercises/{e.name}" for e in all_exercises() if e.name in path.parts]
+    if path.name.startswith("test_"):
+        extra.append("-Igrader/suite")
+    elif name.startswith(("grader/suite", "grader/interleave")):
+        extra += ["-D_GNU_SOURCE", "-Igrader/suite"]
     arguments = [build.compiler(), *_FLAGS, *extra, "-c", name]
     return {"directory": str(ROOT), "file": name, "arguments": arguments}

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import tarfile
 
 import pytest
 
+from grader.commands import compile_commands
+from grader.exercises import ROOT
 from grader.tests.conftest import ANSWER, SOLUTIONS, STUBS, Kit
 
 CHANNEL_1 = "exercises/01_answer/channel.c"
@@ -199,10 +202,13 @@ def test_plain_output_has_no_colours_and_80_columns(kit: Kit) -> None:
 
 def test_every_place_is_one_an_editor_can_open(kit: Kit) -> None:
     """`make grade` is a good makeprg for vim, and VS Code's problem matcher reads the same lines."""
+    tasks = json.loads((ROOT / ".vscode/tasks.json").read_text())["tasks"]
+    task = next(one["problemMatcher"] for one in tasks if one["label"] == "grade this exercise")
+    pattern = re.compile(task["pattern"]["regexp"])
     for text in (ANSWER.replace("42", "41"), '#include "channel.h"\nint answer(void) { return a + b; }\n'):
         kit.write(CHANNEL_1, text)
         out = kit.run("grade", env={"EDITOR": "/bin/vi"}, ex="01").out
-        places = re.findall(r"^\s*([^\s:]+):\d+: ", out, re.MULTILINE)
+        places = [match[task["pattern"]["file"]] for match in map(pattern.match, out.splitlines()) if match]
         assert places and all((kit.root / place).is_file() for place in places)
     assert places == [CHANNEL_1, CHANNEL_1]  # one for each error of the compiler
     assert f"next  vi +2 {CHANNEL_1}" in out
@@ -431,3 +437,15 @@ def test_stubs_copies_and_refuses_what_is_no_stub(kit: Kit) -> None:
 def test_compile_commands_know_every_channel(kit: Kit) -> None:
     assert kit.run("compile-commands").code == 0
     assert "exercises/02_twice/channel.c" in kit.read("compile_commands.json")
+
+
+# -------------------------------------------------------------------------------------- editors
+
+
+def test_each_file_compiles_as_clangd_is_told() -> None:
+    for name in ("exercises/08_ticket_server/test_ticket_server.c", "solutions/02_blocking/channel.c",
+                 "solutions/08_ticket_server/ticket_server.c", "grader/suite/main.c", "grader/interleave/tsan.c",
+                 "grader/tests/known_right/02_blocking/textbook.c"):  # fmt: skip
+        entry = compile_commands.entry(ROOT / name)
+        ended = subprocess.run([*entry["arguments"], "-fsyntax-only"], cwd=ROOT, capture_output=True)
+        assert ended.stderr == b"", name
