@@ -6,8 +6,6 @@ test also says that every thread was joined and everything was freed: exit code 
 
 from __future__ import annotations
 
-import base64
-import fcntl
 import http.client
 import json
 import os
@@ -24,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from grader.tests import npm
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "exercises" / "08_ticket_server"
@@ -433,113 +433,19 @@ def test_another_site_presses_no_button(demo: Demo) -> None:
     demo.stop()
 
 
-class Browser:
-    """A page in headless Chromium, spoken to through a pipe in the DevTools protocol."""
-
-    def __init__(self, profile: Path) -> None:
-        commands, self.commands = os.pipe()
-        self.answers, answers = os.pipe()
-
-        def pipes_as_3_and_4() -> None:
-            ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (commands, answers)]
-            for i, end in enumerate(ends):
-                os.dup2(end, 3 + i)
-
-        options = "--headless --no-sandbox --disable-gpu --no-first-run --remote-debugging-pipe"
-        more = ["--disable-background-networking", "--window-size=1200,900"]
-        self.process = subprocess.Popen(
-            [str(CHROMIUM), *options.split(), *more, f"--user-data-dir={profile}"],
-            preexec_fn=pipes_as_3_and_4,
-            pass_fds=[3, 4],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        os.close(commands)
-        os.close(answers)
-        self.rest, self.number, self.session = b"", 0, None
-        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-
-    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
-        self.number += 1
-        message: dict[str, Any] = {"id": self.number, "method": method, "params": parameters}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self.commands, json.dumps(message).encode() + b"\0")
-        while True:
-            while b"\0" not in self.rest:
-                more = os.read(self.answers, 1 << 16)
-                assert more, "the browser has gone"
-                self.rest += more
-            line, self.rest = self.rest.split(b"\0", 1)
-            answer = json.loads(line)
-            if answer.get("id") == self.number:
-                assert "error" not in answer, answer
-                return answer["result"]
-
-    def value(self, expression: str) -> Any:
-        return self.ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
-
-    def until(self, expression: str) -> None:
-        end = time.monotonic() + PATIENCE
-        while not self.value(expression):
-            assert time.monotonic() < end, f"never true: {expression}"
-            time.sleep(0.02)
-
-    def click(self, selector: str) -> None:
-        box = self.value(
-            f"(b => [b.x + b.width / 2, b.y + b.height / 2])"
-            f"(document.querySelector('{selector}').getBoundingClientRect())"
-        )
-        for kind in ["mousePressed", "mouseReleased"]:
-            self.ask("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
-
-    def screenshot(self, name: str) -> None:
-        """Kept where SCREENSHOTS says, for people to look at."""
-        folder = os.environ.get("SCREENSHOTS")
-        if folder:
-            data = self.ask("Page.captureScreenshot", format="png")["data"]
-            (Path(folder) / name).write_bytes(base64.b64decode(data))
-
-    def close(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        os.close(self.commands)
-        os.close(self.answers)
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    browser = Browser(tmp_path)
-    yield browser
-    browser.close()
-
-
 @needs_page
-def test_the_page_in_a_browser(program: Path, browser: Browser) -> None:
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_the_page_in_a_browser(program: Path, tmp_path: Path) -> None:
+    """Pictures are kept where SCREENSHOTS says, for people to look at."""
+    pictures = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    script = Path(__file__).parent / "browser" / "live_page.js"
     with running(program, "0", "0", "4") as demo:
-        me = Person(demo)
-        me.say("add <b>bold</b> | is text")
-        browser.ask("Page.navigate", url=f"http://127.0.0.1:{demo.page}/")
-        browser.until("document.querySelectorAll('.ticket').length == 1")
-        assert browser.value("document.querySelector('.ticket').textContent") == "1 <b>bold</b>"
-        assert browser.value("document.querySelector('#state').textContent") == "running"
-        browser.screenshot("running.png")
-
-        browser.value("document.querySelector('#slow').value = 25")
-        browser.value("document.querySelector('#slow').dispatchEvent(new Event('input'))")
-        browser.click("#load")
-        browser.until("document.querySelectorAll('.place.taken').length == 4")
-        browser.until("document.querySelectorAll('.sleeper').length >= 2")
-        browser.until("document.querySelectorAll('.column:nth-child(3) .ticket').length >= 3")
-        browser.screenshot("load.png")
-
-        browser.click("#shutdown")
-        browser.until("document.querySelector('#state').textContent == 'shut down'")
-        assert browser.value("document.querySelector('#load').disabled")
+        Person(demo).say("add <b>bold</b> | is text")
+        command = ["node", str(script), str(npm.package("playwright-core")), str(CHROMIUM), str(demo.page), str(pictures)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+        assert done.returncode == 0, done.stderr
         demo.ended()
-        browser.until("/[1-9]\\d* got TICKET_SERVER_GONE/.test(document.querySelector('#sums').textContent)")
-        browser.screenshot("shutdown.png")
+    seen = json.loads(done.stdout)
+    assert seen["errors"] == [] and seen["requests"] == [f"127.0.0.1:{demo.page}"]
+    assert (seen["ticket"], seen["running"], seen["disabled"]) == ("1 <b>bold</b>", "running", True)
+    assert seen["width"] <= 390  # a telephone need not scroll sideways
