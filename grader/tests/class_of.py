@@ -1,10 +1,10 @@
 """A class of any size, with the verdict of each submission known: for tests, and for figures.
 
-    python3 -m grader.tests.class_of write DIR 400      # solutions, stubs, known-right, known-wrong, hostile
+    python3 -m grader.tests.class_of write DIR 400 [01 02]  # solutions, stubs, known-right, known-wrong, hostile
     make class SUBMISSIONS=DIR
-    python3 -m grader.tests.class_of check DIR          # were all as expected?
+    python3 -m grader.tests.class_of check DIR              # were all as expected?
 
-No two submissions are equal, so none is known from another; the same number gives the same class.
+No two that run are equal, so none is known from another; the same number gives the same class.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,78 +25,105 @@ from grader.proof.specimens import Specimen
 from grader.tests import test_hostile
 
 STUBS = SOLUTIONS.parent / "grader" / "stubs"
+ALL = [exercise.number for exercise in all_exercises()]
+# Of twenty submissions so many are of each kind, in an order that mixes any stretch of a class.
+KINDS = "wrong right solved wrong hostile wrong stubs right wrong solved wrong right odd wrong solved right wrong stubs solved wrong".split()
 
 
 @dataclass(frozen=True)
 class Made:
-    """One submission: its files, and what is expected of which exercise."""
+    """One submission: how it is put into a directory, and what is expected of which exercise."""
 
-    files: dict[str, bytes]
+    write: Callable[[Path], object]
     expected: dict[str, list[str]]  # exercise: verdicts, of it or of a test of it, that are right
 
 
-def make(number: int, wrong: list[Specimen], right: list[Specimen]) -> Made:
-    """The kinds follow one another, so that any stretch of a class is mixed."""
+@dataclass(frozen=True)
+class Material:
+    """What classes are made of."""
+
+    exercises: list[Exercise]
+    wrong: list[Specimen]
+    right: list[Specimen]
+
+    @classmethod
+    def found(cls, numbers: Sequence[str]) -> Material:
+        """Of the exercises with these numbers."""
+        exercises = [exercise for exercise in all_exercises() if exercise.number in numbers]
+
+        def of(kind: Callable[[Exercise], Iterable[Specimen]]) -> list[Specimen]:
+            return [s for exercise in exercises for s in kind(exercise) if _fits(s, exercise)]
+
+        return cls(exercises, of(specimens.known_wrong), of(specimens.known_right))
+
+
+def make(number: int, material: Material) -> Made:
     draw = random.Random(number)
+    kind = KINDS[number % len(KINDS)]
     mark = b"/* student %d */\n" % number
-    kind = number % 20
-    if kind < 8:
-        return _specimen(draw.choice(wrong), mark)
-    if kind < 12:
-        return _specimen(draw.choice(right), mark)
-    if kind < 16:
-        names = draw.sample([e.name for e in all_exercises()], k=2)
+    if kind in ("wrong", "right"):
+        return _specimen(draw.choice(material.wrong if kind == "wrong" else material.right), mark, number)
+    if kind == "solved":
+        names = draw.sample([e.name for e in material.exercises], k=2)
         files = {f"{p.parent.name}/{p.name}": mark + p.read_bytes() for n in names for p in (SOLUTIONS / n).glob("*.c")}
-        return Made(files, {name: ["passed"] for name in names})
-    if kind < 18:
-        stubs = {f"{p.parent.name}/{p.name}": p.read_bytes() for p in sorted(STUBS.glob("*/*.c"))}
-        return Made(stubs, {path.split("/")[0]: ["not_started"] for path in stubs})
+        return Made(_writer(files, number), {name: ["passed"] for name in names})
+    if kind == "stubs":
+        stubs = {f"{p.parent.name}/{p.name}": p.read_bytes() for e in material.exercises for p in (STUBS / e.name).glob("*.c")}
+        return Made(_writer(stubs, number), {exercise.name: ["not_started"] for exercise in material.exercises})
+    if kind == "odd":
+        verdict, write = test_hostile.ODD[draw.choice(sorted(test_hostile.ODD))]
+        return Made(write, {test_hostile.EXERCISE: [verdict]})
     case = draw.choice(test_hostile.CASES)
-    return Made({test_hostile.FILE: case.text.encode()}, {test_hostile.EXERCISE: sorted(case.verdict)})
+    files = {test_hostile.FILE: case.text.encode() + b"\n" + mark}
+    return Made(_writer(files, number), {test_hostile.EXERCISE: sorted(case.verdict)})
 
 
-def _specimen(specimen: Specimen, mark: bytes) -> Made:
+def _specimen(specimen: Specimen, mark: bytes, number: int) -> Made:
     exercise = specimen.exercise.name
     files = {f"{exercise}/{source.name}": mark + source.content for source in specimen.code.sources}
-    expected = [v for v in specimen.verdicts] if specimen.verdicts else ["passed"]
-    return Made(files, {exercise: expected})
-
-
-def write(directory: Path, count: int) -> None:
-    def found(kind: str) -> list[Specimen]:
-        function = specimens.known_wrong if kind == "wrong" else specimens.known_right
-        return [s for exercise in all_exercises() for s in function(exercise) if _fits(s, exercise)]
-
-    directory.mkdir(parents=True)
-    wrong, right = found("wrong"), found("right")
-    expected = {}
-    for number in range(count):
-        made = make(number, wrong, right)
-        name = f"student{number:04}"
-        expected[name] = made.expected
-        _write_as(directory, name, made.files, number % 3)
-    directory.with_suffix(".expected.json").write_text(json.dumps(expected, indent=1))
+    return Made(_writer(files, number), {exercise: sorted(specimen.verdicts) or ["passed"]})
 
 
 def _fits(specimen: Specimen, exercise: Exercise) -> bool:
     return all(source.name in (*exercise.files, "channel.c") for source in specimen.code.sources)
 
 
-def _write_as(directory: Path, name: str, files: dict[str, bytes], form: int) -> None:
-    if form == 0:
-        for path, data in files.items():
-            (directory / name / path).parent.mkdir(parents=True, exist_ok=True)
-            (directory / name / path).write_bytes(data)
-    elif form == 1:
-        with zipfile.ZipFile(directory / f"{name}.zip", "w") as archive:
-            for path, data in files.items():
-                archive.writestr(f"homework/{path}", data)
-    else:
-        with tarfile.open(directory / f"{name}.tar.gz", "w:gz") as tar:
-            for path, data in files.items():
-                info = tarfile.TarInfo(f"exercises/{path}")
-                info.size = len(data)
-                tar.addfile(info, io.BytesIO(data))
+def _writer(files: Mapping[str, bytes], number: int) -> Callable[[Path], object]:
+    """A directory, a zip or a tar, in turn."""
+    return lambda path: (_write_directory, _write_zip, _write_tar)[number % 3](path, files)
+
+
+def _write_directory(path: Path, files: Mapping[str, bytes]) -> None:
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+
+
+def _write_zip(path: Path, files: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(f"{path}.zip", "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"homework/{name}", data)
+
+
+def _write_tar(path: Path, files: Mapping[str, bytes]) -> None:
+    with tarfile.open(f"{path}.tar.gz", "w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(f"exercises/{name}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+
+def write(directory: Path, count: int, numbers: Sequence[str] = ALL) -> None:
+    """Makes a class of so many, who hand in the exercises with these numbers."""
+    directory.mkdir(parents=True)
+    material = Material.found(numbers)
+    expected = {}
+    for number in range(count):
+        made = make(number, material)
+        name = f"student{number:04}"
+        made.write(directory / name)
+        expected[name] = made.expected
+    directory.with_suffix(".expected.json").write_text(json.dumps(expected, indent=1))
 
 
 def check(directory: Path, out: Path) -> list[str]:
@@ -103,7 +131,11 @@ def check(directory: Path, out: Path) -> list[str]:
     expected = json.loads(directory.with_suffix(".expected.json").read_text())
     wrong = []
     for student, exercises in expected.items():
-        result = json.loads((out / "results" / f"{student}.json").read_text())
+        try:
+            result = json.loads((out / "results" / f"{student}.json").read_text())
+        except FileNotFoundError:
+            wrong.append(f"{student}: no result")
+            continue
         by_name = {exercise["name"]: exercise for exercise in result["exercises"]}
         for exercise, verdicts in exercises.items():
             got = by_name[exercise]
@@ -117,7 +149,7 @@ def check(directory: Path, out: Path) -> list[str]:
 def main(words: list[str]) -> int:
     directory = Path(words[1])
     if words[0] == "write":
-        write(directory, int(words[2]))
+        write(directory, int(words[2]), words[3:] or ALL)
         return 0
     wrong = check(directory, Path(words[2]) if len(words) > 2 else Path(f"{directory}.graded"))
     print("\n".join([*wrong, f"{len(wrong)} not as expected"]))

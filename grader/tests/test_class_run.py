@@ -1,0 +1,74 @@
+"""A mixed class from the first command to the last: killed on the way, gone on with, every verdict as expected."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from grader.classroom import sandbox
+from grader.exercises import BUILD, ROOT
+from grader.tests import class_of
+
+STUDENTS = 13  # every kind is among them
+MEMORY = 200 << 10  # KiB that the grader may take, however large the class
+
+
+@pytest.fixture
+def submissions(tmp_path: Path) -> Path:
+    try:
+        sandbox.choose()
+    except sandbox.NoSandbox:
+        pytest.skip("there is no sandbox on this machine")
+    class_of.write(tmp_path / "class", STUDENTS, ["01", "02"])
+    return tmp_path / "class"
+
+
+def begin(submissions: Path, said: Path) -> subprocess.Popen[bytes]:
+    left_out = ("ENGINE", "OUT", "EX", "CLASS", "VARIANTS", "JOBS", "UNSAFE", "AGAIN")
+    command = [sys.executable, "-m", "grader", "class", "--submissions", str(submissions), "--ex", "01 02"]
+    with open(said, "wb") as out:
+        environment = {name: value for name, value in os.environ.items() if name not in left_out}
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+
+def written(submissions: Path) -> dict[str, int]:
+    """When each result was written."""
+    results = submissions.with_suffix(".graded") / "results"
+    return {path.stem: path.stat().st_mtime_ns for path in results.glob("[a-z]*.json")}
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+
+
+def test_a_class_that_was_killed_on_the_way(submissions: Path, tmp_path: Path) -> None:
+    grading = begin(submissions, tmp_path / "first")
+    end = time.monotonic() + 600
+    while len(written(submissions)) < STUDENTS // 3 and time.monotonic() < end:
+        assert grading.poll() is None, (tmp_path / "first").read_text()
+        time.sleep(0.05)
+    workers = children(grading.pid)
+    grading.send_signal(signal.SIGKILL)
+    grading.wait()
+    while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < end:
+        time.sleep(0.05)  # they die with it
+    before = written(submissions)
+    assert 0 < len(before) < STUDENTS
+
+    again = begin(submissions, tmp_path / "second")
+    _, status, used = os.wait4(again.pid, 0)
+    said = (tmp_path / "second").read_text()
+    assert status == 0 and f"{STUDENTS} submissions, {len(before)} of them graded before" in said, said
+    after = written(submissions)
+    assert len(after) == STUDENTS and before.items() <= after.items()
+    assert class_of.check(submissions, submissions.with_suffix(".graded")) == []
+    assert used.ru_maxrss < MEMORY
+    left = [path.name for path in (BUILD / "run").iterdir() if re.match(rf"({'|'.join(map(str, workers))})-", path.name)]
+    assert left == []
