@@ -60,6 +60,7 @@ int main(void)
 }
 """
 INSTALL = "sh setup.sh"
+SECCOMP = "docker run --security-opt seccomp=unconfined"
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,14 @@ def _tools() -> Iterator[Finding]:
         yield Finding(tool, path is not None, words, INSTALL)
     gdb = shutil.which("gdb")
     words = _version("gdb") if gdb else "missing: no stacks of a hang, no GDB=1"
-    yield Finding("gdb", gdb is not None, words, "sudo apt-get install gdb", needed=False)
+    yield Finding("gdb", gdb is not None, words, _install("gdb"), needed=False)
+
+
+def _install(package: str) -> str:
+    """The command that installs what setup.sh does without."""
+    managers = {"apt-get": "apt-get install", "dnf": "dnf install", "pacman": "pacman -S", "brew": "brew install"}
+    found = next((words for tool, words in managers.items() if shutil.which(tool)), "install")
+    return f"{found} {package}" if os.geteuid() == 0 or "brew" in found else f"sudo {found} {package}"
 
 
 def _version(tool: str) -> str:
@@ -166,8 +174,9 @@ def _file_system() -> Finding:
 def _line_ends() -> Finding:
     headers = EXERCISES.glob("*/*.h")
     crlf = any(b"\r\n" in header.read_bytes() for header in headers)
-    cure = "git config core.autocrlf input && git checkout ."
-    return Finding("line ends", not crlf, "CRLF: git changed the files" if crlf else "LF", cure, needed=False)
+    cure = "sed -i 's/\\r$//' exercises/*.h exercises/*/*.h Makefile setup.sh"
+    words = "CRLF: git or an editor has changed the kit's files" if crlf else "LF"
+    return Finding("line ends", not crlf, words, cure, needed=False)
 
 
 def _clock() -> Finding:
@@ -180,8 +189,22 @@ def _clock() -> Finding:
 def _randomisation() -> Finding:
     off = isolation.randomisation_is_off()
     words = "can be switched off" if off else "can't be switched off here: sanitizers may fail to start"
-    cure = "containers: docker run --security-opt seccomp=unconfined ..."
+    cure = SECCOMP if _in_container() else "sudo sysctl vm.mmap_rnd_bits=28"
     return Finding("ASLR", off, words, cure, needed=False)
+
+
+def _in_container() -> bool:
+    return any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv")))
+
+
+def _ptrace_cure() -> str:
+    """What forbids one process to look into another here, and how to allow it."""
+    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
+    if _in_container():
+        return f"{SECCOMP} --cap-add SYS_PTRACE"
+    if scope.exists() and scope.read_text().strip() != "0":
+        return "sudo sysctl kernel.yama.ptrace_scope=0"
+    return "allow ptrace, which this machine's sandbox forbids"
 
 
 # ------------------------------------------------------------------------------------- proofs
@@ -196,7 +219,7 @@ def _proofs(directory: Path) -> Iterator[Finding]:
         words = words if ended.code == 0 else f"its test ended with {ended.code}"
     yield Finding("cmocka", words.startswith("a test"), words, INSTALL)
     yield _sanitizer(directory, "AddressSanitizer", USE_AFTER_FREE, "heap-use-after-free", "address")
-    yield _sanitizer(directory, "leak check", LEAK, "detected memory leaks", "address")
+    yield _sanitizer(directory, "leak check", LEAK, "detected memory leaks", "address", _ptrace_cure())
     yield _sanitizer(directory, "ThreadSanitizer", RACE, "data race", "thread")
     yield _hang(directory)
     yield _interleave()
@@ -213,15 +236,14 @@ def _compile(directory: Path, name: str, text: str, *flags: str) -> str:
         return str(error)
     lines = ended.stderr.decode("utf-8", "replace").splitlines()
     said = next((line for line in lines if "error" in line or "cannot" in line), lines[0] if lines else "")
-    return "" if ended.code == 0 else f"does not compile: {said[:100]}"
+    return "" if ended.code == 0 else f"does not compile: {said.replace(f'{directory}/', '')[:100]}"
 
 
-def _sanitizer(directory: Path, name: str, text: str, report: str, kind: str) -> Finding:
+def _sanitizer(directory: Path, name: str, text: str, report: str, kind: str, cure: str = INSTALL) -> Finding:
     program = name.replace(" ", "_")
     wrong = _compile(directory, program, text, f"-fsanitize={kind}")
-    cure = "install the sanitizers: sh setup.sh; in a container allow ptrace and personality"
     if wrong:
-        return Finding(name, False, wrong, cure)
+        return Finding(name, False, wrong, INSTALL)
     found = 0
     for _ in range(3):
         ended = isolation.run([str(directory / program)], isolation.Limits(wall_seconds=30))
@@ -238,7 +260,7 @@ def _hang(directory: Path) -> Finding:
     ended = isolation.run([str(directory / "deadlock")], limits, look_for_sleep=True)
     stacks = ", with its stack" if ended.stacks else ", without its stack (ptrace or gdb)"
     words = f"a known deadlock was noticed after {ended.seconds:.0f} s{stacks}"
-    cure = "allow ptrace: sudo sysctl kernel.yama.ptrace_scope=0; docker run --cap-add SYS_PTRACE"
+    cure = _ptrace_cure() if shutil.which("gdb") else _install("gdb")
     return Finding("hang", ended.asleep and bool(ended.stacks), words, cure, needed=False)
 
 
@@ -268,7 +290,7 @@ def _interleave() -> Finding:
 def _sandbox() -> Finding:
     there = shutil.which("bwrap")
     if there is None:
-        return Finding("sandbox", False, "no bwrap: make class can't be used", "sudo apt-get install bubblewrap", False)
+        return Finding("sandbox", False, "no bwrap: make class can't be used", _install("bubblewrap"), False)
     command = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"]
     works = _quietly(lambda: isolation.run(command, isolation.Limits(wall_seconds=20)).code == 0)
     words = "bwrap works" if works else "bwrap can't make namespaces: make class can't be used"

@@ -90,7 +90,8 @@ def prepare() -> None:
 
 def randomisation_is_off() -> bool:
     """Could prepare() switch address randomisation off? Containers may forbid it."""
-    return bool(ctypes.CDLL(None).personality(0xFFFFFFFF) & _ADDR_NO_RANDOMIZE)
+    persona = ctypes.CDLL(None).personality(0xFFFFFFFF)  # -1 where even asking is forbidden
+    return persona != -1 and bool(persona & _ADDR_NO_RANDOMIZE)
 
 
 def stop_all() -> None:
