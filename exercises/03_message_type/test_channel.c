@@ -62,8 +62,8 @@ static void drop_note(void *message)
     const struct note *note = message;
 
     check(note->id >= 0 && note->id < NOTES, "drop is called with a pointer to the message.");
-    check_equal(atomic_fetch_add_explicit(&drops[note->id], 1, memory_order_relaxed), 0,
-                EXACTLY_ONCE);
+    int dropped_before = atomic_fetch_add_explicit(&drops[note->id], 1, memory_order_relaxed);
+    check_equal(dropped_before, 0, EXACTLY_ONCE);
     check_equal(*note->number, 1000 + note->id, "drop is called with a pointer to the message.");
     free(note->number);
 }
@@ -447,6 +447,49 @@ TEST(drop_never_runs_for_a_message_that_was_received)
     sender_drop(ends.tx);
     for (int id = 0; id < 9; id++)
         check_equal(drops_of(id), id > 2, id > 2 ? EXACTLY_ONCE : NOT_RECEIVED);
+}
+
+static void try_recv_note(struct receiver *rx, int id)
+{
+    struct note note = {-1, NULL};
+
+    check_status(receiver_try_recv(rx, &note), CHANNEL_OK, "A queued message is received.");
+    check_equal(note.id, id, "Messages arrive in the order they were sent.");
+    free_note(&note);
+}
+
+TEST(drop_never_runs_for_a_message_that_was_received_without_sleeping)
+{
+    struct ends ends = open_notes();
+
+    for (int id = 0; id < 3; id++)
+        send_note(ends.tx, id);
+    try_recv_note(ends.rx, 0);
+    sender_drop(ends.tx);
+    try_recv_note(ends.rx, 1);
+    try_recv_note(ends.rx, 2);
+    receiver_drop(ends.rx);
+    for (int id = 0; id < 3; id++)
+        check_equal(drops_of(id), 0, NOT_RECEIVED);
+}
+
+/* Ten messages, which in a ring begin and end anywhere. */
+TEST(drop_runs_for_every_message_left_of_a_queue_that_moved)
+{
+    for (int taken = 1; taken <= 10; taken++) {
+        struct ends ends = open_notes();
+
+        for (int id = 0; id < 10; id++)
+            send_note(ends.tx, id);
+        for (int id = 0; id < taken; id++) {
+            recv_note(ends.rx, id);
+            send_note(ends.tx, 10 + id);
+        }
+        receiver_drop(ends.rx);
+        for (int id = 0; id < 10 + taken; id++)
+            check_equal(drops_of(id), id >= taken, id >= taken ? EXACTLY_ONCE : NOT_RECEIVED);
+        sender_drop(ends.tx);
+    }
 }
 
 TEST(no_other_function_calls_back)
