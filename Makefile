@@ -22,13 +22,13 @@ GRADE = @PYTHONDONTWRITEBYTECODE= $(PYTHON) -m grader
 
 # ------------------------------------------------------------------------------------- commands
 
-help:      ## this list; make help ALL=1 shows what maintainers type, too
+help:      ## this list; with ALL=1 what maintainers type, too
 	@awk -F ' *## ' -v all='$(ALL)' '/^[a-z_.-]+: *##/ && (all || !/maintainers: /) \
 	    { sub(":.*", "", $$1); sub("maintainers: ", "", $$2); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 setup:     ## installs what is missing: make setup grade
 	@sh setup.sh --for '$(filter-out setup,$(MAKECMDGOALS))'
-grade:     ## runs your code, says what is next   EX=04 SRC=dir JSON=file
+grade:     ## runs your code, says what is next   EX=04 SRC= JSON=
 	$(GRADE) grade
 watch:     ## grades what you save, as you save it
 	$(GRADE) watch
@@ -52,7 +52,7 @@ swap:      ## puts a solution in place, your file kept   EX=04
 	$(GRADE) swap
 unswap:    ## and your file back   EX=04
 	$(GRADE) unswap
-book:      ## the exercises and docs/ as pages to read, in build/book/
+book:      ## the exercises and docs/ as pages, in build/book/
 	$(GRADE) book
 compile_commands.json: ## for clangd
 	$(GRADE) compile-commands

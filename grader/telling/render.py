@@ -203,7 +203,7 @@ def first_failure(
     """All there is to say of one failure; full: with every step of its story."""
     lines: list[Line] = [[]]
     title = TITLES.get(result.verdict, result.verdict)
-    place = own_path(graded, result.where) or shown(tree / graded.exercise.name)
+    place = own_path(graded, result.where) or shown(tree / graded.exercise.name / graded.exercise.files[0])
     lines.append([(f"{place}: ", "bold"), (title, "bold red")])
     if result.verdict == "build_failed":
         lines += _build_lines(graded, width)

@@ -214,6 +214,12 @@ def test_every_place_is_one_an_editor_can_open(kit: Kit) -> None:
     assert f"next  vi +2 {CHANNEL_1}" in out
 
 
+def test_help_fits_a_screen() -> None:
+    out = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert out.count("\n") < 24 and max(map(len, out.splitlines())) < 80
+    assert "make grade " in out and "maintainers" in out.splitlines()[0] and "make stubs" not in out
+
+
 def test_a_terminal_that_knows_no_unicode_gets_ascii(kit: Kit) -> None:
     ran = kit.run("grade", env={"PYTHONIOENCODING": "ascii"}, solutions="1")
     assert ran.code == 0
