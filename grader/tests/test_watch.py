@@ -101,6 +101,15 @@ def test_what_is_saved_is_graded_and_the_keys_do_what_they_say(kit: Kit, watchin
     assert watching.ended() == 0
 
 
+def test_a_file_system_that_counts_seconds_hides_no_save(kit: Kit, watching: Watching) -> None:
+    watching.see("not started")
+    for text, seen in ((ANSWER.replace("42", "41"), "answer returns 42."), (ANSWER, "passed")):
+        beside = kit.write("saved", text)
+        os.utime(beside, (1e9, 1e9))  # the same time and size as before, as within one second
+        beside.rename(kit.root / CHANNEL_1)
+        watching.see(seen)
+
+
 def test_control_c_leaves_the_terminal_as_it_was(watching: Watching) -> None:
     watching.see("not started")
     os.killpg(watching.process.pid, signal.SIGINT)
