@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grader import files
-from grader.classroom import intake, sandbox, settings
+from grader.classroom import intake, sandbox, settings, worker
 from grader.classroom.settings import Settings
 from grader.classroom.worker import Request
 from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, all_exercises, find
-from grader.grading import build
+from grader.grading import build, gate
 
 LONGEST = 1800.0  # seconds for one submission, whatever it does
 ATTEMPTS = 2  # for what is the machine's fault
@@ -106,9 +106,8 @@ def kit_key(group: Class) -> str:
             for suite in exercise.chain():
                 digest.update(build.kit_digest(suite.name, variant).encode())
     digest.update(json.dumps([group.sandbox, group.flat, group.variants, [e.name for e in group.exercises]]).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        if source.name in ("gate.py", "intake.py", "worker.py", "sandbox.py"):
-            digest.update(source.read_bytes())
+    for module in (gate, intake, sandbox, worker):
+        digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 
 

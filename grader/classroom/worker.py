@@ -24,18 +24,17 @@ from pathlib import Path
 from typing import Any
 
 from grader import files
-from grader.classroom import gate, intake, sandbox
+from grader.classroom import intake, sandbox
 from grader.classroom.sandbox import Sandbox
 from grader.errors import GraderError
 from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises, by_name, shown
-from grader.grading import build, isolation, runner
+from grader.grading import build, gate, isolation, runner
 from grader.grading.grade import Graded, Grading
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code, Submission, read_submission
 
 MAX_SCRATCH = 256 << 20  # bytes a running submission may have written before it is ended
 COMPILING = isolation.Limits(cpu_seconds=60, wall_seconds=180.0, file_size=sandbox.FILE_SIZE)
-LOOKING = isolation.Limits(cpu_seconds=10, wall_seconds=30.0)
 PR_SET_PDEATHSIG = 1
 SANDBOX_FAILED = ("bwrap: ", "setpriv: ", "prlimit: ")  # what its programs begin their complaints with
 TOOLS = ("cc", "gcc", "clang", "nm", "objdump")
@@ -212,30 +211,12 @@ def _before_grading(
     if submission.is_untouched or not request.gate:
         return outcome
     enclosure.submissions = [submission]
-    submission.code.stage()
-    found: list[gate.Finding] = []
-    for source in submission.code.sources:
-        staged = submission.code.directory / source.name
-        found += gate.examine(staged, _api(), ROOT, _compiler(exercise), _run_tool, scratch)
+    found = gate.examine_code(submission.code, exercise, scratch)
     outcome.flags = [str(finding) for finding in found]
     refused = [finding for finding in found if finding.refused]
     if refused:
         outcome.verdict, outcome.message = "rejected", f"Not run. {refused[0]}"
     return outcome
-
-
-def _compiler(exercise: Exercise) -> list[str]:
-    return [build.compiler(), "-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", "-iquote", str(exercise.directory)]
-
-
-def _run_tool(command: Sequence[str]) -> tuple[int, str]:
-    """A compiler or a look at an object, in the sandbox."""
-    ended = isolation.run(command, LOOKING)
-    return -1 if ended.timed_out else ended.code, ended.stdout.decode("utf-8", "replace")
-
-
-def _api() -> frozenset[str]:
-    return frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
 
 
 def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: Outcome) -> None:

@@ -217,8 +217,8 @@ def first_failure(
 
 
 def warning_lines(graded: Graded, width: int) -> list[Line]:
-    """What the compiler warned of: often the cause, and never shown by the tests."""
-    from grader.grading import build, explain
+    """What no test shows: what the compiler warned of, often the cause; and what a class would refuse."""
+    from grader.grading import build, explain, gate
 
     lines: list[Line] = []
     for warning in build.warnings_of(graded.submission.code)[:MOST_WARNINGS]:
@@ -226,6 +226,10 @@ def warning_lines(graded: Graded, width: int) -> list[Line]:
         why = explain.compiler_message(message, graded.submission.code.text)
         lines += [[], [(f"{own_path(graded, place)}: ", "bold"), ("the compiler warns", "bold yellow")]]
         lines += [*_wrapped(message, width), *(_wrapped(why, width) if why else [])]
+    for refusal in gate.refusals(graded.submission.code, graded.exercise)[:MOST_WARNINGS]:
+        place, _, message = refusal.partition(": ")
+        lines += [[], [(f"{own_path(graded, place)}: ", "bold"), ("handed in, it would not be run", "bold yellow")]]
+        lines += _wrapped(message, width)
     return lines
 
 

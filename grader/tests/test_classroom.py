@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from grader import files
-from grader.classroom import gate, intake, results, run, settings, similar
+from grader.classroom import intake, results, run, settings, similar
 from grader.errors import UsageError
 from grader.exercises import ROOT, all_exercises, by_name
+from grader.grading import gate
 
 WANTED = {
     "02_blocking": frozenset({"channel.c"}),

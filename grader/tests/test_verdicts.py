@@ -161,7 +161,17 @@ def test_a_warning_is_told_and_explained_also_when_nothing_was_compiled_again(ki
 
 
 def test_no_warning_without_a_cause(kit: Kit) -> None:
-    assert "the compiler warns" not in kit.grade(ANSWER).out
+    ran = kit.grade(ANSWER)
+    assert "the compiler warns" not in ran.out and "would not be run" not in ran.out
+
+
+def test_what_a_class_would_refuse_is_graded_and_told_also_when_nothing_was_compiled_again(kit: Kit) -> None:
+    text = ANSWER + "\nint main(void)\n{\n    return 0;\n}\n"
+    for _ in range(2):
+        ran = kit.grade(text, variant="plain")
+        assert ran.exercise("01_answer")["verdict"] == "passed"
+        assert "work/01_answer/channel.c: handed in, it would not be run" in ran.out
+        assert "It defines main" in ran.out
 
 
 def test_a_function_left_out_is_named(kit: Kit) -> None:

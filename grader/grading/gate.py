@@ -2,19 +2,28 @@
 
 A channel needs no constructor, no main of its own, no way round the calls that the checks stand in
 for. What is refused here could not pass as honest code anyway; it is refused so that it is told by
-name, and not run. The gate is no wall: the sandbox is (sandbox.py).
+name, and not run. The gate is no wall: the sandbox is (classroom/sandbox.py). Outside of a class it only
+warns.
 
 Names of a student's own, static or not, are nobody's fault: they are made local before linking.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from grader import files
+from grader.exercises import ROOT, Exercise, all_exercises
+from grader.grading import build, isolation
+from grader.grading.submission import Code
+
+LOOKING = isolation.Limits(cpu_seconds=10, wall_seconds=30.0)
 
 # Runs a command, in a sandbox or not, and returns its exit code and what it printed on stdout.
 Runner = Callable[[Sequence[str]], tuple[int, str]]
@@ -69,6 +78,30 @@ class Finding:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         return f"{where}: {self.what}"
+
+
+def examine_code(code: Code, exercise: Exercise, scratch: Path) -> list[Finding]:
+    """What is odd or wrong with the code of an exercise. scratch: a directory for what is compiled."""
+    code.stage()
+    api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
+    compiler = [build.compiler(), "-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", "-iquote", str(exercise.directory)]
+    sources = [code.directory / source.name for source in code.sources]
+    return [found for source in sources for found in examine(source, api, ROOT, compiler, _run, scratch)]
+
+
+def refusals(code: Code, exercise: Exercise) -> list[str]:
+    """What a class would refuse that code for: looked at once, and kept beside the code."""
+    kept = code.directory / f"refusals.{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]}"
+    if not kept.exists():
+        with isolation.private_directory() as scratch:
+            found = examine_code(code, exercise, scratch)
+        files.write_atomically(kept, "".join(f"{finding}\n" for finding in found if finding.refused))
+    return kept.read_text(encoding="utf-8").splitlines()
+
+
+def _run(command: Sequence[str]) -> tuple[int, str]:
+    ended = isolation.run(command, LOOKING)
+    return -1 if ended.timed_out else ended.code, ended.stdout.decode("utf-8", "replace")
 
 
 def examine(
