@@ -264,7 +264,7 @@ def _test_lines(graded: Graded, result: TestResult, width: int, full: bool) -> l
     if result.rule:
         lines += _wrapped(result.rule, width, "bold")
     if result.message and result.message != result.rule:
-        lines += _wrapped(result.message, width)
+        lines += _wrapped(re.sub("^the ", "The ", result.message), width)
     if result.explanation:
         lines += _wrapped(result.explanation, width)
     if result.call:

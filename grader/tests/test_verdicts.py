@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import time
@@ -133,13 +134,14 @@ def test_a_flood_on_stdout_changes_nothing(kit: Kit) -> None:
 
 
 def test_a_grandchild_that_holds_stdout_is_ended(kit: Kit) -> None:
-    body = "if (fork() == 0) { setsid(); if (fork() == 0) execlp(\"sleep\", \"sleep\", \"4711\", (char *)0); _exit(0); }"
+    seconds = f"47{os.getpid()}"  # nobody else's
+    body = f'if (fork() == 0) {{ setsid(); if (fork() == 0) execlp("sleep", "sleep", "{seconds}", (char *)0); _exit(0); }}'
     begun = time.monotonic()
     ran = kit.grade(with_body(body, "#include <unistd.h>\n"), variant="plain")
     assert ran.report
     assert time.monotonic() - begun < 60
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
-    assert "sleep 4711" not in listing
+    assert f"sleep {seconds}" not in listing
 
 
 def test_what_does_not_compile_is_told_with_line_and_cause(kit: Kit) -> None:

@@ -28,7 +28,10 @@ class Watching:
     """A `make watch`, and the person before it."""
 
     def __init__(self, kit: Kit) -> None:
-        self._master, self._slave = pty.openpty()
+        try:
+            self._master, self._slave = pty.openpty()
+        except OSError:
+            pytest.skip("there are no terminals here")
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self._slave)
         self.process = subprocess.Popen(
