@@ -44,6 +44,8 @@ replay:    ## one failing schedule again   TEST= SEED= [GDB=1 HTML=1]
 	$(GRADE) replay
 run:       ## your program, live   EX=08 PORT=8008
 	$(GRADE) run
+talk:      ## talks to it from another terminal   PORT=8008
+	$(GRADE) talk
 bench:     ## how fast your channel is, beside others   EX=04
 	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench exercise
 doctor:    ## proves that each tool works here
@@ -80,7 +82,7 @@ bench-peers: ## maintainers: solutions and peers, docs/performance.md
 	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench peers
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
-.PHONY: help setup grade watch list hint carry reset replay doctor swap unswap handout class result gradescope stubs solutions test clean book
+.PHONY: help setup grade watch list hint carry reset replay talk doctor swap unswap handout class result gradescope stubs solutions test clean book
 .PHONY: known-wrong-table bench bench-peers run compare-checkers bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 

@@ -80,6 +80,12 @@ def run(options: argparse.Namespace) -> int:
     return demo.run(options.ex, options.src, arguments.is_on(options.solutions), options.port)
 
 
+def talk(options: argparse.Namespace) -> int:
+    from grader.commands import demo
+
+    return demo.talk(options.port)
+
+
 def compare_checkers(options: argparse.Namespace) -> int:
     from grader.proof import compare
 
@@ -223,6 +229,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
         "one schedule again",
         ("ex", "test", "seed", "src", "solutions", "variant", "gdb", "html"),
     ),
+    ("talk", talk, "talk to a program that is running", ("port",)),
     ("run", run, "the program of an exercise, live", ("ex", "src", "solutions", "port")),
     ("doctor", doctor, "prove that each tool works here", ()),
     ("swap", swap, "put a solution in place", ("ex",)),

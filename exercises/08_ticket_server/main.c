@@ -528,7 +528,7 @@ static void run(int listener, unsigned port, unsigned page_port, unsigned capaci
                 capacity == 0 ? "a capacity is at least 1" : words_for(result));
         exit(1);
     }
-    printf("Tickets on 127.0.0.1, port %u. Type: nc 127.0.0.1 %u\n", port, port);
+    printf("Tickets on 127.0.0.1, port %u. In another terminal: make talk PORT=%u\n", port, port);
     pages_client = ticket_client_clone(client);
     if (pages_client != NULL)
         live_start(page_port, capacity, pages_client, stop);

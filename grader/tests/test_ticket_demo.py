@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -163,6 +164,15 @@ def test_a_person_adds_looks_moves_and_counts(demo: Demo) -> None:
     assert me.say("quit") == "bye"
     assert me.read() == ""
     assert demo.stop() == "The server has ended.\n"
+
+
+def test_make_talk_does_without_nc(demo: Demo) -> None:
+    command = [sys.executable, "-m", "grader", "talk", "--port", str(demo.port)]
+    for typed, code, said in (("add a | b\nstatus 1 done\n", 0, "added 1"), ("shutdown\n", 0, ""), ("help\n", 2, "Nobody listens")):
+        ended = subprocess.run(command, cwd=ROOT, input=typed, capture_output=True, text=True, timeout=PATIENCE)
+        assert (ended.returncode, said in ended.stdout + ended.stderr) == (code, True), ended
+        if typed == "shutdown\n":
+            demo.ended()
 
 
 def test_help_lists_every_command(demo: Demo) -> None:
