@@ -60,6 +60,7 @@ int main(void)
 }
 """
 INSTALL = "sh setup.sh"
+SWITCHES = Path("/proc/sys")
 SECCOMP = "docker run --security-opt seccomp=unconfined"
 
 
@@ -199,7 +200,7 @@ def _in_container() -> bool:
 
 def _ptrace_cure() -> str:
     """What forbids one process to look into another here, and how to allow it."""
-    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
+    scope = SWITCHES / "kernel/yama/ptrace_scope"
     if _in_container():
         return f"{SECCOMP} --cap-add SYS_PTRACE"
     if scope.exists() and scope.read_text().strip() != "0":
@@ -294,7 +295,18 @@ def _sandbox() -> Finding:
     command = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"]
     works = _quietly(lambda: isolation.run(command, isolation.Limits(wall_seconds=20)).code == 0)
     words = "bwrap works" if works else "bwrap can't make namespaces: make class can't be used"
-    return Finding("sandbox", works, words, "sudo sysctl kernel.unprivileged_userns_clone=1", needed=False)
+    return Finding("sandbox", works, words, _namespaces_cure(), needed=False)
+
+
+def _namespaces_cure() -> str:
+    """What forbids namespaces here, and how to allow them."""
+    if _in_container():
+        return "docker run --privileged"
+    for name, good in (("apparmor_restrict_unprivileged_userns", "0"), ("unprivileged_userns_clone", "1")):
+        switch = SWITCHES / "kernel" / name
+        if switch.exists() and switch.read_text().strip() != good:
+            return f"sudo sysctl kernel.{name}={good}"
+    return "allow user namespaces, which this machine's sandbox forbids"
 
 
 def _quietly(question: Callable[[], bool]) -> bool:

@@ -85,6 +85,25 @@ def test_what_a_container_forbids_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
         assert ("SYS_PTRACE" in doctor._ptrace_cure()) == inside
 
 
+@pytest.mark.parametrize(
+    ("switch", "value", "cure"),
+    [
+        ("kernel/yama/ptrace_scope", "1", "sudo sysctl kernel.yama.ptrace_scope=0"),
+        ("kernel/yama/ptrace_scope", "0", "allow ptrace, which this machine's sandbox forbids"),
+        ("kernel/unprivileged_userns_clone", "0", "sudo sysctl kernel.unprivileged_userns_clone=1"),
+        ("kernel/apparmor_restrict_unprivileged_userns", "1", "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"),
+    ],
+)
+def test_the_kernels_own_switches_are_named(
+    switch: str, value: str, cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / switch).parent.mkdir(parents=True)
+    (tmp_path / switch).write_text(f"{value}\n")
+    monkeypatch.setattr(doctor, "SWITCHES", tmp_path)
+    monkeypatch.setattr(doctor, "_in_container", lambda: False)
+    assert cure in (doctor._ptrace_cure(), doctor._namespaces_cure())
+
+
 @pytest.mark.parametrize("name", HIDDEN)
 def test_a_library_that_is_missing_is_seen(name: str) -> None:
     found = subprocess.run(["cc", f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
