@@ -136,22 +136,6 @@ TEST(create_bounded_says_invalid_for_capacity_0)
                        "CHANNEL_INVALID: message_size is 0 and capacity is.");
 }
 
-TEST(create_bounded_says_no_memory_when_the_product_overflows,
-     .hint = "What is SIZE_MAX / 8 + 2 times 8, in a size_t?")
-{
-    static const char rule[] = "CHANNEL_NO_MEMORY: message_size * capacity overflows.";
-
-    check_create_fails(8, SIZE_MAX / 8 + 2, CHANNEL_NO_MEMORY, rule);
-    check_create_fails(SIZE_MAX / 8 + 2, 8, CHANNEL_NO_MEMORY, rule);
-    check_create_fails(2, SIZE_MAX / 2 + 1, CHANNEL_NO_MEMORY, rule);
-    check_create_fails(SIZE_MAX, 2, CHANNEL_NO_MEMORY, rule);
-    check_create_fails(2, SIZE_MAX, CHANNEL_NO_MEMORY, rule);
-    check_create_fails(SIZE_MAX, SIZE_MAX, CHANNEL_NO_MEMORY, rule);
-    check_create_fails((SIZE_MAX >> 32) + 1, (SIZE_MAX >> 32) + 1, CHANNEL_NO_MEMORY, rule);
-    /* what is left of this product is larger than both factors, and could be had */
-    check_create_fails((SIZE_MAX >> 32) + 2, (SIZE_MAX >> 32) + 2, CHANNEL_NO_MEMORY, rule);
-}
-
 TEST(create_bounded_out_of_memory_leaves_tx_and_rx_untouched, .allocations_fail = true)
 {
     int somewhere = 0;
@@ -168,50 +152,6 @@ TEST(create_bounded_out_of_memory_leaves_tx_and_rx_untouched, .allocations_fail 
     check(allocation_has_failed(), "CHANNEL_NO_MEMORY only when out of memory.");
     check_pointer(tx, &somewhere, "CHANNEL_NO_MEMORY: *tx and *rx are untouched.");
     check_pointer(rx, &somewhere, "CHANNEL_NO_MEMORY: *tx and *rx are untouched.");
-}
-
-TEST(sending_on_a_bounded_channel_never_says_no_memory, .allocations_fail = true)
-{
-    struct ends ends = {NULL, NULL};
-    struct sender *second;
-
-    if (check_one_of(channel_create_bounded(sizeof(int), 2, NULL, &ends.tx, &ends.rx),
-                     "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK,
-                     CHANNEL_NO_MEMORY) != CHANNEL_OK)
-        return;
-    second = sender_clone(ends.tx);
-    check(second != NULL || allocation_has_failed(), "NULL only when out of memory.");
-    for (int i = 0; i < 4; i++) {
-        send(ends.tx, i);
-        try_send(second != NULL ? second : ends.tx, 10 + i, CHANNEL_OK,
-                 "Sending on a bounded channel never says CHANNEL_NO_MEMORY.");
-        recv(ends.rx, i);
-        recv(ends.rx, 10 + i);
-    }
-    sender_drop(ends.tx);
-    sender_drop(second);
-    receiver_drop(ends.rx);
-}
-
-TEST(sending_on_a_bounded_channel_never_allocates,
-     .hint = "When is the last moment to take memory for messages?")
-{
-    struct ends ends = open_sized(64, 3);
-    char message[64] = {0};
-
-    for (int i = 0; i < 12; i++) {
-        size_t before = allocations();
-
-        if (i % 2 == 0)
-            check_status(sender_send(ends.tx, message), CHANNEL_OK, THERE);
-        else
-            check_status(sender_try_send(ends.tx, message), CHANNEL_OK, THERE);
-        check_equal(allocations() - before, 0, "Sending on a bounded channel never allocates.");
-        if (i >= 2)
-            check_status(receiver_recv(ends.rx, message), CHANNEL_OK, RECEIVED);
-    }
-    sender_drop(ends.tx);
-    receiver_drop(ends.rx);
 }
 
 /* --------------------------------------------------------------------------------- capacity */
@@ -314,21 +254,6 @@ TEST(channels_side_by_side_share_no_capacity)
     sender_drop(one.tx);
     sender_drop(two.tx);
     receiver_drop(two.rx);
-}
-
-TEST(more_than_65536_messages_fit, .once = true)
-{
-    struct ends ends = open_sized(sizeof(int), 70000);
-    int got = -1;
-
-    for (int i = 0; i < 70000; i++)
-        try_send(ends.tx, i, CHANNEL_OK, FITS);
-    try_send(ends.tx, -1, CHANNEL_FULL, FULL);
-    sender_drop(ends.tx);
-    for (int i = 0; i < 70000; i++)
-        recv(ends.rx, i);
-    check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
-    receiver_drop(ends.rx);
 }
 
 /* ------------------------------------------------------------------------ unbounded channels */
@@ -487,7 +412,7 @@ TEST(recv_on_empty_closed_comes_after_what_a_full_channel_held)
     receiver_drop(ends.rx);
 }
 
-TEST(dropping_the_last_sender_wakes_a_receiver_of_a_bounded_channel)
+TEST(dropping_the_last_sender_wakes_a_receiver_of_a_bounded_channel, .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     pthread_t thread = spawn(send_21, ends.tx);
@@ -534,7 +459,7 @@ TEST(send_sleeps_while_capacity_messages_are_queued)
     receiver_drop(ends.rx);
 }
 
-TEST(taking_a_message_with_recv_wakes_a_sleeping_sender)
+TEST(taking_a_message_with_recv_wakes_a_sleeping_sender, .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     struct sending sending = {.tx = ends.tx, .number = 1};
@@ -548,7 +473,7 @@ TEST(taking_a_message_with_recv_wakes_a_sleeping_sender)
     receiver_drop(ends.rx);
 }
 
-TEST(taking_a_message_with_try_recv_wakes_a_sleeping_sender)
+TEST(taking_a_message_with_try_recv_wakes_a_sleeping_sender, .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     struct sending sending = {.tx = ends.tx, .number = 1};
@@ -696,7 +621,7 @@ TEST(two_threads_may_answer_each_other_through_one_place_each_way)
     receiver_drop(back.rx);
 }
 
-TEST(sending_wakes_a_receiver_that_sleeps)
+TEST(sending_wakes_a_receiver_that_sleeps, .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     pthread_t thread = spawn(recv_0_to_4, ends.rx);
@@ -855,7 +780,7 @@ static void *send_into_the_end(void *arg)
     return NULL;
 }
 
-TEST(receiver_drop_wakes_a_sleeping_sender)
+TEST(receiver_drop_wakes_a_sleeping_sender, .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     struct closing closing = {.tx = ends.tx, .number = 11, .may_sleep = true};
@@ -948,19 +873,28 @@ TEST(try_send_that_meets_receiver_drop_is_dropped_once_or_stays_the_callers)
 
 /* ----------------------------------------------------------- dropping what a channel holds */
 
+/* In a ring the messages left begin and end anywhere. */
+static void check_left(int taken, int left)
+{
+    struct ends ends = open_channel(4);
+
+    for (int i = 0; i < taken; i++) {
+        send(ends.tx, i);
+        recv(ends.rx, i);
+    }
+    for (int i = 0; i < left; i++)
+        send(ends.tx, taken + i);
+    receiver_drop(ends.rx);
+    for (int i = 0; i < taken + left; i++)
+        check_equal(drops_of(i), i >= taken, EXACTLY_ONCE);
+    sender_drop(ends.tx);
+}
+
 TEST(drop_runs_once_for_every_message_left_in_a_bounded_channel)
 {
-    struct ends ends = open_channel(3);
-
-    fill(ends.tx, 3);
-    recv(ends.rx, 0);
-    recv(ends.rx, 1);
-    send(ends.tx, 3);
-    send(ends.tx, 4); /* the messages left go round the end */
-    receiver_drop(ends.rx);
-    for (int i = 0; i < 5; i++)
-        check_equal(drops_of(i), i > 1, EXACTLY_ONCE);
-    sender_drop(ends.tx);
+    for (int taken = 0; taken <= 4; taken++)
+        for (int left = 1; left <= 4; left++)
+            check_left(taken, left);
 }
 
 TEST(messages_left_may_own_nothing)
@@ -1130,4 +1064,92 @@ TEST(streams_of_three_senders_each_arrive_in_order_through_a_few_places, .once =
     for (int i = 0; i < 3; i++)
         join(threads[i]);
     receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------------------------- memory and limits */
+
+TEST(sending_on_a_bounded_channel_never_says_no_memory, .allocations_fail = true)
+{
+    struct ends ends = {NULL, NULL};
+    struct sender *second;
+
+    if (check_one_of(channel_create_bounded(sizeof(int), 2, NULL, &ends.tx, &ends.rx),
+                     "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK,
+                     CHANNEL_NO_MEMORY) != CHANNEL_OK)
+        return;
+    second = sender_clone(ends.tx);
+    check(second != NULL || allocation_has_failed(), "NULL only when out of memory.");
+    for (int i = 0; i < 4; i++) {
+        send(ends.tx, i);
+        try_send(second != NULL ? second : ends.tx, 10 + i, CHANNEL_OK,
+                 "Sending on a bounded channel never says CHANNEL_NO_MEMORY.");
+        recv(ends.rx, i);
+        recv(ends.rx, 10 + i);
+    }
+    sender_drop(ends.tx);
+    if (second != NULL)
+        sender_drop(second);
+    receiver_drop(ends.rx);
+}
+
+TEST(sending_on_a_bounded_channel_never_allocates,
+     .hint = "When is the last moment to take memory for messages?")
+{
+    struct ends ends = open_sized(64, 3);
+    char message[64] = {0};
+
+    for (int i = 0; i < 12; i++) {
+        size_t before = allocations();
+
+        if (i % 2 == 0)
+            check_status(sender_send(ends.tx, message), CHANNEL_OK, THERE);
+        else
+            check_status(sender_try_send(ends.tx, message), CHANNEL_OK, THERE);
+        check_equal(allocations() - before, 0, "Sending on a bounded channel never allocates.");
+        if (i >= 2)
+            check_status(receiver_recv(ends.rx, message), CHANNEL_OK, RECEIVED);
+    }
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(more_than_65536_messages_fit, .once = true)
+{
+    struct ends ends = open_sized(sizeof(int), 70000);
+    int got = -1;
+
+    for (int i = 0; i < 70000; i++)
+        try_send(ends.tx, i, CHANNEL_OK, FITS);
+    try_send(ends.tx, -1, CHANNEL_FULL, FULL);
+    sender_drop(ends.tx);
+    for (int i = 0; i < 70000; i++)
+        recv(ends.rx, i);
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
+    receiver_drop(ends.rx);
+}
+
+TEST(create_bounded_says_no_memory_when_the_product_overflows,
+     .hint = "What is SIZE_MAX / 8 + 2 times 8, in a size_t?")
+{
+    static const char rule[] = "CHANNEL_NO_MEMORY: message_size * capacity overflows.";
+
+    check_create_fails(8, SIZE_MAX / 8 + 2, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(SIZE_MAX / 8 + 2, 8, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(2, SIZE_MAX / 2 + 1, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(SIZE_MAX, 2, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(2, SIZE_MAX, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(SIZE_MAX, SIZE_MAX, CHANNEL_NO_MEMORY, rule);
+    check_create_fails((SIZE_MAX >> 32) + 1, (SIZE_MAX >> 32) + 1, CHANNEL_NO_MEMORY, rule);
+    /* what is left of this product is larger than both factors, and could be had */
+    check_create_fails((SIZE_MAX >> 32) + 2, (SIZE_MAX >> 32) + 2, CHANNEL_NO_MEMORY, rule);
+}
+
+/* All memory for messages is taken at once, and so much there is not. */
+TEST(create_bounded_says_no_memory_when_the_product_plus_something_overflows,
+     .hint = "What is message_size * capacity + sizeof(struct channel) when the product just fits?")
+{
+    for (size_t capacity = 1; capacity <= 8; capacity++)
+        for (size_t less = 0; less <= 64; less += 8)
+            check_create_fails(SIZE_MAX / capacity - less, capacity, CHANNEL_NO_MEMORY,
+                               "CHANNEL_NO_MEMORY: there is no memory for capacity messages.");
 }
