@@ -44,12 +44,17 @@ def show_list() -> int:
     lines += [[], _count(entries), []]
     if now is None:
         lines.append([("All is done.", "bold green")])
-    elif entries.get(now.name, _NOTHING).verdict == "not_started":
-        lines.append([("next  ", "dim"), (render.start_command(now), "bold")])
     else:
-        lines.append([("next  ", "dim"), (f"make grade EX={now.number}", "bold")])
+        lines.append([("next  ", "dim"), (_next(now), "bold")])
     screen.lines(lines)
     return EXIT_PASSED
+
+
+def _next(exercise: Exercise) -> str:
+    submission = read_submission(EXERCISES, exercise)
+    if set(submission.missing) & set(exercise.files):
+        return f"make reset EX={exercise.number}"
+    return render.start_command(exercise) if submission.is_untouched else f"make grade EX={exercise.number}"
 
 
 def _count(entries: dict[str, Entry]) -> Line:
@@ -73,6 +78,8 @@ def _state(exercise: Exercise, entry: Entry, key: str, untouched: bool) -> tuple
         return f"the solution is in place (make unswap EX={exercise.number})", "magenta"
     if untouched and not entry.passed:
         return "not started", "dim"
+    if not entry.code:
+        return "not graded yet", "yellow"
     if entry.passed and key != entry.passed:
         return "changed since it passed", "yellow"
     if key != entry.code:

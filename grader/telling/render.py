@@ -334,7 +334,10 @@ def _begin(graded: Graded) -> str:
     """How to begin what is not started; a file that is gone comes back first."""
     if set(graded.submission.missing) & set(graded.exercise.files) and graded.submission.tree == EXERCISES:
         return f"make reset EX={graded.exercise.number}"
-    return start_command(graded.exercise)
+    if graded.submission.is_untouched or graded.submission.missing:
+        return start_command(graded.exercise)
+    path = graded.submission.tree / graded.exercise.name / graded.exercise.files[0]
+    return f"{_editor()} {shown(path)}"
 
 
 def _editor() -> str:

@@ -89,6 +89,18 @@ def test_list_says_what_changed_since_it_passed(kit: Kit) -> None:
     assert "(elective)" in out
 
 
+def test_the_next_step_never_replaces_what_is_written(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER)
+    kit.run("grade", ex="01")
+    assert kit.run("list").out.splitlines()[-1] == "next  make carry EX=02"
+    kit.run("carry", ex="02")
+    out = kit.run("list").out
+    assert "not graded yet" in out and out.splitlines()[-1] == "next  make grade EX=02"
+    kit.write(CHANNEL_2, STUBS["02_twice/channel.c"] + "/* notes */\n")
+    last = kit.run("grade", env={"EDITOR": "/bin/vi"}, ex="02").out.splitlines()[-1]
+    assert last == f"next  $EDITOR {CHANNEL_2}"
+
+
 def test_the_server_uses_the_channel_of_the_exercise_it_builds_on(kit: Kit) -> None:
     for name in ("01_answer/channel.c", "02_twice/channel.c", "04_server/server.c"):
         kit.write(f"exercises/{name}", SOLUTIONS[name])
