@@ -107,6 +107,7 @@ def check_kit(ex: str, variant: str) -> int:
     """make solutions; VARIANT= limits the solutions to that one, too."""
     from grader.proof import check_kit as kit
 
+    tree_of("", solutions=True)  # a kit for students has none, and says so
     tally = kit.Tally(tell=lambda line: print(line, flush=True))
     variants = [arguments.variant_of(variant)] if variant else available_variants()
     kit.Check(arguments.chosen(ex), variants[0], variants, tally).run()
