@@ -17,7 +17,7 @@ from grader.exercises import BUILD, ROOT, Exercise, all_exercises, read_text
 
 SITE = BUILD / "book"
 PAGES = BUILD / "book-pages"
-FIRST = ("students.md", "how-the-checks-work.md", "from-other-languages.md", "vocabulary.md")
+FIRST = ("how-the-checks-work.md", "from-other-languages.md", "vocabulary.md")
 CURE = "On Debian: sudo apt-get install mkdocs mkdocs-material (or: sh setup.sh book)"
 
 SETTINGS = {
@@ -63,9 +63,10 @@ def make() -> Path:
 def contents() -> list[object]:
     """The chapters, in the order one reads them."""
     docs = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
-    rest = [name for name in docs if name not in FIRST]
+    rest = [name for name in docs if name not in (*FIRST, "students.md")]
     return [
         {"Start": "README.md"},
+        "docs/students.md",
         {"Exercises": [f"exercises/{exercise.name}/README.md" for exercise in all_exercises()]},
         {"Background": [f"docs/{name}" for name in FIRST if name in docs]},
         {"More": [*(f"docs/{name}" for name in rest), *(p.name for p in ROOT.glob("C*.md"))]},
