@@ -29,6 +29,7 @@ def current(entries: dict[str, Entry]) -> Exercise | None:
     return todo[0] if todo else None
 
 
+NOT_STARTED = "not started"
 _NOTHING = Entry("not_started", 0, 0, "", "")
 
 
@@ -66,7 +67,8 @@ def _count(entries: dict[str, Entry]) -> Line:
 def _list_line(exercise: Exercise, entry: Entry) -> Line:
     submission = read_submission(EXERCISES, exercise)
     words, style = _state(exercise, entry, submission.code.key, submission.is_untouched)
-    points = f"{entry.points:>3}/{entry.max_points:<3}" if entry.max_points else "       "
+    has_points = entry.max_points and words != NOT_STARTED
+    points = f"{entry.points:>3}/{entry.max_points:<3}" if has_points else "       "
     line: Line = [(f"{exercise.name:18} ", "bold"), (f"{points}  ", ""), (words, style)]
     if is_elective(exercise):
         line.append(("  (elective)", "dim"))
@@ -77,7 +79,7 @@ def _state(exercise: Exercise, entry: Entry, key: str, untouched: bool) -> tuple
     if carry.is_swapped(exercise):
         return f"the solution is in place (make unswap EX={exercise.number})", "magenta"
     if untouched and not entry.passed:
-        return "not started", "dim"
+        return NOT_STARTED, "dim"
     if not entry.code:
         return "not graded yet", "yellow"
     if entry.passed and key != entry.passed:

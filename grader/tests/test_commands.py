@@ -312,6 +312,13 @@ def test_reset_gives_the_stub_back_and_keeps_what_was_there(kit: Kit) -> None:
     assert "already" in kit.run("reset", ex="01").out
 
 
+def test_what_was_reset_has_no_points(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER.replace("42", "41"))
+    kit.run("grade", ex="01")
+    kit.run("reset", ex="01")
+    assert kit.run("list").out.splitlines()[0].split() == ["01_answer", "not", "started"]
+
+
 def test_reset_brings_a_missing_file_back(kit: Kit) -> None:
     (kit.root / CHANNEL_1).unlink()
     kit.run("reset", ex="1")
