@@ -281,41 +281,45 @@ static bool has_read(const struct shadow *shadow, const struct access *stored)
     return false;
 }
 
-/* Looks at one remembered access. True: its place is free for the new one. */
-static inline bool meet(const struct shadow *shadow, struct access *before, unsigned mask,
-                        enum access_kind kind, uintptr_t pc)
+/* Looks at one remembered access; known is self's clock. True: its place is free for the new one. */
+static inline bool meet(const struct shadow *shadow, struct access *before, struct access now,
+                        const uint32_t known[])
 {
     if (!before->mask)
         return true;
-    if (before->thread == self->id || before->clock <= self->clock.at[before->thread]) {
-        if ((before->mask & ~mask) || !covers(kind, before->kind))
+    if (before->clock <= known[before->thread]) {
+        if ((before->mask & ~now.mask) || !covers(now.kind, before->kind))
             return false;
         before->mask = 0;
         return true;
     }
-    if ((before->mask & mask) && ((before->kind | kind) & WRITE) &&
-        !(before->kind & kind & ATOMIC) && !(kind == FREES && has_read(shadow, before)))
-        tell_race(before, kind, pc);
+    if ((before->mask & now.mask) && ((before->kind | now.kind) & WRITE) &&
+        !(before->kind & now.kind & ATOMIC) && !(now.kind == FREES && has_read(shadow, before)))
+        tell_race(before, now.kind, now.pc);
     return false;
 }
 
-static void check_word(struct shadow *shadow, unsigned mask, enum access_kind kind, uintptr_t pc)
+/* Compares an access to a word with those remembered, and remembers it. The function that a schedule
+ * spends most of its time in: what is the same for all words of an access is handed in. */
+static inline void check_word(struct shadow *shadow, struct access now, const uint32_t known[])
 {
-    struct access *last = shadow->last;
-    uint32_t now = self->clock.at[self->id];
+    struct access *last = shadow->last, *place = NULL;
 
-    if (last[0].clock == now && last[0].thread == self->id && last[0].mask == mask &&
-        last[0].kind == kind)
+    if (last[0].clock == now.clock && last[0].thread == now.thread && last[0].mask == now.mask &&
+        last[0].kind == now.kind)
         return; /* again the same, nothing can have changed: who wrote since would have been told */
-
-    struct access *place = NULL;
+    if (!last[0].mask && !last[1].mask && !shadow->more) {
+        if (now.kind != FREES)
+            last[0] = now;
+        return;
+    }
     for (int i = 1; i >= 0; i--)
-        if (meet(shadow, &last[i], mask, kind, pc))
+        if (meet(shadow, &last[i], now, known))
             place = &last[i];
     for (uint32_t i = shadow->more; i; i = more[i].next)
-        if (meet(shadow, &more[i].access, mask, kind, pc))
+        if (meet(shadow, &more[i].access, now, known))
             place = place ? place : &more[i].access;
-    if (kind == FREES)
+    if (now.kind == FREES)
         return;
     if (!place) {
         if (more_count == MAX_ACCESSES)
@@ -323,7 +327,7 @@ static void check_word(struct shadow *shadow, unsigned mask, enum access_kind ki
         more[more_count].next = shadow->more;
         place = &more[shadow->more = more_count++].access;
     }
-    *place = (struct access){now, (uint32_t)pc, (uint8_t)self->id, (uint8_t)mask, (uint8_t)kind, 0};
+    *place = now;
 }
 
 static bool is_in_use(const struct object *object)
@@ -388,17 +392,21 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
     if (run.thread_count == 1 && kind != WRITE && !(global && (kind & WRITE)))
         return; /* all that comes later is ordered after it */
 
-    for (uintptr_t end = address + size; address < end; shadow = fresh(shadow + 1)) {
+    const uint32_t *known = self->clock.at;
+    struct access now = {known[self->id], (uint32_t)pc, (uint8_t)self->id, 0, (uint8_t)kind, 0};
+    bool shared = run.thread_count > 1, undone = global && (kind & WRITE);
+    for (uintptr_t end = address + size; address < end; shadow++) {
         unsigned first = address & 7, n = end - address < 8 - first ? end - address : 8 - first;
-        if (global && (kind & WRITE))
+        now.mask = (uint8_t)(((1u << n) - 1) << first);
+        if (kind != FREES)
+            fresh(shadow);
+        if (undone)
             note_undo(shadow, address);
         if (kind == WRITE && shadow->object)
             forget_objects(shadow, address, n);
-        if (run.thread_count > 1)
-            check_word(shadow, ((1u << n) - 1) << first, kind, pc);
+        if (shared && shadow->generation == generation)
+            check_word(shadow, now, known);
         address += n;
-        if (address >= end)
-            break;
     }
 }
 
@@ -454,9 +462,12 @@ struct object *object_at(const volatile void *where, enum kind kind, uintptr_t p
 void objects_in(uintptr_t start, size_t size, void (*visit)(struct object *object, uintptr_t pc),
                 uintptr_t pc)
 {
-    for (uintptr_t word = start & ~(uintptr_t)7; word < start + size; word += 8)
-        for (uint32_t i = shadow_of(word)->object; i; i = objects[i].next)
-            visit(&objects[i], pc);
+    const struct shadow *shadow = &arena_shadow[(start - arena) / 8];
+
+    for (uintptr_t word = start & ~(uintptr_t)7; word < start + size; word += 8, shadow++)
+        if (shadow->generation == generation)
+            for (uint32_t i = shadow->object; i; i = objects[i].next)
+                visit(&objects[i], pc);
 }
 
 /* -------------------------------------------------------------------- thread-local variables */
