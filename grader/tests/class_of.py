@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.exercises import SOLUTIONS, Exercise, all_exercises
+from grader.exercises import SOLUTIONS, Exercise, all_exercises, by_name
 from grader.proof import specimens
 from grader.proof.specimens import Specimen
 from grader.tests import test_hostile
@@ -64,7 +64,9 @@ def make(number: int, material: Material) -> Made:
     if kind in ("wrong", "right"):
         return _specimen(draw.choice(material.wrong if kind == "wrong" else material.right), mark, number)
     if kind == "solved":
-        names = draw.sample([e.name for e in material.exercises], k=2)
+        solved = draw.sample(material.exercises, k=2)
+        solved += [by_name(str(e.base)) for e in solved if e.carries_channel]  # whose channel it is
+        names = sorted({exercise.name for exercise in solved})
         files = {f"{p.parent.name}/{p.name}": mark + p.read_bytes() for n in names for p in (SOLUTIONS / n).glob("*.c")}
         return Made(_writer(files, number), {name: ["passed"] for name in names})
     if kind == "stubs":
@@ -80,7 +82,8 @@ def make(number: int, material: Material) -> Made:
 
 def _specimen(specimen: Specimen, mark: bytes, number: int) -> Made:
     exercise = specimen.exercise.name
-    files = {f"{exercise}/{source.name}": mark + source.content for source in specimen.code.sources}
+    own = specimen.exercise.files  # a channel that is carried may be known from another student
+    files = {f"{exercise}/{s.name}": (mark if s.name in own else b"") + s.content for s in specimen.code.sources}
     return Made(_writer(files, number), {exercise: sorted(specimen.verdicts) or ["passed"]})
 
 
