@@ -91,6 +91,7 @@ for setting in (
     "detach-on-fork off",  # the waiting process would take a stopped one for one asleep
     "print inferior-events off",
     "print thread-events off",
+    "suppress-cli-notifications on",  # that it has gone on to the process that waits
 ):
     try:
         gdb.execute(f"set {setting}", to_string=True)
