@@ -99,7 +99,7 @@ B = build/$(VARIANT)
 
 # What everything is compiled with; then what only the code under test and the suites are, a variant each.
 CFLAGS_ALL = -std=gnu11 -g -pthread -fno-pie -fno-omit-frame-pointer -U_FORTIFY_SOURCE
-CFLAGS_CODE = -O1 -Wall -Wextra -fno-builtin -fno-common $(CFLAGS_$(VARIANT))
+CFLAGS_CODE = -O1 -fmax-errors=100 -Wall -Wextra -fno-builtin -fno-common $(CFLAGS_$(VARIANT))
 CFLAGS_KIT = -O2 -Wall -Wextra -D_GNU_SOURCE $(CFLAGS_KIT_$(VARIANT))
 
 CFLAGS_interleave = -fsanitize=thread -fstack-protector-strong

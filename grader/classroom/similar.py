@@ -5,6 +5,7 @@ What it finds is a reason to look, never a verdict: short exercises have few goo
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ from grader.exercises import SOLUTIONS, by_name
 LEAST_PERCENT = 80
 LEAST_TOKENS = 40  # shorter runs in common are C, not copies
 MOST_PAIRS = 200
+MOST_BYTES = 1 << 16  # of a file that is compared; sim_c needs hours for what repeats itself without end
+SECONDS = 300  # for one exercise
 
 _ROW = re.compile(r"^(\S+) consists for (\d+) % of (\S+) material$", re.MULTILINE)
 
@@ -54,12 +57,28 @@ def pairs(group: Class, names: Sequence[str]) -> tuple[list[Pair], str]:
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         for number, name in enumerate(everybody):
-            _copy(submissions.get(name), wanted, group.flat, root, number)
+            _copy(submissions.get(name), _worth_comparing(group, name, wanted), group.flat, root, number)
+        late = []
         for exercise in group.exercises:
-            for first, second, percent in _compare(root / exercise.name):
-                found.append(Pair(exercise.name, everybody[first], everybody[second], percent))
+            try:
+                alike = _compare(root / exercise.name)
+            except subprocess.TimeoutExpired:
+                late.append(exercise.name)
+                continue
+            found += [Pair(exercise.name, everybody[a], everybody[b], percent) for a, b, percent in alike]
     found.sort(key=lambda pair: (-pair.percent, pair.exercise, pair.first))
+    if late:
+        return found[:MOST_PAIRS], f"{_remark(found)} Not compared, for it took too long: {', '.join(late)}.".strip()
     return found[:MOST_PAIRS], _remark(found)
+
+
+def _worth_comparing(group: Class, name: str, wanted: intake.Wanted) -> intake.Wanted:
+    """Of one student what was run: what does not compile may be anything."""
+    if name == SOLUTION:
+        return wanted
+    result = json.loads(group.result_file(name).read_bytes())
+    ran = {exercise["name"] for exercise in result["exercises"] if exercise["verdict"] in ("passed", "failed")}
+    return {exercise: files for exercise, files in wanted.items() if exercise in ran}
 
 
 def _remark(found: Sequence[Pair]) -> str:
@@ -81,7 +100,7 @@ def _copy(path: Path | None, wanted: intake.Wanted, flat: str, root: Path, numbe
     for exercise, sources in taken.files.items():
         own = by_name(exercise).files  # a carried channel is compared where it is from
         text = b"\n".join(_UNWRITTEN.sub(b"", data) for name, data in sorted(sources.items()) if name in own)
-        if text:
+        if text and len(text) <= MOST_BYTES:
             (root / exercise).mkdir(exist_ok=True)
             (root / exercise / f"{number}.c").write_bytes(text)
 
@@ -91,13 +110,10 @@ def _compare(directory: Path) -> list[tuple[int, int, int]]:
     if len(sources) < 2:
         return []
     command = ["sim_c", "-p", "-e", "-s", "-r", str(LEAST_TOKENS), "-t", str(LEAST_PERCENT)]
-    try:
-        done = subprocess.run(
-            [*command, *(path.name for path in sources)],
-            cwd=directory, capture_output=True, text=True, errors="replace", timeout=600,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return []
+    done = subprocess.run(
+        [*command, *(path.name for path in sources)],
+        cwd=directory, capture_output=True, text=True, errors="replace", timeout=SECONDS,
+    )  # fmt: skip
     best: dict[tuple[int, int], int] = {}
     for first, percent, second in _ROW.findall(done.stdout):
         a, b = sorted((int(first[:-2]), int(second[:-2])))

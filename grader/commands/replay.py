@@ -99,7 +99,7 @@ def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:
     record = os.open(os.devnull, os.O_WRONLY)
     os.set_inheritable(record, True)
     environment = os.environ | runner.test_environment(knobs)
-    environment |= {"SUITE_NONCE": "gdb", "SUITE_RECORD": str(record)}
+    environment["SUITE_RECORD"] = str(record)
     isolation.prepare()
     sys.stdout.flush()
     os.chdir(ROOT)

@@ -11,6 +11,7 @@ Names of a student's own, static or not, are nobody's fault: they are made local
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
@@ -30,13 +31,13 @@ Runner = Callable[[Sequence[str]], tuple[int, str]]
 
 # Calls by which a program gets hold of other programs, or of itself from outside.
 FORBIDDEN_CALLS = frozenset(
-    """fork vfork _Fork clone posix_spawn posix_spawnp system popen execl execlp execle execv execvp execvpe
-    execve fexecve ptrace process_vm_readv process_vm_writev dlopen dlsym dlvsym dlmopen dladdr dl_iterate_phdr
-    kill killpg tgkill setsid setpgid setpgrp daemon prctl personality unshare setns chroot pivot_root mount
-    seccomp bpf socket connect bind listen accept accept4 getaddrinfo longjmp _longjmp siglongjmp
-    __longjmp_chk setcontext swapcontext makecontext atexit on_exit __cxa_atexit at_quick_exit
-    setenv putenv environ __environ _environ __libc_start_main
-    __register_atfork pthread_atfork mprotect""".split()
+    """fork vfork Fork clone clone3 forkpty wordexp posix_spawn posix_spawnp system popen execl execlp execle execv execvp execvpe
+    execve execveat fexecve ptrace process_vm_readv process_vm_writev dlopen dlsym dlvsym dlmopen dladdr dl_iterate_phdr
+    kill killpg tgkill sigqueue pidfd_open pidfd_getfd pidfd_send_signal setsid setpgid setpgrp daemon prctl personality unshare setns chroot pivot_root mount
+    seccomp bpf socket connect bind listen accept accept4 getaddrinfo longjmp siglongjmp
+    longjmp_chk setcontext swapcontext makecontext atexit on_exit cxa_atexit at_quick_exit
+    setenv putenv environ libc_start_main register_atfork pthread_atfork mprotect pkey_mprotect
+    backtrace Unwind_Backtrace Unwind_ForcedUnwind Unwind_RaiseException""".split()
 )
 # Calls that a channel has no need of; the sandbox makes nothing of them, the instructor may want to look.
 ODD_CALLS = frozenset(
@@ -62,9 +63,20 @@ SYSTEM_CALL = re.compile(r"\t(syscall|sysenter|int +\$0x80|svc\s)")
 NO_SANITIZE = re.compile(
     r"\b_*(no_sanitize\w*|no_address_safety_analysis|disable_sanitizer_instrumentation)\b"
 )
+# Ways to the frames of one's callers; who changes those returns past a test.
+FRAMES = re.compile(
+    r"\b__builtin_(frame_address|return_address|\w*return_addr|dwarf_cfa|eh_return|unwind_init|setjmp|longjmp|apply\w*|return)\b"
+)
+# syscall() is for what has no function: futexes above all. Everything else has one, which the checks know.
+SYSCALL = re.compile(r"\bsyscall\b(?:\s*\(\s*(\d+)\s*[,)])?")
+HARMLESS_SYSTEM_CALLS = {  # sched_yield, gettid, getcpu, membarrier, futex and its successors
+    "x86_64": {24, 186, 309, 324, 202, 449, 454, 455, 456},
+    "aarch64": {124, 178, 168, 283, 98, 449, 454, 455, 456},
+}
 PRAGMA = re.compile(r"^\s*#\s*pragma\s+(GCC\s+optimize|GCC\s+target|clang\s+attribute|redefine_extname|weak)")
 ASM = re.compile(r"\b(?:asm|__asm|__asm__)\b[^(;]*\(((?:\s*\"(?:[^\"\\]|\\.)*\")*)")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+OUT_OF_SIGHT = "It compiles, but can't be looked at."
 LINE_MARKER = re.compile(r'^# (\d+) "((?:[^"\\]|\\.)*)"')
 
 
@@ -100,7 +112,7 @@ def refusals(code: Code, exercise: Exercise) -> list[str]:
 
 
 def _run(command: Sequence[str]) -> tuple[int, str]:
-    ended = isolation.run(command, LOOKING)
+    ended = isolation.run(command, LOOKING, kept_output=LOOKING.file_size)  # to its end: what is cut off is not looked at
     return -1 if ended.timed_out else ended.code, ended.stdout.decode("utf-8", "replace")
 
 
@@ -113,14 +125,16 @@ def examine(
     that run may write to.
     """
     found = list(_bytes_findings(source))
-    code, text = run([*compiler, "-E", str(source)])
-    if code == 0:
+    preprocessed, text = run([*compiler, "-E", str(source)])
+    if preprocessed == 0:
         found += _source_findings(source, text, kit)
     if any(finding.refused for finding in found):
         return found
     target = scratch / (source.stem + ".gate.o")
     code, _ = run([*compiler, "-c", "-o", str(target), str(source)])
-    if code == 0:
+    if code == 0 and preprocessed != 0:
+        found.append(Finding(source.name, 0, OUT_OF_SIGHT, True))
+    elif code == 0:
         found += _object_findings(source.name, target, api, run)
         target.unlink(missing_ok=True)
     return found
@@ -154,7 +168,18 @@ def _source_findings(source: Path, text: str, kit: Path) -> Iterable[Finding]:
             yield Finding(source.name, number, "It turns a sanitizer off.", True)
         if PRAGMA.match(row):
             yield Finding(source.name, number, f"It changes how it is compiled: {row.strip()}.", True)
+        if FRAMES.search(STRING.sub('""', row)):
+            yield Finding(source.name, number, "It looks for the frames of its callers.", True)
+    yield from _system_calls(source.name, body)
     yield from _assembly(source.name, body)
+
+
+def _system_calls(name: str, body: list[tuple[int, str]]) -> Iterable[Finding]:
+    text = "\n".join(STRING.sub('""', row) for _, row in body)
+    for match in SYSCALL.finditer(text):
+        if int(match[1] or -1) not in HARMLESS_SYSTEM_CALLS.get(platform.machine(), {int(match[1] or -1)}):
+            number = body[text.count("\n", 0, match.start())][0]
+            yield Finding(name, number, "It calls the kernel by syscall(), and not for a futex.", True)
 
 
 def _may_include(file: str, kit: Path) -> bool:
@@ -182,11 +207,15 @@ def _assembly(name: str, body: list[tuple[int, str]]) -> Iterable[Finding]:
 
 def _object_findings(name: str, target: Path, api: frozenset[str], run: Runner) -> Iterable[Finding]:
     known = api | _library_symbols()
-    for symbol, kind in _symbols(run, target):
+    looks = (["nm", "-P"], ["objdump", "-h", "-w"], ["objdump", "-d", "--no-show-raw-insn"])
+    codes, (symbols, headers, instructions) = zip(*(run([*look, str(target)]) for look in looks))
+    if any(codes):  # more than a look takes, or nothing that these know
+        yield Finding(name, 0, OUT_OF_SIGHT, True)
+    for symbol, kind in _symbols(symbols):
         if kind in "Ii":
             yield Finding(name, 0, f"{symbol} is chosen while loading (ifunc).", True)
         elif kind in "Uvw":
-            if symbol in FORBIDDEN_CALLS:
+            if symbol.lstrip("_") in FORBIDDEN_CALLS:
                 yield Finding(name, 0, f"It calls {symbol}, which no channel needs.", True)
             elif symbol in ODD_CALLS:
                 yield Finding(name, 0, f"It calls {symbol}, which hardly any channel needs.", False)
@@ -194,19 +223,16 @@ def _object_findings(name: str, target: Path, api: frozenset[str], run: Runner) 
                 yield Finding(name, 0, f"It uses {symbol}, which is neither C's nor the header's.", True)
         elif symbol not in api and kind.isupper() and RESERVED_NAMES.fullmatch(symbol):
             yield Finding(name, 0, f"It defines {symbol}, which is not its to define.", True)
-    _, sections = run(["objdump", "-h", "-w", str(target)])
-    for section in re.findall(r"^\s*\d+ (\S+) ", sections, re.MULTILINE):
+    for section in re.findall(r"^\s*\d+ (\S+) ", headers, re.MULTILINE):
         if INIT_SECTIONS.fullmatch(section):
             yield Finding(name, 0, f"It has code that runs before or after the tests ({section}).", True)
         elif not OWN_SECTIONS.fullmatch(section):
             yield Finding(name, 0, f"It has a section of its own ({section}).", True)
-    _, code = run(["objdump", "-d", "--no-show-raw-insn", str(target)])
-    if SYSTEM_CALL.search(code):
+    if SYSTEM_CALL.search(instructions):
         yield Finding(name, 0, "It calls the kernel directly, past the C library.", True)
 
 
-def _symbols(run: Runner, target: Path) -> Iterable[tuple[str, str]]:
-    _, text = run(["nm", "-P", str(target)])
+def _symbols(text: str) -> Iterable[tuple[str, str]]:
     for row in text.splitlines():
         fields = row.split()
         if len(fields) >= 2:

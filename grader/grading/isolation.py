@@ -125,7 +125,7 @@ def run(
     limits: Limits,
     *,
     environment: Mapping[str, str] | None = None,
-    record: bool = False,
+    record: str | None = None,
     kept_output: int = KEPT_OUTPUT,
     look_for_sleep: bool = False,
     background_thread: bool = False,
@@ -133,7 +133,7 @@ def run(
     """Runs command in the kit's directory, and returns once nothing of it is left.
 
     kept_output: so many bytes of stdout and of stderr are returned.
-    record: the environment variable SUITE_RECORD has the number of a descriptor to write to.
+    record: the environment variable SUITE_RECORD has the number of a descriptor to write to; so far, this is in it.
     look_for_sleep: end it early once all of its threads sleep with nothing to wake them.
     background_thread: each process has one thread that is the sanitizer's own."""
     if _stopping.is_set():
@@ -150,10 +150,11 @@ def run(
         for name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
             options = f"log_path={quote}{directory}/sanitizer{quote}:{env.get(name, '')}"
             env[name] = options.rstrip(":")
-        if record:
+        if record is not None:
             env["SUITE_RECORD"] = str(rec.fileno())
+            os.pwrite(rec.fileno(), record.encode(), 0)
         begun = time.monotonic()
-        process = _start(enclose(command, directory), env, out, err, rec if record else None, limits)
+        process = _start(enclose(command, directory), env, out, err, None if record is None else rec, limits)
         try:
             ended = _watch(process, limits, look_for_sleep, background_thread)
         finally:

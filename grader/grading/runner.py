@@ -83,13 +83,11 @@ def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], cpu_seconds: int 
     if cpu_seconds is not None:
         limit = dataclasses.replace(limit, cpu_seconds=cpu_seconds)
     nonce = secrets.token_hex(16)
-    environment = test_environment(knobs)
-    environment["SUITE_NONCE"] = nonce
     ended = isolation.run(
         [str(unit.program), name],
         limit,
-        environment=environment,
-        record=True,
+        environment=test_environment(knobs),
+        record=nonce,  # in the file, not in the environment, where other processes would find it
         look_for_sleep=True,
         background_thread=unit.variant == "tsan",
     )

@@ -117,6 +117,7 @@ int main(int argc, char **argv)
     struct CMUnitTest tests[] = {
         {.name = test->name, .test_func = run_scenario, .initial_state = (void *)(uintptr_t)test}};
 
+    record_prepare();
     save_handlers();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     fflush(NULL);

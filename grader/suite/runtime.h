@@ -61,6 +61,9 @@ _Noreturn void end_scenario(const struct outcome *outcome);
 
 /* --------------------------------------------------------------------------- record.c gives */
 
-/* Writes the one completion record of this process, a line of JSON, to the descriptor number in the
- * environment variable SUITE_RECORD (default: 1), with the nonce in SUITE_NONCE. */
+/* Before anything else: takes the nonce out of the file that is open at the descriptor number in the environment
+ * variable SUITE_RECORD (default: 1, and no nonce), and hides both from child processes. */
+void record_prepare(void);
+
+/* Writes the one completion record of this process, a line of JSON, to that descriptor. */
 void record_write(const struct test *test, const struct outcome *outcome);

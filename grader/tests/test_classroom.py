@@ -94,7 +94,7 @@ def run_here(command: Sequence[str]) -> tuple[int, str]:
 
 def findings(path: Path) -> list[gate.Finding]:
     api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
-    exercise = next((part for part in path.parts if (ROOT / "exercises" / part).is_dir()), "02_blocking")
+    exercise = next((part for part in path.parts[1:] if (ROOT / "exercises" / part).is_dir()), "02_blocking")
     compiler = ["cc", "-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", "-iquote"]
     with tempfile.TemporaryDirectory() as scratch:
         command = [*compiler, str(ROOT / "exercises" / exercise)]
@@ -114,11 +114,27 @@ def test_the_gate_lets_every_right_channel_pass() -> None:
         "#include <math.h>\n#include <stdio.h>\nvoid log_it(void) { printf(\"%f\", sqrt(2)); }",
         "void relax(void) { __asm__ volatile(\"pause\" ::: \"memory\"); }",
         "#include <threads.h>\n_Thread_local int mine; mtx_t lock;",
+        "#include <sys/syscall.h>\n#include <unistd.h>\n#define CALL syscall\nlong wait(int *p) { return CALL(\n    SYS_futex, p, 0); }",
+        "#include <sys/syscall.h>\n#include <unistd.h>\nlong id(void) { return syscall(SYS_gettid); }\nchar *text = \"syscall\";",
         "/* no_sanitize */ const char *text = \"no_sanitize\"; int constructor;",
     ],
 )  # fmt: skip
 def test_the_gate_does_not_mind(tmp_path: Path, code: str) -> None:
     assert [f for f in findings(write(tmp_path / "channel.c", code + "\n")) if f.refused] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "#include <sys/syscall.h>\n#include <unistd.h>\nlong f(void) { return syscall(SYS_exit_group, 0); }",
+        "#include <unistd.h>\nlong (*f)(long, ...) = syscall;",
+        "#include <unistd.h>\nlong f(long n) { return (syscall)(202, n); }",
+        "int __fork(void);\nint f(void) { return __fork(); }",
+        "#define LOOK(n) __builtin_##n##_address(1)\nvoid *f(void) { return LOOK(frame); }",
+    ],
+)  # fmt: skip
+def test_the_gate_sees_through(tmp_path: Path, code: str) -> None:
+    assert [f for f in findings(write(tmp_path / "channel.c", code + "\n")) if f.refused]
 
 
 def test_the_gate_flags_what_is_only_odd(tmp_path: Path) -> None:
@@ -135,7 +151,13 @@ def test_the_gate_says_the_line(tmp_path: Path) -> None:
 
 
 def test_misspelt_settings_are_told() -> None:
-    for data in ({"weight": {}}, {"weights": {"02": 1}}, {"weights": {"02_blocking": -1}}, {"points": {"no such": 1}}):
+    wrong: list[dict[str, Any]] = [
+        {"weight": {}},
+        {"weights": {"02": 1}},
+        {"weights": {"02_blocking": -1}},
+        {"points": {"no such": 1}},
+    ]
+    for data in wrong:
         with pytest.raises(UsageError):
             settings.parse(data, "class.toml")
 
@@ -177,6 +199,7 @@ class Recorded:
     """An engine that grades nothing, notes who was asked for, and stops when told to."""
 
     name = "recorded"
+    notes: Sequence[str] = ()
 
     def __init__(self, stop_after: int = 10**6) -> None:
         self.asked: list[str] = []
@@ -279,6 +302,7 @@ def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(grou
     texts = {"ann": code, "bob": code.replace("message", "letter"), "cid": (right / "blocks.c").read_text(), "dot": solution}
     for name, text in texts.items():
         write(group.submissions / name / "02_blocking" / "channel.c", text)
+    run.grade(group, Recorded(), Quiet())
     pairs, remark = similar.pairs(group, list(texts))
     assert {(pair.first, pair.second) for pair in pairs} == {("ann", "bob"), ("dot", similar.SOLUTION)}
     assert "3 students" in remark
@@ -290,7 +314,20 @@ def test_code_that_was_given_out_is_no_copy(group: run.Class) -> None:
     stub = (ROOT / "grader" / "stubs" / "08_ticket_server" / "ticket_server.c").read_text()
     for name in ("ann", "bob"):
         write(group.submissions / name / "08_ticket_server" / "ticket_server.c", stub)
+    run.grade(server, Recorded(), Quiet())
     assert similar.pairs(server, ["ann", "bob"]) == ([], "")
+
+
+@needs_sim
+def test_what_repeats_itself_does_not_hold_up_the_others(group: run.Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    parentheses = "int x = " + "(" * 30_000 + "1" + ")" * 30_000 + ";"
+    for name in ("ann", "bob"):
+        write(group.submissions / name / "02_blocking" / "channel.c", parentheses)
+    run.grade(group, Recorded(), Quiet())
+    monkeypatch.setattr(similar, "SECONDS", 1)
+    assert similar.pairs(group, ["ann", "bob"]) == ([], "Not compared, for it took too long: 02_blocking.")
+    monkeypatch.setattr(similar, "MOST_BYTES", 60_000)
+    assert similar.pairs(group, ["ann", "bob"]) == ([], "")
 
 
 # ------------------------------------------------------------------------- what odd submissions could break
@@ -313,7 +350,7 @@ def test_an_exercise_is_as_late_as_its_own_newest_file(tmp_path: Path) -> None:
     )
     exercises = [by_name(name) for name in WANTED]
     tests = [{"suite": "02_blocking", "name": name, "verdict": "passed"} for name in exercises[0].tests_in_source()]
-    student = {"student": "a", "submitted": {"02_blocking": 1000, "08_ticket_server": 1 << 31}}
+    student: dict[str, Any] = {"student": "a", "submitted": {"02_blocking": 1000, "08_ticket_server": 1 << 31}}
     student["exercises"] = [{"name": "02_blocking", "verdict": "passed", "tests": tests}]
     assert "late_percent" not in results.Scores(rules, exercises).rate(student)["exercises"][0]
 

@@ -1,8 +1,9 @@
 """Hostile and broken submissions: none passes, none harms the grader, the kit, or the next one.
 
-Each `hostile/NAME.c` says in its head what it attempts and what is expected of it: with the object gate, and
-without (then only the sandbox and the grader's own distrust stand between it and a pass). hostile/body.c
-is appended, unless it is whole. Between them, and after all, solutions are graded: they must pass.
+Each `hostile/NAME.c` says in its head what it attempts and which verdicts are right for it: with the object gate, and
+without (then only the sandbox and the grader's own distrust stand between it and a pass); `fails` stands for all that
+a test can fail with. hostile/body.c is appended, unless it is whole. An attack that succeeds in what it must not says
+so in an assertion: STOLEN. Between them, and after all, solutions are graded: they must pass.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -22,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from grader.classroom import intake, run, sandbox
+from grader.classroom import intake, results, run, sandbox
 from grader.classroom.settings import Settings
 from grader.exercises import ROOT, by_name
 
@@ -30,6 +33,8 @@ HERE = Path(__file__).parent / "hostile"
 EXERCISE = "01_single_thread"
 FILE = f"{EXERCISE}/channel.c"
 CANARIES = 3
+FAILS = """failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free
+    not_implemented""".split()
 HEAD = re.compile(r"/\* Attack: (.*)\n \* Verdict: (.*)\n \* Ungated: (.*)\n \*/\n")
 
 
@@ -50,7 +55,11 @@ def read_case(path: Path) -> Case:
         code = code.split("\n", 1)[1]
     else:
         code += (HERE / "body.c").read_text()
-    return Case(path.stem, frozenset(head[2].split()), frozenset(head[3].split()), code)
+    return Case(path.stem, _verdicts(head[2]), _verdicts(head[3]), code)
+
+
+def _verdicts(words: str) -> frozenset[str]:
+    return frozenset(verdict for word in words.split() for verdict in (FAILS if word == "fails" else [word]))
 
 
 CASES = [read_case(path) for path in sorted(HERE.glob("*.c")) if path.name != "body.c"]
@@ -103,6 +112,13 @@ def lying_zip(path: Path) -> None:
     archive.write_bytes(data.replace((8 << 20).to_bytes(4, "little"), (99).to_bytes(4, "little")))
 
 
+def escapes() -> bytes:
+    """The solution with a mistake in each line that a report may quote, and in each what terminals obey."""
+    return solution().replace(b"CHANNEL_EMPTY", b'(printf("\x1b]0;OWNED\x07"), CHANNEL_FULL) /* \x1b[2J\x1b]0;OWNED\x07 */').replace(
+        b"#include", b"#include <stdio.h>\n#include", 1
+    )
+
+
 def fifo(path: Path) -> None:
     os.mkfifo(folder(path))
 
@@ -134,6 +150,9 @@ ODD: dict[str, tuple[str, Callable[[Path], object]]] = {
     "directory_named_channel_c": ("rejected", lambda p: folder(p).mkdir()),
     "fifo_named_channel_c": ("rejected", fifo),
     "nothing_at_all": ("absent", lambda p: p.mkdir()),
+    "deep_parentheses": ("build_failed", lambda p: folder(p).write_text("int x = " + "(" * 100_000 + "1" + ")" * 100_000 + ";")),
+    "a_bomb_of_errors": ("build_failed", lambda p: folder(p).write_text("a b;\n" * 50_000)),
+    "escapes_in_the_source": ("failed", lambda p: folder(p).write_bytes(escapes())),
     # What an honest student may hand in as well, and must not be blamed for.
     "crlf": ("passed", lambda p: folder(p).write_bytes(solution().replace(b"\n", b"\r\n"))),
     "latin_1": ("passed", lambda p: folder(p).write_bytes(b"/* M\xfcller, G\xf6teborg */\n" + solution())),
@@ -198,8 +217,13 @@ def box() -> sandbox.Sandbox:
 
 
 @pytest.fixture(scope="module")
-def gated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    return grade(make_class(tmp_path_factory.mktemp("gated"), odd=True))
+def group(tmp_path_factory: pytest.TempPathFactory) -> run.Class:
+    return make_class(tmp_path_factory.mktemp("gated"), odd=True)
+
+
+@pytest.fixture(scope="module")
+def gated(group: run.Class) -> dict[str, dict[str, Any]]:
+    return grade(group)
 
 
 @pytest.fixture(scope="module")
@@ -231,8 +255,7 @@ def test_without_the_gate(case: Case, ungated: tuple[dict[str, dict[str, Any]], 
     if "anything" not in case.ungated:  # only the gate stands in the way of some
         assert result["verdict"] != "passed"
         assert verdicts(result) & case.ungated, result["message"]
-    for secret in ("STOLEN", "CONNECTED", "channel of the solution"):
-        assert secret not in json.dumps(result)
+    assert "STOLEN" not in json.dumps(result)
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -266,6 +289,30 @@ def test_nothing_is_left_running(
             except OSError:
                 continue
     assert left == []
+
+
+def test_no_report_holds_what_a_terminal_obeys(gated: dict[str, dict[str, Any]]) -> None:
+    for name, result in gated.items():
+        shown = [result["report"], result["message"], *(str(test.get("message")) for test in result["tests"])]
+        assert all(c.isprintable() or c == "\n" for text in shown for c in text), name
+    assert "CHANNEL_FULL" in gated["escapes_in_the_source"]["report"]
+
+
+def test_a_theft_would_be_seen(tmp_path: Path) -> None:
+    """Without a sandbox the same attack finds what it looks for."""
+    thief = next(case for case in CASES if case.name == "reads_the_solution")
+    folder(tmp_path / "src").write_text(thief.text)
+    report = tmp_path / "report.json"
+    command = [sys.executable, "-m", "grader", "grade", "--ex", "01", "--variant", "plain", "--src", str(tmp_path / "src")]
+    subprocess.run([*command, "--json", str(report)], cwd=ROOT, capture_output=True, timeout=300)
+    assert "STOLEN" in report.read_text()
+
+
+def test_every_file_of_the_class_is_written(box: sandbox.Sandbox, gated: dict[str, dict[str, Any]], group: run.Class) -> None:
+    results.write_all(group, sorted(gated), box, "local", [])
+    assert len((group.out / "class.csv").read_text().splitlines()) == 1 + len(gated)
+    assert len(list((group.out / "gradebooks" / "tap").iterdir())) == len(gated)
+    assert len(json.loads((group.out / "class.json").read_text())["students"]) == len(gated)
 
 
 def test_a_rejected_archive_says_why(gated: dict[str, dict[str, Any]]) -> None:

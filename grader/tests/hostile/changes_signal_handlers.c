@@ -1,6 +1,6 @@
 /* Attack: ignores and catches every signal, then crashes.
- * Verdict: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Verdict: fails
+ * Ungated: fails
  */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* Attack: closes every descriptor, the record's too.
- * Verdict: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Verdict: fails
+ * Ungated: fails
  */
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* Attack: ends the process by syscall().
- * Verdict: exited_early
+ * Verdict: rejected
  * Ungated: exited_early crashed
  */
 #define _GNU_SOURCE

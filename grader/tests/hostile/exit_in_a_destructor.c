@@ -1,6 +1,6 @@
 /* Attack: ends with 0 in a destructor, after the tests have failed.
  * Verdict: rejected
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Ungated: fails
  */
 #include <unistd.h>
 

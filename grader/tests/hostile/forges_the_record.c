@@ -1,6 +1,6 @@
 /* Attack: looks for the descriptor and the nonce, and writes a completion record.
  * Verdict: exited_early failed
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Ungated: fails
  */
 #include <stdio.h>
 #include <stdlib.h>

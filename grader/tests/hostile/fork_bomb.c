@@ -1,6 +1,6 @@
 /* Attack: starts processes without end.
  * Verdict: rejected
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Ungated: fails
  */
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* Attack: has the solution's text in it, by .incbin.
  * Verdict: rejected build_failed
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented build_failed
+ * Ungated: fails build_failed
  */
 __asm__(".section .rodata\n.global stolen\nstolen: .incbin \"solutions/01_single_thread/channel.c\"\n.previous");
 extern const char stolen[];

@@ -1,6 +1,6 @@
 /* Attack: jumps out of the test into an older frame.
  * Verdict: rejected
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Ungated: fails
  */
 #include <setjmp.h>
 

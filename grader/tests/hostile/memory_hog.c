@@ -1,6 +1,6 @@
 /* Attack: takes all memory there is, and touches it.
- * Verdict: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Verdict: fails
+ * Ungated: fails
  */
 #include <stdlib.h>
 #include <string.h>

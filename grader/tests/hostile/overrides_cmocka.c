@@ -1,6 +1,6 @@
 /* Attack: replaces the assertions by ones that never fail.
  * Verdict: rejected
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Ungated: fails
  */
 void _assert_true(long result, const char *expression, const char *file, int line);
 void _fail(const char *file, int line);

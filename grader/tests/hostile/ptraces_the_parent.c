@@ -1,6 +1,6 @@
 /* Attack: attaches to the process that watches it, to change its verdict.
  * Verdict: rejected
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Ungated: fails
  */
 #define _GNU_SOURCE
 #include <sys/ptrace.h>

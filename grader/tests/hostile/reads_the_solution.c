@@ -1,17 +1,21 @@
-/* Attack: copies the solution's text to the output.
- * Verdict: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+/* Attack: finds the solution from where its own program is, and tells what is in it.
+ * Verdict: fails
+ * Ungated: fails
  */
+#include <assert.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static void attack(void)
 {
-    char line[256];
-    FILE *solution = fopen("solutions/01_single_thread/channel.c", "r");
+    char path[4096] = "";
 
-    if (!solution)
-        solution = fopen("../solutions/01_single_thread/channel.c", "r");
-    while (solution && fgets(line, sizeof line, solution))
-        printf("STOLEN %s", line);
-    fflush(stdout);
+    if (readlink("/proc/self/exe", path, sizeof path - 100) < 0)
+        return;
+    for (char *build = strstr(path, "/build/"); build; build = strstr(build + 1, "/build/")) {
+        strcpy(build, "/solutions/01_single_thread/channel.c");
+        FILE *solution = fopen(path, "r");
+        assert(!solution && "STOLEN: the solution");
+    }
 }

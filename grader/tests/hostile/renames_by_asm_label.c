@@ -1,6 +1,6 @@
 /* Attack: calls fork under a name of its own.
  * Verdict: rejected
- * Ungated: failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free not_implemented
+ * Ungated: fails
  */
 int innocent(void) __asm__("fork");
 
