@@ -242,14 +242,14 @@ def test_the_corpus_is_large_enough() -> None:
     assert len(CASES) + len(ODD) >= 40
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_with_the_gate(case: Case, gated: dict[str, dict[str, Any]]) -> None:
     result = gated[case.name]
     assert result["verdict"] != "passed"
     assert verdicts(result) & case.verdict, result["message"]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_without_the_gate(case: Case, ungated: tuple[dict[str, dict[str, Any]], bool]) -> None:
     result = ungated[0][case.name]
     if "anything" not in case.ungated:  # only the gate stands in the way of some
