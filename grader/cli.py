@@ -6,6 +6,7 @@ What a command needs is imported by it, so that a warm `make grade` stays fast.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,9 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(words: list[str]) -> int:
     """Runs one command. Whatever goes wrong is said in a sentence."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sentence with a ? in it is better than none
     try:
         options = parser().parse_args(words)
         command: Command = options.command

@@ -101,7 +101,7 @@ def _print_rich(lines: Iterable[Line]) -> None:
         return
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(Text.assemble(*line, end=""))
+        console.print(Text.assemble(*((_encodable(text), style) for text, style in line), end=""))
 
 
 # ------------------------------------------------------------------------------------ overview

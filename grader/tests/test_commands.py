@@ -421,7 +421,6 @@ def test_gdb_stops_at_the_steps_of_the_story(kit: Kit) -> None:
     ran = kit.run("replay", ex="01", test="the_answer_is_42", seed="x-", src=src, variant="interleave", gdb="1")
     assert "step 1 of 3   the test: allocates 4 bytes" in ran.out
     assert "int *kept = malloc(sizeof *kept);" in ran.out
-    assert "Switching to" not in ran.out
 
 
 @pytest.mark.parametrize("knob", ["seed=junk", "seed=x", "seed=x-2 5", "SCHEDULES=many", "SCHEDULES=0", "STRATEGY=luck"])

@@ -27,7 +27,7 @@ PATIENCE = 120.0  # seconds: only a hang takes so long
 class Watching:
     """A `make watch`, and the person before it."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, **more: str) -> None:
         try:
             self._master, self._slave = pty.openpty()
         except OSError:
@@ -37,7 +37,7 @@ class Watching:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "grader", "watch", "--variant", "plain"],
             cwd=kit.root,
-            env=os.environ | {"TERM": "xterm", "NO_COLOR": "1"},
+            env={k: v for k, v in os.environ.items() if k not in ("CI", "NO_COLOR")} | {"TERM": "xterm"} | more,
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
@@ -71,7 +71,7 @@ class Watching:
 
 @pytest.fixture
 def watching(kit: Kit) -> Iterator[Watching]:
-    watch = Watching(kit)
+    watch = Watching(kit, NO_COLOR="1")
     yield watch
     watch.close()
 
@@ -102,6 +102,16 @@ def test_what_is_saved_is_graded_and_the_keys_do_what_they_say(kit: Kit, watchin
     assert kit.read(CHANNEL_2) == STUBS["02_twice/channel.c"]
     watching.press("q")
     assert watching.ended() == 0
+
+
+def test_colours_on_a_terminal_that_knows_no_unicode(kit: Kit) -> None:
+    watch = Watching(kit, PYTHONIOENCODING="ascii")
+    try:
+        watch.see("not started")
+        kit.write(CHANNEL_1, ANSWER)
+        assert "\x1b[32m####################" in watch.see("passed")
+    finally:
+        watch.close()
 
 
 def test_a_file_system_that_counts_seconds_hides_no_save(kit: Kit, watching: Watching) -> None:
