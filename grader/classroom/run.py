@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -31,7 +32,7 @@ from grader.classroom.settings import Settings
 from grader.classroom.worker import Request
 from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, all_exercises, find
-from grader.grading import build, gate
+from grader.grading import build, gate, isolation
 
 LONGEST = 1800.0  # seconds for one submission, whatever it does
 ATTEMPTS = 2  # for what is the machine's fault
@@ -331,8 +332,8 @@ def _sweep() -> None:
     sandbox.sweep()
     with contextlib.suppress(OSError):
         for directory in (BUILD / "run").iterdir():
-            pid = directory.name.split("-")[0]
-            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            owner = re.match(isolation.owned_by(r"(\d+)"), directory.name)
+            if owner and not Path(f"/proc/{owner[1]}").exists():
                 shutil.rmtree(directory, ignore_errors=True)
 
 

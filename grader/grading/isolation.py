@@ -107,13 +107,18 @@ def go_on() -> None:
     _stopping.clear()
 
 
+def owned_by(pid: int | str) -> str:
+    """How the private directories of a process of this machine are named: others may share build/."""
+    return f"{os.uname().nodename}-{pid}-"
+
+
 @contextlib.contextmanager
 def private_directory() -> Iterator[Path]:
     """A directory for the files of one run; removed with all that is in it."""
     parent = BUILD / "run"
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        directory = tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=parent)
+        directory = tempfile.TemporaryDirectory(prefix=owned_by(os.getpid()), dir=parent)
     except OSError as error:
         raise GraderError(f"build/run can't be written: {error.strerror}.") from error
     with directory as path:

@@ -21,7 +21,7 @@ from grader import files
 from grader.classroom import intake, results, run, settings, similar
 from grader.errors import UsageError
 from grader.exercises import ROOT, all_exercises, by_name
-from grader.grading import gate
+from grader.grading import gate, isolation
 
 WANTED = {
     "02_blocking": frozenset({"channel.c"}),
@@ -295,6 +295,19 @@ needs_sim = pytest.mark.skipif(not shutil.which("sim_c"), reason="sim_c is not i
 
 
 @needs_sim
+def test_what_a_killed_run_left_is_removed_but_nothing_of_who_is_at_work(
+    group: run.Class, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    monkeypatch.setattr(run, "BUILD", tmp_path)
+    names = [f"{isolation.owned_by(pid)}x1" for pid in (dead.pid, os.getpid())] + [f"node-7-{dead.pid}-x1", "other"]
+    for name in names:
+        (tmp_path / "run" / name).mkdir(parents=True)
+    run.grade(group, Recorded(), Quiet())
+    assert {path.name for path in (tmp_path / "run").iterdir()} == set(names[1:])
+
+
 def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(group: run.Class) -> None:
     right = ROOT / "grader" / "tests" / "known_right" / "02_blocking"
     code = (right / "student_style.c").read_text()
