@@ -12,7 +12,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Exercise = dict[str, Any]
@@ -120,7 +120,7 @@ def github_classroom(exercises: Sequence[Exercise]) -> dict[str, Any]:
         {
             "name": exercise["name"],
             "status": statuses.get(exercise["verdict"], "fail"),
-            "score": round(_worth(exercise) * exercise["points"] / (exercise["max_points"] or 1)),
+            "score": round(_worth(exercise) * _part(exercise)),
             "message": exercise.get("message") or None,
             "test_code": f"make grade EX={exercise['name'][:2]}",
             "filename": "",
@@ -255,16 +255,22 @@ def moodle_csv(students: Iterable[Student], item: str = "Channels") -> str:
     return _csv(rows)
 
 
-def canvas_csv(students: Iterable[Student], names: Sequence[str], max_points: dict[str, float]) -> str:
-    """What Canvas's gradebook import reads: its five columns, then an assignment an exercise."""
+def canvas_csv(students: Iterable[Student], worth: Mapping[str, float]) -> str:
+    """What Canvas's gradebook import reads: its five columns, then an assignment for each exercise that is worth something."""
+    names = [name for name in worth if worth[name]]
     header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *names]
-    possible = ["    Points Possible", "", "", "", "", *(_number(max_points.get(n, 0.0)) for n in names)]
+    possible = ["    Points Possible", "", "", "", "", *(_number(worth[name]) for name in names)]
     rows = [header, possible]
     for student in students:
         by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
-        points = [_number(by_name[n]["points"]) if n in by_name else "" for n in names]
+        points = [_number(worth[n] * _part(by_name[n])) if n in by_name else "" for n in names]
         rows.append([student["student"], "", "", student["student"], "", *points])
     return _csv(rows)
+
+
+def _part(exercise: Exercise) -> float:
+    """Of all its points, how much: 0 to 1."""
+    return float(exercise["points"] / exercise["max_points"]) if exercise["max_points"] else 0.0
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:

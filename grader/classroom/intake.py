@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from grader.exercises import all_exercises
+
 MAX_FILE = 256 * 1024  # a channel.c of a quarter of a megabyte is no channel.c
 MAX_ENTRIES = 20_000  # in an archive or a directory, whether taken or not
 MAX_DEPTH = 12
@@ -285,4 +287,6 @@ def _exercise_of(path: PurePosixPath, wanted: Wanted, flat: str | None) -> str |
     numbered = [name for name in wanted if directory and directory == name.split("_")[0]]
     if numbered:
         return numbered[0]
+    if any(directory in (exercise.name, exercise.number) for exercise in all_exercises()):
+        return None  # one that is not asked for
     return flat if flat in wanted and len(path.parts) <= 2 else None

@@ -76,7 +76,7 @@ class Table:
 
     def _text(self, exercise: dict[str, Any]) -> int:
         """The number of the text that a click on the cell shows."""
-        lines = [exercise.get("message", "")]
+        lines = [exercise.get("message", "")] if exercise["verdict"] != "absent" else []
         if exercise["verdict"] not in ("passed", "absent", "rejected", "environment", "not_started"):
             lines = exercise.get("report", "").splitlines()[1:]
         lines += [f"flag: {flag}" for flag in exercise.get("flags", [])]

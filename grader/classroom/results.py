@@ -85,7 +85,7 @@ def write_all(group: Class, names: Sequence[str], box: Sandbox, engine: str, not
 
     scores = Scores(group.settings, group.exercises)
     titles = [exercise.name for exercise in group.exercises]
-    most = {exercise.name: scores.max_points(exercise) for exercise in group.exercises}
+    worth = {name: 100 * group.settings.weight(name) for name in titles}
     books = group.out / "gradebooks"
     for folder in (books / "junit", books / "tap", group.out / "reports"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def write_all(group: Class, names: Sequence[str], box: Sandbox, engine: str, not
     (group.out / ".class.json").replace(group.out / "class.json")
     files.write_atomically(group.out / "class.csv", gradebooks.class_csv(_light(group, names), titles))
     files.write_atomically(books / "moodle.csv", gradebooks.moodle_csv(_light(group, names)))
-    files.write_atomically(books / "canvas.csv", gradebooks.canvas_csv(_light(group, names), titles, most))
+    files.write_atomically(books / "canvas.csv", gradebooks.canvas_csv(_light(group, names), worth))
     table.write(group.out / "class.html", pairs, lines)
     return ["", *table.overview(), "", *lines]
 

@@ -58,6 +58,15 @@ def test_a_flat_file_counts_when_it_is_known_which_exercise_it_is(tmp_path: Path
     assert "02_blocking" in intake.take_in(tmp_path / "s", WANTED, "02_blocking").files
 
 
+def test_a_file_of_another_exercise_is_not_taken_for_the_one_asked_for(tmp_path: Path) -> None:
+    only = {"02_blocking": WANTED["02_blocking"]}
+    for place in ("01_single_thread", "01", "03_message_type"):
+        write(tmp_path / "s" / place / "channel.c", "not it")
+    assert intake.take_in(tmp_path / "s", only, "02_blocking").files == {}
+    write(tmp_path / "s" / "02_blocking" / "channel.c", "it")
+    assert intake.take_in(tmp_path / "s", only, "02_blocking").files["02_blocking"]["channel.c"] == b"it"
+
+
 def test_only_what_is_asked_for_is_taken(tmp_path: Path) -> None:
     for name in ("channel.c", "channel.h", "test_channel.c", "Makefile", "ticket_server.c"):
         write(tmp_path / "s" / "02_blocking" / name)

@@ -214,10 +214,9 @@ def test_moodle_gets_username_grade_and_feedback() -> None:
     assert first[1] == "25" and "02_blocking" in first[2]
 
 
-def test_canvas_gets_its_five_columns_and_the_points_possible() -> None:
-    header, possible, first, second = rows(
-        gradebooks.canvas_csv(STUDENTS, NAMES, {"02_blocking": 3.0, "03_message_type": 5.0})
-    )
+def test_canvas_gets_its_five_columns_and_what_each_exercise_is_worth() -> None:
+    worth = {"02_blocking": 300.0, "03_message_type": 100.0, "06_select": 0.0}
+    header, possible, first, second = rows(gradebooks.canvas_csv(STUDENTS, worth))
     assert header == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *NAMES]
-    assert possible[0].strip() == "Points Possible" and possible[5:] == ["3", "5"]
-    assert first[5:] == ["1", "0"] and second[5:] == ["", ""]
+    assert possible[0].strip() == "Points Possible" and possible[5:] == ["300", "100"]
+    assert first[5:] == ["100", "0"] and second[5:] == ["", ""]
