@@ -21,6 +21,7 @@ _BETWEEN_THREADS = re.compile(  # x86-64, then arm64
     r"\t(lock|[lms]fence|xchg(?= [^\n]*\()|syscall|int|dmb|dsb|svc|ld(?:add|set|clr|eor)\w*|(?:cas|swp|ldx|ldax|stx|stlx)\w*)\b"
 )
 _BRINGS_CODE = re.compile(r"\.(init_array|fini_array|preinit_array|ctors|dtors|init|fini)\b")
+_WORD = 8  # bytes
 _KIT = re.compile(r"(suite_|__tsan_|__asan_|__lsan_|__ubsan_|__sanitizer_|__interceptor_|_cmocka_|cmocka_)\w*")
 
 
@@ -51,7 +52,7 @@ def api() -> frozenset[str]:
 
 
 def not_followed(units: Sequence[Unit]) -> list[str]:
-    """The calls of some code that the controlled scheduler can't follow. Objects not built count as none."""
+    """What of some code the controlled scheduler can't follow. Objects not built count as none."""
     if not _FOLLOWABLE.exists():
         return []
     objects = sorted({path for unit in units for path in unit.objects() if path.exists()})
@@ -59,7 +60,7 @@ def not_followed(units: Sequence[Unit]) -> list[str]:
         return []
     known = _followable() | api()
     names = [name for name in undefined(objects) if name not in known and not _ALWAYS.fullmatch(name)]
-    return names + _assembly(units, objects)
+    return names + _assembly(units, objects) + _shared_thread_locals(objects)
 
 
 def _assembly(units: Iterable[Unit], objects: Sequence[Path]) -> list[str]:
@@ -69,6 +70,16 @@ def _assembly(units: Iterable[Unit], objects: Sequence[Path]) -> list[str]:
     listing = _tool("objdump", "-d", "--no-show-raw-insn", *map(str, objects))
     found = _BETWEEN_THREADS.search(listing)
     return [f"inline assembly ({found[1]})"] if found else []
+
+
+def _shared_thread_locals(objects: Sequence[Path]) -> list[str]:
+    """Thread-local variables that threads may reach each other's of: all that don't fit into a word.
+
+    Under the scheduler every thread has its own at the same address, so one thread's is no other's to use."""
+    listing = _tool("readelf", "-sW", *map(str, objects)).splitlines()
+    rows = (line.split() for line in listing)
+    names = [row[7].partition(".")[0] for row in rows if len(row) > 7 and row[3] == "TLS" and int(row[2], 0) > _WORD]
+    return [f"the thread-local {name}" for name in names]
 
 
 def suspicious(objects: Sequence[Path]) -> list[str]:
