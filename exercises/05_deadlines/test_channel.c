@@ -399,6 +399,39 @@ TEST(the_last_senders_drop_wakes_recv_until, .hint = "Whom does the last sender'
     receiver_drop(ends.rx);
 }
 
+TEST(a_message_wakes_recv_until_long_before_the_deadline, .woken_by_others = true,
+     .hint = "Who has to be told that a message has come, those with a deadline included?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(FAR);
+    struct call receiver = {.rx = ends.rx, .number = -1, .deadline = &deadline};
+    pthread_t thread = spawn(recv_until, &receiver);
+
+    send_int(ends.tx, 7);
+    join(thread);
+    check_status(receiver.status, CHANNEL_OK, "A message wakes receiver_recv_until.");
+    check_equal(receiver.number, 7, ARRIVES);
+    check(is_before(receiver.returned, deadline), "A message wakes receiver_recv_until.");
+    drop_both(ends);
+}
+
+TEST(the_last_senders_drop_wakes_recv_until_long_before_the_deadline, .woken_by_others = true,
+     .hint = "Whom does the last sender's drop wake?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(FAR);
+    struct call receiver = {.rx = ends.rx, .deadline = &deadline};
+    pthread_t thread = spawn(recv_until, &receiver);
+
+    sender_drop(ends.tx);
+    join(thread);
+    check_status(receiver.status, CHANNEL_CLOSED,
+                 "The last sender's drop wakes receiver_recv_until.");
+    check(is_before(receiver.returned, deadline),
+          "The last sender's drop wakes receiver_recv_until.");
+    receiver_drop(ends.rx);
+}
+
 TEST(recv_until_null_sleeps_as_long_as_it_takes,
      .hint = "What does a receiver do until there is something to do?")
 {
@@ -628,6 +661,42 @@ TEST(dropping_the_receiver_wakes_send_until, .hint = "Who sleeps, and how many o
     sender_drop(b.tx);
 }
 
+TEST(room_wakes_send_until_long_before_the_deadline, .woken_by_others = true,
+     .hint = "Who has to be told that there is room, those with a deadline included?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(FAR);
+    struct call sender = {.tx = ends.tx, .number = 2, .deadline = &deadline};
+    pthread_t thread = spawn(send_until, &sender);
+
+    expect_int(ends.rx, 1);
+    join(thread);
+    check_status(sender.status, CHANNEL_OK, "Room wakes sender_send_until.");
+    check(is_before(sender.returned, deadline), "Room wakes sender_send_until.");
+    expect_int(ends.rx, 2);
+    drop_both(ends);
+}
+
+TEST(dropping_the_receiver_wakes_all_send_until_long_before_the_deadline, .woken_by_others = true,
+     .hint = "Who sleeps, and how many of them?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(FAR);
+    struct call a = {.tx = ends.tx, .deadline = &deadline};
+    struct call b = {.tx = clone(ends.tx), .deadline = &deadline};
+    pthread_t threads[] = {spawn(send_until, &a), spawn(send_until, &b)};
+
+    receiver_drop(ends.rx);
+    join(threads[0]);
+    join(threads[1]);
+    check_status(a.status, CHANNEL_CLOSED, "receiver_drop wakes all senders.");
+    check_status(b.status, CHANNEL_CLOSED, "receiver_drop wakes all senders.");
+    check(is_before(a.returned, deadline) && is_before(b.returned, deadline),
+          "receiver_drop wakes all senders.");
+    sender_drop(a.tx);
+    sender_drop(b.tx);
+}
+
 TEST(send_until_null_sleeps_as_long_as_it_takes,
      .hint = "What does a sender do until there is something to do?")
 {
@@ -833,23 +902,26 @@ TEST(send_until_knows_any_nanosecond,
 
 TEST(a_deadline_is_only_read_and_only_during_the_call)
 {
-    struct ends ends = open_full();
-    struct timespec *deadline = allocate(sizeof *deadline), copy = in_ms(SOON);
+    struct ends full = open_full(), empty = open_channel();
+    struct timespec *deadline = allocate(sizeof *deadline);
     int got = 2;
 
-    memset(deadline, 0, sizeof *deadline);
-    *deadline = copy;
-    check_status(sender_send_until(ends.tx, &got, deadline), CHANNEL_TIMEOUT,
-                 "The channel is full.");
-    expect_int(ends.rx, 1);
-    check_status(receiver_recv_until(ends.rx, &got, deadline), CHANNEL_TIMEOUT,
-                 "Nothing is queued, and a sender is left.");
-    check(deadline->tv_sec == copy.tv_sec && deadline->tv_nsec == copy.tv_nsec,
-          "*deadline is only read.");
+    for (int i = 0; i <= PASSED; i++) {
+        const struct timespec copy = i < PASSED ? passed(i) : in_ms(SOON);
+        *deadline = copy;
+        check_status(sender_send_until(full.tx, &got, deadline), CHANNEL_TIMEOUT,
+                     "The channel is full.");
+        check_status(receiver_recv_until(empty.rx, &got, deadline), CHANNEL_TIMEOUT,
+                     "Nothing is queued, and a sender is left.");
+        check(deadline->tv_sec == copy.tv_sec && deadline->tv_nsec == copy.tv_nsec,
+              "*deadline is only read.");
+    }
     free(deadline);
-    send_int(ends.tx, 3);
-    expect_int(ends.rx, 3);
-    drop_both(ends);
+    expect_int(full.rx, 1);
+    send_int(empty.tx, 3);
+    expect_int(empty.rx, 3);
+    drop_both(full);
+    drop_both(empty);
 }
 
 /* --------------------------------------------------------------------- after a time-out */
