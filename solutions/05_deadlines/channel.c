@@ -1,19 +1,15 @@
-/* Two queues: senders append to one under the lock; the receiver empties the other without it, and
- * swaps the two when its own has nothing left. A bounded channel has one, which does not grow.
+/* One queue under one lock, and condition variables that go by the clock of the deadlines.
  *
- * Invariants
- *   ring: the count messages are in the slots first, first + 1, ..., oldest first, where the slot
- *     after the last one is slot 0. count <= capacity. A ring of capacity 0 has no block.
- *   channel, under lock: senders is the number of sending handles that have not been dropped;
- *     receiver_alive says the same of the receiver. Whoever makes both go frees the channel.
- *     While the receiver waits for readable, receiver_sleeps is true or its signal is on the way.
- *     sleeping_senders wait for writable. Each place that comes free is a signal to one of them,
- *     and whoever wakes looks before it gives up: a sender whose time is up may have been given
- *     that signal. It takes the place, or finds that another sender has.
- *   receiver: every message in batch is older than every message in the channel's queue. The batch
- *     of a bounded channel is empty: all that is queued is in queue.
- *   drop: called for what is left in both queues, by the thread that drops the receiver, once
- *     nobody else can reach them: without the lock, and without the channel, which may be gone.
+ * Invariants, under lock
+ *   ring: the count messages are in the slots first, first + 1, ..., oldest first, where slot 0 comes
+ *     after the last one. Bounded: capacity never changes. Unbounded: the ring grows.
+ *   handles counts the receiver and all senders; whoever drops the last one frees the channel. All
+ *     senders are one object: a clone costs no memory.
+ *   Each message that is queued is a signal of readable, each place that comes free one of writable,
+ *     and whoever wakes looks before it gives up: a sender whose time is up may have been given the
+ *     signal for a place. It takes that place, or finds that another sender has.
+ *   drop: called without the lock for what is left in the ring, once receiver_alive is false and so
+ *     nothing is appended any more. The receiver's handle keeps the channel alive meanwhile.
  */
 #include "channel.h"
 
@@ -22,173 +18,122 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-struct ring {
-    size_t message_size; /* of one slot, in bytes */
-    unsigned char *slots;
-    size_t capacity; /* in slots */
-    size_t first;
-    size_t count;
-};
-
-struct channel {
-    pthread_mutex_t lock;
-    pthread_cond_t readable;     /* something is queued, or senders is 0 */
-    pthread_cond_t writable;     /* a bounded queue is not full, or the receiver has gone */
-    void (*drop)(void *message); /* never changes; may be NULL */
-    bool bounded;                /* never changes */
-
-    /* lock must be held when using these: */
-    struct ring queue;
-    size_t senders;
-    size_t sleeping_senders;
-    bool receiver_alive;
-    bool receiver_sleeps;
-};
 
 struct sender {
     struct channel *channel;
 };
 
-/* Private to the thread that uses the handle, so lock need not be held. */
 struct receiver {
     struct channel *channel;
-    struct ring batch;
+};
+
+struct channel {
+    struct sender tx;
+    struct receiver rx;
+    size_t message_size;         /* never changes, in bytes */
+    void (*drop)(void *message); /* never changes; may be NULL */
+    bool bounded;                /* never changes */
+    pthread_mutex_t lock;
+    pthread_cond_t readable; /* something is queued, or the receiver's is the only handle */
+    pthread_cond_t writable; /* a bounded ring is not full, or the receiver has gone */
+
+    /* lock must be held when using these: */
+    unsigned char *ring;
+    size_t capacity; /* in messages, like the following */
+    size_t first;
+    size_t count;
+    size_t handles;
+    bool receiver_alive;
 };
 
 /* The place of the message that is index places behind the oldest one. */
-static unsigned char *ring_slot(const struct ring *ring, size_t index)
+static unsigned char *slot(const struct channel *ch, size_t index)
 {
-    size_t slot = ring->first + index;
-
-    if (slot >= ring->capacity)
-        slot -= ring->capacity;
-    return ring->slots + slot * ring->message_size;
+    return ch->ring + (ch->first + index) % ch->capacity * ch->message_size;
 }
 
 /* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
-static bool ring_grow(struct ring *ring, size_t capacity)
+static bool grow(struct channel *ch, size_t capacity)
 {
-    unsigned char *slots;
+    unsigned char *ring;
 
-    if (ring->message_size > SIZE_MAX / capacity)
+    if (capacity > SIZE_MAX / ch->message_size)
         return false;
-    slots = malloc(capacity * ring->message_size);
-    if (slots == NULL)
+    ring = malloc(capacity * ch->message_size);
+    if (ring == NULL)
         return false;
-    for (size_t i = 0; i < ring->count; i++)
-        memcpy(slots + i * ring->message_size, ring_slot(ring, i), ring->message_size);
-    free(ring->slots);
-    ring->slots = slots;
-    ring->capacity = capacity;
-    ring->first = 0;
+    for (size_t i = 0; i < ch->count; i++)
+        memcpy(ring + i * ch->message_size, slot(ch, i), ch->message_size);
+    free(ch->ring);
+    ch->ring = ring;
+    ch->capacity = capacity;
+    ch->first = 0;
     return true;
 }
 
 /* Copies a message in, behind the others. False, and nothing has changed, when out of memory. */
-static bool ring_push(struct ring *ring, const void *message)
+static bool append(struct channel *ch, const void *message)
 {
-    if (ring->count == ring->capacity && !ring_grow(ring, ring->count > 0 ? ring->count * 2 : 4))
+    if (ch->count == ch->capacity && !grow(ch, ch->count > 0 ? 2 * ch->count : 4))
         return false;
-    memcpy(ring_slot(ring, ring->count), message, ring->message_size);
-    ring->count++;
+    memcpy(slot(ch, ch->count), message, ch->message_size);
+    ch->count++;
     return true;
 }
 
 /* Copies the oldest message out. False, and message is untouched, when there is none. */
-static bool ring_pop(struct ring *ring, void *message)
+static bool take(struct channel *ch, void *message)
 {
-    if (ring->count == 0)
+    if (ch->count == 0)
         return false;
-    memcpy(message, ring_slot(ring, 0), ring->message_size);
-    ring->first = ring->first + 1 < ring->capacity ? ring->first + 1 : 0;
-    ring->count--;
+    memcpy(message, slot(ch, 0), ch->message_size);
+    ch->first = (ch->first + 1) % ch->capacity;
+    ch->count--;
     return true;
 }
 
-/* Drops all messages of a ring that nobody else can reach, and frees it. */
-static void ring_drop(struct ring *ring, void (*drop)(void *message))
+/* Makes condition variables whose deadlines are points in time of CLOCK_MONOTONIC. */
+static bool init_conditions(struct channel *ch)
 {
-    for (size_t i = 0; drop != NULL && i < ring->count; i++)
-        drop(ring_slot(ring, i));
-    free(ring->slots);
-}
+    pthread_condattr_t monotonic;
+    bool one, both;
 
-/* Makes a condition variable whose deadlines are points in time of CLOCK_MONOTONIC. */
-static int init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    int error = pthread_condattr_init(&attributes);
-
-    if (error != 0)
-        return error;
-    error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    if (error == 0)
-        error = pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return error;
-}
-
-/* A channel without handles, with room for capacity messages. NULL when out of memory. */
-static struct channel *channel_new(size_t message_size, size_t capacity)
-{
-    struct channel *ch = malloc(sizeof *ch);
-
-    if (ch == NULL)
-        return NULL;
-    *ch = (struct channel){.queue.message_size = message_size, .bounded = capacity > 0};
-    if (ch->bounded && !ring_grow(&ch->queue, capacity))
-        goto no_memory;
-    if (pthread_mutex_init(&ch->lock, NULL) != 0)
-        goto no_memory;
-    if (init_condition(&ch->readable) != 0)
-        goto no_readable;
-    if (init_condition(&ch->writable) != 0)
-        goto no_writable;
-    return ch;
-
-no_writable:
-    pthread_cond_destroy(&ch->readable);
-no_readable:
-    pthread_mutex_destroy(&ch->lock);
-no_memory:
-    free(ch->queue.slots);
-    free(ch);
-    return NULL;
-}
-
-static void channel_free(struct channel *ch)
-{
-    pthread_cond_destroy(&ch->writable);
-    pthread_cond_destroy(&ch->readable);
-    pthread_mutex_destroy(&ch->lock);
-    free(ch->queue.slots);
-    free(ch);
+    if (pthread_condattr_init(&monotonic) != 0)
+        return false;
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    one = pthread_cond_init(&ch->readable, &monotonic) == 0;
+    both = one && pthread_cond_init(&ch->writable, &monotonic) == 0;
+    if (one && !both)
+        pthread_cond_destroy(&ch->readable);
+    pthread_condattr_destroy(&monotonic);
+    return both;
 }
 
 /* capacity 0: unbounded. */
 static enum channel_status create(size_t message_size, size_t capacity, void (*drop)(void *message),
                                   struct sender **tx, struct receiver **rx)
 {
-    struct channel *ch = channel_new(message_size, capacity);
-    struct sender *sender = malloc(sizeof *sender);
-    struct receiver *receiver = malloc(sizeof *receiver);
+    struct channel *ch = malloc(sizeof *ch);
 
-    if (ch == NULL || sender == NULL || receiver == NULL) {
-        free(receiver);
-        free(sender);
-        if (ch != NULL)
-            channel_free(ch);
+    if (ch == NULL)
+        return CHANNEL_NO_MEMORY;
+    *ch = (struct channel){
+        .tx.channel = ch,
+        .rx.channel = ch,
+        .message_size = message_size,
+        .drop = drop,
+        .bounded = capacity > 0,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .handles = 2,
+        .receiver_alive = true,
+    };
+    if ((ch->bounded && !grow(ch, capacity)) || !init_conditions(ch)) {
+        free(ch->ring);
+        free(ch);
         return CHANNEL_NO_MEMORY;
     }
-    ch->drop = drop;
-    ch->senders = 1;
-    ch->receiver_alive = true;
-    *sender = (struct sender){.channel = ch};
-    *receiver = (struct receiver){.channel = ch, .batch.message_size = message_size};
-    *tx = sender;
-    *rx = receiver;
+    *tx = &ch->tx;
+    *rx = &ch->rx;
     return CHANNEL_OK;
 }
 
@@ -215,15 +160,11 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
 struct sender *sender_clone(struct sender *tx)
 {
     struct channel *ch = tx->channel;
-    struct sender *clone = malloc(sizeof *clone);
 
-    if (clone == NULL)
-        return NULL;
-    clone->channel = ch;
     pthread_mutex_lock(&ch->lock);
-    ch->senders++;
+    ch->handles++;
     pthread_mutex_unlock(&ch->lock);
-    return clone;
+    return tx;
 }
 
 /* NULL, which is no deadline, is valid. A negative tv_sec is, too: it has passed. */
@@ -233,148 +174,114 @@ static bool is_valid(const struct timespec *deadline)
 }
 
 /* Sleeps until woken, for whatever reason. False when deadline has passed: look once more, then. */
-static bool sleep_until(pthread_cond_t *condition, pthread_mutex_t *lock,
-                        const struct timespec *deadline)
+static bool wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                       const struct timespec *deadline)
 {
     if (deadline == NULL)
-        return pthread_cond_wait(condition, lock) == 0;
-    return pthread_cond_timedwait(condition, lock, deadline) == 0;
+        return pthread_cond_wait(condition, mutex) == 0;
+    return pthread_cond_timedwait(condition, mutex, deadline) == 0;
 }
 
 static bool is_full(const struct channel *ch)
 {
-    return ch->bounded && ch->queue.count == ch->queue.capacity;
+    return ch->bounded && ch->count == ch->capacity;
 }
 
-/* What a send says that does not wait any longer. The lock is held. */
-static enum channel_status push(struct channel *ch, const void *message)
-{
-    if (!ch->receiver_alive)
-        return CHANNEL_CLOSED;
-    if (is_full(ch))
-        return CHANNEL_FULL;
-    return ring_push(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
-}
-
-static enum channel_status send(struct sender *tx, const void *message, bool may_sleep,
+static enum channel_status send(struct channel *ch, const void *message, bool may_wait,
                                 const struct timespec *deadline)
 {
-    struct channel *ch = tx->channel;
-    enum channel_status status;
-    bool wake = false;
+    enum channel_status status = CHANNEL_OK;
 
     pthread_mutex_lock(&ch->lock);
-    ch->sleeping_senders++;
-    while (may_sleep && ch->receiver_alive && is_full(ch))
-        may_sleep = sleep_until(&ch->writable, &ch->lock, deadline);
-    ch->sleeping_senders--;
-    status = push(ch, message);
-    if (status == CHANNEL_OK) {
-        wake = ch->receiver_sleeps;
-        ch->receiver_sleeps = false; /* the next sender need not wake it again */
-    }
+    while (may_wait && ch->receiver_alive && is_full(ch))
+        may_wait = wait_until(&ch->writable, &ch->lock, deadline);
+    if (!ch->receiver_alive)
+        status = CHANNEL_CLOSED;
+    else if (is_full(ch))
+        status = CHANNEL_FULL;
+    else if (!append(ch, message))
+        status = CHANNEL_NO_MEMORY;
+    else
+        pthread_cond_signal(&ch->readable);
     pthread_mutex_unlock(&ch->lock);
-    if (wake)
-        pthread_cond_signal(&ch->readable); /* tx keeps the channel alive */
     return status;
 }
 
 enum channel_status sender_send(struct sender *tx, const void *message)
 {
-    return send(tx, message, true, NULL);
+    return send(tx->channel, message, true, NULL);
 }
 
 enum channel_status sender_try_send(struct sender *tx, const void *message)
 {
-    return send(tx, message, false, NULL);
+    return send(tx->channel, message, false, NULL);
 }
 
 enum channel_status sender_send_until(struct sender *tx, const void *message,
                                       const struct timespec *deadline)
 {
-    if (!is_valid(deadline))
-        return CHANNEL_INVALID;
+    enum channel_status status =
+        is_valid(deadline) ? send(tx->channel, message, true, deadline) : CHANNEL_INVALID;
 
-    enum channel_status status = send(tx, message, true, deadline);
     return status == CHANNEL_FULL ? CHANNEL_TIMEOUT : status;
 }
 
-/* Takes all that is queued into the batch, which is empty. The lock is held. */
-static void swap_queues(struct receiver *rx)
-{
-    struct ring empty = rx->batch;
-
-    rx->batch = rx->channel->queue;
-    rx->channel->queue = empty;
-}
-
-static enum channel_status receive(struct receiver *rx, void *message, bool may_sleep,
+static enum channel_status receive(struct channel *ch, void *message, bool may_wait,
                                    const struct timespec *deadline)
 {
-    struct channel *ch = rx->channel;
-    bool received, senders_left, wake;
+    enum channel_status status = CHANNEL_OK;
 
-    if (ring_pop(&rx->batch, message))
-        return CHANNEL_OK;
     pthread_mutex_lock(&ch->lock);
-    while (may_sleep && ch->queue.count == 0 && ch->senders > 0) {
-        ch->receiver_sleeps = true;
-        may_sleep = sleep_until(&ch->readable, &ch->lock, deadline);
-    }
-    ch->receiver_sleeps = false;
-    received = ring_pop(&ch->queue, message); /* first of all: queued messages come before CLOSED */
-    senders_left = ch->senders > 0;
-    wake = received && ch->sleeping_senders > 0;
-    if (!ch->bounded)
-        swap_queues(rx);
+    while (may_wait && ch->count == 0 && ch->handles > 1)
+        may_wait = wait_until(&ch->readable, &ch->lock, deadline);
+    if (take(ch, message)) /* first of all: queued messages come before CLOSED */
+        pthread_cond_signal(&ch->writable);
+    else
+        status = ch->handles > 1 ? CHANNEL_EMPTY : CHANNEL_CLOSED;
     pthread_mutex_unlock(&ch->lock);
-    if (wake)
-        pthread_cond_signal(&ch->writable); /* rx keeps the channel alive */
-    return received ? CHANNEL_OK : senders_left ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    return status;
 }
 
 enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
-    return receive(rx, message, false, NULL);
+    return receive(rx->channel, message, false, NULL);
 }
 
 enum channel_status receiver_recv(struct receiver *rx, void *message)
 {
-    return receive(rx, message, true, NULL);
+    return receive(rx->channel, message, true, NULL);
 }
 
 enum channel_status receiver_recv_until(struct receiver *rx, void *message,
                                         const struct timespec *deadline)
 {
-    if (!is_valid(deadline))
-        return CHANNEL_INVALID;
+    enum channel_status status =
+        is_valid(deadline) ? receive(rx->channel, message, true, deadline) : CHANNEL_INVALID;
 
-    enum channel_status status = receive(rx, message, true, deadline);
     return status == CHANNEL_EMPTY ? CHANNEL_TIMEOUT : status;
 }
 
-/* To be called by each drop, which holds the lock: the last one frees the channel. */
-static void unlock_and_free_if_last(struct channel *ch)
+/* Gives a handle up. */
+static void release(struct channel *ch)
 {
-    bool last = ch->senders == 0 && !ch->receiver_alive;
-
-    pthread_mutex_unlock(&ch->lock); /* from here on ch may be gone, unless this is the last */
-    if (last)
-        channel_free(ch);
+    pthread_mutex_lock(&ch->lock);
+    size_t left = --ch->handles;
+    if (left == 1)                          /* perhaps the receiver's. Under the lock: */
+        pthread_cond_signal(&ch->readable); /* after it, who has that handle may free ch */
+    pthread_mutex_unlock(&ch->lock);
+    if (left > 0)
+        return;
+    pthread_cond_destroy(&ch->writable);
+    pthread_cond_destroy(&ch->readable);
+    pthread_mutex_destroy(&ch->lock);
+    free(ch->ring);
+    free(ch);
 }
 
 void sender_drop(struct sender *tx)
 {
-    if (tx == NULL)
-        return;
-
-    struct channel *ch = tx->channel;
-    free(tx);
-    pthread_mutex_lock(&ch->lock);
-    ch->senders--;
-    if (ch->senders == 0)
-        pthread_cond_signal(&ch->readable); /* under the lock, which keeps ch alive */
-    unlock_and_free_if_last(ch);
+    if (tx != NULL)
+        release(tx->channel);
 }
 
 void receiver_drop(struct receiver *rx)
@@ -383,15 +290,11 @@ void receiver_drop(struct receiver *rx)
         return;
 
     struct channel *ch = rx->channel;
-    void (*drop)(void *message) = ch->drop;
-    struct ring older = rx->batch, newer;
-    free(rx);
     pthread_mutex_lock(&ch->lock);
-    ch->receiver_alive = false; /* no message comes behind those in newer */
-    newer = ch->queue;
-    ch->queue.slots = NULL;
+    ch->receiver_alive = false; /* from now on the ring is the receiver's alone */
     pthread_cond_broadcast(&ch->writable);
-    unlock_and_free_if_last(ch);
-    ring_drop(&older, drop); /* a message may hold a sender of ch, so ch must not be used here */
-    ring_drop(&newer, drop);
+    pthread_mutex_unlock(&ch->lock);
+    for (size_t i = 0; ch->drop != NULL && i < ch->count; i++)
+        ch->drop(slot(ch, i));
+    release(ch);
 }
