@@ -586,6 +586,7 @@ static void scenario_entry(void)
     self->may_stop = false;
     if (!others_are_over(self))
         step_when(others_are_over, NULL, NULL, 0);
+    thread_run_destructors(); /* what it keeps for itself goes with it, as with any thread */
     check_locks_released();
     if (!run.was_stopped) {
         check_threads_joined();
