@@ -468,6 +468,29 @@ TEST(right__once_and_keys)
     join(b);
 }
 
+static atomic_uint next_ticket, served;
+
+static void *count_under_ticket(void *unused)
+{
+    unsigned ticket = atomic_fetch_add(&next_ticket, 1);
+
+    while (atomic_load(&served) != ticket)
+        sched_yield();
+    number++;
+    atomic_store(&served, ticket + 1);
+    return unused;
+}
+
+TEST(right__who_spins_has_its_turn)
+{
+    pthread_t a = spawn(count_under_ticket, NULL), b = spawn(count_under_ticket, NULL);
+
+    count_under_ticket(NULL);
+    join(a);
+    join(b);
+    check_equal(number, 3, "Each had the lock.");
+}
+
 static pthread_spinlock_t spinlock;
 
 static void *count_under_spinlock(void *unused)
