@@ -84,12 +84,6 @@ static struct timespec as_timespec(uint64_t nanoseconds)
                              .tv_nsec = (long)(nanoseconds % SECOND)};
 }
 
-static bool never(const struct thread *thread)
-{
-    (void)thread;
-    return false;
-}
-
 static void sleep_to(uint64_t deadline, bool on_realtime, const char *call, uintptr_t pc)
 {
     story_event("sleep", 0, pc, "sleeps in %s", call);

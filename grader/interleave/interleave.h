@@ -235,6 +235,9 @@ void step_when(bool (*ready)(const struct thread *), struct object *object, cons
 enum wake sleep_until(bool (*ready)(const struct thread *), struct object *object, const char *call,
                       uintptr_t pc, uint64_t deadline, bool on_realtime, bool interruptible);
 
+/* What who sleeps waits for if only a signal, a deadline or no cause at all can end its sleep. */
+bool never(const struct thread *thread);
+
 /* Lets others go first, if there are any. */
 void yield_step(uintptr_t pc);
 
@@ -282,6 +285,9 @@ clockid_t cond_clock(void *cond, const char *call, uintptr_t pc);
 /* The object at an address, for a call on it: fails if it is NULL, dead memory, destroyed, or never
  * initialised although that shows. */
 struct object *object_for(void *where, enum kind kind, const char *call, uintptr_t pc);
+
+/* The object at an address which a call initialises now; what was there is forgotten. */
+struct object *object_initialise(void *where, enum kind kind, const char *call, uintptr_t pc);
 
 /* The point of the virtual monotonic clock at which a deadline passes. False: not a valid time. */
 bool clock_deadline(clockid_t clock, const struct timespec *when, uint64_t *deadline,

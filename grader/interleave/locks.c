@@ -6,17 +6,6 @@
 #include <pthread.h>
 #include <string.h>
 
-static struct object *initialise(void *where, size_t size, enum kind kind, const char *call,
-                                 uintptr_t pc)
-{
-    bool created;
-
-    memory_access((uintptr_t)where, size, WRITE, pc);
-    struct object *object = object_at(where, kind, pc, &created);
-    story_event(call, story_object(object), pc, "initialises {%u}", story_object(object));
-    return object;
-}
-
 static int destroy(struct object *object, bool in_use, const char *call, uintptr_t pc)
 {
     if (in_use)
@@ -107,7 +96,7 @@ int suite_pthread_rwlock_unlock(pthread_rwlock_t *lock);
 int suite_pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attributes)
 {
     (void)attributes;
-    initialise(lock, sizeof *lock, OBJECT_RWLOCK, "pthread_rwlock_init", CALLER);
+    object_initialise(lock, OBJECT_RWLOCK, "pthread_rwlock_init", CALLER);
     return 0;
 }
 
@@ -191,8 +180,7 @@ int suite_pthread_barrier_init(pthread_barrier_t *where, const pthread_barrierat
     (void)attributes;
     if (!count)
         return EINVAL;
-    initialise(where, sizeof *where, OBJECT_BARRIER, "pthread_barrier_init", CALLER)->barrier.size =
-        count;
+    object_initialise(where, OBJECT_BARRIER, "pthread_barrier_init", CALLER)->barrier.size = count;
     return 0;
 }
 
@@ -248,7 +236,7 @@ int suite_pthread_spin_unlock(pthread_spinlock_t *lock);
 int suite_pthread_spin_init(pthread_spinlock_t *lock, int shared)
 {
     (void)shared;
-    initialise((void *)lock, sizeof *lock, OBJECT_SPIN, "pthread_spin_init", CALLER);
+    object_initialise((void *)lock, OBJECT_SPIN, "pthread_spin_init", CALLER);
     return 0;
 }
 

@@ -1,8 +1,12 @@
 /* replay.c - a schedule is written down, read back, shrunk, and told.
  *
- *   x[flags]-G-G.C-...      the choices that are not 0: G choices of 0, then C (1 if left out); all
- * in base 36 mix[flags]-SEED-INDEX   the schedule of that number, of that strategy and seed flags:
- * u  unlock is a step; aK.  the Kth allocation fails; tT.K.  thread T is stopped at its Kth step */
+ * x[flags]-G-G.C-... is the choices that are not 0: G choices of 0, then C (1 if left out), all in
+ * base 36.
+ *
+ * mix[flags]-SEED-INDEX is the schedule of that number, of that strategy and seed.
+ *
+ * Flags: u, unlock is a step; aK., the Kth allocation fails; tT.K., thread T is stopped at its Kth
+ * step. */
 #include "explore.h"
 
 #include <ctype.h>

@@ -515,7 +515,7 @@ void yield_step(uintptr_t pc)
 
 /* ------------------------------------------------------------------------------------ settle */
 
-static bool never(const struct thread *thread)
+bool never(const struct thread *thread)
 {
     (void)thread;
     return false;

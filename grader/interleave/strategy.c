@@ -1,15 +1,21 @@
 /* strategy.c - see strategy.h.
  *
- * random  any of those who can go on, alike.
- * PCT     threads have priorities, the highest goes on; at d - 1 steps it falls to the lowest
- * (Burckhardt et al., A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, 2010).
- * d is 3. POS     each pending step has a random priority, drawn anew when a step about the same
- * object was taken (Yuan, Yang, Gu, Partial Order Aware Concurrency Sampling, 2018). MIX     POS,
- * random and PCT in turn: each finds what the others miss. DFS     all schedules with at most so
- * many preemptions and injected events, depth first. A sleep set leaves out schedules that only
- * swap neighbouring steps which don't care (Godefroid, 1996). Only the thread that could have gone
- * on without a preemption is put to sleep: putting its step first never costs more preemptions, so
- * what is left out under the bound is also found under it. replay  the choices that were noted. */
+ * random: any of those who can go on, alike.
+ *
+ * PCT: threads have priorities, the highest goes on; at d - 1 steps it falls to the lowest. d is 3.
+ * (Burckhardt et al., A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, 2010)
+ *
+ * POS: each pending step has a random priority, drawn anew when a step about the same object was
+ * taken. (Yuan, Yang, Gu, Partial Order Aware Concurrency Sampling, 2018)
+ *
+ * MIX: POS, random and PCT in turn: each finds what the others miss.
+ *
+ * DFS: all schedules with at most so many preemptions and injected events, depth first. A sleep set
+ * leaves out schedules that only swap neighbouring steps which don't care (Godefroid, 1996). Only
+ * the thread that could have gone on without a preemption is put to sleep: putting its step first
+ * never costs more preemptions, so what is left out under the bound is also found under it.
+ *
+ * replay: the choices that were noted. */
 #include "strategy.h"
 
 #include <string.h>

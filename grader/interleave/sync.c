@@ -66,7 +66,7 @@ static void touch(const struct object *object, uintptr_t pc)
     memory_access(object->address, 1, CALLS, pc);
 }
 
-static struct object *initialise(void *where, enum kind kind, const char *call, uintptr_t pc)
+struct object *object_initialise(void *where, enum kind kind, const char *call, uintptr_t pc)
 {
     bool created;
 
@@ -126,7 +126,7 @@ static void drop_mutex(struct object *mutex)
 
 int mutex_init(void *where, int type, const char *call, uintptr_t pc)
 {
-    initialise(where, OBJECT_MUTEX, call, pc)->mutex.type = type;
+    object_initialise(where, OBJECT_MUTEX, call, pc)->mutex.type = type;
     return 0;
 }
 
@@ -227,15 +227,9 @@ int mutex_unlock(void *where, const char *call, uintptr_t pc)
 
 /* ------------------------------------------------------------------- condition variables */
 
-static bool never(const struct thread *thread)
-{
-    (void)thread;
-    return false;
-}
-
 int cond_init(void *where, clockid_t clock, const char *call, uintptr_t pc)
 {
-    struct object *cond = initialise(where, OBJECT_COND, call, pc);
+    struct object *cond = object_initialise(where, OBJECT_COND, call, pc);
 
     cond->cond.clock = clock;
     cond->cond.last_signaller = -1;
