@@ -310,7 +310,7 @@ def test_what_a_killed_run_left_is_removed_but_nothing_of_who_is_at_work(
     dead = subprocess.Popen(["true"])
     dead.wait()
     monkeypatch.setattr(run, "BUILD", tmp_path)
-    names = [f"{isolation.owned_by(pid)}x1" for pid in (dead.pid, os.getpid())] + [f"node-7-{dead.pid}-x1", "other"]
+    names = [f"{isolation.owned_by(pid)}x1" for pid in (dead.pid, os.getpid())] + [f"node7-{dead.pid}-x1", "other"]
     for name in names:
         (tmp_path / "run" / name).mkdir(parents=True)
     run.grade(group, Recorded(), Quiet())
