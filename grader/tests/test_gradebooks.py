@@ -14,7 +14,7 @@ import pytest
 from grader.classroom import gradebooks
 from grader.tests import npm
 
-NASTY = 'a "quoted" <b>&amp; # \x00\x1b[31m line\nand another --- \\'
+NASTY = 'a "quoted" <b>&amp; # \x00\x1b[31m \ufffe line\nand another --- \\'
 
 
 def a_test(name: str, verdict: str, message: str = "", suite: str = "02_blocking") -> dict[str, Any]:
@@ -90,7 +90,7 @@ def test_tap_is_read_by_tap_parser() -> None:
     points = [event[1] for event in events if event[0] == "assert"]
     assert {event[0] for event in events} == {"version", "assert", "plan", "complete", "finish"}
     assert [(point["ok"], bool(point["skip"])) for point in points] == [(True, False), (False, False), (True, True), (False, False)]
-    assert points[1]["diag"]["verdict"] == "deadlock"
+    assert points[1]["diag"]["verdict"] == "deadlock" and "\x1b" not in points[1]["diag"]["message"]
     assert points[1]["diag"]["message"].splitlines()[1] == "and another --- \\"
 
 
@@ -182,6 +182,8 @@ def test_an_elective_that_is_not_there_fails_nobody() -> None:
     for verdict in ("absent", "failed"):
         line = gradebooks.github_classroom_output([passed, {**elective, "verdict": verdict}])
         assert as_the_reporter_counts(line) == ("pass", 100, 100)
+    told = gradebooks.github_classroom([passed, {**elective, "verdict": "absent"}])["tests"]
+    assert [test["name"] for test in told] == ["01_single_thread"]
 
 
 def test_a_report_can_not_leave_its_fence() -> None:
