@@ -31,6 +31,8 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
         result.where = f"{file}:{line}" if line and "/" not in file else ""
     if not result.where and result.call:
         result.where = definition_of(result.call, code)
+    if not result.where and result.verdict == "not_implemented":
+        result.where = definition_of(result.message.rpartition(": ")[2] + "(", code)
     if result.story is not None and result.verdict == "deadlock":
         from grader.telling import story
 

@@ -295,13 +295,15 @@ def _wrapped(text: str, width: int, style: str = "") -> list[Line]:
 
 
 def _next_lines(graded: Graded, result: TestResult) -> list[Line]:
+    commands = []
     place = own_path(graded, result.where)
-    if result.verdict == "build_failed" and place:
-        return [[("next  ", "dim"), (_editor_at(place), "bold")]]
-    lines: list[Line] = [[("next  ", "dim"), (f"make hint EX={graded.exercise.number}", "bold")]]
+    if result.verdict in ("build_failed", "not_implemented") and place:
+        commands.append(_editor_at(place))
+    if result.verdict != "build_failed" or not place:
+        commands.append(f"make hint EX={graded.exercise.number}")
     if result.verdict not in ("build_failed", "not_implemented", "environment"):
-        lines.append([("      ", ""), (report.replay_command(graded, result), "bold")])
-    return lines
+        commands.append(report.replay_command(graded, result))
+    return [[(f"{'' if i else 'next':6}", "dim"), (command, "bold")] for i, command in enumerate(commands)]
 
 
 # ------------------------------------------------------------------------------------- what next

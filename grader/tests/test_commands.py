@@ -224,6 +224,12 @@ def test_every_place_is_one_an_editor_can_open(kit: Kit) -> None:
         assert places and all((kit.root / place).is_file() for place in places)
     assert places == [CHANNEL_1, CHANNEL_1]  # one for each error of the compiler
     assert f"next  vi +2 {CHANNEL_1}" in out
+    kit.write(CHANNEL_1, ANSWER)
+    kit.run("carry", ex="02")
+    out = kit.run("grade", env={"EDITOR": "/bin/vi"}, ex="02").out
+    line = kit.read(CHANNEL_2).splitlines().index("int twice(void)") + 1
+    assert f"{CHANNEL_2}:{line}: not implemented yet" in out
+    assert f"next  vi +{line} {CHANNEL_2}\n      make hint EX=02\n" in out
 
 
 def test_help_fits_a_screen() -> None:
