@@ -600,7 +600,10 @@ bool schedule_run(const struct test *test, const struct plan *plan, struct outco
 {
     struct thread *threads = run.threads ? run.threads : reserve(MAX_THREADS * sizeof *threads);
 
-    run = (struct run){.test = test, .plan = *plan, .threads = threads};
+    run = (struct run){.test = test,
+                       .plan = *plan,
+                       .threads = threads,
+                       .activity = run.activity + 1}; /* never the same again: see on_tick */
     run.now = FIRST_MONOTONIC;
     run.realtime_offset = (int64_t)(FIRST_REALTIME - FIRST_MONOTONIC);
     run.spurious_left = plan->spurious;
