@@ -1,9 +1,6 @@
 """`python3 -m grader`: what is behind every target of the Makefile."""
 
-import os
-import shutil
 import sys
-from pathlib import Path
 
 
 def run() -> int:
@@ -15,10 +12,16 @@ def run() -> int:
         if sys.dont_write_bytecode:
             raise
         return _again()
+    except KeyboardInterrupt:  # before there was anything to stop
+        return 130
 
 
 def _again() -> int:
     """A full disk leaves half of a compiled module, which Python then stumbles over for ever: once more without."""
+    import os
+    import shutil
+    from pathlib import Path
+
     for folder in Path(__file__).parent.rglob("__pycache__"):
         shutil.rmtree(folder, ignore_errors=True)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -179,7 +179,7 @@ def test_ctrl_c_at_any_time_leaves_nothing_half_done(copied: Kit, delay: float) 
         time.sleep(delay)  # whenever it comes, the same holds
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate()
-    assert b"Traceback" not in err or process.returncode == -signal.SIGINT  # Python itself was not up yet
+    assert b"/grader/" not in err  # a traceback of Python's own start is not ours
     assert _of_session(process.pid) == []
     assert copied.read(CHANNEL_1) == LEAK and not list(copied.root.rglob('.*.c.*'))
     again = copied.run("grade", ex="01")
