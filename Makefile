@@ -80,10 +80,12 @@ compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 	$(GRADE) compare-checkers
 bench-peers: ## maintainers: solutions and peers, docs/performance.md
 	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench peers
+bench-grader: ## maintainers: how long grading takes
+	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench grader
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
 .PHONY: help setup grade watch list hint carry reset replay talk doctor swap unswap handout class result gradescope stubs solutions test clean book
-.PHONY: known-wrong-table bench bench-peers run compare-checkers bench-interleave compile_commands.json
+.PHONY: known-wrong-table bench bench-peers bench-grader run compare-checkers bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 
 # ------------------------------------------------------------------------------------ building

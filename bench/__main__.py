@@ -1,4 +1,4 @@
-"""python3 -m bench peers | report | exercise: see bench/__init__.py.
+"""python3 -m bench peers | report | exercise | grader: see bench/__init__.py.
 
 The environment says the rest, as make passes it on: EX=04, SRC=dir, ROUNDS=7, QUICK=1, ONLY=a,b.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from bench import everything, exercise
+from bench import everything, exercise, grader
 from bench.programs import ProgramError
 from grader.arguments import number
 from grader.errors import GraderError
@@ -27,7 +27,9 @@ def main(arguments: list[str]) -> int:
             return everything.write_pages()
         case ["exercise"]:
             return exercise.measure(env.get("EX", ""), tree_of(env.get("SRC"), False), rounds(5), quick)
-    print("usage: make bench [EX=04] | make bench-peers", file=sys.stderr)
+        case ["grader"]:
+            return grader.measure_all()
+    print("usage: make bench [EX=04] | make bench-peers | make bench-grader", file=sys.stderr)
     return 2
 
 

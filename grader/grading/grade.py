@@ -124,7 +124,8 @@ class _Workers:
         self._knobs = runner.knobs_given()
         self._pool: ThreadPoolExecutor | None = None
         self._known: dict[Unit, list[TestResult]] = {}
-        self._running: dict[Unit, list[Future[TestResult]]] = {}
+        self._tests: dict[Unit, list[str]] = {}  # in the order of the suite
+        self._running: dict[Unit, dict[str, Future[TestResult]]] = {}  # those begun first come first
         self._errors: dict[Unit, BuildError] = {}
         self._not_followed: dict[Unit, list[str]] = {}  # calls the scheduler can't follow
 
@@ -161,8 +162,10 @@ class _Workers:
                 wanted.append(unit)
         if wanted:
             self._grading.listener.building(submission.exercise)
-            self._errors.update(build.build(wanted, self._grading.jobs))
-            built = [unit for unit in wanted if unit not in self._errors]
+        own = submission.exercise  # its suite runs while those it builds on are built
+        for units in ([u for u in wanted if u.suite == own], [u for u in wanted if u.suite != own]):
+            self._errors.update(build.build(units, self._grading.jobs))
+            built = [unit for unit in units if unit not in self._errors]
             self._look_through(built)
             self._submit([unit for unit in built if unit not in self._not_followed])
 
@@ -190,37 +193,42 @@ class _Workers:
 
             self._pool = ThreadPoolExecutor(self._grading.jobs)
         for unit in units:
-            self._running[unit] = [
-                self._pool.submit(runner.run_test, unit, name, self._knobs)
-                for name in runner.list_tests(unit)
-            ]
+            self._tests[unit] = runner.list_tests(unit)
+            failed = runner.failed_last(unit)
+            self._running[unit] = {
+                name: self._pool.submit(runner.run_test, unit, name, self._knobs)
+                for name in sorted(self._tests[unit], key=lambda name: name not in failed)
+            }
 
     def finish(self, work: _Work) -> Graded:
         """Waits for the tests of an exercise, and says what came of it."""
         if work.submission.is_untouched or work.submission.missing:
             return Graded(work.submission, "not_started", note=_missing_note(work.submission))
         reused = all(unit in self._known for unit in work.units)
-        total = sum(len(self._running.get(unit, [])) for unit in work.units)
-        results: list[TestResult] = []
-        finished = 0
-        for unit in work.units:
-            for future in self._running.get(unit, []):
-                result = future.result()
-                if result.verdict not in ("passed", "skipped", "not_implemented"):
-                    self._grading.listener.failed(result)
-                finished += 1
-                self._grading.listener.running(work.submission.exercise, finished, total)
-            results += self._results_of(unit)
+        self._wait(work)
+        results = [result for unit in work.units for result in self._results_of(unit)]
         error = next(iter(work.errors.values()), None)
         return Graded(work.submission, verdict_of(results), results, error, reused, work.note)
+
+    def _wait(self, work: _Work) -> None:
+        """Tells what fails as soon as it does."""
+        running = [self._running[unit] for unit in self._running if unit in work.units]
+        futures = [future for of_a_suite in running for future in of_a_suite.values()]
+        for finished, future in enumerate(futures, 1):
+            result = future.result()
+            if result.verdict not in ("passed", "skipped", "not_implemented"):
+                self._grading.listener.failed(result)
+            self._grading.listener.running(work.submission.exercise, finished, len(futures))
 
     def _results_of(self, unit: Unit) -> list[TestResult]:
         if unit in self._known:
             return self._known[unit]
         if unit in self._errors:
             return not_built(unit, self._errors[unit])
-        results = [future.result() for future in self._running.pop(unit)]
+        running = self._running.pop(unit)
+        results = [running[name].result() for name in self._tests[unit]]
         self._known[unit] = results
+        runner.note_failed(unit, results)
         if not self._knobs:
             runner.keep(unit, results)
         return results

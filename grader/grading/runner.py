@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 
 from grader import files
 from grader.errors import GraderError, UsageError
@@ -142,3 +143,25 @@ def keep(unit: Unit, results: list[TestResult]) -> None:
         return
     data = json.dumps([outcome.to_json(result) for result in results])
     files.write_atomically(BUILD / "results" / _kept_at(unit), data)
+
+
+# ------------------------------------------------------------------------ what is worth running first
+
+
+def _failed_at(unit: Unit) -> Path:
+    return BUILD / "failed" / f"{unit.suite.name}-{unit.variant}"
+
+
+def failed_last(unit: Unit) -> frozenset[str]:
+    """The tests of that suite that failed when it was last run, on whatever code."""
+    try:
+        return frozenset(_failed_at(unit).read_text(encoding="utf-8").split())
+    except (OSError, ValueError):
+        return frozenset()
+
+
+def note_failed(unit: Unit, results: list[TestResult]) -> None:
+    """Notes which tests to run first the next time. Without the note the order is the suite's own."""
+    names = [result.name for result in results if result.verdict not in ("passed", "skipped")]
+    with contextlib.suppress(GraderError):
+        files.write_atomically(_failed_at(unit), "\n".join(names))

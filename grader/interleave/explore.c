@@ -5,7 +5,8 @@
  *   2. a tenth of the budget with MIX: what can be found easily is found here;
  *   3. DFS, as long as it looks as if it will end within the budget: then all schedules under the
  * bound have been run;
- *   4. the rest with MIX.
+ *   4. the rest with MIX, but no more than MOST_STEPS in all: of a long scenario fewer schedules. What
+ *      a mistake needs to be seen does not grow with what else the scenario does.
  * With .allocations_fail half of the budget goes to runs in which each allocation fails in turn,
  * with .one_thread_stops to runs in which each thread is stopped at each of its steps. */
 #include "explore.h"
@@ -29,6 +30,7 @@ enum {
     PREEMPTION_BOUND = 2,
     DFS_TRIAL = 3000,       /* schedules after which DFS has to look promising */
     MOST_PER_FAILURE = 500, /* schedules for each allocation that fails */
+    MOST_STEPS = 500000,    /* after which a scenario has been looked at for long enough */
 };
 
 /* ------------------------------------------------------------------------------------- plans */
@@ -78,9 +80,12 @@ static bool strategy_wanted(struct plan *plan)
 
 /* ---------------------------------------------------------------------------- in the child */
 
+static unsigned long steps_taken; /* in all schedules */
+
 static void run_one(const struct test *test, struct plan *plan)
 {
     child_schedule(test, plan);
+    steps_taken += run.steps;
     if (!schedule_was_abandoned())
         shared->schedules++;
     if (run.tried_a_lock)
@@ -132,6 +137,14 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
     return true;
 }
 
+/* Whoever asks for a number of schedules gets them. */
+static bool has_been_long_enough(const struct test *test)
+{
+    const char *wanted = getenv("SCHEDULES");
+
+    return steps_taken >= MOST_STEPS && !test->options.schedules && !(wanted && *wanted);
+}
+
 static void run_all(const struct test *test, struct plan *plan, unsigned long budget)
 {
     if (budget <= 1)
@@ -146,8 +159,8 @@ static void run_all(const struct test *test, struct plan *plan, unsigned long bu
     run_random(test, plan, budget / 10);
     if (run_dfs(test, plan, budget - budget / 10, true))
         return;
-    if (shared->schedules < budget)
-        run_random(test, plan, budget - shared->schedules);
+    while (shared->schedules < budget && !has_been_long_enough(test))
+        run_random(test, plan, 1);
 }
 
 static void run_with_failures(const struct test *test, struct plan plan, unsigned long budget,
