@@ -1118,7 +1118,7 @@ TEST(select_may_run_out_of_memory_and_then_nothing_has_changed, .allocations_fai
 
 /* --------------------------------------------------------------------------------- volume */
 
-enum { CROWD = 50 };
+enum { CROWD = 50 }; /* fewer than 64: so many threads, or locks held, the checks keep apart */
 
 TEST(select_of_many_channels_finds_the_one_that_is_ready, .once = true)
 {
