@@ -131,11 +131,15 @@ def report(student: Student) -> str:
     lines = [f"{student['student']}: {student['points']:g} of {student['max_points']:g}", ""]
     if len({exercise["message"] for exercise in student["exercises"]}) == 1 < len(student["exercises"]):
         return "\n".join([*lines, student["exercises"][0]["message"], ""])  # such as: it can't be unpacked
+    left_out: dict[str, list[str]] = {"not_started": [], "absent": []}
     for exercise in student["exercises"]:
-        if exercise["verdict"] != "absent":
+        if exercise["verdict"] in left_out:
+            left_out[exercise["verdict"]].append(exercise["name"])
+        else:
             lines += [*_exercise_report(exercise), ""]
-    absent = [exercise["name"] for exercise in student["exercises"] if exercise["verdict"] == "absent"]
-    return "\n".join([*lines, f"No file for: {', '.join(absent)}", ""] if absent else lines)
+    for words, names in zip(("Not started", "No file for"), left_out.values()):
+        lines += [f"{words}: {', '.join(names)}", ""] if names else []
+    return "\n".join(lines)
 
 
 def _exercise_report(exercise: dict[str, Any]) -> list[str]:
@@ -143,6 +147,6 @@ def _exercise_report(exercise: dict[str, Any]) -> list[str]:
     head += f", {exercise['points']:g} of {exercise['max_points']:g} points"
     if exercise.get("late_percent"):
         head += f" ({exercise['late_percent']:g}% off: late)"
-    if exercise["verdict"] in ("passed", "not_started"):
+    if exercise["verdict"] == "passed":
         return [head]
     return [head, *(f"    {line}" for line in gradebooks.account(exercise).splitlines())]

@@ -70,7 +70,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "bwrap: " in done.stderr:
         pytest.skip("bubblewrap does not work here")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "not started" in done.stdout
+    assert "Not started: 01_single_thread" in done.stdout
     return home
 
 
