@@ -346,7 +346,7 @@ def _be_impatient(request: Request) -> None:
         if slow.get(unit, 0) >= request.patience:
             message = "Not run: other tests of this suite did not come to an end."
             return TestResult(unit.suite.name, name, unit.variant, "timeout", message)
-        result = run_test(unit, name, knobs)
+        result = run_test(unit, name, {**(knobs or {}), "SUITE_GUARDED": "1"})
         if result.output.startswith(SANDBOX_FAILED):
             result.verdict, result.message = "environment", f"The sandbox failed: {result.output.strip()}"
         if result.verdict != "passed" and result.seconds > request.cpu_seconds / 2:

@@ -62,7 +62,8 @@ _Noreturn void end_scenario(const struct outcome *outcome);
 /* --------------------------------------------------------------------------- record.c gives */
 
 /* Before anything else: takes the nonce out of the file that is open at the descriptor number in the environment
- * variable SUITE_RECORD (default: 1, and no nonce), and hides both from child processes. */
+ * variable SUITE_RECORD (default: 1, and no nonce), and hides both from child processes. With SUITE_GUARDED
+ * in the environment these can't trace this process, nor can a grader that is not root look at it. */
 void record_prepare(void);
 
 /* Writes the one completion record of this process, a line of JSON, to that descriptor. */
