@@ -308,9 +308,10 @@ static inline void check_word(struct shadow *shadow, struct access now, const ui
     if (last[0].clock == now.clock && last[0].thread == now.thread && last[0].mask == now.mask &&
         last[0].kind == now.kind)
         return; /* again the same, nothing can have changed: who wrote since would have been told */
-    if (!last[0].mask && !last[1].mask && !shadow->more) {
+    if (!last[1].mask && !shadow->more && last[0].clock <= known[last[0].thread] &&
+        !(last[0].mask & ~now.mask) && covers(now.kind, last[0].kind)) {
         if (now.kind != FREES)
-            last[0] = now;
+            last[0] = now; /* mostly there is nothing else to remember */
         return;
     }
     for (int i = 1; i >= 0; i--)

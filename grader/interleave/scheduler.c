@@ -194,7 +194,7 @@ struct candidates {
     bool continues;
 };
 
-static void consider(struct candidates *found, struct thread *thread)
+static inline void consider(struct candidates *found, struct thread *thread)
 {
     if (thread->state != THREAD_LIVE || thread->stopped || !can_go(thread))
         return;
@@ -215,11 +215,13 @@ static void add_events(struct candidates *found)
         return;
     for (unsigned t = 0; t < run.thread_count; t++) {
         struct thread *thread = &run.threads[t];
-        if (thread->state != THREAD_LIVE || thread->stopped || can_go(thread))
+        bool may_wake = thread->interruptible && run.spurious_left;
+        bool may_be_late = thread->deadline != FOREVER && run.early_left;
+        if (!(may_wake || may_be_late) || is_over(thread) || can_go(thread))
             continue;
-        if (thread->interruptible && run.spurious_left)
+        if (may_wake)
             options[found->n++] = (struct option){thread, WAKE_IT_SPURIOUSLY};
-        if (thread->deadline != FOREVER && run.early_left)
+        if (may_be_late)
             options[found->n++] = (struct option){thread, LET_TIME_PASS};
     }
 }
