@@ -95,6 +95,12 @@ static void expect_next_of(int next[], int senders, int got)
     next[got / 1000]++;
 }
 
+static void expect_next_of_two(int next[], struct receiver *rx, int times)
+{
+    for (int i = 0; i < times; i++)
+        expect_next_of(next, 2, recv_int(rx));
+}
+
 /* --------------------------------------------------------------------------------- create */
 
 static void *use_a_channel_of_its_own(void *arg)
@@ -103,8 +109,8 @@ static void *use_a_channel_of_its_own(void *arg)
     int number = *(int *)arg;
 
     send_int(ends.tx, number);
-    send_int(ends.tx, number + 1);
     check_equal(recv_int(ends.rx), number, "Two channels share no state.");
+    send_int(ends.tx, number + 1);
     sender_drop(ends.tx);
     check_equal(recv_int(ends.rx), number + 1, "Two channels share no state.");
     expect_closed(ends.rx);
@@ -193,8 +199,14 @@ TEST(multi_sender_of_two_sends_the_one_that_returned_before_the_other_began_arri
     send_int(ends.tx, 0);
     send_int(second, 1);
     send_int(ends.tx, 2);
-    for (int i = 0; i < 5; i++)
-        expect_next_of(next, 2, recv_int(ends.rx));
+    for (int i = 0; i < 5; i++) {
+        int got = recv_int(ends.rx), *due = &next[got >= 1000];
+
+        check_equal(got, *due,
+                    "Of two sends of which one returned before the other began, the first arrives "
+                    "first.");
+        ++*due;
+    }
     join(other);
     sender_drop(work.tx);
     sender_drop(second);
@@ -247,6 +259,24 @@ TEST(multi_sender_a_clone_keeps_the_channel_open_while_others_are_dropped,
 
     expect_next_of(next, 2, recv_int(ends.rx));
     expect_next_of(next, 2, recv_int(ends.rx));
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+    join(a);
+    join(b);
+}
+
+TEST(multi_sender_clones_made_at_once_after_a_drop_share_nothing,
+     .hint = "A sender has gone, and two new ones come at once. Who gets what it left?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[2] = {{clone_of(ends.tx), 0, 1}, {clone_of(ends.tx), 1000, 1}};
+    int next[2] = {0, 1000};
+    pthread_t a, b;
+
+    sender_drop(ends.tx);
+    a = spawn(clone_and_send, &work[0]);
+    b = spawn(clone_and_send, &work[1]);
+    expect_next_of_two(next, ends.rx, 2);
     expect_closed(ends.rx);
     receiver_drop(ends.rx);
     join(a);
@@ -577,6 +607,29 @@ TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep,
     receiver_drop(ends.rx);
 }
 
+TEST(a_send_wakes_a_receiver_that_has_tried_in_vain_before,
+     .hint = "A try found nothing, or something that was only just coming. What has it left behind "
+             "for the next receive to stumble over?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work = {ends.tx, 0, 2};
+    pthread_t sender = spawn(send_all, &work);
+    int got = -1, received = 0;
+
+    for (int looks = 0; looks < 2; looks++)
+        if (receiver_try_recv(ends.rx, &got) == CHANNEL_OK)
+            check_equal(got, received++, "What one sender sends arrives in the order it was sent.");
+    while (received < 2)
+        check_equal(recv_int(ends.rx), received++,
+                    "A message arrives once, after those before it.");
+    join(sender);
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY,
+                 "Nothing is queued, and a sender is left: empty.");
+    sender_drop(ends.tx);
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+}
+
 struct relay {
     struct receiver *rx;
     struct sender *tx;
@@ -839,6 +892,46 @@ TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_was_freed_or_used_again
     sender_drop(work[0].tx);
     sender_drop(work[1].tx);
     receiver_drop(ends.rx);
+}
+
+/* One sender is delayed inside a send; meanwhile here sends three times and receives a few times. What the
+ * receives give back may be what the delayed sender has looked at. */
+static void send_and_receive_beside_a_delayed_sender(int receives)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work = {clone_of(ends.tx), 0, 2};
+    int next[2] = {0, 1000};
+    pthread_t delayed;
+
+    for (int i = 0; i < 4; i++)
+        send_int(ends.tx, i);
+    for (int i = 0; i < 4; i++)
+        check_equal(recv_int(ends.rx), i,
+                    "What one sender sends arrives in the order it was sent.");
+    delayed = spawn(send_all, &work);
+    for (int i = 0; i < 3; i++)
+        send_int(ends.tx, 1000 + i);
+    expect_next_of_two(next, ends.rx, receives);
+    join(delayed);
+    expect_next_of_two(next, ends.rx, 5 - receives);
+    sender_drop(work.tx);
+    sender_drop(ends.tx);
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_one_receive_gave_back,
+     .hint = "A sender remembers an address, and is delayed. Meanwhile what was there is used for "
+             "another message, received, and there again. What does an exchange compare?")
+{
+    send_and_receive_beside_a_delayed_sender(1);
+}
+
+TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_two_receives_gave_back,
+     .hint = "A sender remembers an address, and is delayed. Meanwhile what was there is used for "
+             "another message, received, and there again. What does an exchange compare?")
+{
+    send_and_receive_beside_a_delayed_sender(2);
 }
 
 /* ---------------------------------------------------------------------- handles, failures */

@@ -1,4 +1,5 @@
 /* Suite of 08: the sentences of ticket_server.h, one test each. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -575,6 +576,40 @@ TEST(answers_never_cross, .hint = "How does an answer find the client that asked
     finish(running);
 }
 
+struct task {
+    struct ticket_client *client;
+    uint64_t id;
+    enum ticket_status status;
+};
+
+/* The only one with a ticket of that status. */
+static void *set_and_look(void *arg)
+{
+    struct task *task = arg;
+
+    set_status(task->client, task->id, task->status);
+    check_equal(get(task->client, task->id).status, task->status, "A client reads its own writes.");
+    check_equal(count(task->client, task->status), 1, ITS_OWN);
+    return NULL;
+}
+
+TEST(commands_and_queries_of_two_clients_at_once_share_nothing,
+     .hint = "Is there a variable that two clients use?")
+{
+    struct running running = start(1);
+    struct task mine = {running.client, 1, TICKET_IN_PROGRESS};
+    struct task theirs = {clone(running.client), 2, TICKET_DONE};
+    pthread_t other;
+
+    add(running.client, "one", "of two");
+    add(running.client, "two", "of two");
+    other = spawn(set_and_look, &theirs);
+    set_and_look(&mine);
+    join(other);
+    ticket_client_drop(theirs.client);
+    finish(running);
+}
+
 /* Adds two tickets; the sum of their ids is the result. */
 static void *add_two(void *client)
 {
@@ -701,13 +736,18 @@ TEST(dropping_the_last_client_ends_the_server_that_is_being_joined,
     join(joiner);
 }
 
-TEST(dropping_the_last_client_ends_the_server_that_nobody_joins_yet)
+TEST(dropping_the_last_client_ends_the_server_that_nobody_joins_yet,
+     .hint = "Who else holds a sender of the request channel?")
 {
     struct running running = start(2);
+    size_t threads_left;
 
     add(running.client, "title", "description");
     ticket_client_drop(running.client);
-    settle();
+    threads_left = settle();
+    check_equal(threads_left, 0,
+                "The server's thread ends by itself when the last client is dropped, whether "
+                "somebody joins it or not.");
     ticket_server_join(running.server);
 }
 
@@ -748,12 +788,28 @@ TEST(a_server_without_requests_sleeps, .hint = "Which call waits without polling
     finish(running);
 }
 
-TEST(whoever_joins_sleeps)
+static atomic_bool joined;
+
+static void *join_and_say_so(void *server)
+{
+    ticket_server_join(server);
+    atomic_store(&joined, true);
+    return NULL;
+}
+
+TEST(whoever_joins_sleeps_until_the_servers_thread_has_ended,
+     .hint = "Who tells the one that joins that the thread has ended?")
 {
     struct running running = start(2);
-    pthread_t joiner = spawn(join_server, running.server);
+    pthread_t joiner = spawn(join_and_say_so, running.server);
+    bool join_has_returned;
 
     settle();
+    join_has_returned = atomic_load(&joined);
+    check_equal(join_has_returned, false,
+                "ticket_server_join sleeps until the server's thread has ended, and a client is "
+                "left.");
+    add(running.client, "still", "here");
     ticket_client_drop(running.client);
     join(joiner);
 }

@@ -284,9 +284,10 @@ void may_stop(bool on)
     self->may_stop = on;
 }
 
-void settle(void)
+size_t settle(void)
 {
     sleep_through(SETTLE_SECONDS, CALLER);
+    return run.live - 1;
 }
 
 /* --------------------------------------------------------------- what makes no difference here */

@@ -196,11 +196,12 @@ void *join(pthread_t thread)
     return result;
 }
 
-void settle(void)
+size_t settle(void)
 {
     struct timespec a_while = {.tv_nsec = 2000000};
 
     nanosleep(&a_while, NULL);
+    return 0;
 }
 
 void may_stop(bool on)

@@ -124,8 +124,9 @@ void *join(pthread_t thread);
 /* Returns once every other thread of the test sleeps or has ended, and then lets a long time pass in
  * which nothing happens. A submission that polls meanwhile is found out by the controlled
  * scheduler. On real threads: waits a few milliseconds, so nothing may be concluded from it that a
- * slow machine could make false for a right submission. */
-void settle(void);
+ * slow machine could make false for a right submission. The result is how many other threads have
+ * not ended; on real threads, which nobody counts, 0. */
+size_t settle(void);
 
 /* Lock-freedom, in a test with .one_thread_stops: between may_stop(true) and may_stop(false) the
  * calling thread may be stopped for ever. In every run one thread is, at one of its steps; in other
