@@ -33,12 +33,15 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
         result.where = definition_of(result.call, code)
     if not result.where and result.verdict == "not_implemented":
         result.where = definition_of(result.message.rpartition(": ")[2] + "(", code)
-    if result.story is not None and result.verdict == "deadlock":
+    everybody_sleeps = re.search("Everybody sleeps[^:]*: ", result.message)
+    if result.story is not None and everybody_sleeps:
         from grader.telling import story
 
         waits = story.who_waits(result.story, code)
         if waits:
-            result.message = f"Everybody sleeps and nobody is left to wake anyone: {waits}."
+            result.message = f"{result.message[: everybody_sleeps.end()]}{waits}."
+    if result.where:
+        result.message = result.message.replace(" for ever in the middle of a call,", f" for ever at {result.where},")
 
 
 def _addresses(node: Any) -> Iterable[str]:

@@ -72,10 +72,11 @@ _Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)
     if (run.was_stopped && (verdict == VERDICT_DEADLOCK || verdict == VERDICT_NO_PROGRESS)) {
         told->verdict = VERDICT_NO_PROGRESS;
         told->pc = run.stopped_at;
-        used =
-            snprintf(told->message, sizeof told->message,
-                     "not lock-free: one thread was stopped for ever in the middle of a call, and "
-                     "the others can't finish. ");
+        used = snprintf(
+            told->message, sizeof told->message,
+            "not lock-free: %s was stopped for ever in the middle of a call, and the others "
+            "can't finish. ",
+            thread_name(&run.threads[run.plan.stop_thread]));
     }
     va_start(arguments, format);
     vsnprintf(told->message + used, sizeof told->message - (size_t)used, format, arguments);
