@@ -804,9 +804,11 @@ TEST(whoever_joins_sleeps_until_the_servers_thread_has_ended,
      .hint = "Who tells the one that joins that the thread has ended?")
 {
     struct running running = start(2);
-    pthread_t joiner = spawn(join_and_say_so, running.server);
+    pthread_t joiner;
     bool join_has_returned;
 
+    atomic_store(&joined, false);
+    joiner = spawn(join_and_say_so, running.server);
     settle();
     join_has_returned = atomic_load(&joined);
     check_equal(join_has_returned, false,
