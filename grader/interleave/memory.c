@@ -22,6 +22,7 @@ enum {
     MAX_ACCESSES = 1 << 24,
     MAX_UNDO = 1 << 24,
     MAX_FOREIGN = 256,
+    LINE = 64,
     LOWEST_ADDRESS = 65536, /* below is nothing but NULL, and members of what NULL points to */
     ACCESSES_PER_TURN =
         50000, /* of plain accesses without a step between: then others get a turn */
@@ -30,6 +31,7 @@ enum {
 static uint32_t generation;
 static uintptr_t arena, arena_size; /* the stacks, then the heap */
 static struct shadow *arena_shadow;
+static struct shadow *arena_lines;
 static uintptr_t globals, globals_size;
 static struct shadow *globals_shadow;
 
@@ -113,6 +115,7 @@ bool memory_map(void)
     arena_size = stacks + HEAP_SIZE;
     arena = (uintptr_t)reserve(arena_size);
     arena_shadow = reserve(arena_size / 8 * sizeof *arena_shadow);
+    arena_lines = reserve(arena_size / LINE * sizeof *arena_lines);
     globals = (uintptr_t)__data_start & ~(uintptr_t)7;
     globals_size = (uintptr_t)_end - globals;
     globals_shadow = reserve((globals_size / 8 + 1) * sizeof *globals_shadow);
@@ -123,7 +126,7 @@ bool memory_map(void)
     locals.copies = locals.size ? reserve(locals.size * MAX_THREADS) : NULL;
     heap_start = arena + stacks;
     heap_limit = arena + arena_size;
-    return arena && arena_shadow && globals_shadow && objects && more && undo &&
+    return arena && arena_shadow && arena_lines && globals_shadow && objects && more && undo &&
            (!locals.size || locals.copies) && protect_stacks();
 }
 
@@ -167,6 +170,52 @@ static inline struct shadow *shadow_of(uintptr_t address)
         return fresh(&arena_shadow[(address - arena) / 8]);
     if (address - globals < globals_size)
         return fresh(&globals_shadow[(address - globals) / 8]);
+    return NULL;
+}
+
+/* A line has one shadow for its words as long as it is only accessed as a whole: what is copied a
+ * ticket at a time is checked a line at a time. From the first other access on, block is set and its
+ * words have their own. Such a line lies in one block of the heap, and no object lives in it. */
+static inline struct shadow *line_of(uintptr_t address)
+{
+    return fresh(&arena_lines[(address - arena) / LINE]);
+}
+
+static uint32_t copy_of(uint32_t list)
+{
+    uint32_t copy = 0;
+
+    for (; list && more_count < MAX_ACCESSES; list = more[list].next) {
+        more[more_count] = (struct more){more[list].access, copy};
+        copy = more_count++;
+    }
+    return copy;
+}
+
+static void split(struct shadow *line, uintptr_t address)
+{
+    struct shadow *word = &arena_shadow[((address & ~(uintptr_t)(LINE - 1)) - arena) / 8];
+
+    line->block = 1;
+    if (!line->last[0].mask && !line->last[1].mask && !line->more)
+        return;
+    for (unsigned i = 0; i < LINE / 8; i++) {
+        memcpy(fresh(&word[i])->last, line->last, sizeof line->last);
+        word[i].more = copy_of(line->more);
+    }
+}
+
+/* The line that starts at address and ends within size bytes, if it has one shadow. If not it has none
+ * from now on. */
+static inline struct shadow *whole_line(uintptr_t address, size_t size)
+{
+    struct shadow *line = line_of(address);
+
+    if (line->block)
+        return NULL;
+    if (address % LINE == 0 && size >= LINE)
+        return line;
+    split(line, address);
     return NULL;
 }
 
@@ -281,54 +330,61 @@ static bool has_read(const struct shadow *shadow, const struct access *stored)
     return false;
 }
 
-/* Looks at one remembered access; known is self's clock. True: its place is free for the new one. */
-static inline bool meet(const struct shadow *shadow, struct access *before, struct access now,
-                        const uint32_t known[])
+/* Looks at one remembered access of a word. True: its place is free for the new one. */
+static inline bool meet(const struct shadow *shadow, struct access *before, unsigned mask,
+                        enum access_kind kind, uintptr_t pc)
 {
     if (!before->mask)
         return true;
-    if (before->clock <= known[before->thread]) {
-        if ((before->mask & ~now.mask) || !covers(now.kind, before->kind))
+    if (before->clock <= self->clock.at[before->thread]) {
+        if ((before->mask & ~mask) || !covers(kind, before->kind))
             return false;
         before->mask = 0;
         return true;
     }
-    if ((before->mask & now.mask) && ((before->kind | now.kind) & WRITE) &&
-        !(before->kind & now.kind & ATOMIC) && !(now.kind == FREES && has_read(shadow, before)))
-        tell_race(before, now.kind, now.pc);
+    if ((before->mask & mask) && ((before->kind | kind) & WRITE) && !(before->kind & kind & ATOMIC) &&
+        !(kind == FREES && has_read(shadow, before)))
+        tell_race(before, kind, pc);
     return false;
 }
 
-/* Compares an access to a word with those remembered, and remembers it. The function that a schedule
- * spends most of its time in: what is the same for all words of an access is handed in. */
-static inline void check_word(struct shadow *shadow, struct access now, const uint32_t known[])
+/* Where a new access can be remembered, once it has been compared with those that are. */
+static struct access *place_for(struct shadow *shadow, unsigned mask, enum access_kind kind, uintptr_t pc)
 {
-    struct access *last = shadow->last, *place = NULL;
+    struct access *place = NULL;
 
-    if (last[0].clock == now.clock && last[0].thread == now.thread && last[0].mask == now.mask &&
-        last[0].kind == now.kind)
-        return; /* again the same, nothing can have changed: who wrote since would have been told */
-    if (!last[1].mask && !shadow->more && last[0].clock <= known[last[0].thread] &&
-        !(last[0].mask & ~now.mask) && covers(now.kind, last[0].kind)) {
-        if (now.kind != FREES)
-            last[0] = now; /* mostly there is nothing else to remember */
-        return;
-    }
     for (int i = 1; i >= 0; i--)
-        if (meet(shadow, &last[i], now, known))
-            place = &last[i];
+        if (meet(shadow, &shadow->last[i], mask, kind, pc))
+            place = &shadow->last[i];
     for (uint32_t i = shadow->more; i; i = more[i].next)
-        if (meet(shadow, &more[i].access, now, known))
+        if (meet(shadow, &more[i].access, mask, kind, pc))
             place = place ? place : &more[i].access;
-    if (now.kind == FREES)
+    if (place || kind == FREES || more_count == MAX_ACCESSES)
+        return place;
+    more[more_count].next = shadow->more;
+    return &more[shadow->more = more_count++].access;
+}
+
+/* Compares an access to a word with those remembered, and remembers it. The function that a schedule
+ * spends most of its time in. */
+static inline void check_word(struct shadow *shadow, unsigned mask, enum access_kind kind, uintptr_t pc)
+{
+    struct access *place = &shadow->last[0];
+    uint32_t now = self->clock.at[self->id];
+
+    if (place->clock == now && place->thread == self->id && place->mask == mask && place->kind == kind)
+        return; /* again the same, nothing can have changed: who wrote since would have been told */
+    bool alone = !shadow->last[1].mask && !shadow->more;
+    if (!alone || place->clock > self->clock.at[place->thread] || (place->mask & ~mask) ||
+        !covers(kind, place->kind)) /* mostly there is one to forget */
+        place = place_for(shadow, mask, kind, pc);
+    if (!place || kind == FREES)
         return;
-    if (!place) {
-        if (more_count == MAX_ACCESSES)
-            return;
-        more[more_count].next = shadow->more;
-        place = &more[shadow->more = more_count++].access;
-    }
-    *place = now;
+    place->clock = now;
+    place->pc = (uint32_t)pc;
+    place->thread = (uint8_t)self->id;
+    place->mask = (uint8_t)mask;
+    place->kind = (uint8_t)kind;
 }
 
 static bool is_in_use(const struct object *object)
@@ -372,6 +428,38 @@ static void unwatched(uintptr_t address, enum access_kind kind, uintptr_t pc)
     run.last_access = pc;
 }
 
+static inline void access_word(struct shadow *shadow, uintptr_t address, unsigned size,
+                               enum access_kind kind, uintptr_t pc, bool global)
+{
+    if (kind != FREES)
+        fresh(shadow);
+    if (global && (kind & WRITE))
+        note_undo(shadow, address);
+    if (kind == WRITE && shadow->object)
+        forget_objects(shadow, address, size);
+    if (run.thread_count > 1 && shadow->generation == generation)
+        check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
+}
+
+static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
+                         enum access_kind kind, uintptr_t pc, bool global)
+{
+    bool has_lines = run.thread_count > 1 && !global;
+
+    for (uintptr_t end = address + size; address < end;) {
+        struct shadow *line = has_lines ? whole_line(address, end - address) : NULL;
+        unsigned first = address & 7, n = end - address < 8 - first ? end - address : 8 - first;
+        if (line) {
+            check_word(line, 0xff, kind, pc);
+            address += LINE;
+            shadow += LINE / 8;
+        } else {
+            access_word(shadow++, address, n, kind, pc, global);
+            address += n;
+        }
+    }
+}
+
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
 {
     if (!self || !size)
@@ -393,22 +481,13 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
     if (run.thread_count == 1 && kind != WRITE && !(global && (kind & WRITE)))
         return; /* all that comes later is ordered after it */
 
-    const uint32_t *known = self->clock.at;
-    struct access now = {known[self->id], (uint32_t)pc, (uint8_t)self->id, 0, (uint8_t)kind, 0};
-    bool shared = run.thread_count > 1, undone = global && (kind & WRITE);
-    for (uintptr_t end = address + size; address < end; shadow++) {
-        unsigned first = address & 7, n = end - address < 8 - first ? end - address : 8 - first;
-        now.mask = (uint8_t)(((1u << n) - 1) << first);
-        if (kind != FREES)
-            fresh(shadow);
-        if (undone)
-            note_undo(shadow, address);
-        if (kind == WRITE && shadow->object)
-            forget_objects(shadow, address, n);
-        if (shared && shadow->generation == generation)
-            check_word(shadow, now, known);
-        address += n;
+    if (address % 8 + size > 8) {
+        access_words(shadow, address, size, kind, pc, global);
+        return;
     }
+    if (run.thread_count > 1 && !global)
+        whole_line(address, size); /* no more */
+    access_word(shadow, address, (unsigned)size, kind, pc, global);
 }
 
 /* --------------------------------------------------------------------------------- objects */
@@ -447,6 +526,8 @@ struct object *object_at(const volatile void *where, enum kind kind, uintptr_t p
 
     if (!shadow)
         shadow = foreign_shadow(address);
+    else if (address - arena < arena_size && !line_of(address)->block)
+        split(line_of(address), address);
     *created = false;
     for (uint32_t i = shadow->object; i; i = objects[i].next)
         if (objects[i].address == address && objects[i].kind == kind)

@@ -298,27 +298,24 @@ static void take_turns(struct candidates *found)
     found->able = found->n = 1;
 }
 
-static struct candidates find_candidates(void)
+static void find_candidates(struct candidates *found)
 {
-    struct candidates found;
-
-    found.able = found.lazy_count = 0;
-    found.settler = NULL;
-    consider(&found, self);
-    found.continues = found.able == 1;
+    found->able = found->lazy_count = 0;
+    found->settler = NULL;
+    consider(found, self);
+    found->continues = found->able == 1;
     for (unsigned t = 0; t < run.thread_count; t++)
         if (&run.threads[t] != self)
-            consider(&found, &run.threads[t]);
-    if (found.able) {
-        add_events(&found);
-    } else if (found.lazy_count) {
-        take_turns(&found);
+            consider(found, &run.threads[t]);
+    if (found->able) {
+        add_events(found);
+    } else if (found->lazy_count) {
+        take_turns(found);
     } else {
-        if (found.settler)
-            options[found.able++] = (struct option){found.settler, GO};
-        found.n = found.able;
+        if (found->settler)
+            options[found->able++] = (struct option){found->settler, GO};
+        found->n = found->able;
     }
-    return found;
 }
 
 /* ---------------------------------------------------------------------------------- deadlock */
@@ -420,13 +417,11 @@ static void go(const struct option *option)
 
 static void pick_next(void)
 {
-    struct candidates found = find_candidates();
+    struct candidates found;
 
-    while (!found.n) {
+    for (find_candidates(&found); !found.n; find_candidates(&found))
         if (!time_may_pass() || !let_time_pass())
             tell_deadlock();
-        found = find_candidates();
-    }
     go(&options[strategy_pick(options, found.n, found.able, found.continues)]);
 }
 

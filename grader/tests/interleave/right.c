@@ -677,3 +677,57 @@ TEST(right__a_slow_way_to_count, .once = true)
     for (int i = 0; i < 65536; i++)
         take_one();
 }
+
+/* ------------------------------------------------------------------- accesses of many sizes */
+
+enum { MANY = 3 * 64 + 8 };
+static char *bytes;
+
+/* Under the lock, and so that lines of 64 bytes are accessed as a whole, in part, and across. */
+static void *change_bytes(void *from)
+{
+    static const size_t sizes[] = {64, 1, 128, 8, 3 * 64, 40};
+    size_t start = (size_t)from;
+
+    for (unsigned i = 0; i < 6; i++) {
+        pthread_mutex_lock(&lock);
+        memset(bytes + start, (int)i, start + sizes[i] > MANY ? MANY - start : sizes[i]);
+        number += bytes[start];
+        pthread_mutex_unlock(&lock);
+    }
+    return NULL;
+}
+
+TEST(right__whole_lines_and_parts_of_them)
+{
+    bytes = aligned_alloc(64, MANY + 56);
+    memset(bytes, 0, MANY);
+    pthread_t a = spawn(change_bytes, (void *)0), b = spawn(change_bytes, (void *)64),
+              c = spawn(change_bytes, (void *)24);
+
+    join(a);
+    join(b);
+    join(c);
+    memset(bytes, 0, MANY);
+    free(bytes);
+    check_equal(number, 3 * 15, "Each has changed its own.");
+}
+
+static void *change_half(void *half)
+{
+    memset(half, 1, 64);
+    memset(half, 2, 30);
+    return NULL;
+}
+
+TEST(right__neighbouring_lines)
+{
+    bytes = aligned_alloc(64, 128);
+    memset(bytes, 0, 128);
+    pthread_t a = spawn(change_half, bytes), b = spawn(change_half, bytes + 64);
+
+    join(a);
+    join(b);
+    check_equal(bytes[0] + bytes[127], 3, "Each has changed its own.");
+    free(bytes);
+}

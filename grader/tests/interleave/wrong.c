@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -214,6 +215,108 @@ TEST(race__memset_against_one_byte)
     pthread_t thread = spawn(write_second, NULL);
 
     bytes[0] = 1;
+    join(thread);
+}
+
+/* What is accessed a line of 64 bytes at a time is remembered in another way than a byte is. */
+
+enum { LINES = 4 * 64 };
+
+static void *fill_all(void *bytes)
+{
+    memset(bytes, 1, LINES);
+    return NULL;
+}
+
+static void *compare_all(void *bytes)
+{
+    static const char zeros[LINES];
+
+    check_equal(memcmp(bytes, zeros, LINES), 0, "It is all zeros.");
+    return NULL;
+}
+
+static void *change_one(void *bytes)
+{
+    ((char *)bytes)[100] = 1;
+    return NULL;
+}
+
+static char *new_lines(void)
+{
+    char *bytes = aligned_alloc(64, LINES);
+
+    memset(bytes, 0, LINES);
+    return bytes;
+}
+
+TEST(race__two_copies_of_all)
+{
+    char *bytes = new_lines();
+    pthread_t thread = spawn(fill_all, bytes);
+
+    fill_all(bytes);
+    join(thread);
+    free(bytes);
+}
+
+TEST(race__all_and_then_one_byte)
+{
+    char *bytes = new_lines();
+    pthread_t thread = spawn(change_one, bytes);
+
+    fill_all(bytes);
+    join(thread);
+    free(bytes);
+}
+
+TEST(race__one_byte_and_then_all)
+{
+    char *bytes = new_lines();
+    pthread_t thread = spawn(fill_all, bytes);
+
+    change_one(bytes);
+    join(thread);
+    free(bytes);
+}
+
+static void *compare_and_count(void *bytes)
+{
+    compare_all(bytes);
+    atomic_fetch_add_explicit(&flag, 1, memory_order_relaxed);
+    return NULL;
+}
+
+static void wait_for_count(int count)
+{
+    while (atomic_load_explicit(&flag, memory_order_relaxed) < count)
+        sched_yield();
+}
+
+TEST(race__the_last_of_four_readers_is_not_waited_for)
+{
+    char *bytes = new_lines();
+    pthread_t readers[4];
+
+    for (int i = 0; i < 4; i++) {
+        readers[i] = spawn(compare_and_count, bytes);
+        if (i >= 2)
+            wait_for_count(i + 1);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        join(readers[i]);
+    change_one(bytes);
+    join(readers[3]);
+    free(bytes);
+}
+
+TEST(use_after_free__all_is_freed_under_a_reader)
+{
+    char *bytes = new_lines();
+    pthread_t thread = spawn(compare_all, bytes);
+
+    sched_yield();
+    free(bytes);
     join(thread);
 }
 
