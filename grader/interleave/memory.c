@@ -342,14 +342,15 @@ static inline bool meet(const struct shadow *shadow, struct access *before, unsi
         before->mask = 0;
         return true;
     }
-    if ((before->mask & mask) && ((before->kind | kind) & WRITE) && !(before->kind & kind & ATOMIC) &&
-        !(kind == FREES && has_read(shadow, before)))
+    if ((before->mask & mask) && ((before->kind | kind) & WRITE) &&
+        !(before->kind & kind & ATOMIC) && !(kind == FREES && has_read(shadow, before)))
         tell_race(before, kind, pc);
     return false;
 }
 
 /* Where a new access can be remembered, once it has been compared with those that are. */
-static struct access *place_for(struct shadow *shadow, unsigned mask, enum access_kind kind, uintptr_t pc)
+static struct access *place_for(struct shadow *shadow, unsigned mask, enum access_kind kind,
+                                uintptr_t pc)
 {
     struct access *place = NULL;
 
@@ -367,12 +368,14 @@ static struct access *place_for(struct shadow *shadow, unsigned mask, enum acces
 
 /* Compares an access to a word with those remembered, and remembers it. The function that a schedule
  * spends most of its time in. */
-static inline void check_word(struct shadow *shadow, unsigned mask, enum access_kind kind, uintptr_t pc)
+static inline void check_word(struct shadow *shadow, unsigned mask, enum access_kind kind,
+                              uintptr_t pc)
 {
     struct access *place = &shadow->last[0];
     uint32_t now = self->clock.at[self->id];
 
-    if (place->clock == now && place->thread == self->id && place->mask == mask && place->kind == kind)
+    if (place->clock == now && place->thread == self->id && place->mask == mask &&
+        place->kind == kind)
         return; /* again the same, nothing can have changed: who wrote since would have been told */
     bool alone = !shadow->last[1].mask && !shadow->more;
     if (!alone || place->clock > self->clock.at[place->thread] || (place->mask & ~mask) ||
