@@ -283,7 +283,7 @@ TEST(multi_sender_clones_made_at_once_after_a_drop_share_nothing,
     join(b);
 }
 
-TEST(multi_sender_order_lasts_through_growth, .schedules = 300,
+TEST(multi_sender_order_lasts_through_growth,
      .hint = "What happens to a sender that finds the last place taken just now?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -518,7 +518,6 @@ TEST(a_sender_stopped_anywhere_keeps_two_others_from_nothing, .one_thread_stops 
 
 TEST(
     a_sender_stopped_anywhere_keeps_no_other_sender_from_making_room, .one_thread_stops = true,
-    .schedules = 600,
     .hint = "A sender that makes room for all is stopped before it is done. What do the others do?")
 {
     struct ends ends = open_channel(sizeof(int));

@@ -1050,7 +1050,7 @@ TEST(a_shutdown_meets_a_clone)
 
 /* ------------------------------------------------------------------- when an allocation fails */
 
-TEST(an_add_that_finds_no_memory_uses_no_id, .allocations_fail = true, .schedules = 200)
+TEST(an_add_that_finds_no_memory_uses_no_id, .allocations_fail = true)
 {
     enum { ADDS = 20 };
     struct running running = {NULL, NULL};
@@ -1070,7 +1070,7 @@ TEST(an_add_that_finds_no_memory_uses_no_id, .allocations_fail = true, .schedule
     finish(running);
 }
 
-TEST(an_allocation_that_fails_costs_one_request, .allocations_fail = true, .schedules = 200)
+TEST(an_allocation_that_fails_costs_one_request, .allocations_fail = true)
 {
     struct running running = {NULL, NULL};
     struct ticket ticket = {.id = 77}, *untouched = NULL;
@@ -1139,8 +1139,7 @@ static void *add_if_there_is_memory(void *client)
     return (void *)added;
 }
 
-TEST(an_allocation_that_fails_costs_the_client_that_needed_it, .allocations_fail = true,
-     .schedules = 400)
+TEST(an_allocation_that_fails_costs_the_client_that_needed_it, .allocations_fail = true)
 {
     struct running running = {NULL, NULL};
     struct ticket_client *other;

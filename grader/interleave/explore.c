@@ -5,8 +5,8 @@
  *   2. a tenth of the budget with MIX: what can be found easily is found here;
  *   3. DFS, as long as it looks as if it will end within the budget: then all schedules under the
  * bound have been run;
- *   4. the rest with MIX, but no more than MOST_STEPS in all: of a long scenario fewer schedules. What
- *      a mistake needs to be seen does not grow with what else the scenario does.
+ *   4. the rest with MIX, but no more than MOST_STEPS in all: of a very long scenario fewer schedules.
+ *      What a mistake needs to be seen does not grow with what else the scenario does.
  * With .allocations_fail half of the budget goes to runs in which each allocation fails in turn,
  * with .one_thread_stops to runs in which each thread is stopped at each of its steps. */
 #include "explore.h"
@@ -30,7 +30,7 @@ enum {
     PREEMPTION_BOUND = 2,
     DFS_TRIAL = 3000,       /* schedules after which DFS has to look promising */
     MOST_PER_FAILURE = 500, /* schedules for each allocation that fails */
-    MOST_STEPS = 500000,    /* after which a scenario has been looked at for long enough */
+    MOST_STEPS = 16000000,  /* after which a scenario has been looked at for long enough */
 };
 
 /* ------------------------------------------------------------------------------------- plans */
@@ -145,6 +145,12 @@ static bool has_been_long_enough(const struct test *test)
     return steps_taken >= MOST_STEPS && !test->options.schedules && !(wanted && *wanted);
 }
 
+static void run_rest(const struct test *test, struct plan *plan, unsigned long budget)
+{
+    while (shared->schedules < budget && !has_been_long_enough(test))
+        run_random(test, plan, 1);
+}
+
 static void run_all(const struct test *test, struct plan *plan, unsigned long budget)
 {
     if (budget <= 1)
@@ -157,10 +163,8 @@ static void run_all(const struct test *test, struct plan *plan, unsigned long bu
         return;
     }
     run_random(test, plan, budget / 10);
-    if (run_dfs(test, plan, budget - budget / 10, true))
-        return;
-    while (shared->schedules < budget && !has_been_long_enough(test))
-        run_random(test, plan, 1);
+    if (!run_dfs(test, plan, budget - budget / 10, true))
+        run_rest(test, plan, budget);
 }
 
 static void run_with_failures(const struct test *test, struct plan plan, unsigned long budget,
@@ -218,6 +222,8 @@ static void explore_job(const struct test *test)
         shared->exhausted = 1;
     if (test->options.allocations_fail)
         run_with_failures(test, plan, budget / 2, failable, has_choices);
+    if (has_choices && twice && !shared->exhausted && plan.strategy != PLAN_DFS)
+        run_rest(test, &plan, budget);
 }
 
 /* A schedule named by strategy, seed and number: it is run, and those before it if the strategy is

@@ -330,14 +330,22 @@ static bool has_read(const struct shadow *shadow, const struct access *stored)
     return false;
 }
 
-/* Looks at one remembered access of a word. True: its place is free for the new one. */
-static inline bool meet(const struct shadow *shadow, struct access *before, unsigned mask,
-                        enum access_kind kind, uintptr_t pc)
+static inline bool is_known(const struct access *before)
 {
-    if (!before->mask)
-        return true;
-    if (before->clock <= self->clock.at[before->thread]) {
-        if ((before->mask & ~mask) || !covers(kind, before->kind))
+    return !before->mask || before->clock <= self->clock.at[before->thread];
+}
+
+static inline bool is_covered(const struct access *before, unsigned mask, enum access_kind kind)
+{
+    return !(before->mask & ~mask) && (!before->mask || covers(kind, before->kind));
+}
+
+/* Looks at one remembered access of a word. True: its place is free for the new one. */
+static bool meet(const struct shadow *shadow, struct access *before, unsigned mask,
+                 enum access_kind kind, uintptr_t pc)
+{
+    if (is_known(before)) {
+        if (!is_covered(before, mask, kind))
             return false;
         before->mask = 0;
         return true;
@@ -348,9 +356,9 @@ static inline bool meet(const struct shadow *shadow, struct access *before, unsi
     return false;
 }
 
-/* Where a new access can be remembered, once it has been compared with those that are. */
-static struct access *place_for(struct shadow *shadow, unsigned mask, enum access_kind kind,
-                                uintptr_t pc)
+/* Where an access can be remembered, once it has been compared with all those that are. */
+static __attribute__((noinline)) struct access *compare(struct shadow *shadow, unsigned mask,
+                                                        enum access_kind kind, uintptr_t pc)
 {
     struct access *place = NULL;
 
@@ -366,21 +374,35 @@ static struct access *place_for(struct shadow *shadow, unsigned mask, enum acces
     return &more[shadow->more = more_count++].access;
 }
 
+/* The same where it is quickly done, as mostly: at most two are remembered, both ordered before. */
+static inline struct access *compare_quickly(struct shadow *shadow, unsigned mask,
+                                             enum access_kind kind)
+{
+    struct access *last = shadow->last;
+
+    if (shadow->more || !is_known(&last[0]) || !is_known(&last[1]))
+        return NULL;
+    bool second = is_covered(&last[1], mask, kind);
+    if (!is_covered(&last[0], mask, kind))
+        return second ? &last[1] : NULL;
+    if (second)
+        last[1].mask = 0;
+    return &last[0];
+}
+
 /* Compares an access to a word with those remembered, and remembers it. The function that a schedule
  * spends most of its time in. */
 static inline void check_word(struct shadow *shadow, unsigned mask, enum access_kind kind,
                               uintptr_t pc)
 {
-    struct access *place = &shadow->last[0];
+    const struct access *last = &shadow->last[0];
     uint32_t now = self->clock.at[self->id];
 
-    if (place->clock == now && place->thread == self->id && place->mask == mask &&
-        place->kind == kind)
+    if (last->clock == now && last->thread == self->id && last->mask == mask && last->kind == kind)
         return; /* again the same, nothing can have changed: who wrote since would have been told */
-    bool alone = !shadow->last[1].mask && !shadow->more;
-    if (!alone || place->clock > self->clock.at[place->thread] || (place->mask & ~mask) ||
-        !covers(kind, place->kind)) /* mostly there is one to forget */
-        place = place_for(shadow, mask, kind, pc);
+    struct access *place = compare_quickly(shadow, mask, kind);
+    if (!place)
+        place = compare(shadow, mask, kind, pc);
     if (!place || kind == FREES)
         return;
     place->clock = now;

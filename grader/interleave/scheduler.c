@@ -389,14 +389,15 @@ static void inject(const struct option *option)
     }
 }
 
+/* Who yielded lets another take a step first; or, if patient, all the others go as far as they get. */
 static void forget_yields(const struct thread *next)
 {
-    some_yielded = false;
+    if (run.patient && !next->yielded)
+        return;
     for (unsigned t = 0; t < run.thread_count; t++)
         if (&run.threads[t] != next)
             run.threads[t].yielded = false;
-        else
-            some_yielded = some_yielded || run.threads[t].yielded;
+    some_yielded = next->yielded;
 }
 
 static void go(const struct option *option)
@@ -503,6 +504,10 @@ enum wake sleep_until(bool (*ready)(const struct thread *), struct object *objec
 void yield_step(uintptr_t pc)
 {
     count_step(NULL, false, pc);
+    if (run.live > 1 && !run.has_yielded) {
+        run.has_yielded = true;
+        run.patient = !strategy_chance(8);
+    }
     if (run.live > 1 && !strategy_chance(4))
         self->yielded = some_yielded = true;
     if (run.live > 1 || self->idle > SPINNING)

@@ -156,8 +156,9 @@ def test_a_story_is_complete() -> None:
 
 
 def test_a_small_scenario_is_explored_to_the_end() -> None:
-    record = build("right").record("right__read_write_locks")
-    assert record["exhaustive"] and record["preemption_bound"] == 2 and record["schedules"] > 1
+    for test in ("right__read_write_locks", "right__looks_again_before_it_sleeps"):
+        record = build("right").record(test)
+        assert record["exhaustive"] and record["preemption_bound"] == 2 and record["schedules"] > 1, test
 
 
 def test_the_benchmark_runs() -> None:

@@ -678,6 +678,45 @@ TEST(right__a_slow_way_to_count, .once = true)
         take_one();
 }
 
+/* ---------------------------------------------------------------- spinning for a while first */
+
+static void lock_after_looking(void)
+{
+    for (int look = 0; look < 16; look++) {
+        if (pthread_mutex_trylock(&lock) == 0)
+            return;
+        sched_yield();
+    }
+    pthread_mutex_lock(&lock);
+}
+
+static void *add_and_signal(void *unused)
+{
+    lock_after_looking();
+    number++;
+    pthread_cond_signal(&changed);
+    pthread_mutex_unlock(&lock);
+    return unused;
+}
+
+TEST(right__looks_again_before_it_sleeps)
+{
+    pthread_t a = spawn(add_and_signal, NULL), b = spawn(add_and_signal, NULL);
+
+    lock_after_looking();
+    for (int look = 0; number < 2; look++)
+        if (look < 16) {
+            pthread_mutex_unlock(&lock);
+            sched_yield();
+            lock_after_looking();
+        } else {
+            pthread_cond_wait(&changed, &lock);
+        }
+    pthread_mutex_unlock(&lock);
+    join(a);
+    join(b);
+}
+
 /* ------------------------------------------------------------------- accesses of many sizes */
 
 enum { MANY = 3 * 64 + 8 };

@@ -628,6 +628,24 @@ TEST(no_progress__yields_while_somebody_settles, .hint = "yield_until_flag spins
     join(thread);
 }
 
+static void *do_in_two_steps(void *unused)
+{
+    atomic_store(&flag, 1);
+    atomic_store(&flag, 2);
+    return unused;
+}
+
+TEST(failed__who_yields_looks_in_between)
+{
+    pthread_t thread = spawn(do_in_two_steps, NULL);
+
+    do
+        sched_yield();
+    while (!atomic_load(&flag));
+    check_equal(atomic_load(&flag), 2, "It has done both.");
+    join(thread);
+}
+
 static void *sleep_until_flag(void *unused)
 {
     while (!atomic_load(&flag))
