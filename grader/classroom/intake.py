@@ -6,7 +6,8 @@ A submission is a directory, a .zip or a .tar(.gz, .bz2, .xz). Its layout may be
     exercises/02_blocking/channel.c  ...    the kit's own
     channel.c                               flat, when the instructor says which exercise it is
 
-also inside a directory of its own, as archives often are. Only regular files with the names that an
+also inside a directory of its own, as archives often are; and an archive alone in a directory, as gradebooks hand
+them out, is that student's submission. Only regular files with the names that an
 exercise asks for are taken; nothing in a submission is ever executed or followed on the way.
 """
 
@@ -95,6 +96,7 @@ def find_submissions(directory: Path) -> dict[str, Path]:
 def take_in(path: Path, wanted: Wanted, flat: str | None = None) -> Intake:
     """The files of the submission at path. Raises Rejected when there is nothing to be had of it."""
     try:
+        path = _archive_alone_in(path) or path
         return _take_in(path, wanted, flat)
     except Rejected:
         raise
@@ -109,6 +111,19 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error).split("\n")[0].rstrip(".")[:200] or type(error).__name__
+
+
+def _archive_alone_in(path: Path) -> Path | None:
+    if path.is_symlink() or not path.is_dir():
+        return None
+    inside = [item for item in os.scandir(path) if not item.name.startswith(".") and item.name != "__MACOSX"]
+    archives = [
+        item.path for item in inside
+        if item.is_file(follow_symlinks=False) and item.name.lower().endswith(ARCHIVES)
+    ]  # fmt: skip
+    if len(archives) == len(inside) > 1:
+        raise Rejected(f"There are {len(archives)} archives in it, and only one can count.")
+    return Path(archives[0]) if len(archives) == len(inside) == 1 else None
 
 
 def _take_in(path: Path, wanted: Wanted, flat: str | None) -> Intake:

@@ -86,6 +86,56 @@ def test_what_a_mac_adds_to_archives_is_passed_over(tmp_path: Path) -> None:
     assert intake.take_in(tmp_path / "s.zip", WANTED).files["02_blocking"]["channel.c"] == b"good"
 
 
+def packed(path: Path, names: Sequence[str], text: str = "int x;") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.mark.parametrize("junk", ["", ".DS_Store", "._homework.zip", "__MACOSX/._channel.c"])
+def test_an_archive_alone_in_a_directory_is_the_submission(tmp_path: Path, junk: str) -> None:
+    student = tmp_path / "Ada Lovelace_12345_assignsubmission_file_"
+    packed(student / "homework.zip", ["hw/02_blocking/channel.c"])
+    if junk:
+        write(student / junk)
+    assert intake.find_submissions(tmp_path) == {student.name: student}
+    assert intake.take_in(student, WANTED).files == {"02_blocking": {"channel.c": b"int x;"}}
+    assert intake.take_in(student, WANTED, "02_blocking").submitted.keys() == {"02_blocking"}
+
+
+def test_an_archive_in_a_directory_is_trusted_no_more_than_another(tmp_path: Path) -> None:
+    packed(tmp_path / "up" / "hw.zip", ["../02_blocking/channel.c"])
+    packed(tmp_path / "bomb" / "hw.zip", ["02_blocking/channel.c"], " " * (300 << 20))
+    write(tmp_path / "damaged" / "hw.tar.gz", "no archive")
+    outside = packed(tmp_path / "outside.zip", ["02_blocking/channel.c"])
+    for name in ("up", "damaged"):
+        with pytest.raises(intake.Rejected, match="The archive"):
+            intake.take_in(tmp_path / name, WANTED)
+    assert "larger" in intake.take_in(tmp_path / "bomb", WANTED).rejected["02_blocking"]
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "hw.zip").symlink_to(outside)
+    assert intake.take_in(tmp_path / "link", WANTED).files == {}
+
+
+def test_which_of_several_archives_counts_is_not_guessed(tmp_path: Path) -> None:
+    for name in ("first.zip", "second.zip"):
+        packed(tmp_path / "s" / name, ["02_blocking/channel.c"])
+    with pytest.raises(intake.Rejected, match="2 archives"):
+        intake.take_in(tmp_path / "s", WANTED)
+    write(tmp_path / "s" / "02_blocking" / "channel.c", "unpacked")
+    assert intake.take_in(tmp_path / "s", WANTED).files["02_blocking"]["channel.c"] == b"unpacked"
+
+
+def test_an_archive_in_an_archive_is_not_unpacked(tmp_path: Path) -> None:
+    inner = packed(tmp_path / "inner.zip", ["02_blocking/channel.c"])
+    (tmp_path / "s").mkdir()
+    with zipfile.ZipFile(tmp_path / "s" / "outer.zip", "w") as archive:
+        archive.write(inner, "inner.zip")
+    assert intake.take_in(tmp_path / "s", WANTED).files == {}
+
+
 def test_students_are_directories_and_archives(tmp_path: Path) -> None:
     (tmp_path / "alice").mkdir()
     for name in ("bob.zip", "carol.tar.gz", "alice.zip", "notes.txt", ".DS_Store"):
