@@ -80,6 +80,8 @@ class Listener(Protocol):
     """Who is told while a class is graded."""
 
     def begins(self, total: int, known: int) -> None: ...
+    def builds_the_kit(self) -> None: ...
+    def grades(self) -> None: ...
     def graded(self, student: str, verdicts: Mapping[str, str], left: int) -> None: ...
 
 
@@ -153,7 +155,9 @@ def grade(group: Class, engine: Engine, listener: Listener) -> list[str]:
         todo = [job for job in jobs if group.again or not is_known(group, job)]
         listener.begins(len(jobs), len(jobs) - len(todo))
         if todo:
+            listener.builds_the_kit()
             prepare(group)
+            listener.grades()
             left = len(todo)
             for job in engine.run(group, todo):
                 left -= 1
@@ -373,12 +377,15 @@ def from_arguments(arguments: Mapping[str, str]) -> Class:
     )
 
 
+BUILDING = "building the kit's own part"
+
+
 class Progress:
     """How far it is: a bar with the time left on a terminal, a line now and then elsewhere."""
 
     def __init__(self, sandbox_name: str) -> None:
         self._sandbox = sandbox_name
-        self._begun = time.monotonic()
+        self._begun = 0.0
         self._total = self._done = 0
         self._bar: Any = None
         self._task: Any = None
@@ -387,15 +394,24 @@ class Progress:
         self._total = total - known
         again = f", {known} of them graded before" if known else ""
         print(f"{total} submissions{again}; sandbox: {self._sandbox}", flush=True)
-        if self._total and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+
+    def builds_the_kit(self) -> None:
+        if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
             with contextlib.suppress(ImportError):
                 from rich import progress
 
                 columns = ("{task.description}", progress.BarColumn(), progress.MofNCompleteColumn(),
                            progress.TimeRemainingColumn())  # fmt: skip
                 self._bar = progress.Progress(*columns)
-                self._task = self._bar.add_task("grading", total=self._total)
+                self._task = self._bar.add_task(BUILDING, total=None)
                 self._bar.start()
+        if self._bar is None:
+            print(BUILDING, flush=True)
+
+    def grades(self) -> None:
+        self._begun = time.monotonic()
+        if self._bar is not None:
+            self._bar.reset(self._task, total=self._total, description="grading")
 
     def graded(self, student: str, verdicts: Mapping[str, str], left: int) -> None:
         self._done += 1

@@ -284,6 +284,12 @@ class Quiet:
     def begins(self, total: int, known: int) -> None:
         pass
 
+    def builds_the_kit(self) -> None:
+        pass
+
+    def grades(self) -> None:
+        pass
+
     def graded(self, student: str, verdicts: Mapping[str, str], left: int) -> None:
         pass
 
@@ -348,6 +354,15 @@ def test_a_worker_that_breaks_costs_one_submission(group: run.Class, monkeypatch
     run.grade(group, run.Local(), Quiet())
     verdicts = {n: run._verdicts(group, run.Job(n, Path(), ""))["02_blocking"] for n in ("ann", "bob", "dot")}
     assert verdicts == {"ann": "failed", "bob": "environment", "dot": "failed"}
+
+
+def test_the_kit_is_built_first_and_said_to_be(
+    group: run.Class, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "prepare", lambda group: print("(it is)"))
+    run.grade(group, Recorded(), run.Progress("none"))
+    said = capsys.readouterr().out.splitlines()
+    assert said[:4] == ["4 submissions; sandbox: none", run.BUILDING, "(it is)", "    1 of 4, 0:00 left"]
 
 
 needs_sim = pytest.mark.skipif(not shutil.which("sim_c"), reason="sim_c is not installed")
