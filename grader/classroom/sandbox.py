@@ -25,9 +25,10 @@ _PROCESS_LIMIT = ("prlimit", f"--nproc={PROCESSES}")
 TMP = 64 << 20  # bytes of private /tmp, and of /dev/shm: both are in memory
 FILE_SIZE = 64 << 20
 
-# What of the kit a submission is compiled and run with. Not the solutions, and no tests of the grader.
+# What of the kit a submission is compiled with. Not the solutions, and no tests of the grader.
 KIT = ("Makefile", "exercises", "grader/suite", "grader/interleave")
-SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/alternatives", "/etc/ld.so.cache")
+SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache")
+TOOLS = ("/etc/alternatives",)  # by which the system's compiler may go
 
 
 class NoSandbox(GraderError):
@@ -45,21 +46,21 @@ class Sandbox:
     cgroups: tuple[Path, ...] = field(default=())
 
     def wrap(
-        self, command: Sequence[str], read: Sequence[Path] = (), write: Sequence[Path] = ()
+        self, command: Sequence[str], read: Sequence[Path] = (), write: Sequence[Path] = (), kit: bool = True
     ) -> list[str]:
         """The command that runs `command` inside, in the kit's directory.
 
-        read, write: what it may see, and change, besides the system's and the kit's own files."""
+        read, write: what it may see, and change, besides the system's and the kit's own files.
+        kit: does it need these at all? Each thing that is to be seen takes time."""
         inside = list(command)
         if self.namespaces and self.uid is None and _processes_count_by_namespace():
             inside = [*_PROCESS_LIMIT, *inside]
         if self.namespaces:
-            inside = [*_bubblewrap(read, write), *inside]
+            inside = [*_bubblewrap(read, write, kit), *inside]
         if self.uid is not None:
-            inside = [*_other_uid(self.uid), *inside]
-        if self.cgroups:
-            inside = [*_join(self.cgroups), *inside]
-        return inside
+            user = [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", "--no-new-privs"]
+            inside = ["setpriv", *user, "--", *inside]
+        return [*_enter(self.cgroups, self.uid is not None), *inside]
 
     def lend(self, *directories: Path) -> None:
         """Lets the sandbox's user write into these directories, and to all that is in them."""
@@ -82,17 +83,17 @@ _BUBBLEWRAP = (
 )
 
 
-def _bubblewrap(read: Sequence[Path], write: Sequence[Path]) -> list[str]:
+def _bubblewrap(read: Sequence[Path], write: Sequence[Path], kit: bool) -> list[str]:
     command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
     command += ["--proc", "/proc", "--dev", "/dev"]
     for memory in ("/dev/shm", "/tmp"):
         command += ["--size", str(TMP), "--tmpfs", memory]
-    for path in SYSTEM:
+    for path in (*SYSTEM, *TOOLS) if kit else SYSTEM:
         if os.path.islink(path):
             command += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):
             command += ["--ro-bind", path, path]
-    for part in KIT:
+    for part in KIT if kit else ():
         command += ["--ro-bind", str(ROOT / part), str(ROOT / part)]
     for seen in read:
         command += ["--ro-bind-try", str(seen), str(seen)]
@@ -102,22 +103,19 @@ def _bubblewrap(read: Sequence[Path], write: Sequence[Path]) -> list[str]:
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(ROOT), "--"]
 
 
-def _other_uid(uid: int) -> list[str]:
-    user = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
-    return [*_PROCESS_LIMIT, "setpriv", *user, "--"]
-
-
 def _processes_count_by_namespace() -> bool:
     """Is what a user runs outside of a user namespace left out of the limit inside? Since Linux 5.14."""
     major, minor = (int(re.sub(r"\D.*", "", part) or 0) for part in os.uname().release.split(".")[:2])
     return (major, minor) >= (5, 14)
 
 
-def _join(cgroups: Sequence[Path]) -> list[str]:
-    """Enters the control groups, and only then becomes the command."""
-    enter = "; ".join(f'echo $$ >"${i}/cgroup.procs"' for i in range(1, len(cgroups) + 1))
-    script = f'{{ {enter}; }} 2>/dev/null; shift {len(cgroups)}; exec "$@"'
-    return ["sh", "-c", script, "sh", *map(str, cgroups)]
+def _enter(cgroups: Sequence[Path], limit: bool) -> list[str]:
+    """Enters the control groups, takes the limit of processes if it is to, and only then becomes the command."""
+    steps = [f'{{ echo $$ >"${i}/cgroup.procs"; }} 2>/dev/null' for i in range(1, len(cgroups) + 1)]
+    if limit:  # its letter is not the same in every shell
+        steps.append(f"ulimit -u {PROCESSES} 2>/dev/null || ulimit -p {PROCESSES} || exit")
+    script = "; ".join([*steps, f"shift {len(cgroups)}", 'exec "$@"'])
+    return ["sh", "-c", script, "sh", *map(str, cgroups)] if steps else []
 
 
 # --------------------------------------------------------------------------------------- choice
@@ -152,7 +150,7 @@ def choose(unsafe: bool = False) -> Sandbox:
 def works(sandbox: Sandbox) -> bool:
     """Does it run a command that can read the kit, and not write into it?"""
     tools = ["bwrap"] if sandbox.namespaces else []
-    tools += ["prlimit", "setpriv"] if sandbox.uid is not None else []
+    tools += ["setpriv"] if sandbox.uid is not None else ["prlimit"]
     if not all(shutil.which(tool) for tool in tools):
         return False
     probe = f"test -r '{ROOT}/Makefile' && test -r '{ROOT}/exercises/todo.h' && ! touch '{ROOT}/exercises/probe'"

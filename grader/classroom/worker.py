@@ -82,6 +82,8 @@ class Enclosure:
     def __call__(self, command: Sequence[str], directory: Path) -> list[str]:
         self.box.lend(directory)
         self._watch.look_at(directory)
+        if command[0] not in ("make", *TOOLS):
+            return self.box.wrap(command, [Path(command[0])], [directory], kit=False)
         codes = {s.code_for(suite) for s in self.submissions for suite in s.exercise.chain()}
         sources = [code.directory.parent for code in codes]
         if command[0] == "make":
@@ -90,9 +92,7 @@ class Enclosure:
                 path.mkdir(parents=True, exist_ok=True)
                 self.box.lend(path)
             return self.box.wrap(command, [*sources, *_kit_objects()], [directory, *objects])
-        if command[0] in TOOLS:
-            return self.box.wrap(command, sources, [directory, self.scratch])
-        return self.box.wrap(command, [Path(command[0])], [directory])
+        return self.box.wrap(command, sources, [directory, self.scratch])
 
 
 def _objects(variant: str, key: str) -> Path:
@@ -221,11 +221,14 @@ def _before_grading(
 
 def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: Outcome) -> None:
     """Runs the suites; in variants after the first only the exercise's own, which has a test for every kind
-    of use. The student's report is that of the first variant with a failure."""
+    of use, and of it what has not failed yet. The student's report is that of the first variant with a failure."""
     graded: list[Graded] = []
     for variant in request.variants:
+        settled = {r.name for one in graded for r in one.results if r.suite == exercise.name and not _is_open(r)}
         try:
-            grading = Grading(tree, [exercise], variant, own_suite_only=bool(graded), jobs=1)
+            grading = Grading(
+                tree, [exercise], variant, own_suite_only=bool(graded), leave_out=frozenset(settled), jobs=1
+            )
             graded.append(grading.run()[0])
         except (GraderError, isolation.Interrupted) as error:
             isolation.go_on()
@@ -252,6 +255,11 @@ def _whose_fault(message: str) -> tuple[str, str]:
     if "can't say which tests it has" in message:
         return "failed", f"It ends the process before the first test begins. {first}"
     return "build_failed", f"It can't be built. {first}"
+
+
+def _is_open(result: TestResult) -> bool:
+    """May another variant tell more of this test?"""
+    return result.verdict in ("passed", "skipped", "environment")
 
 
 def _is_told(result: TestResult) -> bool:

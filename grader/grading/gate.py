@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from grader import files
-from grader.exercises import ROOT, Exercise, all_exercises
+from grader.exercises import BUILD, ROOT, Exercise, all_exercises
 from grader.grading import build, isolation
 from grader.grading.submission import Code
 
@@ -239,17 +239,26 @@ def _symbols(text: str) -> Iterable[tuple[str, str]]:
             yield fields[0], fields[1]
 
 
+LIBRARIES = ("libc.so.6", "libm.so.6", "libpthread.so.0", "libgcc_s.so.1", "libgcc.a", "libatomic.so.1", "libc_nonshared.a")  # fmt: skip
+
+
 @cache
 def _library_symbols() -> frozenset[str]:
-    """What the C library, its maths and the compiler's own helpers offer."""
-    names = {"_GLOBAL_OFFSET_TABLE_", "todo_reached"}
-    for library in ("libc.so.6", "libm.so.6", "libpthread.so.0", "libgcc_s.so.1", "libgcc.a", "libatomic.so.1", "libc_nonshared.a"):  # fmt: skip
-        path = subprocess.run(
-            ["cc", f"-print-file-name={library}"], capture_output=True, text=True
-        ).stdout.strip()
-        flags = ["-D"] if ".so" in library else []
-        listing = subprocess.run(
-            ["nm", "-P", "--defined-only", *flags, path], capture_output=True, text=True
-        ).stdout
-        names.update(row.split()[0].split("@")[0] for row in listing.splitlines() if row.strip())
-    return frozenset(names)
+    """What the C library, its maths and the compiler's own helpers offer: looked up once, and kept as long
+    as they are the same."""
+    paths = [Path(_said("cc", f"-print-file-name={library}").strip()) for library in LIBRARIES]
+    states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
+    kept = BUILD / "library" / hashlib.sha256(repr(states).encode()).hexdigest()[:16]
+    if not kept.exists():
+        files.write_atomically(kept, "\n".join(sorted({name for path in paths for name in _offers(path)})))
+    return frozenset(["_GLOBAL_OFFSET_TABLE_", "todo_reached", *kept.read_text(encoding="utf-8").split()])
+
+
+def _offers(library: Path) -> Iterable[str]:
+    flags = ["-D"] if ".so" in library.name else []
+    listing = _said("nm", "-P", "--defined-only", *flags, str(library))
+    return (row.split()[0].split("@")[0] for row in listing.splitlines() if row.strip())
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True).stdout

@@ -18,10 +18,12 @@ from typing import Any
 import pytest
 
 from grader import files
-from grader.classroom import intake, results, run, settings, similar
+from grader.classroom import intake, results, run, settings, similar, worker
 from grader.errors import UsageError
 from grader.exercises import ROOT, all_exercises, by_name
-from grader.grading import gate, isolation
+from grader.grading import build, gate, isolation, outcome, runner
+from grader.grading.submission import read_submission
+from grader.proof import specimens
 
 WANTED = {
     "02_blocking": frozenset({"channel.c"}),
@@ -363,6 +365,28 @@ def test_the_kit_is_built_first_and_said_to_be(
     run.grade(group, Recorded(), run.Progress("none"))
     said = capsys.readouterr().out.splitlines()
     assert said[:4] == ["4 submissions; sandbox: none", run.BUILDING, "(it is)", "    1 of 4, 0:00 left"]
+
+
+def test_what_failed_in_one_variant_is_not_run_in_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exercise = by_name("01_single_thread")
+    wrong = next(iter(specimens.known_wrong(exercise))).code.sources[0]
+    write(tmp_path / exercise.name / "channel.c", f"/* {tmp_path} */\n{wrong.content.decode()}")
+    ran: list[tuple[str, str]] = []
+
+    def run_test(unit: build.Unit, name: str, knobs: Mapping[str, str]) -> outcome.TestResult:
+        ran.append((unit.variant, name))
+        return run_once(unit, name, knobs)
+
+    run_once = runner.run_test
+    monkeypatch.setattr(runner, "run_test", run_test)
+    request = worker.Request("ann", "", "", "", (exercise.name,), ("interleave", "plain"))
+    told = worker.Outcome(exercise.name, "")
+    worker._grade_exercise(request, tmp_path, exercise, told)
+    failed = {test["name"] for test in told.tests if test["verdict"] != "passed"}
+    tests = set(exercise.tests_in_source())
+    assert failed and {test["name"] for test in told.tests} == tests
+    assert {name for variant, name in ran if variant == "plain"} == tests - failed
+    assert runner.recall(build.Unit(read_submission(tmp_path, exercise).code, exercise, "plain")) is None  # half of it
 
 
 needs_sim = pytest.mark.skipif(not shutil.which("sim_c"), reason="sim_c is not installed")
