@@ -70,7 +70,8 @@ def list_tests(unit: Unit) -> list[str]:
 def run_test(
     unit: Unit, name: str, knobs: Mapping[str, str] | None = None, cpu_seconds: int | None = None
 ) -> TestResult:
-    """Runs one test in a process of its own and judges it. cpu_seconds: what it may use, if not the usual."""
+    """Runs one test in a process of its own and judges it. cpu_seconds: what it may use, if not the usual;
+    a test that sleeps through ten times as much has hung."""
     result = TestResult(unit.suite.name, name, unit.variant, "environment")
     for _ in range(_ATTEMPTS):
         result = _run_once(unit, name, knobs or {}, cpu_seconds)
@@ -82,7 +83,7 @@ def run_test(
 def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], cpu_seconds: int | None) -> TestResult:
     limit = limits(unit.variant)
     if cpu_seconds is not None:
-        limit = dataclasses.replace(limit, cpu_seconds=cpu_seconds)
+        limit = dataclasses.replace(limit, cpu_seconds=cpu_seconds, wall_seconds=10.0 * cpu_seconds)
     nonce = secrets.token_hex(16)
     ended = isolation.run(
         [str(unit.program), name],
