@@ -205,7 +205,8 @@ struct run {
     bool clock_was_set;
     uint64_t slept; /* time passed because everybody slept, where it may not: time_may_pass */
     unsigned spurious_left, early_left, stale_left, weak_left;
-    bool has_yielded, patient; /* whoever yields lets all others go as far as they get */
+    unsigned long yields;
+    bool patient; /* whoever yields lets all others go as far as they get */
     struct thread *settling;
 
     unsigned allocations, failable; /* asked for; and together with thread starts */

@@ -440,13 +440,23 @@ static void stop_perhaps(uintptr_t pc)
     made_progress();
 }
 
+static _Noreturn void tell_endless(uintptr_t pc)
+{
+    if (run.yields > MAX_STEPS / 10)
+        fail(VERDICT_NO_PROGRESS, pc,
+             "%s asks again and again and only yields in between (%u steps by now), instead of "
+             "sleeping until somebody wakes it.",
+             thread_name(self), (unsigned)MAX_STEPS);
+    fail(VERDICT_NO_PROGRESS, pc, "%s is still busy after %u steps: this does not end.",
+         thread_name(self), (unsigned)MAX_STEPS);
+}
+
 static void count_step(struct object *object, bool writes, uintptr_t pc)
 {
     run.activity++;
     run.accesses = 0;
     if (++run.steps - run.returned > MAX_STEPS)
-        fail(VERDICT_NO_PROGRESS, pc, "%s is still busy after %u steps: this does not end.",
-             thread_name(self), (unsigned)MAX_STEPS);
+        tell_endless(pc);
     if (run.steps > SLOW_STEPS)
         abandon_schedule(); /* slow is not wrong */
     if (self->progress_seen == run.progress) {
@@ -504,10 +514,8 @@ enum wake sleep_until(bool (*ready)(const struct thread *), struct object *objec
 void yield_step(uintptr_t pc)
 {
     count_step(NULL, false, pc);
-    if (run.live > 1 && !run.has_yielded) {
-        run.has_yielded = true;
+    if (run.live > 1 && run.yields++ == 0)
         run.patient = !strategy_chance(8);
-    }
     if (run.live > 1 && !strategy_chance(4))
         self->yielded = some_yielded = true;
     if (run.live > 1 || self->idle > SPINNING)

@@ -628,6 +628,28 @@ TEST(no_progress__yields_while_somebody_settles, .hint = "yield_until_flag spins
     join(thread);
 }
 
+static int looks;
+
+static void *count_looks_until_set(void *unused)
+{
+    for (bool done = false; !done; thrd_yield()) {
+        pthread_mutex_lock(&lock);
+        looks++;
+        done = shared_number;
+        pthread_mutex_unlock(&lock);
+    }
+    return unused;
+}
+
+TEST(no_progress__two_yield_and_the_third_starves, .hint = "only yields in between")
+{
+    pthread_t a = spawn(count_looks_until_set, NULL), b = spawn(count_looks_until_set, NULL);
+
+    set_number(NULL);
+    join(a);
+    join(b);
+}
+
 static void *do_in_two_steps(void *unused)
 {
     atomic_store(&flag, 1);
