@@ -160,8 +160,14 @@ def grade(request: Request, box: Sandbox) -> dict[str, Any]:
 
 
 def wanted(exercises: Sequence[Exercise]) -> dict[str, frozenset[str]]:
-    """The files to take in for each exercise."""
-    return {exercise.name: frozenset((*exercise.files, "channel.c")) for exercise in exercises}
+    """The files to take in for each exercise, and the channels that it may carry."""
+    found: dict[str, frozenset[str]] = {}
+    for exercise in exercises:
+        found[exercise.name] = frozenset((*exercise.files, "channel.c"))
+        while exercise.carries_channel and exercise.base:
+            exercise = by_name(exercise.base)
+            found.setdefault(exercise.name, frozenset({"channel.c"}))
+    return found
 
 
 def _grade_files(
@@ -173,9 +179,9 @@ def _grade_files(
         scratch.mkdir(parents=True)
         os.chmod(directory, 0o711)
         box.lend(scratch)
-        for exercise in exercises:
-            for name, data in taken.files.get(exercise.name, {}).items():
-                files.write_atomically(tree / exercise.name / name, data)
+        for exercise_name, sources in taken.files.items():
+            for name, data in sources.items():
+                files.write_atomically(tree / exercise_name / name, data)
         enclosure = Enclosure(box, scratch)
         isolation.enclose = enclosure
         isolation.prepare()

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from grader import files
-from grader.classroom import intake, results, run, settings, similar, worker
+from grader.classroom import intake, results, run, sandbox, settings, similar, worker
 from grader.errors import UsageError
 from grader.exercises import ROOT, all_exercises, by_name
 from grader.grading import build, gate, isolation, outcome, runner
@@ -86,6 +86,18 @@ def test_what_a_mac_adds_to_archives_is_passed_over(tmp_path: Path) -> None:
         archive.writestr("__MACOSX/02_blocking/channel.c", "junk")
         archive.writestr("hw/02_blocking/channel.c", "good")
     assert intake.take_in(tmp_path / "s.zip", WANTED).files["02_blocking"]["channel.c"] == b"good"
+
+
+def test_a_channel_that_is_carried_is_taken_in_with_what_carries_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "s" / "04_bounded" / "channel.c")
+    write(tmp_path / "s" / "08_ticket_server" / "ticket_server.c")
+    monkeypatch.setattr(isolation, "enclose", isolation.enclose)  # which a worker sets for good
+    monkeypatch.setattr(worker, "_grade_exercise", lambda request, tree, exercise, told: setattr(told, "verdict", "run"))
+    only = worker.Request("ann", str(tmp_path / "s"), "", "", ("08_ticket_server",), (), gate=False)
+    told = worker.grade(only, sandbox.NONE)
+    assert [(exercise["name"], exercise["verdict"]) for exercise in told["exercises"]] == [("08_ticket_server", "run")]
 
 
 def packed(path: Path, names: Sequence[str], text: str = "int x;") -> Path:
