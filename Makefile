@@ -88,6 +88,13 @@ bench-interleave: ## maintainers: schedules a second
 .PHONY: known-wrong-table bench bench-peers bench-grader run compare-checkers bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 
+# What is typed, but is no command. Only then: a file that is missing while something is built is told by make itself.
+ifeq (,$(findstring /,$(MAKECMDGOALS)))
+Makefile: ;
+.DEFAULT:
+	@echo "There is no command '$@'. make help lists them." >&2; exit 2
+endif
+
 # ------------------------------------------------------------------------------------ building
 #
 # build/VARIANT/DIR/SUITE.suite is the code in DIR linked with the tests of exercises/SUITE; DIR is any
@@ -100,8 +107,10 @@ bench-interleave: ## maintainers: schedules a second
 B = build/$(VARIANT)
 
 # What everything is compiled with; then what only the code under test and the suites are, a variant each.
+# ERRORS are what C does not allow and newer compilers refuse: so all of them do.
 CFLAGS_ALL = -std=gnu11 -g -pthread -fno-pie -fno-omit-frame-pointer -U_FORTIFY_SOURCE
-CFLAGS_CODE = -O1 -fmax-errors=100 -Wall -Wextra -fno-builtin -fno-common $(CFLAGS_$(VARIANT))
+ERRORS = $(addprefix -Werror=,implicit-function-declaration implicit-int int-conversion incompatible-pointer-types)
+CFLAGS_CODE = -O1 -fmax-errors=100 -Wall -Wextra $(ERRORS) -fno-builtin -fno-common $(CFLAGS_$(VARIANT))
 CFLAGS_KIT = -O2 -Wall -Wextra -D_GNU_SOURCE $(CFLAGS_KIT_$(VARIANT))
 
 CFLAGS_interleave = -fsanitize=thread -fstack-protector-strong

@@ -29,6 +29,7 @@ _LIMITS = isolation.Limits(cpu_seconds=120, wall_seconds=600.0, file_size=256 <<
 _FAILED = re.compile(r"^make: Target '([^']+)' not remade|^make: \*\*\* \[[^ ]*: ([^]]+)\] ", re.MULTILINE)
 _ERROR = re.compile(r"^(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$")
 _WARNING = re.compile(r"^(\S+?):(\d+):(?:\d+:)? warning: (.*?) \[(-W[^]]*)\]$")
+_FLAG = re.compile(r" \[-W[^]]*\]$")  # what made an error of it
 _OTHER = re.compile(r"\S+?:(\d+:)?(\d+:)? |make: |In file included from | +from \S+:\d+[,:]")
 _UNDEFINED = re.compile(r"undefined reference to [`'](\w+)'")
 _REFUSED = re.compile(r"^(?:gcc|cc|clang)\S*: (?:fatal )?error: (un\w+ (?:command-line )?(?:option|argument).*)", re.MULTILINE)
@@ -222,6 +223,7 @@ def _error_blocks(output: str, own: str) -> list[list[str]]:
     blocks: list[list[str]] = []
     current: list[str] | None = None
     for line in output.splitlines():
+        line = _FLAG.sub("", line)
         match = _ERROR.match(line)
         if match:
             current = [line] if own in match[1] else None

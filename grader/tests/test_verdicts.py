@@ -162,6 +162,26 @@ def test_a_warning_is_told_and_explained_also_when_nothing_was_compiled_again(ki
         assert "read before anything was written to it" in ran.out
 
 
+def test_a_warning_stands_beside_the_failure_it_may_explain(kit: Kit) -> None:
+    ran = kit.grade(ANSWER.replace("return 42", "int n;\n    return n ? 41 : 40"), variant="plain")
+    assert ran.out.index("Also in") < ran.out.index("the compiler warns") < ran.out.index("a promise is broken\nthe")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("char *p = malloc(1); p[0] = 42; return p[0];", "#include <stdlib.h> is missing"),
+        ("int n = 42, *p = n; return *p;", "A number stands where a pointer should"),
+        ("long n = 42; int *p = &n; return *p;", "These two pointers don't point to the same kind of thing"),
+    ],
+    ids=["implicit declaration", "a number for a pointer", "incompatible pointers"],
+)
+def test_what_newer_compilers_refuse_every_compiler_does(kit: Kit, line: str, said: str) -> None:
+    ran = kit.grade(ANSWER.replace("return 42;", line))
+    assert ran.exercise("01_answer")["verdict"] == "build_failed"
+    assert said in " ".join(ran.out.split()) and "-Werror" not in ran.out
+
+
 def test_no_warning_without_a_cause(kit: Kit) -> None:
     ran = kit.grade(ANSWER)
     assert "the compiler warns" not in ran.out and "would not be run" not in ran.out
