@@ -11,7 +11,7 @@ import sys
 from bench import everything, exercise, grader
 from bench.programs import ProgramError
 from grader.arguments import number
-from grader.errors import GraderError
+from grader.errors import GraderError, tell
 from grader.grading.submission import tree_of
 from grader.telling import defects
 
@@ -41,13 +41,13 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except GraderError as error:
-        print(error, file=sys.stderr)
+        tell(error)
         sys.exit(error.exit_code)
     except ProgramError as error:
-        print(error, file=sys.stderr)
+        tell(error)
         sys.exit(3)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        print(defects.describe(error), file=sys.stderr)
+        tell(defects.describe(error))
         sys.exit(3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def measure(wanted: str, source: Path, rounds: int, quick: bool) -> int:
     """Measures the exercise of that number, or the last one that is written, and shows it."""
     yours = _chosen(wanted, source)
     name = yours.label
-    print(f"{name}: yours beside its solution and others; a run takes about a minute")
+    print(f"{name}: yours beside its solution and others, in less than a minute")
     lineup = [yours, *_beside(name)]
     tickets = name.startswith("08")
     workloads = [TICKETS] if tickets else _workloads(name)
@@ -111,14 +112,16 @@ def _beside(name: str) -> list[Program]:
         candidates = [program for program in candidates if "tickets" in program.can]
     else:
         candidates.insert(0, programs.channel("solution", name, solution, name))
-    built = []
+    built, missing = [], []
     for program in candidates:
         if program.key == "solution" and not all(file.exists() for file in program.sources):
             continue  # a kit for students has no solutions
         if why := programs.build(program):
-            print(f"  left out: {program.label} ({why}; apt install {program.needs})")
+            missing.append(f"{program.label} ({f'apt install {program.needs}' if program.needs else why})")
         else:
             built.append(program)
+    if missing:
+        print(textwrap.fill(f"Not here: {', '.join(missing)}", WIDTH, break_on_hyphens=False))
     return built
 
 

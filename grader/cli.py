@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from grader import arguments
-from grader.errors import EXIT_ENVIRONMENT, EXIT_PASSED, EXIT_USAGE, GraderError, UsageError
+from grader.errors import EXIT_ENVIRONMENT, EXIT_PASSED, GraderError, tell
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -27,12 +27,9 @@ def main(words: list[str]) -> int:
         options = parser().parse_args(words)
         command: Command = options.command
         return command(options)
-    except UsageError as error:
-        print(f"{error}", file=sys.stderr)
-        return EXIT_USAGE
     except GraderError as error:
-        print(f"{error}", file=sys.stderr)
-        return EXIT_ENVIRONMENT
+        tell(error)
+        return error.exit_code
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
@@ -46,7 +43,7 @@ def _tell_defect(error: Exception) -> int:
     """A mistake of the grader's own, or a file system that failed: never a stack trace on the screen."""
     from grader.telling import defects
 
-    print(defects.describe(error), file=sys.stderr)
+    tell(defects.describe(error))
     return EXIT_ENVIRONMENT
 
 

@@ -157,7 +157,7 @@ def reset(ex: str) -> int:
     exercise = _one(ex, "reset")
     said = carry.reset(exercise)
     hints.forget(exercise)
-    return _say(said)
+    return _say(said, _next(exercise))
 
 
 def swap(ex: str) -> int:
@@ -165,7 +165,8 @@ def swap(ex: str) -> int:
 
 
 def unswap(ex: str) -> int:
-    return _say(carry.unswap(_one(ex, "unswap")))
+    exercise = _one(ex, "unswap")
+    return _say(carry.unswap(exercise), _next(exercise))
 
 
 def handout() -> int:

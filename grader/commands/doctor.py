@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ int main(void)
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 """
+MARGIN = 23  # columns of mark and name
 INSTALL = "sh setup.sh"
 SWITCHES = Path("/proc/sys")
 SECCOMP = "docker run --security-opt seccomp=unconfined"
@@ -82,13 +84,16 @@ def run() -> int:
     ill = []
     for finding in examine():
         mark, style = ("ok", "green") if finding.well else ("--", "red" if finding.needed else "yellow")
-        screen.lines([[(f"  {mark}  ", style), (f"{finding.name:16} ", "bold"), (finding.words, "")]])
+        words = textwrap.wrap(finding.words, screen.width - MARGIN, break_long_words=False) or [""]
+        screen.lines([[(f"  {mark}  ", style), (f"{finding.name:16} ", "bold"), (words[0], "")]])
+        screen.lines([[(" " * MARGIN + more, "")] for more in words[1:]])
         if not finding.well and finding.cure:
-            screen.lines([[(f"      {'':16} cure: {finding.cure}", "cyan")]])
+            screen.lines([[(f"{'':{MARGIN}}cure: {finding.cure}", "cyan")]])
         if not finding.well and finding.needed:
             ill.append(finding)
     if ill:
-        screen.lines([[], [(f"{ill[0].name}: {ill[0].cure or ill[0].words}", "bold red")]])
+        last = textwrap.wrap(f"{ill[0].name}: {ill[0].cure or ill[0].words}", screen.width, break_long_words=False)
+        screen.lines([[], *([(line, "bold red")] for line in last)])
         return EXIT_ENVIRONMENT
     screen.lines([[], [("All well: what make grade says here can be believed.", "bold green")]])
     return EXIT_PASSED

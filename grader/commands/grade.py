@@ -47,7 +47,10 @@ def grade(
         problem = "that is a directory" if report_to.is_dir() else f"there is no directory {report_to.parent}"
         raise UsageError(f"JSON={report_to}: {problem}. Give the name of a file to write.")
     grading = Grading(where, arguments.chosen(ex), arguments.variant_of(variant), again, listener=OnScreen(screen))
-    graded = grading.run()
+    try:
+        graded = grading.run()
+    finally:
+        screen.clear_status()
     if where == EXERCISES:
         note_progress(graded)
     show(screen, graded, where, len(grading.exercises) > 1)
@@ -65,16 +68,19 @@ def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, several: b
     lines += [[(f"{g.exercise.name}: {g.note}", "yellow")] for g in graded if g.note and g.results]
     if several:
         lines += [[], render.summary_line(graded)]
-    compiled = [g for g in graded if g.results and g.verdict != "build_failed"]
-    lines += [line for g in compiled for line in render.warning_lines(g, screen.width)]
     failing = next((g for g in graded if g.verdict not in ("passed", "not_started")), None)
     if failing is not None:
-        lines += render.failure_lines(failing, screen.width, tree)
+        lines += render.other_failures(failing, screen.width)
+    compiled = [g for g in graded if g.results and g.verdict != "build_failed"]
+    lines += [line for g in compiled for line in render.warning_lines(g, screen.width)]
+    if failing is not None:
+        lines += render.first_failure(failing, failing.failures()[0], screen.width, tree)
     else:
-        if not several and graded[0].verdict == "passed" and not graded[0].reused:
+        finished = [g for g in graded if g.verdict == "passed" and not g.reused]
+        if len(finished) == 1:
             from grader.commands import finish
 
-            lines += finish.lines(graded[0])
+            lines += finish.lines(finished[0])
         lines += [[], *(render.next_step(graded) if several else render.next_of_one(graded[0]))]
     screen.lines(lines)
 

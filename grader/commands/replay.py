@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import shutil
@@ -25,8 +26,9 @@ def suite_with(exercise: Exercise, test: str) -> Exercise:
     for suite in suites:
         if test in suite.tests_in_source():
             return suite
-    words = [name for suite in suites for name in suite.tests_in_source() if test and test in name]
-    hint = f" Did you mean {words[0]}?" if words else " make grade EX=... shows the names."
+    names = [name for suite in suites for name in suite.tests_in_source()]
+    words = [name for name in names if test in name] or difflib.get_close_matches(test, names, 1)
+    hint = f" Did you mean {words[0]}?" if words else f" make grade EX={exercise.number} shows the names."
     raise UsageError(f"{exercise.name} has no test {test!r}.{hint}")
 
 

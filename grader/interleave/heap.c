@@ -199,7 +199,7 @@ bool allocation_fails(bool is_thread, uintptr_t pc)
     story_event("alloc_fails", 0, pc, "%s",
                 is_thread ? "can't start a thread: this time it fails"
                           : "gets no memory: this allocation fails");
-    story_access("stopped", -1, pc, "the allocation that failed");
+    story_access("stopped", -1, pc, "got no memory");
     return true;
 }
 

@@ -123,26 +123,16 @@ def overview_line(graded: Graded) -> Line:
         (f"{exercise.name:18} ", "bold"),
         *bar(graded.points, most, style),
         (f" {graded.points:>3}/{most:<3} ", ""),
-        (_WORDS.get(graded.verdict, graded.verdict), style),
+        (graded.note if graded.note and graded.verdict == "not_started" else verdict_words(graded.verdict), style),
     ]
-    remark = _remark(graded)
-    if remark:
-        line.append((f"  {remark}", "dim"))
+    if is_elective(graded.exercise):
+        line.append(("  (elective)", "dim"))
     return line
 
 
 def bar(done: int, most: int, style: str) -> Line:
     filled = BAR * done // most if most else 0
     return [("█" * filled, style), ("░" * (BAR - filled), "dim")]
-
-
-def _remark(graded: Graded) -> str:
-    words = []
-    if is_elective(graded.exercise):
-        words.append("elective")
-    if graded.note and graded.verdict == "not_started":
-        words.append(graded.note)
-    return "(" + ", ".join(words) + ")" if words else ""
 
 
 def reused_line(graded: Sequence[Graded]) -> Line:
@@ -169,7 +159,12 @@ def failure_lines(graded: Graded, width: int, tree: Path) -> list[Line]:
     failures = graded.failures()
     if not failures:
         return []
-    rest = failures[1:]
+    return other_failures(graded, width) + first_failure(graded, failures[0], width, tree)
+
+
+def other_failures(graded: Graded, width: int) -> list[Line]:
+    """All but the first, in a line each."""
+    rest = graded.failures()[1:]
     if graded.verdict == "build_failed":
         rest = [r for r in rest if r.verdict != "build_failed"]
     lines: list[Line] = []
@@ -178,7 +173,7 @@ def failure_lines(graded: Graded, width: int, tree: Path) -> list[Line]:
         lines += [[], [(f"Also in {graded.exercise.name}:", "bold")]]
         lines += [_one_line(result, width) for result in rest[:MOST_OTHERS]]
         lines += [[(f"  ... and {more} more", "dim")]] if more > 0 else []
-    return lines + first_failure(graded, failures[0], width, tree)
+    return lines
 
 
 def _one_line(result: TestResult, width: int) -> Line:
@@ -212,7 +207,7 @@ def first_failure(
     if len(lines) > _rows() - 4:  # what it is has gone off the top of the screen by now
         words = f"{place}: {title}"
         lines += [[], [(words, "bold red")], [(_cut(result.sentence, width), "cyan")]]
-    lines += [[], *_next_lines(graded, result)]
+    lines += [[], *_next_lines(graded, result, full)]
     return lines
 
 
@@ -294,7 +289,7 @@ def _wrapped(text: str, width: int, style: str = "") -> list[Line]:
     return [[(line, style)] for part in text.splitlines() for line in textwrap.wrap(part, width - 2) or [""]]
 
 
-def _next_lines(graded: Graded, result: TestResult) -> list[Line]:
+def _next_lines(graded: Graded, result: TestResult, replayed: bool) -> list[Line]:
     commands = []
     place = own_path(graded, result.where)
     if result.verdict in ("build_failed", "not_implemented") and place:
@@ -302,7 +297,8 @@ def _next_lines(graded: Graded, result: TestResult) -> list[Line]:
     if result.verdict != "build_failed" or not place:
         commands.append(f"make hint EX={graded.exercise.number}")
     if result.verdict not in ("build_failed", "not_implemented", "environment"):
-        commands.append(report.replay_command(graded, result))
+        again = report.replay_command(graded, result)
+        commands += [f"{again} HTML=1", f"{again} GDB=1"] if replayed and result.story else [again]
     return [[(f"{'' if i else 'next':6}", "dim"), (command, "bold")] for i, command in enumerate(commands)]
 
 

@@ -42,6 +42,7 @@ _CALLS = (
     ("atomic", r"(?:__)?(?:atomic|sync)_\w+", 0),
 )
 _PREPARING = re.compile(r"(malloc|calloc|realloc|aligned_alloc|strdup|\w+_init)$")
+_BEFORE = ("stopped",)  # the role of what had happened before it failed
 _NOT_A_STEP = ("deadlock", "leak")  # these happen when nothing happens any more
 
 
@@ -80,6 +81,10 @@ class Note:
     role: str
     text: str
     stack: tuple[Spot, ...]
+
+    @property
+    def is_sentence(self) -> bool:
+        return self.text.endswith(".")
 
 
 class Story:
@@ -318,10 +323,16 @@ def words_of(story: Story, step: Step) -> str:
     """What the step does; of the last one what is wrong with it."""
     if step.op != "fails":
         return step.text
-    if story.accesses and story.accesses[0].thread == step.thread and story.accesses[0].text:
-        text = story.accesses[0].text
-        return "fails here" if text.endswith(".") else f"{text}: fails here"
-    return "fails here"
+    first = story.accesses[0] if story.accesses else None
+    if first is None or first.thread != step.thread or first.role in _BEFORE or first.is_sentence:
+        return "fails here"
+    return f"{first.text}: fails here" if first.text else "fails here"
+
+
+def access_words(story: Story, note: Note) -> str:
+    """Who did what; a sentence has been told as the message, and only where it was is left to say."""
+    who = f"{story.name(note.thread)} " if note.thread >= 0 else ""
+    return f"{who}{'was here' if note.is_sentence else note.text or note.role}"
 
 
 def _row(story: Story, step: Step, threads: list[int], gutter: _Gutter, column: int) -> list[Line]:
@@ -357,10 +368,7 @@ def _list(story: Story, steps: list[Step], gutter: _Gutter, width: int) -> list[
 def _accesses(story: Story, width: int) -> list[Line]:
     lines: list[Line] = []
     for note in story.accesses:
-        who = f"{story.name(note.thread)} " if note.thread >= 0 else ""
-        if note.text.startswith(who):  # a sentence of its own, which is the message, too
-            who = ""
-        lines += [[], *_wrapped(f"{who}{note.text or note.role}", width, "bold")]
+        lines += [[], *_wrapped(access_words(story, note), width, "bold")]
         lines += _stack(note.stack, width)
     return lines
 

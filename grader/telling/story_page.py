@@ -14,7 +14,7 @@ from grader import files
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code
 from grader.telling import render
-from grader.telling.story import Note, Spot, Step, Story, words_of
+from grader.telling.story import Note, Spot, Step, Story, access_words, words_of
 
 
 def write(path: Path, result: TestResult, code: Code) -> None:
@@ -81,9 +81,8 @@ def _notes(story: Story) -> str:
 
 
 def _note(story: Story, note: Note) -> str:
-    who = story.name(note.thread) + " " if note.thread >= 0 else ""
     where = "".join(f" <code>{html.escape(_place(s))}</code>" for s in note.stack[:3])
-    return f"<li>{html.escape(who + (note.text or note.role))}{where}</li>"
+    return f"<li>{html.escape(access_words(story, note))}{where}</li>"
 
 
 def _place(spot: Spot) -> str:

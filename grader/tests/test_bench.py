@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from bench import pages, programs  # noqa: E402
+from bench import exercise, pages, programs  # noqa: E402
 from bench.everything import Results  # noqa: E402
 from bench.measure import Measured, run, take_turns  # noqa: E402
 from bench.workloads import MAIN, MEMORY, Workload, by_senders, by_size  # noqa: E402
@@ -98,6 +98,15 @@ def test_ratios_are_medians_over_rusts() -> None:
     results = Results(points={"a": point}, labels={"rust": "Rust", "go": "Go"}, machine=dict.fromkeys(
         ["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"))
     assert "| Go | 3 | 1 to 9 | 1.50 |" in pages.blocks_of(results)["a"]
+
+
+def test_what_is_not_here_is_said_in_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    none = [programs.Program("none", f"Peer number {n}", (), ("no-such-compiler",), needs=f"peer-{n}-dev") for n in range(6)]
+    monkeypatch.setattr(programs, "peers", lambda: none)
+    assert [program.key for program in exercise._beside("02_blocking")] in (["solution"], [])
+    said = capsys.readouterr().out
+    assert "Peer number 5 (apt install peer-5-dev)" in " ".join(said.split())
+    assert max(map(len, said.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
 import re
 import shutil
+import struct
 import subprocess
+import sys
 import tarfile
+import termios
 
 import pytest
 
@@ -117,6 +124,14 @@ def test_what_is_next_is_one_command(kit: Kit) -> None:
     assert [line for line in lines if line.startswith("next")] == ["next  make carry EX=02"]
 
 
+def test_what_was_learnt_is_told_once_when_an_exercise_is_done(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER + "/* done */\n")
+    first, second = kit.run("grade"), kit.run("grade")
+    assert "01_answer is done." in first.out and "lines of code" in first.out
+    assert "_answer is done" not in second.out
+    assert "_answer is done" not in kit.run("grade", solutions="1", again="1").out  # of many at once nothing is
+
+
 # ------------------------------------------------------------------------------- exit codes
 
 
@@ -147,6 +162,35 @@ def test_what_can_not_be_done_is_said_in_one_line(
     ran = kit.run(command, **options)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert said in ran.err and str(kit.root) not in ran.err
+
+
+@pytest.mark.parametrize("options", [{"CC": "no-such-compiler"}, {"EX": "no_such_exercise_" + "x" * 9}])
+def test_on_a_terminal_a_sentence_stands_alone_and_its_edge_breaks_no_word(kit: Kit, options: dict[str, str]) -> None:
+    kit.write(CHANNEL_1, ANSWER + "/* newest */")
+    screen = on_terminal(kit, 40, "grade", **options).rsplit("\x1b[K", 1)[-1].split("\r\n")
+    said = " ".join(screen).split()
+    assert said[0] in ("no-such-compiler", "There") and screen[0].startswith(said[0])
+    assert max(map(len, screen)) <= 40
+
+
+def on_terminal(kit: Kit, columns: int, command: str, **options: str) -> str:
+    """What a command writes on a terminal of that width."""
+    try:
+        master, slave = pty.openpty()
+    except OSError:
+        pytest.skip("there are no terminals here")
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")} | {"TERM": "xterm"} | options
+    words = [sys.executable, "-m", "grader", command]
+    process = subprocess.Popen(words, cwd=kit.root, env=environment, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    written = b""
+    with contextlib.suppress(OSError):  # it is closed by then
+        while part := os.read(master, 65536):
+            written += part
+    os.close(master)
+    process.wait()
+    return written.decode()
 
 
 def test_a_report_that_can_not_be_written_is_said_and_costs_no_result(kit: Kit) -> None:
@@ -239,6 +283,13 @@ def test_help_fits_a_screen() -> None:
     assert "make grade " in out and "maintainers" in out.splitlines()[0] and "make stubs" not in out
 
 
+def test_what_is_no_command_is_said() -> None:
+    ended = subprocess.run(["make", "garde", "EX=02"], cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr.splitlines()[0]) == (2, "There is no command 'garde'. make help lists them.")
+    ended = subprocess.run(["make", "build/asan/none.o"], cwd=ROOT, capture_output=True, text=True)
+    assert "No rule to make target 'build/asan/none.o'" in ended.stderr
+
+
 def test_a_terminal_that_knows_no_unicode_gets_ascii(kit: Kit) -> None:
     ran = kit.run("grade", env={"PYTHONIOENCODING": "ascii"}, solutions="1")
     assert ran.code == 0
@@ -313,7 +364,7 @@ def test_the_first_exercise_has_nothing_to_carry(kit: Kit) -> None:
 def test_reset_gives_the_stub_back_and_keeps_what_was_there(kit: Kit) -> None:
     kit.write(CHANNEL_1, "/* precious */\n")
     ran = kit.run("reset", ex="01")
-    assert "channel.c.1.bak" in ran.out
+    assert "channel.c.1.bak" in ran.out and ran.out.splitlines()[-1].endswith("01_answer/{README.md,channel.c}")
     assert kit.read(CHANNEL_1) == STUBS["01_answer/channel.c"]
     assert kit.read(f"{CHANNEL_1}.1.bak") == "/* precious */\n"
     assert "already" in kit.run("reset", ex="01").out
@@ -328,6 +379,8 @@ def test_what_was_reset_has_no_points(kit: Kit) -> None:
 
 def test_reset_brings_a_missing_file_back(kit: Kit) -> None:
     (kit.root / CHANNEL_1).unlink()
+    (line,) = kit.run("grade", ex="1").out.splitlines()[:1]
+    assert line.endswith(" channel.c is missing") and len(line) <= 80
     kit.run("reset", ex="1")
     assert kit.read(CHANNEL_1) == STUBS["01_answer/channel.c"]
 
@@ -338,7 +391,7 @@ def test_swap_and_back(kit: Kit) -> None:
     assert kit.read(CHANNEL_1) == SOLUTIONS["01_answer/channel.c"]
     assert kit.run("swap", ex="01").code == 2
     assert kit.run("grade", ex="01").code == 0
-    assert kit.run("unswap", ex="01").code == 0
+    assert "next  make grade EX=01" in kit.run("unswap", ex="01").out
     assert kit.read(CHANNEL_1) == "/* mine */\n"
     assert kit.run("unswap", ex="01").code == 2
 
@@ -403,6 +456,12 @@ def test_replay_runs_one_test(kit: Kit) -> None:
     assert (ran.code, "passed" in ran.out) == (0, True)
 
 
+def test_a_replay_says_how_to_see_more_of_it(kit: Kit) -> None:
+    src = kit.submit(USED_AFTER_FREE)
+    out = kit.run("replay", ex="01", test="the_answer_is_42", seed="x-", src=src, variant="interleave").out
+    assert out.endswith("make replay EX=01 TEST=the_answer_is_42 SEED=x- GDB=1\n") and "SEED=x- HTML=1\n" in out
+
+
 USED_AFTER_FREE = """#include "channel.h"
 #include <stdlib.h>
 
@@ -445,8 +504,9 @@ def test_a_pass_says_how_much_was_looked_at(kit: Kit) -> None:
     assert "this one schedule; make grade runs them all" in ran.out
 
 
-def test_replay_of_an_unknown_test_suggests_one(kit: Kit) -> None:
-    ran = kit.run("replay", ex="01", test="answer_is", solutions="1")
+@pytest.mark.parametrize("test", ["answer_is", "the_anwser_is_42"])
+def test_replay_of_an_unknown_test_suggests_one(kit: Kit, test: str) -> None:
+    ran = kit.run("replay", ex="01", test=test, solutions="1")
     assert ran.code == 2
     assert "the_answer_is_42" in ran.err
 

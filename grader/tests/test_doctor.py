@@ -50,6 +50,13 @@ def test_what_is_only_nice_to_have_does_not_count(tmp_path: Path, monkeypatch: p
     assert found["sandbox"].cure.endswith("apt-get install bubblewrap") and not found["sandbox"].needed
 
 
+def test_what_is_long_is_told_in_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda: [Finding("file system", False, "it is full " * 20)])
+    assert doctor.run() == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80 and " ".join(lines).count("full") == 40
+
+
 def test_a_clock_that_is_behind_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor._clock().well
     monkeypatch.setattr(time, "time", lambda: 1e9)
@@ -114,5 +121,6 @@ def test_a_library_that_is_missing_is_seen(name: str) -> None:
     ill, cure = HIDDEN[name]
     lines = ended.stdout.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith(f"  --  {ill}"))
-    assert ended.returncode == 3 and lines[at + 1].split("cure: ")[1] == cure
+    told = next(line for line in lines[at + 1 :] if "cure: " in line)
+    assert ended.returncode == 3 and told.split("cure: ")[1] == cure
     assert "/tmp/" not in ended.stdout

@@ -119,6 +119,23 @@ def test_the_last_step_says_what_is_wrong_with_it() -> None:
     assert "reads 4 bytes: fails here" in " ".join(told(data).split())
 
 
+def test_what_had_happened_before_is_not_told_as_what_failed() -> None:
+    data = copy.deepcopy(DEADLOCK) | {"verdict": "crashed"}
+    data["accesses"] = [{"role": "stopped", "thread": 1, "pc": "0x4", "stack": ["0x4"], "text": "got no memory"}]
+    words = " ".join(told(data).split())
+    assert "drops got no memory" in words and "memory: fails here" not in words
+
+
+def test_a_sentence_that_is_the_message_is_not_told_again(tmp_path: Path) -> None:
+    data = copy.deepcopy(DEADLOCK) | {"verdict": "crashed"}
+    data["accesses"] = [{"role": "first", "thread": 0, "pc": "0x4", "stack": ["0x4"], "text": "the test is ended."}]
+    assert "the test was here" in told(data) and "is ended" not in told(data)
+    result = outcome.TestResult("02_blocking", "name", "interleave", "crashed", story=data)
+    page = tmp_path / "story.html"
+    story_page.write(page, result, code())
+    assert "<li>the test was here" in page.read_text()
+
+
 def test_more_threads_than_columns_are_told_in_one() -> None:
     data = copy.deepcopy(DEADLOCK)
     data["threads"] += [{"id": i, "name": f"number_{i}", "start": "0x0"} for i in range(2, 7)]

@@ -381,7 +381,7 @@ def test_the_stub_says_that_it_is_not_implemented(tmp_path: Path) -> None:
         stub = DEMO / "ticket_server.c"
     program = build(tmp_path / "stub", server=stub, page=False)
     run = subprocess.run([program, "0", "0"], capture_output=True, text=True, timeout=PATIENCE)
-    assert (run.returncode, run.stderr) == (1, "not implemented yet: ticket_server_start\n")
+    assert (run.returncode, run.stderr) == (1, "not implemented yet: ticket_server_start (make grade says what is next)\n")
 
 
 def test_without_the_library_there_is_the_line_protocol(tmp_path: Path) -> None:
