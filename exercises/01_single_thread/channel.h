@@ -73,7 +73,8 @@ enum channel_status sender_send(struct sender *tx, const void *message);
  *
  * CHANNEL_OK      *message holds the oldest message, which is no longer in the channel.
  * CHANNEL_EMPTY   Nothing is queued, and at least one sender is left. *message is untouched.
- * CHANNEL_CLOSED  Nothing is queued, and no sender is left, now and for good. *message is untouched.
+ * CHANNEL_CLOSED  Nothing is queued, and no sender is left, now and for good. *message is
+ *                 untouched.
  *
  * Queued messages come first: what was sent before the last sender went is still received. Never
  * blocks. */

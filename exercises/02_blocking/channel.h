@@ -1,6 +1,7 @@
 /* channel.h - exercise 02: a channel between threads.
  *
- * The channel of 01, now shared by threads: receiver_recv sleeps where receiver_try_recv says EMPTY.
+ * The channel of 01, now shared by threads: receiver_recv sleeps where
+ * receiver_try_recv says EMPTY.
  *
  *   01  channel_create  sender_clone  sender_send  receiver_try_recv  sender_drop  receiver_drop
  *   02  receiver_recv                                                                       (new)
@@ -25,8 +26,8 @@
  * message: receives message_size bytes, copied out.
  *
  * CHANNEL_OK      *message holds the oldest message, which is no longer in the channel.
- * CHANNEL_CLOSED  Nothing is queued, and no sender is left, now and for good. *message is untouched.
- *                 Queued messages come first.
+ * CHANNEL_CLOSED  Nothing is queued, and no sender is left, now and for good. *message is
+ *                 untouched. Queued messages come first.
  *
  * A send wakes a sleeping receiver, and so does dropping the last sender. Who sleeps uses no
  * processor time: it neither spins nor polls. A short, bounded spin before sleeping is allowed. */

@@ -1,5 +1,5 @@
-/* live.h - what main.c tells the live page. live.c serves it with libmicrohttpd; live_none.c stands in
- * for it where that library isn't installed, and does nothing. */
+/* live.h - what main.c tells the live page. live.c serves it with libmicrohttpd; live_none.c stands
+ * in for it where that library isn't installed, and does nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,8 +16,8 @@ void live_start(unsigned port, size_t capacity, struct ticket_client *client, vo
 /* Ends the page, after a last picture for those who have it open. */
 void live_stop(void);
 
-/* The calling thread is a client from now on, until live_leave. kind: one word for the page. A thread
- * calls this before it uses a ticket_client. */
+/* The calling thread is a client from now on, until live_leave. kind: one word for the page. A
+ * thread calls this before it uses a ticket_client. */
 void live_enter(const char *kind);
 void live_leave(void);
 

@@ -1,7 +1,8 @@
 /* ticket_server.h - exercise 08: a ticket server on the channel of 04.
  *
- * One thread, the server, owns the tickets. Clients are handles that talk to it: requests go through
- * one bounded channel that all clients share, each answer comes back to the client that asked.
+ * One thread, the server, owns the tickets. Clients are handles that talk to it: requests go
+ * through one bounded channel that all clients share, each answer comes back to the client that
+ * asked.
  *
  *   server     ticket_server_start  ticket_server_join
  *   handles    ticket_client_clone  ticket_client_drop
@@ -16,8 +17,9 @@
  * Visibility   A client reads its own writes. A command that has returned is seen by every later
  *              query of any client.
  * Failure      Out-parameters are written on TICKET_OK only, and a request that failed has changed
- *              nothing. When two errors apply, either may be returned. The server survives every bad
- *              request, and an allocation that fails costs at most the one request that needed it.
+ *              nothing. When two errors apply, either may be returned. The server survives every
+ *              bad request, and an allocation that fails costs at most the one request that needed
+ *              it.
  * The end      The server's thread ends by itself when the last client is dropped, whether somebody
  *              joins it or not, and after a shutdown, although there may still be clients.
  */
@@ -51,11 +53,11 @@ struct ticket_client;
 
 /* Starts a server without tickets, and connects the first client.
  *
- * capacity: how many requests may wait in the request channel. With that many waiting, a client that
- * sends another sleeps until there is room.
+ * capacity: how many requests may wait in the request channel. With that many waiting, a client
+ * that sends another sleeps until there is room.
  *
- * TICKET_OK         *server and *client are set. Both are the caller's: every client is to be dropped,
- *                   and the server joined once, in whatever order.
+ * TICKET_OK         *server and *client are set. Both are the caller's: every client is to be
+ *                   dropped, and the server joined once, in whatever order.
  * TICKET_INVALID    capacity is 0.
  * TICKET_NO_MEMORY  Out of memory, capacity included that channel_create_bounded says so to, or the
  *                   thread cannot be started. Nothing is left behind. */
@@ -115,9 +117,9 @@ enum ticket_result ticket_client_count(struct ticket_client *client, enum ticket
 
 /* Shuts the server down, for all its clients.
  *
- * TICKET_OK           The server has taken it. Requests queued before it are answered as ever; those
- *                     queued behind it, and all later ones, get TICKET_SERVER_GONE. No client is left
- *                     waiting, and then the server's thread ends.
+ * TICKET_OK           The server has taken it. Requests queued before it are answered as ever;
+ *                     those queued behind it, and all later ones, get TICKET_SERVER_GONE. No client
+ *                     is left waiting, and then the server's thread ends.
  * TICKET_SERVER_GONE  Somebody else's shutdown came first.
  * TICKET_NO_MEMORY    The server goes on. */
 enum ticket_result ticket_client_shutdown(struct ticket_client *client);

@@ -199,10 +199,10 @@ def first_failure(
     lines: list[Line] = [[]]
     title = TITLES.get(result.verdict, result.verdict)
     place = own_path(graded, result.where) or shown(tree / graded.exercise.name / graded.exercise.files[0])
-    lines.append([(f"{place}: ", "bold"), (title, "bold red")])
     if result.verdict == "build_failed":
-        lines += _build_lines(graded, width)
+        lines += _build_lines(graded, place, width)
     else:
+        lines.append([(f"{place}: ", "bold"), (title, "bold red")])
         lines += _test_lines(graded, result, width, full)
     if len(lines) > _rows() - 4:  # what it is has gone off the top of the screen by now
         words = f"{place}: {title}"
@@ -234,13 +234,13 @@ def own_path(graded: Graded, where: str) -> str:
     return graded.submission.code.path_of(name) + colon + line if where else ""
 
 
-def _build_lines(graded: Graded, width: int) -> list[Line]:
+def _build_lines(graded: Graded, place: str, width: int) -> list[Line]:
     error = graded.build_error
     if error is None:
-        return []
-    lines: list[Line] = [[], *_wrapped(error.message, width)]
-    if error.explanation:
-        lines += _wrapped(error.explanation, width)
+        return [[(f"{place}: {TITLES['build_failed']}", "bold red")]]
+    words = "error" if error.where else TITLES["build_failed"]
+    lines = _wrapped(f"{place}: {words}: {error.message}", width, "bold red")  # as editors know it
+    lines += _wrapped(error.explanation, width) if error.explanation else []
     first = True
     for line in error.lines:
         found = _COMPILER.match(line)

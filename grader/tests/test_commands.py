@@ -18,7 +18,7 @@ import termios
 import pytest
 
 from grader.commands import compile_commands
-from grader.exercises import ROOT
+from grader.exercises import ROOT, Exercise, all_exercises
 from grader.tests.conftest import ANSWER, SOLUTIONS, STUBS, Kit
 
 CHANNEL_1 = "exercises/01_answer/channel.c"
@@ -267,6 +267,7 @@ def test_every_place_is_one_an_editor_can_open(kit: Kit) -> None:
         places = [match[task["pattern"]["file"]] for match in map(pattern.match, out.splitlines()) if match]
         assert places and all((kit.root / place).is_file() for place in places)
     assert places == [CHANNEL_1, CHANNEL_1]  # one for each error of the compiler
+    assert re.match(rf"{CHANNEL_1}:2: error: .*undeclared", out[out.index(CHANNEL_1) :])
     assert f"next  vi +2 {CHANNEL_1}" in out
     kit.write(CHANNEL_1, ANSWER)
     kit.run("carry", ex="02")
@@ -288,6 +289,13 @@ def test_what_is_no_command_is_said() -> None:
     assert (ended.returncode, ended.stderr.splitlines()[0]) == (2, "There is no command 'garde'. make help lists them.")
     ended = subprocess.run(["make", "build/asan/none.o"], cwd=ROOT, capture_output=True, text=True)
     assert "No rule to make target 'build/asan/none.o'" in ended.stderr
+
+
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.name)
+def test_a_task_and_its_contract_are_short(exercise: Exercise) -> None:
+    assert len((exercise.directory / "README.md").read_text().split()) <= 500
+    for header in exercise.directory.glob("*.h"):
+        assert max(map(len, header.read_text().splitlines())) <= 100, header.name
 
 
 def test_a_terminal_that_knows_no_unicode_gets_ascii(kit: Kit) -> None:
