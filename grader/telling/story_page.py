@@ -106,21 +106,26 @@ kbd { border: 1px solid var(--line); border-radius: 3px; padding: 0 .4em; font: 
 main { flex: 1; display: flex; min-height: 0; }
 #lanes { flex: 3; overflow: auto; border-right: 1px solid var(--line); }
 #code { flex: 2; overflow: auto; font: 13px/1.5 ui-monospace, monospace; padding: .5em 0; }
-.row { display: grid; grid-template-columns: 3.2em repeat(var(--n), minmax(0, 1fr)); border-left: 4px solid transparent; cursor: pointer; }
+.row { display: grid; grid-template-columns: 3.2em repeat(var(--n), minmax(0, 1fr)); border-left: 4px solid transparent; cursor: pointer; scroll-margin-top: 2em; }
 .row > * { padding: .12em .5em; border-left: 1px solid var(--line); overflow-wrap: anywhere; }
 .row > :first-child { opacity: .6; text-align: right; border: 0; }
-.names { position: sticky; top: 0; background: Canvas; font-weight: 600; border-bottom: 1px solid var(--line); cursor: default; }
+.names { position: sticky; top: 0; z-index: 1; background: Canvas; font-weight: 600; border-bottom: 1px solid var(--line); cursor: default; }
 .does { border-radius: 3px; background: hsl(var(--hue) 70% 50% / .18); }
 .where { opacity: .65; font-size: .85em; }
 .now { border-left-color: currentColor; background: var(--soft); }
 .later { opacity: .4; }
 .fails .does { background: var(--bad); color: #fff; }
-#code h2 { font-size: 1em; margin: 0 0 .4em; padding: .3em 1em; position: sticky; top: -.5em; background: Canvas; }
+#code h2 { font-size: 1em; margin: 0 0 .4em; padding: .3em 1em; position: sticky; top: -.5em; z-index: 1; background: Canvas; }
 #code pre { margin: 0; }
 #code span { display: block; padding: 0 1em; white-space: pre; }
 #code span::before { content: attr(data-n); display: inline-block; width: 3em; opacity: .5; }
 #code .here { background: hsl(var(--hue) 70% 50% / .3); }
 #callers { padding: .4em 1em; opacity: .8; }
+@media (max-width: 700px) {
+  .keys { display: none; }
+  main { flex-direction: column; }
+  #lanes { border: 0; border-bottom: 1px solid var(--line); }
+}
 </style>
 <header>
 <div class="keys"><kbd>&larr;</kbd> <kbd>&rarr;</kbd> step &nbsp; <kbd>&uarr;</kbd> <kbd>&darr;</kbd> same thread
@@ -157,7 +162,7 @@ const rows = data.steps.map((step, index) => {
   for (const thread of used) {
     const cell = element(row, "div");
     if (thread !== step.thread) continue;
-    const does = element(cell, "div", step.text, "does");
+    const does = element(cell, "div", step.text.replaceAll("->", "-\u2060>"), "does");
     if (step.line) element(cell, "div", step.file.split("/").pop() + ":" + step.line, "where");
   }
   row.onclick = () => show(index);
@@ -168,9 +173,10 @@ function show(index) {
   now = Math.max(0, Math.min(rows.length - 1, index));
   rows.forEach((row, i) => { row.classList.toggle("now", i === now); row.classList.toggle("later", i > now); });
   rows[now].scrollIntoView({ block: "nearest" });
-  const step = data.steps[now];
+  // A step without a line of its own is shown where its thread was last.
+  const step = data.steps.slice(0, now + 1).reverse().find(s => s.thread === data.steps[now].thread && data.files[s.file]);
+  if (!step) return;
   const lines = data.files[step.file];
-  if (!lines) return;
   code.querySelector("h2").textContent = step.file + ":" + step.line;
   code.querySelector("#callers").textContent = step.callers.slice(1).map(c => "called from " + c).join(", ");
   const pre = code.querySelector("pre");

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from grader.tests import npm
+
 ROOT = Path(__file__).resolve().parents[2]
 
 HEADERS = {
@@ -192,3 +194,11 @@ def kit(shared_kit: Kit) -> Iterator[Kit]:
     """The tiny kit, as it is given out."""
     shared_kit.begin_again()
     yield shared_kit
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Path:
+    """playwright-core; it brings no browser of its own."""
+    if not shutil.which("chromium"):
+        pytest.skip("chromium is not installed")
+    return npm.package("playwright-core")

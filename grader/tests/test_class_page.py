@@ -12,19 +12,10 @@ import pytest
 
 from grader.classroom import page
 from grader.classroom.similar import Pair
-from grader.tests import npm
 
 SCRIPT = Path(__file__).parent / "browser" / "class_page.js"
 STUDENTS = 400
 NASTY = '</script><script>alert(1)</script><img src=x onerror="alert(2)">'
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Path:
-    """playwright-core; it brings no browser of its own."""
-    if not shutil.which("chromium"):
-        pytest.skip("chromium is not installed")
-    return npm.package("playwright-core")
 
 
 def student(number: int) -> dict[str, Any]:

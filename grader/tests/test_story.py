@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +153,18 @@ def test_the_page_holds_all_it_shows(tmp_path: Path) -> None:
     assert "it &lt;/script&gt; wakes" in page
     assert "unlocks ch-" in page and "pthread_cond_wait(&ch->readable" in page
     assert "http" not in page.replace("http-equiv", "") and "@" not in page.split("<style>")[0]
+
+
+def test_a_person_can_read_the_page(playwright: Path, tmp_path: Path) -> None:
+    data = copy.deepcopy(DEADLOCK)
+    data["events"][5:] = [event(6, 1, 0, "ends", "ends"), *(event(n, 0, 3, "mutex_lock", "locks {1}") for n in range(7, 60))]
+    data["events"].append(event(60, 1, 0, "ends", "ends"))
+    long = Code("02_blocking", (Source("02_blocking", "channel.c", SOURCE + b"/* more */\n" * 60, Path("channel.c")),))
+    result = outcome.TestResult("02_blocking", "name", "interleave", "deadlock", story=data)
+    story_page.write(tmp_path / "page.html", result, long)
+    script = Path(__file__).parent / "browser" / "story_page.js"
+    command = ["node", str(script), str(playwright), shutil.which("chromium") or "", str(tmp_path / "page.html")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    # The last step is of a thread that has ended: its last place is shown. No heading is covered by what scrolls.
+    assert json.loads(ended.stdout) == {"errors": [], "place": "channel.c:5", "covered": False, "lanes": 390}
