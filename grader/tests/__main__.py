@@ -1,18 +1,20 @@
-"""The project's own tests: pytest of grader/tests, then `make solutions`, and one count of both.
+"""The project's own tests: pytest of grader/tests, beside it `make solutions`, and one count of both.
 
 The last line is "N passed, N failed". Exit code 0 only if something passed and nothing failed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
@@ -60,22 +62,32 @@ def run_pytest(arguments: list[str]) -> Count:
     return count
 
 
-def run_solutions() -> Count:
-    """`make solutions`, its output passed on and its last count read."""
-    count = None
+@contextlib.contextmanager
+def solutions_running() -> Iterator[Callable[[], Count]]:
+    """`make solutions`, begun: what is called in the end waits for it, passes its output on and reads its count."""
     command = [sys.executable, "-m", "grader", "solutions"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            count = line_count(line) or count
-    if count is None:
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output)
+        try:
+            yield lambda: solutions_count(process, output)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def solutions_count(process: subprocess.Popen[bytes], output: TextIO) -> Count:
+    code = process.wait()
+    output.seek(0)
+    lines = output.read().splitlines()
+    print(*lines, sep="\n", flush=True)
+    counts = [count for count in map(line_count, lines) if count is not None]
+    if not counts:
         print("make solutions ended without a count.", flush=True)
         return Count(0, 1)
-    if process.returncode != 0 and count.failed == 0:
-        print(f"make solutions failed (exit code {process.returncode}).", flush=True)
-        return count + Count(0, 1)
-    return count
+    if code != 0 and counts[-1].failed == 0:
+        print(f"make solutions failed (exit code {code}).", flush=True)
+        return counts[-1] + Count(0, 1)
+    return counts[-1]
 
 
 def main() -> int:
@@ -83,9 +95,11 @@ def main() -> int:
         print(f"{sys.executable} has no pytest; `sh setup.sh test` installs it.", file=sys.stderr)
         return 3
     arguments = sys.argv[1:]
-    count = run_pytest(arguments)
-    if not arguments:
-        count += run_solutions()
+    if arguments:
+        count = run_pytest(arguments)
+    else:
+        with solutions_running() as ended:
+            count = run_pytest([]) + ended()
     skipped = f", {count.skipped} skipped" if count.skipped else ""
     print(f"{count.passed} passed, {count.failed} failed{skipped}")
     return 0 if count.passed > 0 and count.failed == 0 else 1
