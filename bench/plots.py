@@ -12,7 +12,7 @@ COLOURS = {
     "ours-04": "#5aa469",
     "ours-07": "#083d2b",
     "ours-08": "#5aa469",
-    "yours": "#d1495b",
+    "yours": "#111111",
     "solution": "#0b6e4f",
     "rust": "#c8553d",
     "go": "#3d7ea6",
@@ -36,6 +36,8 @@ def lines(
 ) -> None:
     """One line for each key: its label and its points. Both axes are logarithmic."""
     plt = _pyplot()
+    from matplotlib import ticker
+
     figure, axes = plt.subplots(figsize=(7, 4))
     for key, (label, points) in series.items():
         x, y = zip(*points, strict=True)
@@ -45,6 +47,8 @@ def lines(
     axes.set_yscale("log")
     axes.set_xticks(ticks, [_short(tick) for tick in ticks])
     axes.minorticks_off()
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda number, _: _rate(number))
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     axes.grid(alpha=0.3)
@@ -91,3 +95,7 @@ def _save(figure: Any, path: Path) -> None:
 
 def _short(number: float) -> str:
     return f"{number / 1024:g} Ki" if number >= 1024 else f"{number:g}"
+
+
+def _rate(number: float) -> str:
+    return f"{number / 1e6:g} M" if number >= 1e6 else f"{number / 1e3:g} k"

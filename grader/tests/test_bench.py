@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from bench import exercise, pages, programs  # noqa: E402
+from bench import exercise, pages, plots, programs  # noqa: E402
 from bench.everything import Results  # noqa: E402
 from bench.measure import Measured, run, take_turns  # noqa: E402
 from bench.workloads import MAIN, MEMORY, Workload, by_senders, by_size  # noqa: E402
@@ -98,6 +99,13 @@ def test_ratios_are_medians_over_rusts() -> None:
     results = Results(points={"a": point}, labels={"rust": "Rust", "go": "Go"}, machine=dict.fromkeys(
         ["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"))
     assert "| Go | 3 | 1 to 9 | 1.50 |" in pages.blocks_of(results)["a"]
+
+
+def test_a_plot_names_its_rates(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    plots.lines(tmp_path / "plot.svg", {"yours": ("yours", [(1, 7.2e6), (16, 0.4e6)])}, "senders", "messages/s")
+    said = re.findall("<!-- (.*?) -->", (tmp_path / "plot.svg").read_text())
+    assert said == ["1", "16", "senders", "500 k", "1 M", "2 M", "5 M", "messages/s", "yours"]
 
 
 def test_what_is_not_here_is_said_in_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
