@@ -377,7 +377,7 @@ def _stack(stack: tuple[Spot, ...], width: int) -> list[Line]:
     lines: list[Line] = []
     where = max((len(spot.short) for spot in stack[:MOST_FRAMES]), default=0)
     for spot in stack[:MOST_FRAMES]:
-        place = f"    {spot.short:{where}}  {spot.function}"[: width - 1]
+        place = _cut(f"    {spot.short:{where}}  {spot.function}", width - 1)
         room = width - len(place) - 4
         lines.append([(place, ""), (f":  {_cut(spot.text, room)}" if room > 16 else "", "dim")])
     return lines

@@ -122,6 +122,12 @@ def test_the_last_step_says_what_is_wrong_with_it() -> None:
     assert "reads 4 bytes: fails here" in " ".join(told(data).split())
 
 
+def test_a_name_that_is_too_long_is_seen_to_be_cut() -> None:
+    data = copy.deepcopy(DEADLOCK) | {"verdict": "race", "places": PLACES | {"0x8": ("n" * 90, "channel.c", 4)}}
+    data["accesses"] = [{"role": "read", "thread": 1, "pc": "0x8", "stack": ["0x8"], "text": "reads 4 bytes"}]
+    assert any(line.endswith("nnn…") and len(line) < 80 for line in told(data).splitlines())
+
+
 def test_what_had_happened_before_is_not_told_as_what_failed() -> None:
     data = copy.deepcopy(DEADLOCK) | {"verdict": "crashed"}
     data["accesses"] = [{"role": "stopped", "thread": 1, "pc": "0x4", "stack": ["0x4"], "text": "got no memory"}]
