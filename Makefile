@@ -168,13 +168,15 @@ $(runtime): $(B)/%.o: %.c $$(wildcard grader/suite/*.h grader/interleave/*.h) Ma
 	$(CC) $(CFLAGS_ALL) $(CFLAGS_KIT) -Igrader/suite -c -o $@.$$$$.o $< && mv $@.$$$$.o $@
 
 # The code under test: compiled alone, with the runtime's calls under the names of the runtime, and
-# with nothing to be seen of it but the API.
+# with nothing to be seen of it but the API. What gcc says of sizeof it says of functions it knows only.
 $(B)/%.o: %.c build/api $(headers) $(code_redirects) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) -ffile-prefix-map=$(<D)/= -iquote exercises/$(call exercise_of,$<) \
 	    -c -o $@.$$$$.o $< && \
 	    $(OBJCOPY) $(code_redirects:%=--redefine-syms=%) $@.$$$$.o && \
-	    $(OBJCOPY) --keep-global-symbols=build/api $@.$$$$.o && mv $@.$$$$.o $@
+	    $(OBJCOPY) --keep-global-symbols=build/api $@.$$$$.o && \
+	    $(CC) $(CFLAGS_ALL) -fsyntax-only -Wsizeof-pointer-memaccess -iquote exercises/$(call exercise_of,$<) $< && \
+	    mv $@.$$$$.o $@
 
 $(B)/%.suite: $$(call code_objects,$$@) $$(call suite_objects_of,$$@) $(runtime)
 	$(CC) -pthread -no-pie $(LDFLAGS_$(VARIANT)) -o $@.$$$$ $^ -lcmocka $(LIBATOMIC) && mv $@.$$$$ $@

@@ -162,6 +162,12 @@ def test_a_warning_is_told_and_explained_also_when_nothing_was_compiled_again(ki
         assert "read before anything was written to it" in ran.out
 
 
+def test_the_size_of_a_pointer_is_warned_of(kit: Kit) -> None:
+    text = "#include <string.h>\n" + ANSWER.replace("return 42", "char n[] = {42, 0}, *p = n, to[9];\n    memcpy(to, p, sizeof(p));\n    return *p")
+    ran = kit.grade(text, variant="plain")
+    assert "channel.c:7: the compiler warns" in ran.out and "is the size of the pointer" in ran.out
+
+
 def test_a_warning_stands_beside_the_failure_it_may_explain(kit: Kit) -> None:
     ran = kit.grade(ANSWER.replace("return 42", "int n;\n    return n ? 41 : 40"), variant="plain")
     assert ran.out.index("Also in") < ran.out.index("the compiler warns") < ran.out.index("a promise is broken\nthe")
