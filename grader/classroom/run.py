@@ -394,7 +394,8 @@ class Progress:
     def begins(self, total: int, known: int) -> None:
         self._total = total - known
         again = f", {known} of them graded before" if known else ""
-        print(f"{total} submissions{again}; sandbox: {self._sandbox}", flush=True)
+        submissions = "1 submission" if total == 1 else f"{total} submissions"
+        print(f"{submissions}{again}; sandbox: {self._sandbox}", flush=True)
 
     def builds_the_kit(self) -> None:
         if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
