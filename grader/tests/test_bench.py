@@ -52,7 +52,8 @@ def test_every_message_arrives(key: str) -> None:
 def test_a_channel_that_is_wrong_has_a_problem_and_no_figures(
     change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.measure.TIMEOUT", 0.5)
+    if change == "it hangs":
+        monkeypatch.setattr("bench.measure.TIMEOUT", 0.5)
     code = (ROOT / "solutions/02_blocking/channel.c").read_text()
     body = {
         "a message is lost": "if (*(const unsigned long *)message == 7)\n        return CHANNEL_OK;",
