@@ -14,7 +14,7 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
@@ -75,7 +75,7 @@ def solutions_running() -> Iterator[Callable[[], Count]]:
             process.wait()
 
 
-def solutions_count(process: subprocess.Popen[bytes], output: TextIO) -> Count:
+def solutions_count(process: subprocess.Popen[bytes], output: IO[str]) -> Count:
     code = process.wait()
     output.seek(0)
     lines = output.read().splitlines()

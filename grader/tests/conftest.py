@@ -125,7 +125,7 @@ class Kit:
         self.write(f"{src}/{exercise}/channel.c", text)
         return src
 
-    def run(self, command: str, env: dict[str, str] | None = None, **options: str) -> Ran:
+    def run(self, command: str, *, env: dict[str, str] | None = None, **options: str) -> Ran:
         """Runs `python3 -m grader command`; keyword arguments are its options."""
         report = self.root / "report.json"
         if report.exists():

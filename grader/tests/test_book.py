@@ -36,7 +36,7 @@ class Page(HTMLParser):
         if tag == "a" and "href" in values:
             self.links.append(values["href"])
         elif tag in ("img", "script", "link") and values.get("rel") != "canonical":
-            self.fetched.append(values.get("src") or values.get("href", ""))
+            self.fetched.append(values.get("src") or values.get("href") or "")
 
 
 @pytest.fixture
