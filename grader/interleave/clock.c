@@ -10,6 +10,8 @@
 #include "strategy.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <sys/select.h>
 #include <sys/time.h>
 #include <threads.h>
 #include <unistd.h>
@@ -106,6 +108,9 @@ int suite_clock_nanosleep(clockid_t clock, int flags, const struct timespec *whe
 int suite_usleep(useconds_t length);
 unsigned suite_sleep(unsigned seconds);
 int suite_thrd_sleep(const struct timespec *length, struct timespec *left);
+clock_t suite_clock(void);
+int suite_poll(struct pollfd *files, nfds_t n, int milliseconds);
+int suite_select(int n, fd_set *readable, fd_set *writable, fd_set *other, struct timeval *length);
 
 int suite_clock_gettime(clockid_t clock, struct timespec *now)
 {
@@ -197,4 +202,37 @@ int suite_thrd_sleep(const struct timespec *length, struct timespec *left)
     (void)left;
     sleep_for(in_nanoseconds(length), "thrd_sleep", CALLER);
     return 0;
+}
+
+clock_t suite_clock(void)
+{
+    return (clock_t)(look(CLOCK_MONOTONIC, CALLER) / (SECOND / CLOCKS_PER_SEC));
+}
+
+/* As a sleep only: whoever has a file to wait for has made it with calls that can't be followed. */
+static int sleep_without_files(uint64_t deadline, const char *call, uintptr_t pc)
+{
+    sleep_to(deadline, false, call, pc);
+    return 0;
+}
+
+int suite_poll(struct pollfd *files, nfds_t n, int milliseconds)
+{
+    (void)files;
+    (void)n;
+    return sleep_without_files(
+        milliseconds < 0 ? FOREVER : run.now + (uint64_t)milliseconds * (SECOND / 1000), "poll",
+        CALLER);
+}
+
+int suite_select(int n, fd_set *readable, fd_set *writable, fd_set *other, struct timeval *length)
+{
+    (void)n;
+    (void)readable;
+    (void)writable;
+    (void)other;
+    return sleep_without_files(length ? run.now + (uint64_t)length->tv_sec * SECOND +
+                                            (uint64_t)length->tv_usec * 1000
+                                      : FOREVER,
+                               "select", CALLER);
 }

@@ -114,7 +114,7 @@ enum wake {
 struct thread {
     unsigned id;
     enum { THREAD_UNUSED, THREAD_LIVE, THREAD_ENDED } state;
-    bool detached, joined, stopped;
+    bool detached, joined, stopped, held;
     unsigned long handle; /* its pthread_t */
     const char *name;     /* "" if the suite gave none */
     uintptr_t start;      /* its function */

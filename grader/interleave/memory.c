@@ -263,7 +263,7 @@ static const char *in_words(unsigned kind)
     case DESTROYS:
         return "destroys what is in";
     default:
-        return "calls a function on what is in";
+        return "uses";
     }
 }
 

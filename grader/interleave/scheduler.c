@@ -15,8 +15,9 @@ enum {
     ROUNDS_ALONE =
         200000, /* ... of the only thread there is, which may as well be counting something */
     ROUNDS_A_TIMER = 64,   /* ... after that many the clock advances to the next deadline */
-    WAKEUPS_TO_POLL = 100, /* during settle's ten seconds */
+    WAKEUPS_TO_POLL = 50,  /* during settle's ten seconds */
     LATE = 100000000,      /* nanoseconds that everybody sleeps: longer than between two of those */
+    STARVING = 2000,       /* steps of one call: from now on each is as likely to go on */
     MAX_STEPS = 3000000,   /* of one call */
     SLOW_STEPS = 30000000, /* of one schedule whose calls do return: it is left at that */
     STACK_CLEAN = 4096,    /* bytes of a fresh stack that are as in every other schedule */
@@ -197,7 +198,7 @@ struct candidates {
 
 static inline void consider(struct candidates *found, struct thread *thread)
 {
-    if (thread->state != THREAD_LIVE || thread->stopped || !can_go(thread))
+    if (is_over(thread) || thread->held || !can_go(thread))
         return;
     if (thread->settling)
         found->settler = thread;
@@ -218,7 +219,7 @@ static void add_events(struct candidates *found)
         struct thread *thread = &run.threads[t];
         bool may_wake = thread->interruptible && run.spurious_left;
         bool may_be_late = thread->deadline != FOREVER && run.early_left;
-        if (!(may_wake || may_be_late) || is_over(thread) || can_go(thread))
+        if (!(may_wake || may_be_late) || is_over(thread) || thread->held || can_go(thread))
             continue;
         if (may_wake)
             options[found->n++] = (struct option){thread, WAKE_IT_SPURIOUSLY};
@@ -237,12 +238,21 @@ static struct thread *next_in_turn(const struct candidates *found)
     return found->lazy[found->lazy_count > 1 && found->lazy[0] == self];
 }
 
+/* Any of n, each as likely: two who get into each other's way again and again must not go in step. */
+static unsigned any_of(unsigned n)
+{
+    uint64_t bits = run.steps * UINT64_C(0x9e3779b97f4a7c15);
+
+    bits = (bits ^ bits >> 32) * UINT64_C(0xd6e8feb86659fd93);
+    return (unsigned)(bits >> 40) % n;
+}
+
 static uint64_t next_deadline(void)
 {
     uint64_t first = FOREVER;
 
     for (unsigned t = 0; t < run.thread_count; t++)
-        if (!is_over(&run.threads[t]) && run.threads[t].deadline < first &&
+        if (!is_over(&run.threads[t]) && !run.threads[t].held && run.threads[t].deadline < first &&
             !can_go(&run.threads[t]))
             first = run.threads[t].deadline;
     return first;
@@ -280,7 +290,7 @@ static _Noreturn void tell_spinning(const struct candidates *found)
          thread_name(who));
 }
 
-/* All who can go on have long seen no change. They go in turn, and not for ever. */
+/* All who can go on have long seen no change, or yielded. They go in turn, and not for ever. */
 static void take_turns(struct candidates *found)
 {
     bool yielders = false;
@@ -294,8 +304,17 @@ static void take_turns(struct candidates *found)
         tell_spinning(found);
     if (run.rounds % ROUNDS_A_TIMER == 0 && !run.settling)
         let_time_pass();
-    options[0] = (struct option){next_in_turn(found), GO};
+    options[0].thread = yielders ? next_in_turn(found) : found->lazy[any_of(found->lazy_count)];
+    options[0].how = GO;
     found->able = found->n = 1;
+}
+
+/* A strategy may let two go on for ever, each of which waits for a third. No system does. */
+static void be_fair(struct candidates *found)
+{
+    options[0] = options[any_of(found->able)];
+    found->able = found->n = 1;
+    found->continues = options[0].thread == self;
 }
 
 static void find_candidates(struct candidates *found)
@@ -307,7 +326,9 @@ static void find_candidates(struct candidates *found)
     for (unsigned t = 0; t < run.thread_count; t++)
         if (&run.threads[t] != self)
             consider(found, &run.threads[t]);
-    if (found->able) {
+    if (found->able && run.steps - run.returned > STARVING) {
+        be_fair(found);
+    } else if (found->able) {
         add_events(found);
     } else if (found->lazy_count) {
         take_turns(found);
@@ -361,7 +382,10 @@ static _Noreturn void tell_deadlock(void)
         if (!thread->joining && (thread->id || !pc))
             pc = pc && thread->id ? pc : thread->call_pc;
     }
-    fail(VERDICT_DEADLOCK, pc, "Everybody sleeps and nobody is left to wake anyone: %s.", text);
+    fail(VERDICT_DEADLOCK, pc, "%s: %s.",
+         next_deadline() == FOREVER ? "Everybody sleeps and nobody is left to wake anyone"
+                                    : "Everybody sleeps, and only time would wake anyone",
+         text);
 }
 
 /* ------------------------------------------------------------------------------- the switch */
@@ -447,8 +471,9 @@ static _Noreturn void tell_endless(uintptr_t pc)
              "%s asks again and again and only yields in between (%u steps by now), instead of "
              "sleeping until somebody wakes it.",
              thread_name(self), (unsigned)MAX_STEPS);
-    fail(VERDICT_NO_PROGRESS, pc, "%s is still busy after %u steps: this does not end.",
-         thread_name(self), (unsigned)MAX_STEPS);
+    fail(VERDICT_NO_PROGRESS, pc, "%s is still busy after %u steps%s: this does not end.",
+         thread_name(self), (unsigned)MAX_STEPS,
+         run.live == 1 ? ", and nobody else is there to change what it may be waiting for" : "");
 }
 
 static void count_step(struct object *object, bool writes, uintptr_t pc)

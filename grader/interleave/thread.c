@@ -290,6 +290,15 @@ size_t settle(void)
     return run.live - 1;
 }
 
+void hold_others(bool on)
+{
+    story_event("hold_others", 0, CALLER,
+                on ? "lets no other thread go on" : "lets the others go on");
+    for (unsigned t = 0; t < run.thread_count; t++)
+        run.threads[t].held = on && &run.threads[t] != self;
+    made_progress();
+}
+
 /* --------------------------------------------------------------- what makes no difference here */
 
 int suite_pthread_setname_np(pthread_t thread, const char *name);

@@ -204,6 +204,11 @@ size_t settle(void)
     return 0;
 }
 
+void hold_others(bool on)
+{
+    (void)on;
+}
+
 void may_stop(bool on)
 {
     (void)on;

@@ -128,6 +128,11 @@ void *join(pthread_t thread);
  * not ended; on real threads, which nobody counts, 0. */
 size_t settle(void);
 
+/* From hold_others(true) to hold_others(false) the other threads there are get no processor time, as if the
+ * machine had better things to do; those started meanwhile do. For who is to be found waiting for them: after
+ * a settle, so that none is in the middle of something. On real threads nobody is held. */
+void hold_others(bool on);
+
 /* Lock-freedom, in a test with .one_thread_stops: between may_stop(true) and may_stop(false) the
  * calling thread may be stopped for ever. In every run one thread is, at one of its steps; in other
  * runs nobody. The others must finish; if they can't, the verdict is "not lock-free", with the step

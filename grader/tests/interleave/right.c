@@ -491,6 +491,57 @@ TEST(right__who_spins_has_its_turn)
     check_equal(number, 3, "Each had the lock.");
 }
 
+static atomic_int inside;
+
+static void *count_when_alone(void *unused)
+{
+    for (int i = 0; i < 2; i++) {
+        while (atomic_fetch_add(&inside, 1) != 0) {
+            atomic_fetch_sub(&inside, 1);
+            sched_yield();
+        }
+        number++;
+        atomic_fetch_sub(&inside, 1);
+    }
+    return unused;
+}
+
+TEST(right__two_who_spin_do_not_starve_the_third)
+{
+    pthread_t a = spawn(count_when_alone, NULL), b = spawn(count_when_alone, NULL);
+
+    count_when_alone(NULL);
+    join(a);
+    join(b);
+    check_equal(number, 2 * 3, "Each had the lock.");
+}
+
+static pthread_mutex_t other_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void count_under(pthread_mutex_t *first, pthread_mutex_t *second)
+{
+    for (; pthread_mutex_lock(first), pthread_mutex_trylock(second) != 0;)
+        pthread_mutex_unlock(first);
+    number++;
+    pthread_mutex_unlock(second);
+    pthread_mutex_unlock(first);
+}
+
+static void *count_in_the_other_order(void *unused)
+{
+    count_under(&other_lock, &lock);
+    return unused;
+}
+
+TEST(right__two_who_step_back_for_each_other)
+{
+    pthread_t thread = spawn(count_in_the_other_order, NULL);
+
+    count_under(&lock, &other_lock);
+    join(thread);
+    check_equal(number, 2, "Each had both locks.");
+}
+
 static pthread_spinlock_t spinlock;
 
 static void *count_under_spinlock(void *unused)

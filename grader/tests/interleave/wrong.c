@@ -641,12 +641,12 @@ static void *count_looks_until_set(void *unused)
     return unused;
 }
 
-TEST(no_progress__two_yield_and_the_third_starves, .hint = "only yields in between")
+TEST(no_progress__two_yield_to_each_other, .hint = "only yields in between")
 {
     pthread_t a = spawn(count_looks_until_set, NULL), b = spawn(count_looks_until_set, NULL);
 
-    set_number(NULL);
     join(a);
+    set_number(NULL);
     join(b);
 }
 
