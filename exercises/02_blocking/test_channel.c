@@ -213,7 +213,8 @@ TEST(a_send_wakes_a_sleeping_receiver, .woken_by_others = true,
     receiver_drop(ends.rx);
 }
 
-TEST(a_receiver_sleeps_and_does_not_poll, .hint = "What is the processor doing while it waits?")
+TEST(a_receiver_sleeps_and_does_not_poll, .woken_by_others = true,
+     .hint = "What is the processor doing while it waits?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t receiver = spawn(recv_1, ends.rx);

@@ -791,6 +791,24 @@ TEST(a_server_without_requests_sleeps, .hint = "Which call waits without polling
     finish(running);
 }
 
+TEST(clients_that_wait_for_an_answer_or_for_room_sleep, .hint = "Which call waits without polling?")
+{
+    struct running running = start(1);
+    struct ticket_client *other = clone(running.client);
+    pthread_t one, two;
+
+    settle();
+    hold_others(true); /* the server answers nobody */
+    one = spawn(add_one, running.client);
+    two = spawn(add_one, other);
+    settle();
+    hold_others(false);
+    join(one);
+    join(two);
+    ticket_client_drop(other);
+    finish(running);
+}
+
 static atomic_bool joined;
 
 static void *join_and_say_so(void *server)
