@@ -2,12 +2,14 @@
 #include "suite.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
@@ -230,6 +232,21 @@ TEST(right__a_bounded_spin_before_the_sleep, .schedules = 4000)
     settle();
     set_flag(NULL);
     join(thread);
+}
+
+TEST(right__sleeps_without_files)
+{
+    struct timespec before, after;
+    clock_t spent = clock();
+
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    check_equal(poll(NULL, 0, 2000), 0, "No file is ready.");
+    check_equal(select(0, NULL, NULL, NULL, &(struct timeval){1, 500000}), 0, "No file is ready.");
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    check_equal(((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec) /
+                    1000000,
+                3500, "Three and a half seconds have passed.");
+    check(clock() > spent, "And some of the processor's.");
 }
 
 static void *wait_with_a_far_deadline(void *unused)
