@@ -42,13 +42,23 @@ def show_list() -> int:
     screen = render.Screen()
     lines = [_list_line(exercise, entries.get(exercise.name, _NOTHING)) for exercise in all_exercises()]
     now = current(entries)
+    changed = [e for e in all_exercises() if _has_changed(entries.get(e.name, _NOTHING), e)]
     lines += [[], _count(entries), []]
-    if now is None:
+    if changed:
+        lines.append([("next  ", "dim"), (f"make grade EX={changed[0].number}", "bold")])
+    elif now is None:
         lines.append([("All is done.", "bold green")])
     else:
         lines.append([("next  ", "dim"), (_next(now), "bold")])
     screen.lines(lines)
     return EXIT_PASSED
+
+
+def _has_changed(entry: Entry, exercise: Exercise) -> bool:
+    """Since it passed, and by the student."""
+    if not entry.passed or carry.is_swapped(exercise):
+        return False
+    return read_submission(EXERCISES, exercise).code.key != entry.passed
 
 
 def _next(exercise: Exercise) -> str:
