@@ -3,7 +3,8 @@
 Each known-wrong channel gets the same processor time under each variant: the tests of its exercise run one after
 the other, round and round, a few times each in the first round and more often in each later one, until one fails
 or the time is used up. Processor time, since a loaded machine gives little of it in much wall time; what sleeps
-for ever uses none, and its last test counts by the wall. Building is not counted. The table goes to
+for ever uses none, and its last test counts by the wall; so does what only ever sleeps for a while (PATIENCE).
+Building is not counted. The table goes to
 docs/compare-checkers.md.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import statistics
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ TITLES = {
     "tsan": "stress under TSan",
     "interleave": "the controlled scheduler",
 }
+PATIENCE = 10  # times the processor time is what a trial may take by the wall: some channels sleep all the time
 FIRST_ROUND, GROWTH = 20, 8  # runs (schedules) of each test in the first round, and how many times more in the next
 
 
@@ -83,13 +86,13 @@ def _used() -> float:
 def seconds_to_failure(unit: Unit, seconds: float) -> float | None:
     """A test that does not end in the first round, with few runs of it, hangs; in a later one it may be slow."""
     names = runner.list_tests(unit)
-    begin = _used()
+    begin, patience = _used(), time.monotonic() + PATIENCE * seconds
     for number in count():
         knobs = {"SCHEDULES": str(FIRST_ROUND * GROWTH**number)}
         for name in names:
             before = _used()
             left = begin + seconds - before
-            if left <= 0:
+            if left <= 0 or time.monotonic() > patience:
                 return None
             result = runner.run_test(unit, name, knobs, cpu_seconds=int(left) + 1)
             if result.verdict in ("passed", "environment") or (result.verdict == "timeout" and number):
