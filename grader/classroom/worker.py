@@ -270,7 +270,7 @@ def _is_open(result: TestResult) -> bool:
 
 def _is_told(result: TestResult) -> bool:
     """Did this test fail by the submission's own doing?"""
-    return result.verdict not in ("passed", "skipped", "environment", "not_implemented", "build_failed")
+    return not _is_open(result) and result.verdict not in ("not_implemented", "build_failed")
 
 
 def _headline(graded: Graded) -> str:

@@ -30,6 +30,7 @@ def current(entries: dict[str, Entry]) -> Exercise | None:
 
 
 NOT_STARTED = "not started"
+CHANGED = "changed since it passed"
 _NOTHING = Entry("not_started", 0, 0, "", "")
 
 
@@ -40,9 +41,11 @@ def show_list() -> int:
     """make list: nothing is run, it says what is known."""
     entries = progress.load()
     screen = render.Screen()
-    lines = [_list_line(exercise, entries.get(exercise.name, _NOTHING)) for exercise in all_exercises()]
+    known = [(exercise, entries.get(exercise.name, _NOTHING)) for exercise in all_exercises()]
+    states = [_state(exercise, entry) for exercise, entry in known]
+    lines = [_list_line(exercise, entry, state) for (exercise, entry), state in zip(known, states)]
     now = current(entries)
-    changed = [e for e in all_exercises() if _has_changed(entries.get(e.name, _NOTHING), e)]
+    changed = [exercise for (exercise, _), (words, _) in zip(known, states) if words == CHANGED]
     lines += [[], _count(entries), []]
     if changed:
         lines.append([("next  ", "dim"), (f"make grade EX={changed[0].number}", "bold")])
@@ -52,13 +55,6 @@ def show_list() -> int:
         lines.append([("next  ", "dim"), (_next(now), "bold")])
     screen.lines(lines)
     return EXIT_PASSED
-
-
-def _has_changed(entry: Entry, exercise: Exercise) -> bool:
-    """Since it passed, and by the student."""
-    if not entry.passed or carry.is_swapped(exercise):
-        return False
-    return read_submission(EXERCISES, exercise).code.key != entry.passed
 
 
 def _next(exercise: Exercise) -> str:
@@ -74,9 +70,8 @@ def _count(entries: dict[str, Entry]) -> Line:
     return [*render.bar(passed, len(core), "green"), (f"  {passed} of {len(core)} exercises passed", "bold")]
 
 
-def _list_line(exercise: Exercise, entry: Entry) -> Line:
-    submission = read_submission(EXERCISES, exercise)
-    words, style = _state(exercise, entry, submission.code.key, submission.is_untouched)
+def _list_line(exercise: Exercise, entry: Entry, state: tuple[str, str]) -> Line:
+    words, style = state
     has_points = entry.max_points and words != NOT_STARTED
     points = f"{entry.points:>3}/{entry.max_points:<3}" if has_points else "       "
     line: Line = [(f"{exercise.name:18} ", "bold"), (f"{points}  ", ""), (words, style)]
@@ -85,15 +80,18 @@ def _list_line(exercise: Exercise, entry: Entry) -> Line:
     return line
 
 
-def _state(exercise: Exercise, entry: Entry, key: str, untouched: bool) -> tuple[str, str]:
+def _state(exercise: Exercise, entry: Entry) -> tuple[str, str]:
+    """In words, and the style of them."""
+    submission = read_submission(EXERCISES, exercise)
+    key = submission.code.key
     if carry.is_swapped(exercise):
         return f"the solution is in place (make unswap EX={exercise.number})", "magenta"
-    if untouched and not entry.passed:
+    if submission.is_untouched and not entry.passed:
         return NOT_STARTED, "dim"
     if not entry.code:
         return "not graded yet", "yellow"
     if entry.passed and key != entry.passed:
-        return "changed since it passed", "yellow"
+        return CHANGED, "yellow"
     if key != entry.code:
         return "changed since it was graded", "yellow"
     return render.verdict_words(entry.verdict), render.verdict_style(entry.verdict)

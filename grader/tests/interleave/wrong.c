@@ -250,34 +250,29 @@ static char *new_lines(void)
     return bytes;
 }
 
-TEST(race__two_copies_of_all)
+static void at_once(void *(*one)(void *), void *(*other)(void *))
 {
     char *bytes = new_lines();
-    pthread_t thread = spawn(fill_all, bytes);
+    pthread_t thread = spawn(one, bytes);
 
-    fill_all(bytes);
+    other(bytes);
     join(thread);
     free(bytes);
+}
+
+TEST(race__two_copies_of_all)
+{
+    at_once(fill_all, fill_all);
 }
 
 TEST(race__all_and_then_one_byte)
 {
-    char *bytes = new_lines();
-    pthread_t thread = spawn(change_one, bytes);
-
-    fill_all(bytes);
-    join(thread);
-    free(bytes);
+    at_once(change_one, fill_all);
 }
 
 TEST(race__one_byte_and_then_all)
 {
-    char *bytes = new_lines();
-    pthread_t thread = spawn(fill_all, bytes);
-
-    change_one(bytes);
-    join(thread);
-    free(bytes);
+    at_once(fill_all, change_one);
 }
 
 static void *compare_and_count(void *bytes)
