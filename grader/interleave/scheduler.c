@@ -186,6 +186,12 @@ static inline bool can_go(const struct thread *thread)
     return is_ready(thread) || thread->deadline <= run.now;
 }
 
+/* Neither goes on nor is woken, whatever it waits for. */
+static inline bool is_out(const struct thread *thread)
+{
+    return is_over(thread) || thread->held;
+}
+
 static struct option options[2 * MAX_THREADS];
 
 struct candidates {
@@ -198,7 +204,7 @@ struct candidates {
 
 static inline void consider(struct candidates *found, struct thread *thread)
 {
-    if (is_over(thread) || thread->held || !can_go(thread))
+    if (is_out(thread) || !can_go(thread))
         return;
     if (thread->settling)
         found->settler = thread;
@@ -219,7 +225,7 @@ static void add_events(struct candidates *found)
         struct thread *thread = &run.threads[t];
         bool may_wake = thread->interruptible && run.spurious_left;
         bool may_be_late = thread->deadline != FOREVER && run.early_left;
-        if (!(may_wake || may_be_late) || is_over(thread) || thread->held || can_go(thread))
+        if (!(may_wake || may_be_late) || is_out(thread) || can_go(thread))
             continue;
         if (may_wake)
             options[found->n++] = (struct option){thread, WAKE_IT_SPURIOUSLY};
@@ -252,8 +258,7 @@ static uint64_t next_deadline(void)
     uint64_t first = FOREVER;
 
     for (unsigned t = 0; t < run.thread_count; t++)
-        if (!is_over(&run.threads[t]) && !run.threads[t].held && run.threads[t].deadline < first &&
-            !can_go(&run.threads[t]))
+        if (!is_out(&run.threads[t]) && run.threads[t].deadline < first && !can_go(&run.threads[t]))
             first = run.threads[t].deadline;
     return first;
 }
