@@ -37,6 +37,7 @@ MAX_SCRATCH = 256 << 20  # bytes a running submission may have written before it
 COMPILING = isolation.Limits(cpu_seconds=60, wall_seconds=180.0, file_size=sandbox.FILE_SIZE)
 PR_SET_PDEATHSIG = 1
 SANDBOX_FAILED = ("bwrap: ", "setpriv: ", "prlimit: ")  # what its programs begin their complaints with
+TOGETHER = 8  # tests of a suite that had to be run by themselves, from which on all are
 TOOLS = ("cc", "gcc", "clang", "nm", "objdump")
 
 
@@ -233,8 +234,9 @@ def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: O
         settled = {r.name for one in graded for r in one.results if r.suite == exercise.name and not _is_open(r)}
         try:
             grading = Grading(
-                tree, [exercise], variant, own_suite_only=bool(graded), leave_out=frozenset(settled), jobs=1
-            )
+                tree, [exercise], variant, own_suite_only=bool(graded), leave_out=frozenset(settled), jobs=1,
+                running=lambda *suite: Suite(request, *suite).run_test,
+            )  # fmt: skip
             graded.append(grading.run()[0])
         except (GraderError, isolation.Interrupted) as error:
             isolation.go_on()
@@ -351,25 +353,46 @@ def prepare(variants: Sequence[str], names: Sequence[str]) -> None:
 
 
 def _be_impatient(request: Request) -> None:
-    """Class-sized limits: after a few tests of a suite that do not end, the others are not waited for."""
+    """Class-sized limits for all that is compiled and run."""
     limits = isolation.Limits(cpu_seconds=request.cpu_seconds, wall_seconds=3.0 * request.cpu_seconds)
-    slow: dict[build.Unit, int] = {}
-    run_test = runner.run_test
-
-    def run(unit: build.Unit, name: str, knobs: Mapping[str, str] | None = None) -> TestResult:
-        if slow.get(unit, 0) >= request.patience:
-            message = "Not run: other tests of this suite did not come to an end."
-            return TestResult(unit.suite.name, name, unit.variant, "timeout", message)
-        result = run_test(unit, name, {**(knobs or {}), "SUITE_GUARDED": "1"})
-        if result.output.startswith(SANDBOX_FAILED):
-            result.verdict, result.message = "environment", f"The sandbox failed: {result.output.strip()}"
-        if result.verdict != "passed" and result.seconds > request.cpu_seconds / 2:
-            slow[unit] = slow.get(unit, 0) + 1
-        return result
-
     setattr(build, "_LIMITS", COMPILING)
     setattr(runner, "limits", lambda variant: limits)
-    setattr(runner, "run_test", run)
+
+
+class Suite:
+    """Runs the tests of one suite, in the order given. Those that pass share a sandbox; once a few did not, each
+    has its own, and once a few did not come to an end the others are not waited for."""
+
+    def __init__(self, request: Request, unit: build.Unit, names: Sequence[str], knobs: Mapping[str, str]) -> None:
+        self._request = request
+        self._unit = unit
+        self._names = list(names)
+        self._knobs = {**knobs, "SUITE_GUARDED": "1"}
+        self._passed: dict[str, TestResult] = {}
+        self._ended_at = ""  # the test that did not pass with the others
+        self._again = self._slow = 0
+
+    def run_test(self, name: str) -> TestResult:
+        unknown = name not in self._passed and name != self._ended_at
+        if unknown and self._again < TOGETHER and self._slow < self._request.patience:
+            self._run_together(self._names[self._names.index(name) :])
+        return self._passed.get(name) or self._run_alone(name)
+
+    def _run_together(self, names: Sequence[str]) -> None:
+        passed = runner.run_together(self._unit, names, self._knobs)
+        self._passed |= {result.name: result for result in passed}
+        self._ended_at = "" if len(passed) == len(names) else names[len(passed)]
+
+    def _run_alone(self, name: str) -> TestResult:
+        if self._slow >= self._request.patience:
+            message = "Not run: other tests of this suite did not come to an end."
+            return TestResult(self._unit.suite.name, name, self._unit.variant, "timeout", message)
+        result = runner.run_test(self._unit, name, self._knobs)
+        if result.output.startswith(SANDBOX_FAILED):
+            result.verdict, result.message = "environment", f"The sandbox failed: {result.output.strip()}"
+        self._again += 1
+        self._slow += result.verdict != "passed" and result.seconds > self._request.cpu_seconds / 2
+        return result
 
 
 def _die_with_parent() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -12,6 +12,7 @@ from grader.exercises import Exercise
 from grader.grading import build, isolation, runner
 from grader.grading.build import BuildError, Unit
 from grader.grading.outcome import TestResult
+from grader.grading.runner import RunTest
 from grader.grading.submission import Submission, read_submission
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Grading:
     leave_out: frozenset[str] = frozenset()  # tests that are not run
     jobs: int = field(default_factory=cpu_count)
     listener: Listener = field(default_factory=Silent)
+    running: Callable[[Unit, Sequence[str], Mapping[str, str]], RunTest] = runner.each_alone
 
     def run(self) -> list[Graded]:
         """Grades all, in order."""
@@ -196,10 +198,9 @@ class _Workers:
         for unit in units:
             self._tests[unit] = [name for name in runner.list_tests(unit) if name not in self._grading.leave_out]
             failed = runner.failed_last(unit)
-            self._running[unit] = {
-                name: self._pool.submit(runner.run_test, unit, name, self._knobs)
-                for name in sorted(self._tests[unit], key=lambda name: name not in failed)
-            }
+            order = sorted(self._tests[unit], key=lambda name: name not in failed)
+            run_test = self._grading.running(unit, order, self._knobs)
+            self._running[unit] = {name: self._pool.submit(run_test, name) for name in order}
 
     def finish(self, work: _Work) -> Graded:
         """Waits for the tests of an exercise, and says what came of it."""

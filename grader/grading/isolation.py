@@ -148,7 +148,7 @@ def run(
         private_directory() as directory,
         open(directory / "out", "w+b") as out,
         open(directory / "err", "w+b") as err,
-        open(directory / "record", "w+b") as rec,
+        tempfile.TemporaryFile(dir=directory) as rec,  # without a name by which what runs could find it
     ):
         env = dict(os.environ if environment is None else environment)
         quote = "'" if '"' in str(directory) else '"'

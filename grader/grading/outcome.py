@@ -10,6 +10,7 @@ import dataclasses
 import json
 import re
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,7 +87,8 @@ def judge(result: TestResult, ended: Ended, nonce: str, sources: frozenset[str])
     if ended.timed_out:
         _tell_hang(result, ended, sources)
         return result
-    record = _record(ended.record, nonce, result.name)
+    records = read_records(ended.record, nonce)
+    record = records[0] if [record.get("test") for record in records] == [result.name] else None
     finding = sanitizer.read_log(ended.sanitizer, sources)
     if record is not None:
         _tell_record(result, record)
@@ -102,18 +104,32 @@ def judge(result: TestResult, ended: Ended, nonce: str, sources: frozenset[str])
 _LESS_TELLING = ("passed", "crashed", "exited_early", "environment", "leak")
 
 
-def _record(text: bytes, nonce: str, name: str) -> dict[str, Any] | None:
-    """The completion record, if there is exactly one and it is this run's."""
-    lines = [line for line in text.split(b"\n") if line]
-    if len(lines) != 1:
-        return None
+def passed_together(results: Sequence[TestResult], ended: Ended, nonce: str, sources: frozenset[str]) -> list[TestResult]:
+    """Which tests passed, the first ones of results, of a run of them all that ends at the first that does not.
+
+    The witnesses are those of one test. Is there a doubt about one, none has passed."""
+    if ended.code not in (0, 1) or sanitizer.read_log(ended.sanitizer, sources) is not None:
+        return []
+    records = read_records(ended.record, nonce)
+    passed = [record for record in records if record["verdict"] == "passed"]
+    if passed == records and (ended.code == 1 or ended.timed_out):
+        passed = passed[:-1]  # the last one passed, but its process may have ended badly
+    if [record.get("test") for record in passed] != [result.name for result in results[: len(passed)]]:
+        return []
+    for result, record in zip(results, passed):
+        _tell_record(result, record)
+        result.seconds = float(record.get("seconds", 0))
+    return list(results[: len(passed)])
+
+
+def read_records(text: bytes, nonce: str) -> list[dict[str, Any]]:
+    """The completion records in a file, if all of them are this run's."""
     try:
-        record = json.loads(lines[0].decode("utf-8", "replace"))
+        records = [json.loads(line.decode("utf-8", "replace")) for line in text.split(b"\n") if line]
     except ValueError:
-        return None
-    if not isinstance(record, dict) or record.get("nonce") != nonce or record.get("test") != name:
-        return None
-    return record if record.get("verdict") in VERDICTS else None
+        return []
+    good = all(isinstance(r, dict) and r.get("nonce") == nonce and r.get("verdict") in VERDICTS for r in records)
+    return records if good else []
 
 
 def _tell_end(result: TestResult, ended: Ended) -> None:

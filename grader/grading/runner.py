@@ -1,4 +1,4 @@
-"""Runs the tests of a suite, one process each, and keeps what came of it by content.
+"""Runs the tests of a suite, a process each, and keeps what came of it by content.
 
 Equal code, suite, variant and kit give an equal result, so what was run once is not run again; a
 result that was the machine's fault, or a matter of time, is not kept.
@@ -14,7 +14,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from grader import files
@@ -39,6 +39,7 @@ _KNOB_VALUES = {
     "SCHEDULES": (re.compile(r"0*[1-9]\d{0,11}"), "It is a number: SCHEDULES=100000."),
     "STRATEGY": (re.compile("mix|random|pct|pos|dfs"), "It is mix, random, pct, pos or dfs."),
 }
+RunTest = Callable[[str], TestResult]  # a test by its name
 _ATTEMPTS = 3  # for what is the machine's fault
 _NOT_KEPT = ("environment", "timeout")
 
@@ -80,25 +81,51 @@ def run_test(
     return result
 
 
+def each_alone(unit: Unit, names: Sequence[str], knobs: Mapping[str, str]) -> RunTest:
+    """What runs any of these tests by its name, each for itself."""
+    return lambda name: run_test(unit, name, knobs)
+
+
+def run_together(unit: Unit, names: Sequence[str], knobs: Mapping[str, str]) -> list[TestResult]:
+    """Runs these tests in one go, and returns those of the first ones that passed. It ends at the first that
+    does not, or takes long; what is to be said of that one, only run_test can tell."""
+    limit = limits(unit.variant)
+    limit = dataclasses.replace(limit, cpu_seconds=(limit.cpu_seconds + 3) // 4, wall_seconds=10 * limit.wall_seconds)
+    nonce, ended = _run(unit, names, knobs, limit)
+    results = [TestResult(unit.suite.name, name, unit.variant, "environment") for name in names]
+    return outcome.passed_together(results, ended, nonce, _sources(unit))
+
+
 def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], cpu_seconds: int | None) -> TestResult:
     limit = limits(unit.variant)
     if cpu_seconds is not None:
         limit = dataclasses.replace(limit, cpu_seconds=cpu_seconds, wall_seconds=10.0 * cpu_seconds)
+    nonce, ended = _run(unit, [name], knobs, limit)
+    result = TestResult(unit.suite.name, name, unit.variant, "environment")
+    result = outcome.judge(result, ended, nonce, _sources(unit))
+    if result.verdict != "passed":
+        places.resolve(result, unit.program, unit.code)
+    return result
+
+
+def _run(
+    unit: Unit, names: Sequence[str], knobs: Mapping[str, str], limit: isolation.Limits
+) -> tuple[str, isolation.Ended]:
+    """Runs these tests. Returns what their completion records will be known by, too."""
     nonce = secrets.token_hex(16)
     ended = isolation.run(
-        [str(unit.program), name],
+        [str(unit.program), *names],
         limit,
         environment=test_environment(knobs),
         record=nonce,  # in the file, not in the environment, where other processes would find it
         look_for_sleep=True,
         background_thread=unit.variant == "tsan",
     )
-    result = TestResult(unit.suite.name, name, unit.variant, "environment")
-    sources = frozenset(source.name for source in unit.code.sources)
-    result = outcome.judge(result, ended, nonce, sources)
-    if result.verdict != "passed":
-        places.resolve(result, unit.program, unit.code)
-    return result
+    return nonce, ended
+
+
+def _sources(unit: Unit) -> frozenset[str]:
+    return frozenset(source.name for source in unit.code.sources)
 
 
 def test_environment(knobs: Mapping[str, str]) -> dict[str, str]:

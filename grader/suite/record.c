@@ -11,10 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 static char nonce[64];
 static int descriptor = -1;
+static double begun;
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 static void forget_in_the_child(void)
 {
@@ -33,6 +43,11 @@ void record_prepare(void)
         explicit_bzero(nonce, sizeof nonce); /* it can't be taken out of the file: no record is believed */
     if (getenv("SUITE_GUARDED"))
         prctl(PR_SET_DUMPABLE, 0);
+}
+
+void record_begin(void)
+{
+    begun = seconds();
     pthread_atfork(NULL, NULL, forget_in_the_child);
 }
 
@@ -79,6 +94,7 @@ static void write_outcome(FILE *out, const struct test *test, const struct outco
     fprintf(out, ",\"schedules\":%lu,\"exhaustive\":%s,\"preemption_bound\":%u", o->schedules,
             o->exhaustive ? "true" : "false", o->preemption_bound);
     write_string(out, "hint", test->options.hint ? test->options.hint : "");
+    fprintf(out, ",\"seconds\":%.3f", seconds() - begun);
     write_story(out, o->story);
 }
 

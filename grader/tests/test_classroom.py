@@ -20,7 +20,7 @@ import pytest
 from grader import files
 from grader.classroom import intake, results, run, sandbox, settings, similar, worker
 from grader.errors import UsageError
-from grader.exercises import ROOT, all_exercises, by_name
+from grader.exercises import ROOT, SOLUTIONS, all_exercises, by_name
 from grader.grading import build, gate, isolation, outcome, runner
 from grader.grading.submission import read_submission
 from grader.proof import specimens
@@ -383,22 +383,106 @@ def test_what_failed_in_one_variant_is_not_run_in_the_next(tmp_path: Path, monke
     exercise = by_name("01_single_thread")
     wrong = next(iter(specimens.known_wrong(exercise))).code.sources[0]
     write(tmp_path / exercise.name / "channel.c", f"/* {tmp_path} */\n{wrong.content.decode()}")
-    ran: list[tuple[str, str]] = []
+    asked: list[tuple[str, str]] = []
+    run_before = runner._run
 
-    def run_test(unit: build.Unit, name: str, knobs: Mapping[str, str]) -> outcome.TestResult:
-        ran.append((unit.variant, name))
-        return run_once(unit, name, knobs)
+    def run_tests(unit: build.Unit, names: Sequence[str], *rest: Any) -> Any:
+        asked.extend((unit.variant, name) for name in names)
+        return run_before(unit, names, *rest)
 
-    run_once = runner.run_test
-    monkeypatch.setattr(runner, "run_test", run_test)
+    monkeypatch.setattr(runner, "_run", run_tests)
     request = worker.Request("ann", "", "", "", (exercise.name,), ("interleave", "plain"))
     told = worker.Outcome(exercise.name, "")
     worker._grade_exercise(request, tmp_path, exercise, told)
     failed = {test["name"] for test in told.tests if test["verdict"] != "passed"}
     tests = set(exercise.tests_in_source())
     assert failed and {test["name"] for test in told.tests} == tests
-    assert {name for variant, name in ran if variant == "plain"} == tests - failed
+    assert {name for variant, name in asked if variant == "plain"} == tests - failed
     assert runner.recall(build.Unit(read_submission(tmp_path, exercise).code, exercise, "plain")) is None  # half of it
+
+
+# ---------------------------------------------------------------------------- several tests in one run
+
+
+@pytest.mark.parametrize("name", ["closed_before_queued", "node_size_overflows"])
+def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    exercise = by_name("01_single_thread")
+    code = next(s.code for s in specimens.known_wrong(exercise) if s.path.stem == name)
+    unit = build.Unit(code, exercise, "interleave")
+    assert build.build([unit], 2) == {}
+    names = runner.list_tests(unit)
+    alone = [replace(runner.run_test(unit, name), seconds=0) for name in names]
+    failed = [result.name for result in alone if result.verdict != "passed"]
+    runs: dict[str, list[Any]] = {"run_together": [], "run_test": []}
+    for how, seen in runs.items():
+        run_as_before = getattr(runner, how)
+
+        def run_it(unit: build.Unit, what: Any, knobs: Any, seen: Any = seen, run_as_before: Any = run_as_before) -> Any:
+            seen.append(what)
+            return run_as_before(unit, what, knobs)
+
+        monkeypatch.setattr(runner, how, run_it)
+    suite = worker.Suite(worker.Request("ann", "", "", "", (), ()), unit, names, {})
+    assert [replace(suite.run_test(name), seconds=0) for name in names] == alone
+    assert runs["run_test"] == failed and 0 < len(failed) < 5
+    assert len(runs["run_together"]) <= len(failed) + 1
+
+
+def test_once_a_few_tests_failed_the_others_are_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    exercise = by_name("01_single_thread")
+    unit = build.Unit(read_submission(SOLUTIONS, exercise).code, exercise, "plain")
+    names = [f"test_{n}" for n in range(2 * worker.TOGETHER)]
+    tries: list[Sequence[str]] = []
+    monkeypatch.setattr(runner, "run_together", lambda unit, names, knobs: tries.append(names) or [])
+    monkeypatch.setattr(runner, "run_test", lambda unit, name, knobs: outcome.TestResult("", name, "plain", "failed"))
+    suite = worker.Suite(worker.Request("ann", "", "", "", (), ()), unit, names, {})
+    assert [suite.run_test(name).verdict for name in names] == ["failed"] * len(names)
+    assert tries == [names[n:] for n in range(worker.TOGETHER)]
+
+
+def record_of(test: str, verdict: str = "passed", nonce: str = "n") -> dict[str, Any]:
+    return {"nonce": nonce, "test": test, "verdict": verdict, "seconds": 0.5}
+
+
+ASAN_LOG = "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x1\n    #0 0x2 in f channel.c:3\n"
+
+
+@pytest.mark.parametrize(
+    "records, end, passed",
+    [
+        ([record_of("a"), record_of("b"), record_of("c")], {}, 3),
+        ([record_of("a"), record_of("b", "failed")], {"code": 1}, 1),
+        ([record_of("a"), record_of("b")], {"code": 1}, 1),  # b's process may have ended badly
+        ([record_of("a"), record_of("b")], {"timed_out": True}, 1),
+        ([record_of("a"), record_of("b")], {}, 2),
+        ([record_of("a", "failed")], {"code": 1}, 0),
+        ([], {}, 0),
+        ([record_of("a"), record_of("b")], {"code": -9}, 0),
+        ([record_of("a"), record_of("b")], {"code": 2}, 0),
+        ([record_of("a"), record_of("c")], {}, 0),
+        ([record_of("b"), record_of("a")], {}, 0),
+        ([record_of("a"), record_of("a")], {}, 0),
+        ([record_of("a"), record_of("b", "failed"), record_of("c")], {}, 0),
+        ([record_of("a"), record_of("b", nonce="m"), record_of("c")], {}, 0),
+        ([record_of("a"), {"nonce": "n"}], {}, 0),
+        ([record_of("a"), 7], {}, 0),
+        ([record_of("a"), record_of("b"), record_of("c")], {"sanitizer": ASAN_LOG}, 0),
+    ],
+)
+def test_which_tests_of_a_run_have_passed(records: list[Any], end: dict[str, Any], passed: int) -> None:
+    text = "".join(json.dumps(record) + "\n" for record in records).encode()
+    ended = isolation.Ended(**{"code": 0, "seconds": 9.0, "stdout": b"", "stderr": b"", "record": text, **end})
+    asked = [outcome.TestResult("01", name, "plain", "environment") for name in "abc"]
+    found = outcome.passed_together(asked, ended, "n", frozenset({"channel.c"}))
+    assert [(r.name, r.verdict, r.seconds) for r in found] == [(name, "passed", 0.5) for name in "abc"[:passed]]
+
+
+def test_no_name_leads_to_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private: list[Path] = []
+    monkeypatch.setattr(isolation, "enclose", lambda command, directory: private.append(directory) or [*command, directory])
+    ended = isolation.run(["find"], isolation.Limits(), record="a secret")
+    assert ended.record == b"a secret"
+    assert {Path(line).name for line in ended.stdout.decode().splitlines()} == {private[0].name, "out", "err"}
 
 
 needs_sim = pytest.mark.skipif(not shutil.which("sim_c"), reason="sim_c is not installed")
