@@ -47,8 +47,8 @@ class Limits:
     """What one command may use. Processor time decides; wall time is only the last resort, since a
     loaded machine gives little of the one in much of the other."""
 
-    cpu_seconds: int = 60
-    wall_seconds: float = 180.0
+    cpu_seconds: int = 60  # of each of its processes
+    wall_seconds: float = 180.0  # from one line in its record to the next
     memory: int = 4 << 30  # bytes in use by the whole process tree; address space is not limited, sanitizers need it all
     file_size: int = 16 << 20
 
@@ -161,7 +161,7 @@ def run(
         begun = time.monotonic()
         process = _start(enclose(command, directory), env, out, err, None if record is None else rec, limits)
         try:
-            ended = _watch(process, limits, look_for_sleep, background_thread)
+            ended = _watch(process, limits, rec, look_for_sleep, background_thread)
         finally:
             _end_session(process)
         ended.seconds = time.monotonic() - begun
@@ -209,14 +209,16 @@ def _limit(pid: int, what: int, value: int) -> None:
 
 
 def _watch(
-    process: subprocess.Popen[bytes], limits: Limits, look_for_sleep: bool, background_thread: bool
+    process: subprocess.Popen[bytes], limits: Limits, rec: IO[bytes], look_for_sleep: bool, background_thread: bool
 ) -> Ended:
     """Waits for the end of the leader, or until it is clear that there will be none."""
-    end = time.monotonic() + limits.wall_seconds
+    end, recorded = time.monotonic() + limits.wall_seconds, 0
     sleepers = stuck.Watch(process.pid, background_thread)
     while not _has_ended(process, TICK):
         if _stopping.is_set():
             raise Interrupted
+        if os.fstat(rec.fileno()).st_size != recorded:
+            end, recorded = time.monotonic() + limits.wall_seconds, os.fstat(rec.fileno()).st_size
         if stuck.memory(process.pid) > limits.memory:
             return Ended(-signal.SIGKILL, 0.0, b"", b"", too_large=True)
         asleep = look_for_sleep and sleepers.nothing_will_happen()

@@ -477,6 +477,15 @@ def test_which_tests_of_a_run_have_passed(records: list[Any], end: dict[str, Any
     assert [(r.name, r.verdict, r.seconds) for r in found] == [(name, "passed", 0.5) for name in "abc"[:passed]]
 
 
+def test_wall_time_is_counted_from_record_to_record() -> None:
+    def run_it(pause: int) -> isolation.Ended:
+        script = f'for i in 1 2 3 4; do sleep {pause}; echo . >&"$SUITE_RECORD"; done'
+        return isolation.run(["sh", "-c", script], isolation.Limits(wall_seconds=3.0), record="")
+
+    assert not run_it(1).timed_out
+    assert run_it(60).timed_out
+
+
 def test_no_name_leads_to_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private: list[Path] = []
     monkeypatch.setattr(isolation, "enclose", lambda command, directory: private.append(directory) or [*command, directory])
