@@ -433,7 +433,12 @@ def test_once_a_few_tests_failed_the_others_are_run_one_by_one(monkeypatch: pyte
     unit = build.Unit(read_submission(SOLUTIONS, exercise).code, exercise, "plain")
     names = [f"test_{n}" for n in range(2 * worker.TOGETHER)]
     tries: list[Sequence[str]] = []
-    monkeypatch.setattr(runner, "run_together", lambda unit, names, knobs: tries.append(names) or [])
+
+    def none_passes(unit: build.Unit, names: Sequence[str], knobs: Mapping[str, str]) -> list[outcome.TestResult]:
+        tries.append(names)
+        return []
+
+    monkeypatch.setattr(runner, "run_together", none_passes)
     monkeypatch.setattr(runner, "run_test", lambda unit, name, knobs: outcome.TestResult("", name, "plain", "failed"))
     suite = worker.Suite(worker.Request("ann", "", "", "", (), ()), unit, names, {})
     assert [suite.run_test(name).verdict for name in names] == ["failed"] * len(names)
@@ -471,7 +476,7 @@ ASAN_LOG = "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x1\n  
 )
 def test_which_tests_of_a_run_have_passed(records: list[Any], end: dict[str, Any], passed: int) -> None:
     text = "".join(json.dumps(record) + "\n" for record in records).encode()
-    ended = isolation.Ended(**{"code": 0, "seconds": 9.0, "stdout": b"", "stderr": b"", "record": text, **end})
+    ended = replace(isolation.Ended(0, 9.0, b"", b"", text), **end)
     asked = [outcome.TestResult("01", name, "plain", "environment") for name in "abc"]
     found = outcome.passed_together(asked, ended, "n", frozenset({"channel.c"}))
     assert [(r.name, r.verdict, r.seconds) for r in found] == [(name, "passed", 0.5) for name in "abc"[:passed]]
@@ -479,7 +484,7 @@ def test_which_tests_of_a_run_have_passed(records: list[Any], end: dict[str, Any
 
 def test_wall_time_is_counted_from_record_to_record() -> None:
     def run_it(pause: int) -> isolation.Ended:
-        script = f'for i in 1 2 3 4; do sleep {pause}; echo . >&"$SUITE_RECORD"; done'
+        script = f'for i in 1 2 3 4; do sleep {pause}; echo . >>/proc/self/fd/$SUITE_RECORD; done'
         return isolation.run(["sh", "-c", script], isolation.Limits(wall_seconds=3.0), record="")
 
     assert not run_it(1).timed_out
@@ -488,7 +493,12 @@ def test_wall_time_is_counted_from_record_to_record() -> None:
 
 def test_no_name_leads_to_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private: list[Path] = []
-    monkeypatch.setattr(isolation, "enclose", lambda command, directory: private.append(directory) or [*command, directory])
+
+    def find_in(command: Sequence[str], directory: Path) -> list[str]:
+        private.append(directory)
+        return [*command, str(directory)]
+
+    monkeypatch.setattr(isolation, "enclose", find_in)
     ended = isolation.run(["find"], isolation.Limits(), record="a secret")
     assert ended.record == b"a secret"
     assert {Path(line).name for line in ended.stdout.decode().splitlines()} == {private[0].name, "out", "err"}
