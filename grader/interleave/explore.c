@@ -248,9 +248,12 @@ static void find_job(const struct test *test)
 
 static bool prepare(struct outcome *outcome)
 {
+    static bool is_mapped;
+
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    script = reserve(sizeof *script);
-    if (shared != MAP_FAILED && script && memory_map())
+    script = script ? script : reserve(sizeof *script);
+    is_mapped = is_mapped || memory_map();
+    if (shared != MAP_FAILED && script && is_mapped)
         return true;
     outcome->verdict = VERDICT_ENVIRONMENT;
     snprintf(outcome->message, sizeof outcome->message,
@@ -280,4 +283,5 @@ void explore(const struct test *test, struct outcome *outcome)
     outcome->exhaustive = outcome->verdict == VERDICT_PASSED && shared->exhausted;
     outcome->schedules = outcome->exhaustive ? shared->exhausted : schedules;
     outcome->preemption_bound = shared->bound;
+    munmap(shared, sizeof *shared);
 }

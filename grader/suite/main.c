@@ -1,22 +1,19 @@
 /* main.c - the main of every suite.
  *
  *   suite --list        the tests' names, one a line, in the order of the file
- *   suite NAME          runs that one test through cmocka, writes its completion record (record.c), and
- *                       exits with 0 if it passed, 1 if not, 2 if there is no such test
- *   suite NAME NAME...  runs one after the other as long as they pass, each in a child process as if it
- *                       were alone: exits with 0 if all passed, 1 after the first that did not
+ *   suite NAME...       runs these tests through cmocka, one after the other as long as they pass, and writes
+ *                       a completion record of each (record.c); exits with 0 if all passed, 1 after the
+ *                       first that did not, 2 if there is one that is not listed
  *
- * One test a process: a test that crashes or hangs has a name and costs only itself. */
+ * What a test runs of the code under test it runs in child processes of its own: this one stays as it began. */
 #include "runtime.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -108,28 +105,12 @@ static const struct test *find_test(const char *name)
     return NULL;
 }
 
-static _Noreturn void run_one(const struct test *test)
+static bool passes(const struct test *test)
 {
     struct CMUnitTest tests[] = {
         {.name = test->name, .test_func = run_scenario, .initial_state = (void *)(uintptr_t)test}};
 
-    record_begin();
-    save_handlers();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    fflush(NULL);
-    _exit(failed ? 1 : 0); /* no leak report for what cmocka's jump left behind */
-}
-
-static bool passes_in_a_child(const struct test *test)
-{
-    int status = 0;
-    pid_t child = fork();
-
-    if (child == 0)
-        run_one(test);
-    while (child != -1 && waitpid(child, &status, 0) == -1 && errno == EINTR) {
-    }
-    return child != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return cmocka_run_group_tests(tests, NULL, NULL) == 0;
 }
 
 int main(int argc, char **argv)
@@ -137,18 +118,18 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--list") == 0)
         return list_tests();
 
-    bool all_known = argc > 1;
+    bool all_listed = argc > 1;
     for (int i = 1; i < argc; i++)
-        all_known = all_known && find_test(argv[i]);
-    if (!all_known) {
+        all_listed = all_listed && find_test(argv[i]);
+    if (!all_listed) {
         fprintf(stderr, "usage: %s --list | NAME... (of those listed)\n", argv[0]);
         return 2;
     }
     record_prepare();
-    if (argc == 2)
-        run_one(find_test(argv[1]));
-    for (int i = 1; i < argc; i++)
-        if (!passes_in_a_child(find_test(argv[i])))
-            _exit(1);
-    _exit(0);
+    save_handlers();
+    bool good = true;
+    for (int i = 1; i < argc && good; i++)
+        good = passes(find_test(argv[i]));
+    fflush(NULL);
+    _exit(good ? 0 : 1); /* no leak report for what cmocka's jump left behind */
 }

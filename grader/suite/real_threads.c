@@ -174,6 +174,7 @@ void explore(const struct test *test, struct outcome *outcome)
         tell_death(status, outcome);
     outcome->schedules = atomic_load(&report->runs);
     outcome->story = NULL;
+    munmap(report, sizeof *report);
 }
 
 /* ------------------------------------------------------------------- the threads of suite.h */

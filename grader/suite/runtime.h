@@ -1,9 +1,9 @@
 /* runtime.h - the seam between a suite and the runtime it is linked with.
  *
- * main.c runs tests of a suite, a process each, and has their completion records written. How a test's
- * scenario is run is the runtime's business: real_threads.c, or grader/interleave. Each gives the
- * functions under "The runtime gives", and the calls of suite.h that concern threads and allocation;
- * what both share (the checks, the record) is in check.c and record.c. */
+ * main.c runs tests of a suite and has their completion records written. How a test's scenario is run is
+ * the runtime's business: real_threads.c, or grader/interleave. Each gives the functions under
+ * "The runtime gives", and the calls of suite.h that concern threads and allocation; what both
+ * share (the checks, the record) is in check.c and record.c. */
 #pragma once
 
 #include "suite.h"
@@ -52,7 +52,8 @@ struct outcome {
 extern const char runtime_name[]; /* "interleave" or "real_threads" */
 
 /* Runs the test's scenario, in a child process or several, as often as its options and the environment
- * (SEED, SCHEDULES, STRATEGY, REPLAY) say, and stores what became of it. Always returns. */
+ * (SEED, SCHEDULES, STRATEGY, REPLAY) say, and stores what became of it. Always returns, and nothing
+ * that it says depends on the tests before. */
 void explore(const struct test *test, struct outcome *outcome);
 
 /* Ends the running scenario with that outcome, from whichever thread: verdict, message and the fields
@@ -62,12 +63,9 @@ _Noreturn void end_scenario(const struct outcome *outcome);
 /* --------------------------------------------------------------------------- record.c gives */
 
 /* Before anything else: takes the nonce out of the file that is open at the descriptor number in the environment
- * variable SUITE_RECORD (default: 1, and no nonce). With SUITE_GUARDED in the environment child processes can't
- * trace this process, nor can a grader that is not root look at it. */
+ * variable SUITE_RECORD (default: 1, and no nonce), and hides both from child processes. With SUITE_GUARDED
+ * in the environment these can't trace this process, nor can a grader that is not root look at it. */
 void record_prepare(void);
 
-/* Before the one test of this process, whose time runs from here: both are hidden from child processes. */
-void record_begin(void);
-
-/* Writes the one completion record of this process, a line of JSON, to that descriptor. */
+/* Writes the completion record of a test that was just run, a line of JSON, to that descriptor. */
 void record_write(const struct test *test, const struct outcome *outcome);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -443,6 +444,38 @@ def test_once_a_few_tests_failed_the_others_are_run_one_by_one(monkeypatch: pyte
     suite = worker.Suite(worker.Request("ann", "", "", "", (), ()), unit, names, {})
     assert [suite.run_test(name).verdict for name in names] == ["failed"] * len(names)
     assert tries == [names[n:] for n in range(worker.TOGETHER)]
+
+
+LOOKS_FOR_A_RECORD = """
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+static void look(void)
+{
+    static int has_looked;
+    char line[512], rights[8];
+    unsigned long from, to;
+    FILE *maps = has_looked++ ? NULL : fopen("/proc/self/maps", "r");
+    while (maps && fgets(line, sizeof line, maps))
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && strncmp(rights, "rw", 2) == 0)
+            for (char *c = (char *)from; c + 9 < (char *)to; c++)
+                if (memcmp(c, "\\"nonce\\":\\"", 9) == 0)
+                    _exit(9);
+    if (maps)
+        fclose(maps);
+}
+"""
+
+
+def test_no_test_finds_the_records_of_those_before_in_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exercise = by_name("01_single_thread")
+    solution = (SOLUTIONS / exercise.name / "channel.c").read_text()
+    text = re.sub(r"(enum channel_status channel_create\([^)]*\)\n{)", r"\1\n    look();", solution)
+    write(tmp_path / exercise.name / "channel.c", LOOKS_FOR_A_RECORD + text)
+    unit = build.Unit(read_submission(tmp_path, exercise).code, exercise, "plain")
+    assert "look();" in text and build.build([unit], 2) == {}
+    names = runner.list_tests(unit)
+    assert [result.name for result in runner.run_together(unit, names, {})] == names
 
 
 def record_of(test: str, verdict: str = "passed", nonce: str = "n") -> dict[str, Any]:
