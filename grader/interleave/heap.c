@@ -124,11 +124,18 @@ void heap_check(struct shadow *shadow, uintptr_t address, size_t size, enum acce
         block = search(address);
         if (!block)
             bad_access(NULL, address, size, kind, pc);
-        shadow->block = (uint32_t)(block - blocks);
+        shadow->block = (uint32_t)(block - blocks) & INT32_MAX;
     }
     if (block->freed || address < block->start || size > block->size ||
         address - block->start > block->size - size)
         bad_access(block, address, size, kind, pc);
+}
+
+bool heap_has_word(const struct shadow *shadow, uintptr_t address)
+{
+    const struct block *block = &blocks[shadow->block];
+
+    return !block->freed && (address | 7) < block->start + block->size;
 }
 
 /* -------------------------------------------------------------------- allocating and freeing */

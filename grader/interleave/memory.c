@@ -460,6 +460,8 @@ static inline void access_word(struct shadow *shadow, uintptr_t address, unsigne
         fresh(shadow);
     if (global && (kind & WRITE))
         note_undo(shadow, address);
+    if (kind == FREES)
+        shadow->plain = 0;
     if (kind == WRITE && shadow->object)
         forget_objects(shadow, address, size);
     if (run.thread_count > 1 && shadow->generation == generation)
@@ -485,11 +487,34 @@ static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
     }
 }
 
-void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
+static inline void count_access(bool progress, uintptr_t pc)
 {
-    if (!self || !size)
-        return;
+    if (progress)
+        made_progress();
+    if (++run.accesses > ACCESSES_PER_TURN)
+        too_many_accesses(pc);
+}
 
+/* An access of whose word an earlier one has shown that there is little to check. False: it has not. */
+static inline bool access_plainly(uintptr_t address, size_t size, enum access_kind kind,
+                                  uintptr_t pc)
+{
+    uintptr_t offset = address - arena;
+    struct shadow *shadow = &arena_shadow[offset / 8];
+
+    if (offset >= arena_size || shadow->generation != generation || !shadow->plain ||
+        address % 8 + size > 8 || kind == FREES)
+        return false;
+    count_access(kind == WRITE && address >= heap_start, pc);
+    if (kind == WRITE && shadow->object)
+        forget_objects(shadow, address, size);
+    check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
+    return true;
+}
+
+static __attribute__((noinline)) void access_fully(uintptr_t address, size_t size,
+                                                   enum access_kind kind, uintptr_t pc)
+{
     struct shadow *shadow = shadow_of(address);
     if (!shadow) {
         unwatched(address, kind, pc);
@@ -499,10 +524,7 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
     bool global = address - globals < globals_size;
     if (kind != FREES && address - heap_start < HEAP_SIZE)
         heap_check(shadow, address, size, kind, pc);
-    if (kind == WRITE && !on_stack)
-        made_progress();
-    if (++run.accesses > ACCESSES_PER_TURN)
-        too_many_accesses(pc);
+    count_access(kind == WRITE && !on_stack, pc);
     if (run.thread_count == 1 && kind != WRITE && !(global && (kind & WRITE)))
         return; /* all that comes later is ordered after it */
 
@@ -510,9 +532,17 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
         access_words(shadow, address, size, kind, pc, global);
         return;
     }
-    if (run.thread_count > 1 && !global)
+    if (run.thread_count > 1 && !global) {
         whole_line(address, size); /* no more */
+        shadow->plain = on_stack || heap_has_word(shadow, address);
+    }
     access_word(shadow, address, (unsigned)size, kind, pc, global);
+}
+
+void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
+{
+    if (self && size && !access_plainly(address, size, kind, pc))
+        access_fully(address, size, kind, pc);
 }
 
 /* --------------------------------------------------------------------------------- objects */

@@ -54,7 +54,8 @@ struct shadow {
     uint32_t generation;
     uint32_t object; /* index into the objects; 0: none */
     uint32_t more;   /* index of a list of further accesses; 0: none */
-    uint32_t block;  /* heap: a guess at the block. Globals: the word's undo is noted */
+    uint32_t block : 31; /* heap: a guess at the block. Globals: the word's undo is noted */
+    uint32_t plain : 1;  /* nothing but races to check: all of it may be used, and its line is split */
     struct access last[2];
 };
 
@@ -100,6 +101,9 @@ extern uintptr_t heap_start, heap_limit; /* all that can be handed out */
 /* Checks that [address, address + size) may be accessed; shadow: that of address. */
 void heap_check(struct shadow *shadow, uintptr_t address, size_t size, enum access_kind kind,
                 uintptr_t pc);
+
+/* Does all of the word belong to the program, of whose bytes some have just been checked? */
+bool heap_has_word(const struct shadow *shadow, uintptr_t address);
 
 /* At the end of a schedule: fails if a block is still there that no global variable leads to. */
 void heap_check_leaks(void);

@@ -488,6 +488,55 @@ TEST(misuse__memcpy_too_long, .hint = "past the end")
     free(kept);
 }
 
+static void *end_at_once(void *unused)
+{
+    return unused;
+}
+
+/* A block each byte of which was used, by one of two threads: no leave to use it for ever, nor more. */
+static char *in_use(size_t size)
+{
+    volatile char *block = malloc(size);
+
+    join(spawn(end_at_once, NULL));
+    for (size_t i = 0; i < 2 * size; i++)
+        block[i % size] = (char)i;
+    return (char *)block;
+}
+
+TEST(use_after_free__of_a_word_in_use, .hint = "after it has freed it (a block of 8 bytes)")
+{
+    char *block = in_use(8);
+
+    free(block);
+    check_equal(block[3], 11, "It is still there.");
+}
+
+TEST(use_after_free__of_words_in_use, .hint = "after it has freed it (a block of 40 bytes)")
+{
+    char *block = in_use(40);
+
+    free(block);
+    check_equal(block[17], 57, "It is still there.");
+}
+
+TEST(misuse__past_the_end_in_a_word_in_use,
+     .hint = "past the end of a block of 13 bytes: 1 byte, from byte 13 on")
+{
+    char *block = in_use(13);
+
+    block[13] = 1;
+    free(block);
+}
+
+TEST(misuse__past_the_end_from_a_word_in_use, .hint = "past the end of a block of 12 bytes")
+{
+    char *block = in_use(12);
+
+    memcpy(block + 6, "12345678", 8);
+    free(block);
+}
+
 TEST(misuse__free_of_the_middle, .hint = "into the middle")
 {
     kept = malloc(16);
