@@ -52,10 +52,11 @@ struct access {
 
 struct shadow {
     uint32_t generation;
-    uint32_t object; /* index into the objects; 0: none */
-    uint32_t more;   /* index of a list of further accesses; 0: none */
+    uint32_t object;     /* index into the objects; 0: none */
+    uint32_t more;       /* index of a list of further accesses; 0: none */
     uint32_t block : 31; /* heap: a guess at the block. Globals: the word's undo is noted */
-    uint32_t plain : 1;  /* nothing but races to check: all of it may be used, and its line is split */
+    uint32_t
+        plain : 1; /* nothing but races to check: all of it may be used, and its line is split */
     struct access last[2];
 };
 
