@@ -337,7 +337,7 @@ def _sweep() -> None:
     with contextlib.suppress(OSError):
         for directory in (BUILD / "run").iterdir():
             owner = re.match(isolation.owned_by(r"(\d+)"), directory.name)
-            if owner and not Path(f"/proc/{owner[1]}").exists():
+            if owner and not isolation.is_running(owner[1]):
                 shutil.rmtree(directory, ignore_errors=True)
 
 

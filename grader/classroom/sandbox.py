@@ -17,6 +17,7 @@ from pathlib import Path
 
 from grader.errors import GraderError
 from grader.exercises import ROOT
+from grader.grading import isolation
 
 FIRST_UID, UIDS = 61_900, 1_000  # of nobody on common systems; one for each worker, so they can't meet
 MEMORY = 2 << 30  # resident bytes of one command and all it starts; sanitizers need some of it
@@ -242,5 +243,5 @@ def sweep() -> None:
     """Removes the control groups of runs that were killed."""
     for parent, _ in _cgroup_parents():
         for group in parent.glob("channels-*"):
-            if not Path("/proc", group.name.split("-")[1]).exists():
+            if not isolation.is_running(group.name.split("-")[1]):
                 _remove_cgroup(group)

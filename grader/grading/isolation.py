@@ -112,6 +112,14 @@ def owned_by(pid: int | str) -> str:
     return f"{os.uname().nodename}-{pid}-"
 
 
+def is_running(pid: int | str) -> bool:
+    """Is there such a process on this machine, and not only one that has died and was never waited for?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
 def private_directory() -> Iterator[Path]:
     """A directory for the files of one run; removed with all that is in it."""

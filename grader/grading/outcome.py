@@ -118,7 +118,7 @@ def passed_together(results: Sequence[TestResult], ended: Ended, nonce: str, sou
         return []
     for result, record in zip(results, passed):
         _tell_record(result, record)
-        result.seconds = float(record.get("seconds", 0))
+        result.seconds = float(record.get("seconds", ended.seconds))
     return list(results[: len(passed)])
 
 

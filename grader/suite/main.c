@@ -125,7 +125,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s --list | NAME... (of those listed)\n", argv[0]);
         return 2;
     }
-    record_prepare();
+    record_prepare(argc > 2);
     save_handlers();
     bool good = true;
     for (int i = 1; i < argc && good; i++)

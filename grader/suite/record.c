@@ -18,6 +18,7 @@ static char nonce[64];
 static int descriptor = -1;
 static FILE *out;
 static char buffer[BUFSIZ]; /* of out: each record goes through it, and none stays */
+static bool is_timed;
 static double begun; /* the test that runs */
 
 static double seconds(void)
@@ -36,7 +37,7 @@ static void forget_in_the_child(void)
     prctl(PR_SET_DUMPABLE, 1); /* debuggers and the leak check may look at it */
 }
 
-void record_prepare(void)
+void record_prepare(bool timed)
 {
     const char *number = getenv("SUITE_RECORD");
 
@@ -49,6 +50,7 @@ void record_prepare(void)
     out = fdopen(descriptor, "w");
     if (out)
         setvbuf(out, buffer, _IOFBF, sizeof buffer);
+    is_timed = timed;
     begun = seconds();
 }
 
@@ -95,7 +97,8 @@ static void write_outcome(const struct test *test, const struct outcome *o)
     fprintf(out, ",\"schedules\":%lu,\"exhaustive\":%s,\"preemption_bound\":%u", o->schedules,
             o->exhaustive ? "true" : "false", o->preemption_bound);
     write_string("hint", test->options.hint ? test->options.hint : "");
-    fprintf(out, ",\"seconds\":%.3f", seconds() - begun);
+    if (is_timed)
+        fprintf(out, ",\"seconds\":%.3f", seconds() - begun);
     write_story(o->story);
 }
 

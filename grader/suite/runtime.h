@@ -64,8 +64,9 @@ _Noreturn void end_scenario(const struct outcome *outcome);
 
 /* Before anything else: takes the nonce out of the file that is open at the descriptor number in the environment
  * variable SUITE_RECORD (default: 1, and no nonce), and hides both from child processes. With SUITE_GUARDED
- * in the environment these can't trace this process, nor can a grader that is not root look at it. */
-void record_prepare(void);
+ * in the environment these can't trace this process, nor can a grader that is not root look at it.
+ * timed: a record says how many seconds its test took, which is not the same in every run. */
+void record_prepare(bool timed);
 
 /* Writes the completion record of a test that was just run, a line of JSON, to that descriptor. */
 void record_write(const struct test *test, const struct outcome *outcome);

@@ -544,14 +544,17 @@ needs_sim = pytest.mark.skipif(not shutil.which("sim_c"), reason="sim_c is not i
 def test_what_a_killed_run_left_is_removed_but_nothing_of_who_is_at_work(
     group: run.Class, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = subprocess.Popen(["true"])
+    dead, not_waited_for = subprocess.Popen(["true"]), subprocess.Popen(["true"])
     dead.wait()
+    os.waitid(os.P_PID, not_waited_for.pid, os.WEXITED | os.WNOWAIT)
     monkeypatch.setattr(run, "BUILD", tmp_path)
-    names = [f"{isolation.owned_by(pid)}x1" for pid in (dead.pid, os.getpid())] + [f"node7-{dead.pid}-x1", "other"]
+    pids = (dead.pid, not_waited_for.pid, os.getpid())
+    names = [f"{isolation.owned_by(pid)}x1" for pid in pids] + [f"node7-{dead.pid}-x1", "other"]
     for name in names:
         (tmp_path / "run" / name).mkdir(parents=True)
     run.grade(group, Recorded(), Quiet())
-    assert {path.name for path in (tmp_path / "run").iterdir()} == set(names[1:])
+    assert {path.name for path in (tmp_path / "run").iterdir()} == set(names[2:])
+    not_waited_for.wait()
 
 
 def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(group: run.Class) -> None:

@@ -41,7 +41,7 @@ int main(int argc, char **argv)
         if (argc == 2 && strcmp(argv[1], "--list") == 0) {
             puts((*test)->name);
         } else if (argc == 2 && strcmp(argv[1], (*test)->name) == 0) {
-            record_prepare();
+            record_prepare(false);
             explore(*test, &outcome);
             record_write(*test, &outcome);
         }
