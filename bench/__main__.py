@@ -13,7 +13,7 @@ from bench.programs import ProgramError
 from grader.arguments import number
 from grader.errors import GraderError, tell
 from grader.grading.submission import tree_of
-from grader.telling import defects
+from grader.output import defects
 
 
 def main(arguments: list[str]) -> int:

@@ -82,7 +82,7 @@ def _grade(kit: Path) -> tuple[list[tuple[str, Took]], list[str]]:
     shares = [
         f"| compilers, assembler, linker, `objcopy`, `make` | {cold.processor - built.processor:.1f} |",
         f"| the tests themselves | {built.processor - warm.processor:.1f} |",
-        f"| Python: starting, reading the submissions, telling | {warm.processor:.2f} |",
+        f"| Python: starting, reading the submissions, output | {warm.processor:.2f} |",
     ]
     return rows, shares
 

@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
 
 def _tell_defect(error: Exception) -> int:
     """A mistake of the grader's own, or a file system that failed: never a stack trace on the screen."""
-    from grader.telling import defects
+    from grader.output import defects
 
     tell(defects.describe(error))
     return EXIT_ENVIRONMENT
@@ -88,11 +88,11 @@ def talk(options: argparse.Namespace) -> int:
 
 
 def compare_checkers(options: argparse.Namespace) -> int:
-    from grader.proof import compare
+    from grader.selfcheck import compare_checkers
 
     seconds = arguments.number("SECONDS", options.seconds, 5.0)
-    trials = compare.compare(arguments.chosen(options.ex), seconds, lambda line: print(line, flush=True))
-    compare.write(trials, seconds)
+    trials = compare_checkers.compare(arguments.chosen(options.ex), seconds, lambda line: print(line, flush=True))
+    compare_checkers.write(trials, seconds)
     print("docs/compare-checkers.md")
     return EXIT_PASSED
 
@@ -131,64 +131,64 @@ def gradescope(options: argparse.Namespace) -> int:
 
 def known_wrong_table(_: argparse.Namespace) -> int:
     from grader.exercises import ROOT
-    from grader.proof import check_kit
+    from grader.selfcheck import check_kit
 
     print(check_kit.write_page().relative_to(ROOT))
     return EXIT_PASSED
 
 
 def show_list(_: argparse.Namespace) -> int:
-    from grader.commands import desk
+    from grader.commands import workspace
 
-    return desk.show_list()
+    return workspace.show_list()
 
 
 def hint(options: argparse.Namespace) -> int:
-    from grader.commands import desk
+    from grader.commands import workspace
 
-    return desk.hint(options.ex)
+    return workspace.hint(options.ex)
 
 
 def carry(options: argparse.Namespace) -> int:
-    from grader.commands import desk
+    from grader.commands import workspace
 
-    return desk.carry_over(options.ex, getattr(options, "from"))
+    return workspace.carry_over(options.ex, getattr(options, "from"))
 
 
 def reset(options: argparse.Namespace) -> int:
-    from grader.commands import desk
+    from grader.commands import workspace
 
-    return desk.reset(options.ex)
+    return workspace.reset(options.ex)
 
 
 def swap(options: argparse.Namespace) -> int:
-    from grader.commands import desk
+    from grader.commands import workspace
 
-    return desk.swap(options.ex)
+    return workspace.swap(options.ex)
 
 
 def unswap(options: argparse.Namespace) -> int:
-    from grader.commands import desk
+    from grader.commands import workspace
 
-    return desk.unswap(options.ex)
+    return workspace.unswap(options.ex)
 
 
 def handout(_: argparse.Namespace) -> int:
-    from grader.commands import desk
+    from grader.commands import workspace
 
-    return desk.handout()
+    return workspace.handout()
 
 
 def book(_: argparse.Namespace) -> int:
-    from grader.commands import desk
+    from grader.commands import workspace
 
-    return desk.book()
+    return workspace.book()
 
 
 def compile_commands(_: argparse.Namespace) -> int:
-    from grader.commands import desk
+    from grader.commands import workspace
 
-    return desk.compile_commands()
+    return workspace.compile_commands()
 
 
 def replay(options: argparse.Namespace) -> int:

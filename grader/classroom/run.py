@@ -32,7 +32,7 @@ from grader.classroom.settings import Settings
 from grader.classroom.worker import Request
 from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, all_exercises, find
-from grader.grading import build, gate, isolation
+from grader.grading import build, isolation, static_checks
 
 LONGEST = 1800.0  # seconds for one submission, whatever it does
 ATTEMPTS = 2  # for what is the machine's fault
@@ -53,7 +53,7 @@ class Class:
     unsafe: bool = False
     sandbox: str = ""  # by name; a worker that has another one refuses
     again: bool = False
-    gate: bool = True
+    static_checks: bool = True
     cpu_seconds: int = 20
     patience: int = 3
 
@@ -76,7 +76,7 @@ class Job:
     message: str = ""  # why the last attempt failed
 
 
-class Listener(Protocol):
+class ClassListener(Protocol):
     """Who is told while a class is graded."""
 
     def begins(self, total: int, known: int) -> None: ...
@@ -109,7 +109,7 @@ def kit_key(group: Class) -> str:
             for suite in exercise.chain():
                 digest.update(build.kit_digest(suite.name, variant).encode())
     digest.update(json.dumps([group.sandbox, group.flat, group.variants, [e.name for e in group.exercises]]).encode())
-    for module in (gate, intake, sandbox, worker):
+    for module in (static_checks, intake, sandbox, worker):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 
@@ -142,7 +142,7 @@ def _files_of(path: Path) -> Iterator[tuple[str, int, int]]:
 # ------------------------------------------------------------------------------------ grading
 
 
-def grade(group: Class, engine: Engine, listener: Listener) -> list[str]:
+def grade(group: Class, engine: Engine, listener: ClassListener) -> list[str]:
     """Grades what is not graded yet. Returns the students, sorted."""
     found = intake.find_submissions(group.submissions)
     if not found:
@@ -199,7 +199,7 @@ def request_for(group: Class, job: Job) -> Request:
         flat=group.flat,
         unsafe=group.unsafe,
         sandbox=group.sandbox,
-        gate=group.gate,
+        static_checks=group.static_checks,
         cpu_seconds=group.cpu_seconds,
         patience=group.patience,
     )

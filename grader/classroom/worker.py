@@ -28,7 +28,7 @@ from grader.classroom import intake, sandbox
 from grader.classroom.sandbox import Sandbox
 from grader.errors import GraderError
 from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises, by_name, shown
-from grader.grading import build, gate, isolation, runner
+from grader.grading import build, isolation, runner, static_checks
 from grader.grading.grade import Graded, Grading
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code, Submission, read_submission
@@ -54,7 +54,7 @@ class Request:
     flat: str = ""
     unsafe: bool = False
     sandbox: str = ""  # which one the report will name
-    gate: bool = True
+    static_checks: bool = True
     cpu_seconds: int = 20  # for one test
     patience: int = 3  # tests of a suite that do not end, before the others are given up
 
@@ -78,7 +78,7 @@ class Enclosure:
         self.box = box
         self.scratch = scratch
         self.submissions: list[Submission] = []
-        self._watch = _Watch(box)
+        self._watch = _DiskQuota(box)
 
     def __call__(self, command: Sequence[str], directory: Path) -> list[str]:
         self.box.lend(directory)
@@ -109,7 +109,7 @@ def _kit_objects() -> list[Path]:
     return [part for part in parts if part.exists()]
 
 
-class _Watch:
+class _DiskQuota:
     """Ends what writes more than is good for the disk."""
 
     def __init__(self, box: Sandbox) -> None:
@@ -215,10 +215,10 @@ def _before_grading(
     if submission.missing:
         return Outcome(exercise.name, "absent", f"{submission.missing[0]} is missing.")
     outcome = Outcome(exercise.name, "")
-    if submission.is_untouched or not request.gate:
+    if submission.is_untouched or not request.static_checks:
         return outcome
     enclosure.submissions = [submission]
-    found = gate.examine_code(submission.code, exercise, scratch)
+    found = static_checks.examine_code(submission.code, exercise, scratch)
     outcome.flags = [str(finding) for finding in found]
     refused = [finding for finding in found if finding.refused]
     if refused:
@@ -303,7 +303,7 @@ def merge(runs: Sequence[Sequence[TestResult]]) -> list[dict[str, Any]]:
 
 def _report(graded: Graded, tree: Path) -> str:
     """What the student would have seen, in plain text."""
-    from grader.telling import render
+    from grader.output import render
 
     lines = [render.overview_line(graded), *render.failure_lines(graded, 96, tree)]
     text = "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines)

@@ -21,7 +21,7 @@ from grader import files
 from grader.errors import EXIT_ENVIRONMENT, EXIT_PASSED, GraderError
 from grader.exercises import BUILD, EXERCISES, ROOT
 from grader.grading import build, isolation
-from grader.telling import render
+from grader.output import render
 
 RACE = """#include <pthread.h>
 int shared;
@@ -67,7 +67,7 @@ SECCOMP = "docker run --security-opt seccomp=unconfined"
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing looked at. What is only nice to have does not count against the machine."""
 
     name: str
@@ -99,7 +99,7 @@ def run() -> int:
     return EXIT_PASSED
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[CheckResult]:
     """All findings, cheap ones first."""
     yield _python()
     for name in ("rich", "jinja2"):
@@ -118,19 +118,19 @@ def examine() -> Iterator[Finding]:
     yield _speed()
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("Python", sys.version_info >= (3, 11), f"{version} ({sys.executable})", INSTALL)
+    return CheckResult("Python", sys.version_info >= (3, 11), f"{version} ({sys.executable})", INSTALL)
 
 
-def _module(name: str) -> Finding:
+def _module(name: str) -> CheckResult:
     there = importlib.util.find_spec(name) is not None
     use = {"rich": "colours on the terminal", "jinja2": "the page of a class"}[name]
     words = f"there, for {use}" if there else f"missing: no {use}"
-    return Finding(name, there, words, INSTALL, needed=False)
+    return CheckResult(name, there, words, INSTALL, needed=False)
 
 
-def _tools() -> Iterator[Finding]:
+def _tools() -> Iterator[CheckResult]:
     for tool, use in (
         (build.compiler().split()[0], "compiles"),
         ("make", "builds"),
@@ -140,10 +140,10 @@ def _tools() -> Iterator[Finding]:
     ):
         path = shutil.which(tool)
         words = f"{_version(tool)}" if path else f"missing; it {use}"
-        yield Finding(tool, path is not None, words, INSTALL)
+        yield CheckResult(tool, path is not None, words, INSTALL)
     gdb = shutil.which("gdb")
     words = _version("gdb") if gdb else "missing: no stacks of a hang, no GDB=1"
-    yield Finding("gdb", gdb is not None, words, _install("gdb"), needed=False)
+    yield CheckResult("gdb", gdb is not None, words, _install("gdb"), needed=False)
 
 
 def _install(package: str) -> str:
@@ -162,41 +162,41 @@ def _version(tool: str) -> str:
     return lines[0][:56] if lines else "runs"
 
 
-def _file_system() -> Finding:
+def _file_system() -> CheckResult:
     try:
         files.write_atomically(BUILD / "doctor.tmp", "x")
         (BUILD / "doctor.tmp").unlink()
     except (GraderError, OSError) as error:
-        return Finding("file system", False, str(error))
+        return CheckResult("file system", False, str(error))
     free = shutil.disk_usage(BUILD).free >> 20
     if free < 300:
-        return Finding("file system", False, f"{free} MiB are left", "make room: the kit builds about 200 MiB")
+        return CheckResult("file system", False, f"{free} MiB are left", "make room: the kit builds about 200 MiB")
     if str(ROOT).startswith("/mnt/") and "microsoft" in os.uname().release.lower():
         cure = "copy the kit into your Linux home: cp -r . ~/channels"
-        return Finding("file system", False, "this is a Windows drive: slow, and without file modes", cure, False)
-    return Finding("file system", True, f"can be written, {free >> 10} GiB free")
+        return CheckResult("file system", False, "this is a Windows drive: slow, and without file modes", cure, False)
+    return CheckResult("file system", True, f"can be written, {free >> 10} GiB free")
 
 
-def _line_ends() -> Finding:
+def _line_ends() -> CheckResult:
     headers = EXERCISES.glob("*/*.h")
     crlf = any(b"\r\n" in header.read_bytes() for header in headers)
     cure = "sed -i 's/\\r$//' exercises/*.h exercises/*/*.h Makefile setup.sh"
     words = "CRLF: git or an editor has changed the kit's files" if crlf else "LF"
-    return Finding("line ends", not crlf, words, cure, needed=False)
+    return CheckResult("line ends", not crlf, words, cure, needed=False)
 
 
-def _clock() -> Finding:
+def _clock() -> CheckResult:
     now = time.time()
     behind = max((p.stat().st_mtime for p in EXERCISES.glob("*/*.h")), default=now) > now + 5
     words = "is behind the files: make will build again and again" if behind else "agrees with the files"
-    return Finding("clock", not behind, words, "set the clock (WSL: sudo hwclock -s)", needed=False)
+    return CheckResult("clock", not behind, words, "set the clock (WSL: sudo hwclock -s)", needed=False)
 
 
-def _randomisation() -> Finding:
+def _randomisation() -> CheckResult:
     off = isolation.randomisation_is_off()
     words = "can be switched off" if off else "can't be switched off here: sanitizers may fail to start"
     cure = SECCOMP if _in_container() else "sudo sysctl vm.mmap_rnd_bits=28"
-    return Finding("ASLR", off, words, cure, needed=False)
+    return CheckResult("ASLR", off, words, cure, needed=False)
 
 
 def _in_container() -> bool:
@@ -216,14 +216,14 @@ def _ptrace_cure() -> str:
 # ------------------------------------------------------------------------------------- proofs
 
 
-def _proofs(directory: Path) -> Iterator[Finding]:
+def _proofs(directory: Path) -> Iterator[CheckResult]:
     """Compiles programs with one known bug each, and sees it reported."""
     cmocka = _compile(directory, "cmocka", CMOCKA, "-lcmocka")
     words = "a test compiles and passes" if not cmocka else cmocka
     if not cmocka:
         ended = isolation.run([str(directory / "cmocka")], isolation.Limits())
         words = words if ended.code == 0 else f"its test ended with {ended.code}"
-    yield Finding("cmocka", words.startswith("a test"), words, INSTALL)
+    yield CheckResult("cmocka", words.startswith("a test"), words, INSTALL)
     yield _sanitizer(directory, "AddressSanitizer", USE_AFTER_FREE, "heap-use-after-free", "address")
     yield _sanitizer(directory, "leak check", LEAK, "detected memory leaks", "address", _ptrace_cure())
     yield _sanitizer(directory, "ThreadSanitizer", RACE, "data race", "thread")
@@ -245,32 +245,32 @@ def _compile(directory: Path, name: str, text: str, *flags: str) -> str:
     return "" if ended.code == 0 else f"does not compile: {said.replace(f'{directory}/', '')[:100]}"
 
 
-def _sanitizer(directory: Path, name: str, text: str, report: str, kind: str, cure: str = INSTALL) -> Finding:
+def _sanitizer(directory: Path, name: str, text: str, report: str, kind: str, cure: str = INSTALL) -> CheckResult:
     program = name.replace(" ", "_")
     wrong = _compile(directory, program, text, f"-fsanitize={kind}")
     if wrong:
-        return Finding(name, False, wrong, INSTALL)
+        return CheckResult(name, False, wrong, INSTALL)
     found = 0
     for _ in range(3):
         ended = isolation.run([str(directory / program)], isolation.Limits(wall_seconds=30))
         found += report in ended.sanitizer
     words = f"found {found} of 3 known bugs ({report})"
-    return Finding(name, found == 3, words, cure)
+    return CheckResult(name, found == 3, words, cure)
 
 
-def _hang(directory: Path) -> Finding:
+def _hang(directory: Path) -> CheckResult:
     wrong = _compile(directory, "deadlock", DEADLOCK)
     if wrong:
-        return Finding("hang", False, wrong, INSTALL)
+        return CheckResult("hang", False, wrong, INSTALL)
     limits = isolation.Limits(wall_seconds=15)
     ended = isolation.run([str(directory / "deadlock")], limits, look_for_sleep=True)
     stacks = ", with its stack" if ended.stacks else ", without its stack (ptrace or gdb)"
     words = f"a known deadlock was noticed after {ended.seconds:.0f} s{stacks}"
     cure = _ptrace_cure() if shutil.which("gdb") else _install("gdb")
-    return Finding("hang", ended.asleep and bool(ended.stacks), words, cure, needed=False)
+    return CheckResult("hang", ended.asleep and bool(ended.stacks), words, cure, needed=False)
 
 
-def _interleave() -> Finding:
+def _interleave() -> CheckResult:
     """Has the scheduler run one suite's list; its own tests prove more."""
     from grader.arguments import default_variant
     from grader.exercises import all_exercises
@@ -278,29 +278,29 @@ def _interleave() -> Finding:
     from grader.grading.submission import STUBS, read_submission
 
     if default_variant() != "interleave":
-        return Finding("scheduler", True, "not part of this copy", needed=False)
+        return CheckResult("scheduler", True, "not part of this copy", needed=False)
     submission = read_submission(STUBS, all_exercises()[0])
     unit = build.Unit(submission.code, submission.exercise, "interleave")
     try:
         from grader.grading import runner
 
         if build.build([unit], cpu_count()):
-            return Finding("scheduler", False, "the suite of the first stub does not build", INSTALL)
+            return CheckResult("scheduler", False, "the suite of the first stub does not build", INSTALL)
         result = runner.run_test(unit, runner.list_tests(unit)[0])
     except GraderError as error:
-        return Finding("scheduler", False, str(error).splitlines()[0][:200], INSTALL)
+        return CheckResult("scheduler", False, str(error).splitlines()[0][:200], INSTALL)
     works = result.verdict == "not_implemented"
-    return Finding("scheduler", works, "a suite builds and runs" if works else result.message, INSTALL)
+    return CheckResult("scheduler", works, "a suite builds and runs" if works else result.message, INSTALL)
 
 
-def _sandbox() -> Finding:
+def _sandbox() -> CheckResult:
     there = shutil.which("bwrap")
     if there is None:
-        return Finding("sandbox", False, "no bwrap: make class can't be used", _install("bubblewrap"), False)
+        return CheckResult("sandbox", False, "no bwrap: make class can't be used", _install("bubblewrap"), False)
     command = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"]
     works = _quietly(lambda: isolation.run(command, isolation.Limits(wall_seconds=20)).code == 0)
     words = "bwrap works" if works else "bwrap can't make namespaces: make class can't be used"
-    return Finding("sandbox", works, words, _namespaces_cure(), needed=False)
+    return CheckResult("sandbox", works, words, _namespaces_cure(), needed=False)
 
 
 def _namespaces_cure() -> str:
@@ -321,11 +321,11 @@ def _quietly(question: Callable[[], bool]) -> bool:
         return False
 
 
-def _speed() -> Finding:
+def _speed() -> CheckResult:
     """Measures the machine once, and scales the tests' limits to it."""
     begun = time.process_time()
     sum(i * i % 7 for i in range(2_000_000))
     slowness = max(1.0, (time.process_time() - begun) / 0.25)
     files.write_atomically(BUILD / "slowness", f"{slowness:.2f}\n")
     words = "usual; limits as they are" if slowness < 1.5 else f"slow: all limits are {slowness:.1f} times as long"
-    return Finding("speed", True, words)
+    return CheckResult("speed", True, words)

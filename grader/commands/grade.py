@@ -13,7 +13,7 @@ from grader.grading import build, progress
 from grader.grading.grade import Graded, Grading
 from grader.grading.outcome import TestResult
 from grader.grading.submission import tree_of
-from grader.telling import render
+from grader.output import render
 
 
 class OnScreen:
@@ -111,7 +111,7 @@ def note_progress(graded: Sequence[Graded]) -> None:
 
 def check_kit(ex: str, variant: str) -> int:
     """make solutions; VARIANT= limits the solutions to that one, too."""
-    from grader.proof import check_kit as kit
+    from grader.selfcheck import check_kit as kit
 
     tree_of("", solutions=True)  # a kit for students has none, and says so
     tally = kit.Tally(tell=lambda line: print(line, flush=True))

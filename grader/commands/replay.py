@@ -17,7 +17,7 @@ from grader.grading.build import Unit
 from grader.grading.grade import Graded, cpu_count, not_built
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Submission, read_submission
-from grader.telling import render
+from grader.output import render
 
 
 def suite_with(exercise: Exercise, test: str) -> Exercise:
@@ -76,7 +76,7 @@ def replay(
 
 def _write_page(graded: Graded, result: TestResult) -> None:
     try:
-        from grader.telling import story_page
+        from grader.output import story_page
     except ImportError as error:
         raise UsageError("This copy of the kit can't write a story as a page.") from error
     if not result.story:
@@ -97,7 +97,7 @@ def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:
         if steps is None:
             print("With this seed the test passes, or has no story: gdb starts at its beginning.")
         else:
-            command += ["-ex", f"python steps_file = {str(steps)!r}", "-x", str(ROOT / "grader" / "telling" / "gdb_steps.py")]
+            command += ["-ex", f"python steps_file = {str(steps)!r}", "-x", str(ROOT / "grader" / "output" / "gdb_steps.py")]
     record = os.open(os.devnull, os.O_WRONLY)
     os.set_inheritable(record, True)
     environment = os.environ | runner.test_environment(knobs)
@@ -110,7 +110,7 @@ def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:
 
 def _write_steps(unit: Unit, name: str, knobs: dict[str, str]) -> Path | None:
     """Runs the schedule once, and notes its steps in words for gdb; None if it has no story."""
-    from grader.telling import story
+    from grader.grading import story
 
     result = runner.run_test(unit, name, knobs)
     if not result.story:

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grader import arguments
-from grader.commands import desk, grade
+from grader.commands import grade, workspace
 from grader.errors import EXIT_PASSED, GraderError, UsageError
 from grader.exercises import EXERCISES, Exercise, all_exercises, find
 from grader.grading import progress
 from grader.grading.grade import Grading
 from grader.grading.submission import read_submission
-from grader.telling import render
+from grader.output import render
 
 POLL = 0.2  # seconds between two looks at the files
 KEYS = "n next  h hint  l list  c check all  x reset  q quit"
@@ -43,7 +43,7 @@ class Watch:
         self._variant = variant
         self._screen = render.Screen()
         self._times = _times()
-        self._exercise = desk.current(progress.load()) or all_exercises()[0]
+        self._exercise = workspace.current(progress.load()) or all_exercises()[0]
 
     def loop(self) -> int:
         with _single_keys():
@@ -82,19 +82,19 @@ class Watch:
 
     def _next(self) -> None:
         """On to the next exercise; if it is untouched, with the code of the one before."""
-        self._exercise = desk.current(progress.load()) or self._exercise
+        self._exercise = workspace.current(progress.load()) or self._exercise
         if self._exercise.base is not None and read_submission(EXERCISES, self._exercise).is_untouched:
             with contextlib.suppress(UsageError):  # the one before may be unwritten, too
-                desk.carry_over(self._exercise.name, "")
+                workspace.carry_over(self._exercise.name, "")
                 self._times = _times()
                 return
         self._grade([self._exercise])
 
     def _hint(self) -> None:
-        desk.hint(self._exercise.name)
+        workspace.hint(self._exercise.name)
 
     def _list(self) -> None:
-        desk.show_list()
+        workspace.show_list()
 
     def _all(self) -> None:
         self._grade(list(all_exercises()))
@@ -107,7 +107,7 @@ class Watch:
             answer = _key(60)
         self._screen.clear_status()
         if answer.lower() == "y":
-            desk.reset(name)
+            workspace.reset(name)
             self._times = _times()
         else:
             self._screen.lines([[("Left as it is.", "")]])

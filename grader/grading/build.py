@@ -237,7 +237,7 @@ def _error_blocks(output: str, own: str) -> list[list[str]]:
 
 
 def _compile_error(blocks: list[list[str]], code: Code) -> BuildError:
-    from grader.grading import explain
+    from grader.grading import diagnostics
 
     match = _ERROR.match(blocks[0][0])
     assert match is not None
@@ -250,7 +250,7 @@ def _compile_error(blocks: list[list[str]], code: Code) -> BuildError:
         message=match[3],
         where=f"{Path(match[1]).name}:{match[2]}",
         lines=lines,
-        explanation=explain.compiler_message(match[3], code.text),
+        explanation=diagnostics.compiler_message(match[3], code.text),
     )
 
 

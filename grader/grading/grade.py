@@ -48,7 +48,7 @@ class Graded:
         return sorted(bad, key=lambda r: r.verdict == "not_implemented")
 
 
-class Listener(Protocol):
+class GradingListener(Protocol):
     """Who is told while the grading goes on."""
 
     def building(self, exercise: Exercise) -> None: ...
@@ -88,7 +88,7 @@ class Grading:
     own_suite_only: bool = False  # not those of the exercises it builds on
     leave_out: frozenset[str] = frozenset()  # tests that are not run
     jobs: int = field(default_factory=cpu_count)
-    listener: Listener = field(default_factory=Silent)
+    listener: GradingListener = field(default_factory=Silent)
     running: Callable[[Unit, Sequence[str], Mapping[str, str]], RunTest] = runner.each_alone
 
     def run(self) -> list[Graded]:

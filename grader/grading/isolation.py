@@ -25,7 +25,7 @@ from typing import IO
 
 from grader.errors import GraderError
 from grader.exercises import BUILD, ROOT
-from grader.grading import stuck
+from grader.grading import hang
 
 KEPT_OUTPUT = 1 << 16  # bytes of stdout and stderr that are looked at
 TICK = 0.25  # seconds between two looks at a running test
@@ -54,7 +54,7 @@ class Limits:
 
 
 @dataclass
-class Ended:
+class ProcessResult:
     """What became of a command."""
 
     code: int  # exit code, or minus the signal
@@ -66,7 +66,7 @@ class Ended:
     timed_out: bool = False
     too_large: bool = False  # it used more memory than it may
     asleep: bool = False  # timed out early: everything in it sleeps, and nothing will wake it
-    stacks: list[stuck.Thread] = field(default_factory=list)
+    stacks: list[hang.Thread] = field(default_factory=list)
 
 
 class Interrupted(Exception):
@@ -142,7 +142,7 @@ def run(
     kept_output: int = KEPT_OUTPUT,
     look_for_sleep: bool = False,
     background_thread: bool = False,
-) -> Ended:
+) -> ProcessResult:
     """Runs command in the kit's directory, and returns once nothing of it is left.
 
     kept_output: so many bytes of stdout and of stderr are returned.
@@ -218,24 +218,24 @@ def _limit(pid: int, what: int, value: int) -> None:
 
 def _watch(
     process: subprocess.Popen[bytes], limits: Limits, rec: IO[bytes], look_for_sleep: bool, background_thread: bool
-) -> Ended:
+) -> ProcessResult:
     """Waits for the end of the leader, or until it is clear that there will be none."""
     end, recorded = time.monotonic() + limits.wall_seconds, 0
-    sleepers = stuck.Watch(process.pid, background_thread)
+    sleepers = hang.HangDetector(process.pid, background_thread)
     while not _has_ended(process, TICK):
         if _stopping.is_set():
             raise Interrupted
         if os.fstat(rec.fileno()).st_size != recorded:
             end, recorded = time.monotonic() + limits.wall_seconds, os.fstat(rec.fileno()).st_size
-        if stuck.memory(process.pid) > limits.memory:
-            return Ended(-signal.SIGKILL, 0.0, b"", b"", too_large=True)
+        if hang.memory(process.pid) > limits.memory:
+            return ProcessResult(-signal.SIGKILL, 0.0, b"", b"", too_large=True)
         asleep = look_for_sleep and sleepers.nothing_will_happen()
         if asleep or time.monotonic() > end:
-            stacks = stuck.stacks(process.pid)
-            return Ended(0, 0.0, b"", b"", timed_out=True, asleep=asleep, stacks=stacks)
+            stacks = hang.stacks(process.pid)
+            return ProcessResult(0, 0.0, b"", b"", timed_out=True, asleep=asleep, stacks=stacks)
     if _stopping.is_set():
         raise Interrupted
-    return Ended(process.returncode, 0.0, b"", b"")
+    return ProcessResult(process.returncode, 0.0, b"", b"")
 
 
 def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
@@ -273,7 +273,7 @@ def _kill_session(leader: int) -> None:
 def _kill_orphans() -> bool:
     """Kills what left its session and came to us, the subreaper. Were there any?"""
     found = False
-    for child in stuck.children(os.getpid()):
+    for child in hang.children(os.getpid()):
         with contextlib.suppress(OSError):
             if child in _running or os.getsid(child) in _running | {os.getsid(0)}:
                 continue

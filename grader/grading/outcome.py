@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.grading import sanitizer, stuck
-from grader.grading.isolation import Ended
+from grader.grading import hang, sanitizer
+from grader.grading.isolation import ProcessResult
 
 VERDICTS = (
     "passed", "failed", "deadlock", "race", "use_after_free", "leak", "no_progress", "misuse", "crashed",
@@ -80,7 +80,7 @@ def from_json(data: dict[str, Any]) -> TestResult:
     return TestResult(**data, sections=sections)
 
 
-def judge(result: TestResult, ended: Ended, nonce: str, sources: frozenset[str]) -> TestResult:
+def judge(result: TestResult, ended: ProcessResult, nonce: str, sources: frozenset[str]) -> TestResult:
     """Fills in result from what is known of the run."""
     _tell_end(result, ended)
     result.seconds = round(ended.seconds, 3)
@@ -93,7 +93,7 @@ def judge(result: TestResult, ended: Ended, nonce: str, sources: frozenset[str])
     if record is not None:
         _tell_record(result, record)
     if finding is not None and result.verdict in _LESS_TELLING:
-        _tell_finding(result, finding)
+        _tell_sanitizer_report(result, finding)
     if result.verdict == "passed" and ended.code != 0:
         result.verdict = "exited_early"
         result.message = f"The test passed, but its process ended with {_exit_words(ended.code)}."
@@ -104,7 +104,7 @@ def judge(result: TestResult, ended: Ended, nonce: str, sources: frozenset[str])
 _LESS_TELLING = ("passed", "crashed", "exited_early", "environment", "leak")
 
 
-def passed_together(results: Sequence[TestResult], ended: Ended, nonce: str, sources: frozenset[str]) -> list[TestResult]:
+def passed_together(results: Sequence[TestResult], ended: ProcessResult, nonce: str, sources: frozenset[str]) -> list[TestResult]:
     """Which tests passed, the first ones of results, of a run of them all that ends at the first that does not.
 
     The witnesses are those of one test. Is there a doubt about one, none has passed."""
@@ -132,7 +132,7 @@ def read_records(text: bytes, nonce: str) -> list[dict[str, Any]]:
     return records if good else []
 
 
-def _tell_end(result: TestResult, ended: Ended) -> None:
+def _tell_end(result: TestResult, ended: ProcessResult) -> None:
     """What the end of the process alone says: never that the test passed."""
     result.output = ended.stderr.decode("utf-8", "replace")[-2000:]
     if ended.too_large:
@@ -168,17 +168,17 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
     result.story = record.get("story")
     if record.get("line"):
         result.test_where = f"{record.get('file')}:{record.get('line')}"
-    result.where = str(record.get("pc", ""))  # an address until places.resolve
+    result.where = str(record.get("pc", ""))  # an address until symbolize.resolve
     if result.verdict == "crashed":
-        from grader.grading import explain
+        from grader.grading import diagnostics
 
-        result.explanation = explain.crash(result.message)
+        result.explanation = diagnostics.crash(result.message)
     if result.verdict == "passed":
         result.output = result.hint = result.where = ""
         result.message = result.extent
 
 
-def _tell_finding(result: TestResult, finding: sanitizer.Finding) -> None:
+def _tell_sanitizer_report(result: TestResult, finding: sanitizer.SanitizerReport) -> None:
     result.verdict, result.message = finding.verdict, finding.message
     result.where = str(finding.where or "")
     result.sections = [
@@ -186,7 +186,7 @@ def _tell_finding(result: TestResult, finding: sanitizer.Finding) -> None:
     ]
 
 
-def _tell_hang(result: TestResult, ended: Ended, sources: frozenset[str]) -> None:
+def _tell_hang(result: TestResult, ended: ProcessResult, sources: frozenset[str]) -> None:
     if ended.asleep:
         result.verdict = "deadlock"
         result.message = "Every thread sleeps, and nothing is left that could wake one."
@@ -202,7 +202,7 @@ def _tell_hang(result: TestResult, ended: Ended, sources: frozenset[str]) -> Non
     result.where = next(own, "")
 
 
-def _frame_words(frame: stuck.Frame, sources: frozenset[str]) -> str:
+def _frame_words(frame: hang.Frame, sources: frozenset[str]) -> str:
     if frame.file.rsplit("/", 1)[-1] in sources:
         return f"{frame.file.rsplit('/', 1)[-1]}:{frame.line}  {frame.function}"
     suite = re.search(r"exercises/\w+/test_\w+\.c$", frame.file)
@@ -212,7 +212,7 @@ def _frame_words(frame: stuck.Frame, sources: frozenset[str]) -> str:
 _CALLS = re.compile(r"_*(?:GI_+)?_*(pthread_\w+|sem_\w+|nanosleep|poll|read|write|select|epoll_wait)$")
 
 
-def _sleeps_in(thread: stuck.Thread) -> str:
+def _sleeps_in(thread: hang.Thread) -> str:
     """The library's function it called, by its public name."""
     for frame in reversed(thread.frames):
         match = _CALLS.match(frame.function.split("@")[0])

@@ -20,7 +20,7 @@ from pathlib import Path
 from grader import files
 from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD
-from grader.grading import build, isolation, outcome, places
+from grader.grading import build, isolation, outcome, symbolize
 from grader.grading.build import Unit
 from grader.grading.outcome import TestResult
 
@@ -104,13 +104,13 @@ def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], cpu_seconds: int 
     result = TestResult(unit.suite.name, name, unit.variant, "environment")
     result = outcome.judge(result, ended, nonce, _sources(unit))
     if result.verdict != "passed":
-        places.resolve(result, unit.program, unit.code)
+        symbolize.resolve(result, unit.program, unit.code)
     return result
 
 
 def _run(
     unit: Unit, names: Sequence[str], knobs: Mapping[str, str], limit: isolation.Limits
-) -> tuple[str, isolation.Ended]:
+) -> tuple[str, isolation.ProcessResult]:
     """Runs these tests. Returns what their completion records will be known by, too."""
     nonce = secrets.token_hex(16)
     ended = isolation.run(

@@ -79,7 +79,7 @@ class Section:
 
 
 @dataclass
-class Finding:
+class SanitizerReport:
     """What a log says."""
 
     verdict: str
@@ -93,7 +93,7 @@ class Finding:
         return next((p for p in places if "/" not in p.file), None)
 
 
-def read_log(text: str, sources: frozenset[str]) -> Finding | None:
+def read_log(text: str, sources: frozenset[str]) -> SanitizerReport | None:
     """The first report in a log; None if there is none. sources: the names of the student's files."""
     text = _without_benign(text)
     if not text.strip():
@@ -103,10 +103,10 @@ def read_log(text: str, sources: frozenset[str]) -> Finding | None:
         if match:
             break
     else:
-        return Finding("environment", f"The sanitizer says: {text.strip().splitlines()[0][:200]}", [])
+        return SanitizerReport("environment", f"The sanitizer says: {text.strip().splitlines()[0][:200]}", [])
     start = text.rfind("\n", 0, match.start()) + 1
     values = [group or "" for group in match.groups()]
-    return Finding(verdict, message.format(*values, ""), _sections(text[start:], sources))
+    return SanitizerReport(verdict, message.format(*values, ""), _sections(text[start:], sources))
 
 
 def _without_benign(text: str) -> str:

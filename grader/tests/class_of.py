@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.exercises import SOLUTIONS, Exercise, all_exercises, by_name
-from grader.proof import specimens
-from grader.proof.specimens import Specimen
+from grader.selfcheck import implementations
+from grader.selfcheck.implementations import Implementation
 from grader.tests import test_hostile
 
 STUBS = SOLUTIONS.parent / "grader" / "stubs"
@@ -43,18 +43,18 @@ class Material:
     """What classes are made of."""
 
     exercises: list[Exercise]
-    wrong: list[Specimen]
-    right: list[Specimen]
+    wrong: list[Implementation]
+    right: list[Implementation]
 
     @classmethod
     def found(cls, numbers: Sequence[str]) -> Material:
         """Of the exercises with these numbers."""
         exercises = [exercise for exercise in all_exercises() if exercise.number in numbers]
 
-        def of(kind: Callable[[Exercise], Iterable[Specimen]]) -> list[Specimen]:
+        def of(kind: Callable[[Exercise], Iterable[Implementation]]) -> list[Implementation]:
             return [s for exercise in exercises for s in kind(exercise) if _fits(s, exercise)]
 
-        return cls(exercises, of(specimens.known_wrong), of(specimens.known_right))
+        return cls(exercises, of(implementations.known_wrong), of(implementations.known_right))
 
 
 def make(number: int, material: Material) -> Made:
@@ -62,7 +62,7 @@ def make(number: int, material: Material) -> Made:
     kind = KINDS[number % len(KINDS)]
     mark = b"/* student %d */\n" % number
     if kind in ("wrong", "right"):
-        return _specimen(draw.choice(material.wrong if kind == "wrong" else material.right), mark, number)
+        return _implementation(draw.choice(material.wrong if kind == "wrong" else material.right), mark, number)
     if kind == "solved":
         solved = draw.sample(material.exercises, k=2)
         solved += [by_name(str(e.base)) for e in solved if e.carries_channel]  # whose channel it is
@@ -80,15 +80,15 @@ def make(number: int, material: Material) -> Made:
     return Made(_writer(files, number), {test_hostile.EXERCISE: sorted(case.verdict)})
 
 
-def _specimen(specimen: Specimen, mark: bytes, number: int) -> Made:
-    exercise = specimen.exercise.name
-    own = specimen.exercise.files  # a channel that is carried may be known from another student
-    files = {f"{exercise}/{s.name}": (mark if s.name in own else b"") + s.content for s in specimen.code.sources}
-    return Made(_writer(files, number), {exercise: sorted(specimen.verdicts) or ["passed"]})
+def _implementation(implementation: Implementation, mark: bytes, number: int) -> Made:
+    exercise = implementation.exercise.name
+    own = implementation.exercise.files  # a channel that is carried may be known from another student
+    files = {f"{exercise}/{s.name}": (mark if s.name in own else b"") + s.content for s in implementation.code.sources}
+    return Made(_writer(files, number), {exercise: sorted(implementation.verdicts) or ["passed"]})
 
 
-def _fits(specimen: Specimen, exercise: Exercise) -> bool:
-    return all(source.name in (*exercise.files, "channel.c") for source in specimen.code.sources)
+def _fits(implementation: Implementation, exercise: Exercise) -> bool:
+    return all(source.name in (*exercise.files, "channel.c") for source in implementation.code.sources)
 
 
 def _writer(files: Mapping[str, bytes], number: int) -> Callable[[Path], object]:

@@ -1,4 +1,4 @@
-"""Taking submissions in, the object gate, an instructor's rules, and how a class run goes on and ends."""
+"""Taking submissions in, the static checks, an instructor's rules, and how a class run goes on and ends."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from grader import files
 from grader.classroom import intake, results, run, sandbox, settings, similar, worker
 from grader.errors import UsageError
 from grader.exercises import ROOT, SOLUTIONS, all_exercises, by_name
-from grader.grading import build, gate, isolation, outcome, runner
+from grader.grading import build, isolation, outcome, runner, static_checks
 from grader.grading.submission import read_submission
-from grader.proof import specimens
+from grader.selfcheck import implementations
 
 WANTED = {
     "02_blocking": frozenset({"channel.c"}),
@@ -96,7 +96,7 @@ def test_a_channel_that_is_carried_is_taken_in_with_what_carries_it(
     write(tmp_path / "s" / "08_ticket_server" / "ticket_server.c")
     monkeypatch.setattr(isolation, "enclose", isolation.enclose)  # which a worker sets for good
     monkeypatch.setattr(worker, "_grade_exercise", lambda request, tree, exercise, told: setattr(told, "verdict", "run"))
-    only = worker.Request("ann", str(tmp_path / "s"), "", "", ("08_ticket_server",), (), gate=False)
+    only = worker.Request("ann", str(tmp_path / "s"), "", "", ("08_ticket_server",), (), static_checks=False)
     told = worker.grade(only, sandbox.NONE)
     assert [(exercise["name"], exercise["verdict"]) for exercise in told["exercises"]] == [("08_ticket_server", "run")]
 
@@ -158,7 +158,7 @@ def test_students_are_directories_and_archives(tmp_path: Path) -> None:
     assert sorted(intake.find_submissions(tmp_path)) == ["alice", "alice.zip", "bob", "carol"]
 
 
-# ------------------------------------------------------------------------------------- the gate
+# ---------------------------------------------------------------------------- the static checks
 
 
 def run_here(command: Sequence[str]) -> tuple[int, str]:
@@ -166,13 +166,13 @@ def run_here(command: Sequence[str]) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def findings(path: Path) -> list[gate.Finding]:
+def findings(path: Path) -> list[static_checks.Violation]:
     api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
     exercise = next((part for part in path.parts[1:] if (ROOT / "exercises" / part).is_dir()), "02_blocking")
     compiler = ["cc", "-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", "-iquote"]
     with tempfile.TemporaryDirectory() as scratch:
         command = [*compiler, str(ROOT / "exercises" / exercise)]
-        return gate.examine(path, api, ROOT, command, run_here, Path(scratch))
+        return static_checks.examine(path, api, ROOT, command, run_here, Path(scratch))
 
 
 def test_the_gate_lets_every_right_channel_pass() -> None:
@@ -382,7 +382,7 @@ def test_the_kit_is_built_first_and_said_to_be(
 
 def test_what_failed_in_one_variant_is_not_run_in_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exercise = by_name("01_single_thread")
-    wrong = next(iter(specimens.known_wrong(exercise))).code.sources[0]
+    wrong = next(iter(implementations.known_wrong(exercise))).code.sources[0]
     write(tmp_path / exercise.name / "channel.c", f"/* {tmp_path} */\n{wrong.content.decode()}")
     asked: list[tuple[str, str]] = []
     run_before = runner._run
@@ -408,7 +408,7 @@ def test_what_failed_in_one_variant_is_not_run_in_the_next(tmp_path: Path, monke
 @pytest.mark.parametrize("name", ["closed_before_queued", "node_size_overflows"])
 def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     exercise = by_name("01_single_thread")
-    code = next(s.code for s in specimens.known_wrong(exercise) if s.path.stem == name)
+    code = next(s.code for s in implementations.known_wrong(exercise) if s.path.stem == name)
     unit = build.Unit(code, exercise, "interleave")
     assert build.build([unit], 2) == {}
     names = runner.list_tests(unit)
@@ -509,14 +509,14 @@ ASAN_LOG = "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x1\n  
 )
 def test_which_tests_of_a_run_have_passed(records: list[Any], end: dict[str, Any], passed: int) -> None:
     text = "".join(json.dumps(record) + "\n" for record in records).encode()
-    ended = replace(isolation.Ended(0, 9.0, b"", b"", text), **end)
+    ended = replace(isolation.ProcessResult(0, 9.0, b"", b"", text), **end)
     asked = [outcome.TestResult("01", name, "plain", "environment") for name in "abc"]
     found = outcome.passed_together(asked, ended, "n", frozenset({"channel.c"}))
     assert [(r.name, r.verdict, r.seconds) for r in found] == [(name, "passed", 0.5) for name in "abc"[:passed]]
 
 
 def test_wall_time_is_counted_from_record_to_record() -> None:
-    def run_it(pause: int) -> isolation.Ended:
+    def run_it(pause: int) -> isolation.ProcessResult:
         script = f'for i in 1 2 3 4; do sleep {pause}; echo . >>/proc/self/fd/$SUITE_RECORD; done'
         return isolation.run(["sh", "-c", script], isolation.Limits(wall_seconds=3.0), record="")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grader.commands import doctor
-from grader.commands.doctor import Finding
+from grader.commands.doctor import CheckResult
 from grader.exercises import ROOT
 from grader.grading import isolation
 
@@ -24,7 +24,7 @@ HIDDEN = {  # a file that is not there, what is then not well, and its cure
 }
 
 
-def examine_without(tools: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
+def examine_without(tools: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, CheckResult]:
     """What the cheap checks find where those tools are not on PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -51,7 +51,7 @@ def test_what_is_only_nice_to_have_does_not_count(tmp_path: Path, monkeypatch: p
 
 
 def test_what_is_long_is_told_in_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(doctor, "examine", lambda: [Finding("file system", False, "it is full " * 20)])
+    monkeypatch.setattr(doctor, "examine", lambda: [CheckResult("file system", False, "it is full " * 20)])
     assert doctor.run() == 3
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80 and " ".join(lines).count("full") == 40

@@ -1,6 +1,6 @@
 """Hostile and broken submissions: none passes, none harms the grader, the kit, or the next one.
 
-Each `hostile/NAME.c` says in its head what it attempts and which verdicts are right for it: with the object gate, and
+Each `hostile/NAME.c` says in its head what it attempts and which verdicts are right for it: with the static checks, and
 without (then only the sandbox and the grader's own distrust stand between it and a pass); `fails` stands for all that
 a test can fail with. hostile/body.c is appended, unless it is whole. An attack that succeeds in what it must not says
 so in an assertion: STOLEN. Between them, and after all, solutions are graded: they must pass.
@@ -235,7 +235,7 @@ def gated(group: run.Class) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def ungated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, Any]], bool]:
     before = seal()
-    found = grade(replace(make_class(tmp_path_factory.mktemp("ungated"), odd=False), gate=False))
+    found = grade(replace(make_class(tmp_path_factory.mktemp("ungated"), odd=False), static_checks=False))
     return found, seal() == before
 
 
@@ -258,7 +258,7 @@ def test_with_the_gate(case: Case, gated: dict[str, dict[str, Any]]) -> None:
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_without_the_gate(case: Case, ungated: tuple[dict[str, dict[str, Any]], bool]) -> None:
     result = ungated[0][case.name]
-    if "anything" not in case.ungated:  # only the gate stands in the way of some
+    if "anything" not in case.ungated:  # only the static checks stand in the way of some
         assert result["verdict"] != "passed"
         assert verdicts(result) & case.ungated, result["message"]
     assert "STOLEN" not in json.dumps(result)

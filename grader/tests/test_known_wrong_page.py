@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.proof import check_kit
+from grader.selfcheck import check_kit
 
 
 def entry(exercise: str, mistake: str, schedules: int) -> dict[str, object]:

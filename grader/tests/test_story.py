@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from grader.grading import outcome
+from grader.grading.story import Story
 from grader.grading.submission import Code, Source
-from grader.telling import story, story_page
+from grader.output import story, story_page
 
 SOURCE = b"""pthread_mutex_init(&ch->lock, NULL);
 pthread_cond_init(&ch->readable, NULL);
@@ -106,7 +107,7 @@ def test_objects_with_one_name_are_numbered_and_unnamed_ones_called_by_their_kin
         {"id": 4, "kind": "mutex", "pc": "0x4"},
         {"id": 5, "kind": "semaphore", "pc": "0x5"},
     ]
-    names = story.Story(data, code()).objects
+    names = Story(data, code()).objects
     assert names == {"1": "ch->lock #1", "2": "ch->readable", "3": "ch->lock #2", "4": "ch->lock #3", "5": "the semaphore"}
 
 

@@ -213,15 +213,15 @@ def first_failure(
 
 def warning_lines(graded: Graded, width: int) -> list[Line]:
     """What no test shows: what the compiler warned of, often the cause; and what a class would refuse."""
-    from grader.grading import build, explain, gate
+    from grader.grading import build, diagnostics, static_checks
 
     lines: list[Line] = []
     for warning in build.warnings_of(graded.submission.code)[:MOST_WARNINGS]:
         place, _, message = warning.partition(": ")
-        why = explain.compiler_message(message, graded.submission.code.text)
+        why = diagnostics.compiler_message(message, graded.submission.code.text)
         lines += [[], [(f"{own_path(graded, place)}: ", "bold"), ("the compiler warns", "bold yellow")]]
         lines += [*_wrapped(message, width), *(_wrapped(why, width) if why else [])]
-    for refusal in gate.refusals(graded.submission.code, graded.exercise)[:MOST_WARNINGS]:
+    for refusal in static_checks.refusals(graded.submission.code, graded.exercise)[:MOST_WARNINGS]:
         place, _, message = refusal.partition(": ")
         lines += [[], [(f"{own_path(graded, place)}: ", "bold"), ("handed in, it would not be run", "bold yellow")]]
         lines += _wrapped(message, width)
@@ -269,7 +269,7 @@ def _test_lines(graded: Graded, result: TestResult, width: int, full: bool) -> l
         lines += [[], [(f"  {title}", "bold")]]
         lines += [[(f"    {_full(graded, place)}", "")] for place in places]
     if result.story:
-        from grader.telling import story
+        from grader.output import story
 
         most = 100_000 if full else story.SHOWN_STEPS
         lines += [[], *story.as_lines(result.story, graded.submission.code, width, most)]

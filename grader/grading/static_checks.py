@@ -2,7 +2,7 @@
 
 A channel needs no constructor, no main of its own, no way round the calls that the checks stand in
 for. What is refused here could not pass as honest code anyway; it is refused so that it is told by
-name, and not run. The gate is no wall: the sandbox is (classroom/sandbox.py). Outside of a class it only
+name, and not run. These checks are no wall: the sandbox is (classroom/sandbox.py). Outside of a class it only
 warns.
 
 Names of a student's own, static or not, are nobody's fault: they are made local before linking.
@@ -81,7 +81,7 @@ LINE_MARKER = re.compile(r'^# (\d+) "((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True)
-class Finding:
+class Violation:
     file: str
     line: int  # 0: nowhere in particular
     what: str  # a sentence
@@ -92,7 +92,7 @@ class Finding:
         return f"{where}: {self.what}"
 
 
-def examine_code(code: Code, exercise: Exercise, scratch: Path) -> list[Finding]:
+def examine_code(code: Code, exercise: Exercise, scratch: Path) -> list[Violation]:
     """What is odd or wrong with the code of an exercise. scratch: a directory for what is compiled."""
     code.stage()
     api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
@@ -118,38 +118,38 @@ def _run(command: Sequence[str]) -> tuple[int, str]:
 
 def examine(
     source: Path, api: frozenset[str], kit: Path, compiler: Sequence[str], run: Runner, scratch: Path
-) -> list[Finding]:
+) -> list[Violation]:
     """What is wrong with one .c file. Nothing, if it doesn't compile: that is told elsewhere.
 
     compiler: the compile command without sanitizers, without -c, -o and the file; scratch: a directory
     that run may write to.
     """
-    found = list(_bytes_findings(source))
+    found = list(_bytes_violations(source))
     preprocessed, text = run([*compiler, "-E", str(source)])
     if preprocessed == 0:
-        found += _source_findings(source, text, kit)
+        found += _source_violations(source, text, kit)
     if any(finding.refused for finding in found):
         return found
-    target = scratch / (source.stem + ".gate.o")
+    target = scratch / (source.stem + ".static_checks.o")
     code, _ = run([*compiler, "-c", "-o", str(target), str(source)])
     if code == 0 and preprocessed != 0:
-        found.append(Finding(source.name, 0, OUT_OF_SIGHT, True))
+        found.append(Violation(source.name, 0, OUT_OF_SIGHT, True))
     elif code == 0:
-        found += _object_findings(source.name, target, api, run)
+        found += _object_violations(source.name, target, api, run)
         target.unlink(missing_ok=True)
     return found
 
 
-def _bytes_findings(source: Path) -> Iterable[Finding]:
+def _bytes_violations(source: Path) -> Iterable[Violation]:
     # Trigraphs are off in gnu11, so `#include` and `.incbin` can only be spelled as themselves.
     if b"incbin" in source.read_bytes():
-        yield Finding(source.name, 0, "It includes a file by .incbin.", True)
+        yield Violation(source.name, 0, "It includes a file by .incbin.", True)
 
 
 # ------------------------------------------------------------------------- the preprocessed source
 
 
-def _source_findings(source: Path, text: str, kit: Path) -> Iterable[Finding]:
+def _source_violations(source: Path, text: str, kit: Path) -> Iterable[Violation]:
     inside, line = False, 0
     body: list[tuple[int, str]] = []
     for row in text.splitlines():
@@ -158,28 +158,28 @@ def _source_findings(source: Path, text: str, kit: Path) -> Iterable[Finding]:
             line, file = int(marker[1]), marker[2]
             inside = file == str(source)
             if not inside and not _may_include(file, kit):
-                yield Finding(source.name, 0, f"It includes {Path(file).name}, which is no header of the kit or the system.", True)  # fmt: skip
+                yield Violation(source.name, 0, f"It includes {Path(file).name}, which is no header of the kit or the system.", True)  # fmt: skip
             continue
         if inside:
             body.append((line, row))
         line += 1
     for number, row in body:
         if NO_SANITIZE.search(STRING.sub('""', row)):
-            yield Finding(source.name, number, "It turns a sanitizer off.", True)
+            yield Violation(source.name, number, "It turns a sanitizer off.", True)
         if PRAGMA.match(row):
-            yield Finding(source.name, number, f"It changes how it is compiled: {row.strip()}.", True)
+            yield Violation(source.name, number, f"It changes how it is compiled: {row.strip()}.", True)
         if FRAMES.search(STRING.sub('""', row)):
-            yield Finding(source.name, number, "It looks for the frames of its callers.", True)
+            yield Violation(source.name, number, "It looks for the frames of its callers.", True)
     yield from _system_calls(source.name, body)
     yield from _assembly(source.name, body)
 
 
-def _system_calls(name: str, body: list[tuple[int, str]]) -> Iterable[Finding]:
+def _system_calls(name: str, body: list[tuple[int, str]]) -> Iterable[Violation]:
     text = "\n".join(STRING.sub('""', row) for _, row in body)
     for match in SYSCALL.finditer(text):
         if int(match[1] or -1) not in HARMLESS_SYSTEM_CALLS.get(platform.machine(), {int(match[1] or -1)}):
             number = body[text.count("\n", 0, match.start())][0]
-            yield Finding(name, number, "It calls the kernel by syscall(), and not for a futex.", True)
+            yield Violation(name, number, "It calls the kernel by syscall(), and not for a futex.", True)
 
 
 def _may_include(file: str, kit: Path) -> bool:
@@ -193,43 +193,43 @@ def _may_include(file: str, kit: Path) -> bool:
     return system or path.is_relative_to(kit / "exercises")
 
 
-def _assembly(name: str, body: list[tuple[int, str]]) -> Iterable[Finding]:
+def _assembly(name: str, body: list[tuple[int, str]]) -> Iterable[Violation]:
     text = "\n".join(row for _, row in body)
     for match in ASM.finditer(text):
         instruction = "".join(STRING.findall(match[1])).strip().rstrip(";").strip()
         if not HARMLESS_ASM.fullmatch(instruction):
             number = body[text.count("\n", 0, match.start())][0]
-            yield Finding(name, number, f"It has assembly in it: {instruction[:60]!r}.", True)
+            yield Violation(name, number, f"It has assembly in it: {instruction[:60]!r}.", True)
 
 
 # ------------------------------------------------------------------------------------ the object
 
 
-def _object_findings(name: str, target: Path, api: frozenset[str], run: Runner) -> Iterable[Finding]:
+def _object_violations(name: str, target: Path, api: frozenset[str], run: Runner) -> Iterable[Violation]:
     known = api | _library_symbols()
     looks = (["nm", "-P"], ["objdump", "-h", "-w"], ["objdump", "-d", "--no-show-raw-insn"])
     codes, (symbols, headers, instructions) = zip(*(run([*look, str(target)]) for look in looks))
     if any(codes):  # more than a look takes, or nothing that these know
-        yield Finding(name, 0, OUT_OF_SIGHT, True)
+        yield Violation(name, 0, OUT_OF_SIGHT, True)
     for symbol, kind in _symbols(symbols):
         if kind in "Ii":
-            yield Finding(name, 0, f"{symbol} is chosen while loading (ifunc).", True)
+            yield Violation(name, 0, f"{symbol} is chosen while loading (ifunc).", True)
         elif kind in "Uvw":
             if symbol.lstrip("_") in FORBIDDEN_CALLS:
-                yield Finding(name, 0, f"It calls {symbol}, which no channel needs.", True)
+                yield Violation(name, 0, f"It calls {symbol}, which no channel needs.", True)
             elif symbol in ODD_CALLS:
-                yield Finding(name, 0, f"It calls {symbol}, which hardly any channel needs.", False)
+                yield Violation(name, 0, f"It calls {symbol}, which hardly any channel needs.", False)
             elif kind == "U" and symbol not in known:
-                yield Finding(name, 0, f"It uses {symbol}, which is neither C's nor the header's.", True)
+                yield Violation(name, 0, f"It uses {symbol}, which is neither C's nor the header's.", True)
         elif symbol not in api and kind.isupper() and RESERVED_NAMES.fullmatch(symbol):
-            yield Finding(name, 0, f"It defines {symbol}, which is not its to define.", True)
+            yield Violation(name, 0, f"It defines {symbol}, which is not its to define.", True)
     for section in re.findall(r"^\s*\d+ (\S+) ", headers, re.MULTILINE):
         if INIT_SECTIONS.fullmatch(section):
-            yield Finding(name, 0, f"It has code that runs before or after the tests ({section}).", True)
+            yield Violation(name, 0, f"It has code that runs before or after the tests ({section}).", True)
         elif not OWN_SECTIONS.fullmatch(section):
-            yield Finding(name, 0, f"It has a section of its own ({section}).", True)
+            yield Violation(name, 0, f"It has a section of its own ({section}).", True)
     if SYSTEM_CALL.search(instructions):
-        yield Finding(name, 0, "It calls the kernel directly, past the C library.", True)
+        yield Violation(name, 0, "It calls the kernel directly, past the C library.", True)
 
 
 def _symbols(text: str) -> Iterable[tuple[str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.grading import explain
+from grader.grading import diagnostics
 
 MISTAKES = {  # code: words of the explanation
     "void f(char *p) { memcpy(p, p + 1, 1); }": "#include <string.h> is missing",
@@ -53,5 +53,5 @@ def test_a_classic_mistake_is_explained(compiler: str, code: str, tmp_path: Path
     ended = subprocess.run(command, env=os.environ | {"LC_ALL": "C"}, capture_output=True)
     said = re.findall(r":\d+:\d+: (?:fatal )?(?:error|warning): (.*)", ended.stderr.decode())
     assert said, "the compiler finds nothing wrong"
-    explained = [explain.compiler_message(message, code) for message in said]
+    explained = [diagnostics.compiler_message(message, code) for message in said]
     assert any(MISTAKES[code] in sentence for sentence in explained), said

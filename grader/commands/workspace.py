@@ -12,8 +12,8 @@ from grader.exercises import EXERCISES, Exercise, all_exercises, find, is_electi
 from grader.grading import progress
 from grader.grading.progress import Entry
 from grader.grading.submission import read_submission
-from grader.telling import hints, render
-from grader.telling.render import Line
+from grader.output import hints, render
+from grader.output.render import Line
 
 
 def _one(ex: str, command: str) -> Exercise:

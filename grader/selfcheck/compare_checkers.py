@@ -24,8 +24,8 @@ from grader.exercises import ROOT, Exercise
 from grader.grading import build, isolation, runner
 from grader.grading.build import Unit
 from grader.grading.grade import cpu_count
-from grader.proof import specimens
-from grader.proof.specimens import Specimen
+from grader.selfcheck import implementations
+from grader.selfcheck.implementations import Implementation
 
 PAGE = ROOT / "docs" / "compare-checkers.md"
 VARIANTS = ("plain", "asan", "tsan", "interleave")
@@ -44,7 +44,7 @@ FIRST_ROUND, GROWTH = 20, 8  # runs (schedules) of each test in the first round,
 class Trial:
     """One known-wrong channel under one variant."""
 
-    specimen: Specimen
+    implementation: Implementation
     variant: str
     seconds: float | None  # to the first failure; None: nothing failed in time
 
@@ -55,7 +55,7 @@ def compare(
     """All trials; those of one exercise and variant run side by side."""
     trials: list[Trial] = []
     for exercise in exercises:
-        wrong = specimens.known_wrong(exercise)
+        wrong = implementations.known_wrong(exercise)
         for variant in VARIANTS:
             found = _under(variant, exercise, wrong, seconds)
             trials += found
@@ -65,16 +65,16 @@ def compare(
 
 
 def _under(
-    variant: str, exercise: Exercise, wrong: Sequence[Specimen], seconds: float
+    variant: str, exercise: Exercise, wrong: Sequence[Implementation], seconds: float
 ) -> list[Trial]:
-    units = [Unit(specimen.code, exercise, variant) for specimen in wrong]
+    units = [Unit(implementation.code, exercise, variant) for implementation in wrong]
     errors = build.build(units, cpu_count())
     built = [(s, u) for s, u in zip(wrong, units) if u not in errors]
     # Processes, not threads: each can tell what processor time its own children used.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(SIDE_BY_SIDE, mp_context=context, initializer=isolation.prepare) as pool:
         times = pool.map(partial(seconds_to_failure, seconds=seconds), [unit for _, unit in built])
-        return [Trial(specimen, variant, took) for (specimen, _), took in zip(built, times)]
+        return [Trial(implementation, variant, took) for (implementation, _), took in zip(built, times)]
 
 
 def _used() -> float:
@@ -104,7 +104,7 @@ def seconds_to_failure(unit: Unit, seconds: float) -> float | None:
 
 def page(trials: Sequence[Trial], seconds: float) -> str:
     """The comparison as a page of the docs."""
-    names = list(dict.fromkeys(trial.specimen.exercise.name for trial in trials))
+    names = list(dict.fromkeys(trial.implementation.exercise.name for trial in trials))
     lines = [
         "# What each way of checking finds",
         "",
@@ -118,7 +118,7 @@ def page(trials: Sequence[Trial], seconds: float) -> str:
         "|---|" + "---|" * len(VARIANTS),
     ]
     for name in names:
-        mine = [trial for trial in trials if trial.specimen.exercise.name == name]
+        mine = [trial for trial in trials if trial.implementation.exercise.name == name]
         lines.append(f"| `{name}` | " + " | ".join(_cell(mine, v) for v in VARIANTS) + " |")
     lines.append("| **all** | " + " | ".join(_cell(trials, v) for v in VARIANTS) + " |")
     return "\n".join([*lines, "", *_only_scheduler(trials), *_missed_by_scheduler(trials), ""])
@@ -134,11 +134,11 @@ def _cell(trials: Sequence[Trial], variant: str) -> str:
 
 def _only_scheduler(trials: Sequence[Trial]) -> list[str]:
     """The mistakes that real threads never showed."""
-    real = {t.specimen.name for t in trials if t.variant != "interleave" and t.seconds is not None}
+    real = {t.implementation.name for t in trials if t.variant != "interleave" and t.seconds is not None}
     lonely = [
-        t.specimen
+        t.implementation
         for t in trials
-        if t.variant == "interleave" and t.seconds is not None and t.specimen.name not in real
+        if t.variant == "interleave" and t.seconds is not None and t.implementation.name not in real
     ]
     if not lonely:
         return []
@@ -148,7 +148,7 @@ def _only_scheduler(trials: Sequence[Trial]) -> list[str]:
 
 def _missed_by_scheduler(trials: Sequence[Trial]) -> list[str]:
     """All tests, with few schedules each, come before any test has more: what needs hundreds of them has to wait."""
-    missed = [t.specimen for t in trials if t.variant == "interleave" and t.seconds is None]
+    missed = [t.implementation for t in trials if t.variant == "interleave" and t.seconds is None]
     if not missed:
         return []
     head = "Not found by the scheduler in that time, but with the schedules of a `make grade` ([known-wrong.md](known-wrong.md)):"

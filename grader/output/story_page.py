@@ -12,9 +12,9 @@ from typing import Any
 
 from grader import files
 from grader.grading.outcome import TestResult
+from grader.grading.story import Note, Spot, Step, Story, access_words, words_of
 from grader.grading.submission import Code
-from grader.telling import render
-from grader.telling.story import Note, Spot, Step, Story, access_words, words_of
+from grader.output import render
 
 
 def write(path: Path, result: TestResult, code: Code) -> None:

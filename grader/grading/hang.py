@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-STILL = 3  # looks in a row without any change before a process tree counts as stuck
+STILL = 3  # looks in a row without any change before a process tree counts as hung
 
 # Calls that end by themselves: number of the argument that holds the time-out, None if always.
 _NULL, _MINUS_ONE = {"0x0"}, {"0xffffffffffffffff", "0xffffffff"}
@@ -87,7 +87,7 @@ def memory(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-class Watch:
+class HangDetector:
     """Looks at a process tree again and again."""
 
     def __init__(self, leader: int, background_thread: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.exercises import ROOT
+from grader.grading import story
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code
 
@@ -35,8 +36,6 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
         result.where = definition_of(result.message.rpartition(": ")[2] + "(", code)
     everybody_sleeps = re.search("Everybody sleeps[^:]*: ", result.message)
     if result.story is not None and everybody_sleeps:
-        from grader.telling import story
-
         waits = story.who_waits(result.story, code)
         if waits:
             result.message = f"{result.message[: everybody_sleeps.end()]}{waits}."

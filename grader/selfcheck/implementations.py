@@ -29,7 +29,7 @@ _FIELD = re.compile(r"^(?:/\*|\s\*)?\s*(Mistake|Verdict|Test):\s*(.*?)\s*(?:\*/)
 
 
 @dataclass(frozen=True)
-class Specimen:
+class Implementation:
     """One implementation, known to be right or wrong."""
 
     exercise: Exercise
@@ -44,26 +44,26 @@ class Specimen:
         return f"{self.exercise.name}/{self.path.stem}"
 
 
-def known_right(exercise: Exercise) -> list[Specimen]:
+def known_right(exercise: Exercise) -> list[Implementation]:
     """All known-right implementations of an exercise."""
     paths = sorted((KNOWN_RIGHT / exercise.name).glob("*.c"))
-    return [Specimen(exercise, path, _code(exercise, path, path.read_bytes())) for path in paths]
+    return [Implementation(exercise, path, _code(exercise, path, path.read_bytes())) for path in paths]
 
 
-def known_wrong(exercise: Exercise) -> list[Specimen]:
+def known_wrong(exercise: Exercise) -> list[Implementation]:
     """All known-wrong implementations of an exercise."""
     folder = KNOWN_WRONG / exercise.name
     return [_known_wrong(exercise, p) for p in sorted([*folder.glob("*.patch"), *folder.glob("*.c")])]
 
 
-def _known_wrong(exercise: Exercise, path: Path) -> Specimen:
+def _known_wrong(exercise: Exercise, path: Path) -> Implementation:
     head = _head(path)
     verdicts = tuple(re.split(r"[\s,]+", head.get("Verdict", "").strip(" .")))
     if not head.get("Mistake") or not set(verdicts) <= set(VERDICTS) - {"passed"}:
         raise GraderError(f"{shown(path)} must begin with Mistake: and Verdict: (one of the report's).")
     content = path.read_bytes() if path.suffix == ".c" else _patched(path)
     tests = tuple(re.split(r"[\s,]+", head["Test"].strip(" ."))) if head.get("Test") else ()
-    return Specimen(exercise, path, _code(exercise, path, content), head["Mistake"], verdicts, tests)
+    return Implementation(exercise, path, _code(exercise, path, content), head["Mistake"], verdicts, tests)
 
 
 def _head(path: Path) -> dict[str, str]:
@@ -101,7 +101,7 @@ def _patched(path: Path) -> bytes:
 
 
 def _code(exercise: Exercise, path: Path, content: bytes) -> Code:
-    """The specimen linked with the solution's channel, where the exercise carries one."""
+    """The implementation linked with the solution's channel, where the exercise carries one."""
     own = Source(exercise.name, exercise.files[0], content, path)
     if not exercise.carries_channel or exercise.base is None:
         return Code(exercise.name, (own,))

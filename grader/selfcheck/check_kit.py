@@ -26,8 +26,8 @@ from grader.grading.build import BuildError, Unit
 from grader.grading.grade import Grading, cpu_count
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code, read_source
-from grader.proof import specimens
-from grader.proof.specimens import Specimen
+from grader.selfcheck import implementations
+from grader.selfcheck.implementations import Implementation
 
 FEW = 100  # schedules
 RECORD = BUILD / "known_wrong.json"
@@ -54,7 +54,7 @@ class Check:
     """One `make solutions`."""
 
     exercises: Sequence[Exercise]
-    variant: str  # for stubs and specimens
+    variant: str  # for stubs and implementations
     variants: Sequence[str]  # for solutions
     tally: Tally
     jobs: int = field(default_factory=cpu_count)
@@ -100,15 +100,15 @@ class Check:
         )
         self.tally.tell(f"  stub: {len(results)} tests, not implemented yet")
 
-    # ---------------------------------------------------------------------------- specimens
+    # ---------------------------------------------------------------------- implementations
 
     def _known_right(self, exercise: Exercise) -> None:
-        right = specimens.known_right(exercise)
+        right = implementations.known_right(exercise)
         units = {s: self._followed(_units(s, exercise, self.variant)) for s in right}
         results = self._run_all([unit for group in units.values() for unit in group])
-        for specimen in right:
-            bad = [r for unit in units[specimen] for r in results[unit] if r.verdict != "passed"]
-            self.tally.check(not bad, f"known_right/{specimen.name} passes: {_words(bad)}")
+        for implementation in right:
+            bad = [r for unit in units[implementation] for r in results[unit] if r.verdict != "passed"]
+            self.tally.check(not bad, f"known_right/{implementation.name} passes: {_words(bad)}")
         self.tally.tell(f"  known right: {len(right)}")
 
     def _followed(self, units: list[Unit]) -> list[Unit]:
@@ -119,36 +119,36 @@ class Check:
         return [replace(unit, variant=variant) for variant in ("asan", "tsan") for unit in units]
 
     def _known_wrong(self, exercise: Exercise) -> None:
-        wrong = specimens.known_wrong(exercise)
+        wrong = implementations.known_wrong(exercise)
         todo = list(wrong)
         for suite in reversed(exercise.chain()):  # its own suite knows best
             if exercise.carries_channel and suite != exercise:
                 break
             units = {s: Unit(s.code, suite, self.variant) for s in todo}
             errors = self._build(list(units.values()))
-            for specimen, unit in units.items():
+            for implementation, unit in units.items():
                 if unit in errors:
-                    self.tally.check(False, f"known_wrong/{specimen.name} compiles: {errors[unit].message}")
-                    todo.remove(specimen)
-            for specimen, failure in self._hunt({s: units[s] for s in todo}):
+                    self.tally.check(False, f"known_wrong/{implementation.name} compiles: {errors[unit].message}")
+                    todo.remove(implementation)
+            for implementation, failure in self._hunt({s: units[s] for s in todo}):
                 if failure is not None:
-                    todo.remove(specimen)
-                    self._note_catch(specimen, failure)
-        for specimen in todo:
-            self.tally.check(False, f"known_wrong/{specimen.name} is caught: {specimen.mistake}")
+                    todo.remove(implementation)
+                    self._note_catch(implementation, failure)
+        for implementation in todo:
+            self.tally.check(False, f"known_wrong/{implementation.name} is caught: {implementation.mistake}")
         self.tally.tell(f"  known wrong: {len(wrong) - len(todo)} of {len(wrong)} caught")
 
-    def _note_catch(self, specimen: Specimen, failure: TestResult) -> None:
+    def _note_catch(self, implementation: Implementation, failure: TestResult) -> None:
         told = f"{failure.verdict} in {failure.name}: {failure.message or failure.rule}"
         self.tally.check(
-            failure.verdict in specimen.verdicts,
-            f"known_wrong/{specimen.name} is told as {' or '.join(specimen.verdicts)}, not {told}",
+            failure.verdict in implementation.verdicts,
+            f"known_wrong/{implementation.name} is told as {' or '.join(implementation.verdicts)}, not {told}",
         )
         self.caught.append(
             {
-                "exercise": specimen.exercise.name,
-                "name": specimen.path.stem,
-                "mistake": specimen.mistake,
+                "exercise": implementation.exercise.name,
+                "name": implementation.path.stem,
+                "mistake": implementation.mistake,
                 "verdict": failure.verdict,
                 "suite": failure.suite,
                 "test": failure.name,
@@ -157,7 +157,7 @@ class Check:
             }
         )
 
-    def _hunt(self, units: dict[Specimen, Unit]) -> list[tuple[Specimen, TestResult | None]]:
+    def _hunt(self, units: dict[Implementation, Unit]) -> list[tuple[Implementation, TestResult | None]]:
         with _workers(self.jobs) as pool:
             found = pool.map(lambda item: _first_failure(*item), units.items())
             return list(zip(units, found))
@@ -189,10 +189,10 @@ class Check:
         return results
 
 
-def _first_failure(specimen: Specimen, unit: Unit) -> TestResult | None:
+def _first_failure(implementation: Implementation, unit: Unit) -> TestResult | None:
     """The first test that fails, those first that are expected to."""
     names = runner.list_tests(unit)
-    names.sort(key=lambda name: name not in specimen.tests)
+    names.sort(key=lambda name: name not in implementation.tests)
     known = _recall_hunt(unit, names)
     if known is not None:
         return known[0] if known else None
@@ -243,9 +243,9 @@ def _workers(jobs: int) -> Iterator[ThreadPoolExecutor]:
             raise
 
 
-def _units(specimen: Specimen, exercise: Exercise, variant: str) -> list[Unit]:
+def _units(implementation: Implementation, exercise: Exercise, variant: str) -> list[Unit]:
     suites = [exercise] if exercise.carries_channel else exercise.chain()
-    return [Unit(specimen.code, suite, variant) for suite in suites]
+    return [Unit(implementation.code, suite, variant) for suite in suites]
 
 
 def _words(results: Sequence[TestResult]) -> str:

@@ -1,15 +1,12 @@
-"""Tells a failing schedule: a column for each thread, a row for each thing one of them did.
+"""What happened in a failing schedule, in words: its steps, its threads and objects by name, how it ended.
 
 The schedule comes as the JSON that grader/interleave/story.h describes, with "places" added: for each
-address (function, file, line). What is told is the same in text and in HTML; here is both's
-content, and the text.
+address (function, file, line). How it is laid out is told elsewhere: output/story.py, output/story_page.py.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import re
-import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -17,18 +14,9 @@ from typing import Any
 from grader.exercises import ROOT
 from grader.grading.submission import Code
 
-Piece = tuple[str, str]
-Line = list[Piece]
-
-SHOWN_STEPS = 14  # the last ones tell the failure
-MOST_WHERE = 24  # columns for test_channel.c:129
 LONGEST_NAME = 30  # of an object, as the source calls it
-MOST_FRAMES = 4
-WIDEST = 100
-MOST_COLUMNS = 4  # threads; more are told in one column, each row with the thread's name
 
 _KINDS = {"cond": "condition variable", "once": "once control", "spin": "spin lock", "rwlock": "read-write lock"}
-_COLOURS = ("cyan", "yellow", "magenta", "green")
 
 # What an object is called is the argument of the call that first had it: kind, call, which argument.
 _CALLS = (
@@ -41,7 +29,6 @@ _CALLS = (
     ("semaphore", r"sem_\w+", 0),
     ("atomic", r"(?:__)?(?:atomic|sync)_\w+", 0),
 )
-_PREPARING = re.compile(r"(malloc|calloc|realloc|aligned_alloc|strdup|\w+_init)$")
 _BEFORE = ("stopped",)  # the role of what had happened before it failed
 _NOT_A_STEP = ("deadlock", "leak")  # these happen when nothing happens any more
 
@@ -222,103 +209,6 @@ def who_waits(data: dict[str, Any], code: Code) -> str:
     return "; ".join(f"{story.name(n.thread)} {n.text}" for n in story.ends if n.role == "asleep")
 
 
-# ---------------------------------------------------------------------------------------- text
-
-
-def as_lines(data: dict[str, Any], code: Code, width: int, most_steps: int = SHOWN_STEPS) -> list[Line]:
-    """The story as text of that width; the last most_steps steps of it."""
-    width = min(width, WIDEST)
-    story = Story(data, code)
-    shown = _telling(story, most_steps)
-    lines: list[Line] = []
-    if shown:
-        lines += _table(story, shown, width)
-    lines += _accesses(story, width)
-    lines += _ends(story, width)
-    return lines
-
-
-def _telling(story: Story, most_steps: int) -> list[Step]:
-    """The steps to show: the last ones, without what only prepares, and repetitions told as such."""
-    steps = story.steps
-    first = next((i for i, step in enumerate(steps) if not _PREPARING.match(step.op)), 0)
-    if len(steps) - first > 1:
-        steps = steps[first:]
-    return _without_repetition(steps)[-most_steps:]
-
-
-def _without_repetition(steps: list[Step]) -> list[Step]:
-    """A loop that goes round three times or more is told once, and how often."""
-    kept: list[Step] = []
-    keys = [(step.thread, step.text, step.spot) for step in steps]
-    i = 0
-    while i < len(steps):
-        length, times = _loop(keys, i)
-        kept += steps[i : i + length]
-        if times > 1:
-            last = steps[i + length * times - 1]
-            words = f"and the same again, {times - 1} times"
-            kept.append(dataclasses.replace(last, text=words, spot=Spot("", "", 0, "")))
-        i += length * times
-    return kept
-
-
-def _loop(keys: list[tuple[int, str, Spot]], start: int) -> tuple[int, int]:
-    """How long the loop is that begins there, and how often it goes round: (1, 1) for none."""
-    for length in range(1, 5):
-        body = keys[start : start + length]
-        times = 1
-        while keys[start + times * length : start + (times + 1) * length] == body:
-            times += 1
-        if times > 2:
-            return length, times
-    return 1, 1
-
-
-@dataclass(frozen=True)
-class _Gutter:
-    """The columns at the left: the number of a step, and its place."""
-
-    digits: int
-    where: int
-
-    @property
-    def width(self) -> int:
-        return 2 + self.digits + 2 + self.where + 2
-
-    def of(self, step: Step) -> str:
-        number = f"{step.number:>{self.digits}}"
-        return f"  {number}  {step.spot.short[: self.where]:{self.where}}  "
-
-
-def _gutter(steps: list[Step]) -> _Gutter:
-    where = max(len(step.spot.short) for step in steps)
-    return _Gutter(len(str(steps[-1].number)), min(where, MOST_WHERE))
-
-
-def _table(story: Story, steps: list[Step], width: int) -> list[Line]:
-    threads = sorted({step.thread for step in steps})
-    lines: list[Line] = []
-    before = steps[0].number - 1
-    if before:
-        lines.append([(f"  ({before} step{'s' if before > 1 else ''} before these)", "dim")])
-    gutter = _gutter(steps)
-    if len(threads) > MOST_COLUMNS:
-        return lines + _list(story, steps, gutter, width)
-    column = (width - gutter.width) // len(threads)
-    head: Line = [(" " * gutter.width, "")]
-    head += [(f"{story.name(t)[: column - 2]:{column}}", f"bold {_colour(threads, t)}") for t in threads]
-    lines.append(head)
-    lines.append([(" " * gutter.width, ""), *[("─" * (column - 2) + "  ", "dim") for _ in threads]])
-    for step in steps:
-        lines += _row(story, step, threads, gutter, column)
-    return lines
-
-
-def _colour(threads: list[int], thread: int) -> str:
-    return _COLOURS[threads.index(thread) % len(_COLOURS)]
-
-
 def words_of(story: Story, step: Step) -> str:
     """What the step does; of the last one what is wrong with it."""
     if step.op != "fails":
@@ -333,70 +223,3 @@ def access_words(story: Story, note: Note) -> str:
     """Who did what; a sentence has been told as the message, and only where it was is left to say."""
     who = f"{story.name(note.thread)} " if note.thread >= 0 else ""
     return f"{who}{'was here' if note.is_sentence else note.text or note.role}"
-
-
-def _row(story: Story, step: Step, threads: list[int], gutter: _Gutter, column: int) -> list[Line]:
-    place = threads.index(step.thread)
-    indent = " " * (column * place)
-    texts = textwrap.wrap(words_of(story, step), column - 2) or [""]
-    style = "bold red" if step.op == "fails" else _colour(threads, step.thread)
-    lines: list[Line] = []
-    for number, text in enumerate(texts):
-        left = gutter.of(step) if number == 0 else " " * gutter.width
-        lines.append([(left, "dim"), (indent, ""), (text, style)])
-    if step.spot.text:
-        room = column * (len(threads) - place) - 3  # what is right of a row is empty
-        lines.append([(" " * gutter.width + indent + "  ", ""), (_cut(step.spot.text, room), "dim")])
-    return lines
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
-
-
-def _list(story: Story, steps: list[Step], gutter: _Gutter, width: int) -> list[Line]:
-    lines: list[Line] = []
-    for step in steps:
-        texts = textwrap.wrap(f"{story.name(step.thread)} {words_of(story, step)}", width - gutter.width) or [""]
-        style = "bold red" if step.op == "fails" else ""
-        for number, text in enumerate(texts):
-            left = gutter.of(step) if number == 0 else " " * gutter.width
-            lines.append([(left, "dim"), (text, style)])
-    return lines
-
-
-def _accesses(story: Story, width: int) -> list[Line]:
-    lines: list[Line] = []
-    for note in story.accesses:
-        lines += [[], *_wrapped(access_words(story, note), width, "bold")]
-        lines += _stack(note.stack, width)
-    return lines
-
-
-def _stack(stack: tuple[Spot, ...], width: int) -> list[Line]:
-    lines: list[Line] = []
-    where = max((len(spot.short) for spot in stack[:MOST_FRAMES]), default=0)
-    for spot in stack[:MOST_FRAMES]:
-        place = _cut(f"    {spot.short:{where}}  {spot.function}", width - 1)
-        room = width - len(place) - 4
-        lines.append([(place, ""), (f":  {_cut(spot.text, room)}" if room > 16 else "", "dim")])
-    return lines
-
-
-def _ends(story: Story, width: int) -> list[Line]:
-    if story.verdict not in ("deadlock", "no_progress", "timeout"):
-        return []
-    lines: list[Line] = [[], [("At the end:", "bold")]]
-    for note in story.ends:
-        place = f" ({note.stack[0].short})" if note.stack else ""
-        lines += _wrapped(f"  {story.name(note.thread)} {note.text}{place}", width)
-        for waker in story.wakers:
-            if waker.thread == note.thread and note.role in ("asleep", "spinning"):
-                lines += _wrapped(f"    what would have woken it: {waker.text}", width)
-    return lines
-
-
-def _wrapped(text: str, width: int, style: str = "") -> list[Line]:
-    indent = " " * (len(text) - len(text.lstrip()))
-    wrapped = textwrap.wrap(text.strip(), width - len(indent) - 2, subsequent_indent="  ")
-    return [[(indent + line, style)] for line in wrapped]

@@ -1,0 +1,185 @@
+"""Tells a failing schedule as text: a column for each thread, a row for each thing one of them did."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+from grader.grading.story import Note, Spot, Step, Story, access_words, words_of
+from grader.grading.submission import Code
+
+Piece = tuple[str, str]
+Line = list[Piece]
+
+SHOWN_STEPS = 14  # the last ones tell the failure
+MOST_WHERE = 24  # columns for test_channel.c:129
+MOST_FRAMES = 4
+WIDEST = 100
+MOST_COLUMNS = 4  # threads; more are told in one column, each row with the thread's name
+
+_COLOURS = ("cyan", "yellow", "magenta", "green")
+_PREPARING = re.compile(r"(malloc|calloc|realloc|aligned_alloc|strdup|\w+_init)$")
+
+
+def as_lines(data: dict[str, Any], code: Code, width: int, most_steps: int = SHOWN_STEPS) -> list[Line]:
+    """The story as text of that width; the last most_steps steps of it."""
+    width = min(width, WIDEST)
+    story = Story(data, code)
+    shown = _steps_to_show(story, most_steps)
+    lines: list[Line] = []
+    if shown:
+        lines += _table(story, shown, width)
+    lines += _accesses(story, width)
+    lines += _ends(story, width)
+    return lines
+
+
+def _steps_to_show(story: Story, most_steps: int) -> list[Step]:
+    """The steps to show: the last ones, without what only prepares, and repetitions told as such."""
+    steps = story.steps
+    first = next((i for i, step in enumerate(steps) if not _PREPARING.match(step.op)), 0)
+    if len(steps) - first > 1:
+        steps = steps[first:]
+    return _without_repetition(steps)[-most_steps:]
+
+
+def _without_repetition(steps: list[Step]) -> list[Step]:
+    """A loop that goes round three times or more is told once, and how often."""
+    kept: list[Step] = []
+    keys = [(step.thread, step.text, step.spot) for step in steps]
+    i = 0
+    while i < len(steps):
+        length, times = _loop(keys, i)
+        kept += steps[i : i + length]
+        if times > 1:
+            last = steps[i + length * times - 1]
+            words = f"and the same again, {times - 1} times"
+            kept.append(dataclasses.replace(last, text=words, spot=Spot("", "", 0, "")))
+        i += length * times
+    return kept
+
+
+def _loop(keys: list[tuple[int, str, Spot]], start: int) -> tuple[int, int]:
+    """How long the loop is that begins there, and how often it goes round: (1, 1) for none."""
+    for length in range(1, 5):
+        body = keys[start : start + length]
+        times = 1
+        while keys[start + times * length : start + (times + 1) * length] == body:
+            times += 1
+        if times > 2:
+            return length, times
+    return 1, 1
+
+
+@dataclass(frozen=True)
+class _Gutter:
+    """The columns at the left: the number of a step, and its place."""
+
+    digits: int
+    where: int
+
+    @property
+    def width(self) -> int:
+        return 2 + self.digits + 2 + self.where + 2
+
+    def of(self, step: Step) -> str:
+        number = f"{step.number:>{self.digits}}"
+        return f"  {number}  {step.spot.short[: self.where]:{self.where}}  "
+
+
+def _gutter(steps: list[Step]) -> _Gutter:
+    where = max(len(step.spot.short) for step in steps)
+    return _Gutter(len(str(steps[-1].number)), min(where, MOST_WHERE))
+
+
+def _table(story: Story, steps: list[Step], width: int) -> list[Line]:
+    threads = sorted({step.thread for step in steps})
+    lines: list[Line] = []
+    before = steps[0].number - 1
+    if before:
+        lines.append([(f"  ({before} step{'s' if before > 1 else ''} before these)", "dim")])
+    gutter = _gutter(steps)
+    if len(threads) > MOST_COLUMNS:
+        return lines + _list(story, steps, gutter, width)
+    column = (width - gutter.width) // len(threads)
+    head: Line = [(" " * gutter.width, "")]
+    head += [(f"{story.name(t)[: column - 2]:{column}}", f"bold {_colour(threads, t)}") for t in threads]
+    lines.append(head)
+    lines.append([(" " * gutter.width, ""), *[("─" * (column - 2) + "  ", "dim") for _ in threads]])
+    for step in steps:
+        lines += _row(story, step, threads, gutter, column)
+    return lines
+
+
+def _colour(threads: list[int], thread: int) -> str:
+    return _COLOURS[threads.index(thread) % len(_COLOURS)]
+
+
+def _row(story: Story, step: Step, threads: list[int], gutter: _Gutter, column: int) -> list[Line]:
+    place = threads.index(step.thread)
+    indent = " " * (column * place)
+    texts = textwrap.wrap(words_of(story, step), column - 2) or [""]
+    style = "bold red" if step.op == "fails" else _colour(threads, step.thread)
+    lines: list[Line] = []
+    for number, text in enumerate(texts):
+        left = gutter.of(step) if number == 0 else " " * gutter.width
+        lines.append([(left, "dim"), (indent, ""), (text, style)])
+    if step.spot.text:
+        room = column * (len(threads) - place) - 3  # what is right of a row is empty
+        lines.append([(" " * gutter.width + indent + "  ", ""), (_cut(step.spot.text, room), "dim")])
+    return lines
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def _list(story: Story, steps: list[Step], gutter: _Gutter, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for step in steps:
+        texts = textwrap.wrap(f"{story.name(step.thread)} {words_of(story, step)}", width - gutter.width) or [""]
+        style = "bold red" if step.op == "fails" else ""
+        for number, text in enumerate(texts):
+            left = gutter.of(step) if number == 0 else " " * gutter.width
+            lines.append([(left, "dim"), (text, style)])
+    return lines
+
+
+def _accesses(story: Story, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for note in story.accesses:
+        lines += [[], *_wrapped(access_words(story, note), width, "bold")]
+        lines += _stack(note.stack, width)
+    return lines
+
+
+def _stack(stack: tuple[Spot, ...], width: int) -> list[Line]:
+    lines: list[Line] = []
+    where = max((len(spot.short) for spot in stack[:MOST_FRAMES]), default=0)
+    for spot in stack[:MOST_FRAMES]:
+        place = _cut(f"    {spot.short:{where}}  {spot.function}", width - 1)
+        room = width - len(place) - 4
+        lines.append([(place, ""), (f":  {_cut(spot.text, room)}" if room > 16 else "", "dim")])
+    return lines
+
+
+def _ends(story: Story, width: int) -> list[Line]:
+    if story.verdict not in ("deadlock", "no_progress", "timeout"):
+        return []
+    lines: list[Line] = [[], [("At the end:", "bold")]]
+    for note in story.ends:
+        place = f" ({note.stack[0].short})" if note.stack else ""
+        lines += _wrapped(f"  {story.name(note.thread)} {note.text}{place}", width)
+        for waker in story.wakers:
+            if waker.thread == note.thread and note.role in ("asleep", "spinning"):
+                lines += _wrapped(f"    what would have woken it: {waker.text}", width)
+    return lines
+
+
+def _wrapped(text: str, width: int, style: str = "") -> list[Line]:
+    indent = " " * (len(text) - len(text.lstrip()))
+    wrapped = textwrap.wrap(text.strip(), width - len(indent) - 2, subsequent_indent="  ")
+    return [[(indent + line, style)] for line in wrapped]

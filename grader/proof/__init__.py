@@ -1,1 +1,0 @@
-"""The kit proves itself: solutions, stubs, known-wrong and known-right channels."""

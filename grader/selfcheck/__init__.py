@@ -1,0 +1,1 @@
+"""The kit checks itself: solutions, stubs, known-wrong and known-right channels."""
