@@ -54,8 +54,8 @@ int check_status_at(const char *file, int line, const char *rule, const char *ca
     check_failed(file, line, rule, call, wanted, name_of(got, names, result, sizeof result));
 }
 
-void check_equal_at(const char *file, int line, const char *rule, const char *call, long long actual,
-                    long long expected)
+void check_equal_at(const char *file, int line, const char *rule, const char *call,
+                    long long actual, long long expected)
 {
     char wanted[40], got[40];
 

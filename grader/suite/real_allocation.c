@@ -10,9 +10,10 @@
 #include <string.h>
 #include <threads.h>
 
-static atomic_size_t asked_for;  /* allocations of this run */
-static atomic_size_t starts;     /* threads started in this run; they fail in turn too, but don't count */
-static atomic_size_t fail_at;    /* 0: none */
+static atomic_size_t asked_for; /* allocations of this run */
+/* Threads started in this run. They fail in turn too, but don't count. */
+static atomic_size_t starts;
+static atomic_size_t fail_at; /* 0: none */
 static atomic_bool has_failed;
 
 void allocation_begin_run(void)
@@ -72,8 +73,8 @@ void *suite_valloc(size_t size);
 char *suite_strdup(const char *text);
 char *suite_strndup(const char *text, size_t size);
 void suite_free(void *block);
-int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                         void *(*body)(void *), void *arg);
+int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
+                         void *arg);
 int suite_thrd_create(thrd_t *thread, thrd_start_t body, void *arg);
 
 void *suite_malloc(size_t size)
@@ -131,8 +132,8 @@ void suite_free(void *block)
     free(block);
 }
 
-int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                         void *(*body)(void *), void *arg)
+int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
+                         void *arg)
 {
     return fails(&starts) ? EAGAIN : pthread_create(thread, attributes, body, arg);
 }

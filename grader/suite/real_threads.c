@@ -24,13 +24,14 @@ const char runtime_name[] = "real_threads";
 enum { DEFAULT_RUNS = 200, BUDGET_MS = 200, CHILD_FAILED = 3 };
 
 /* Shared by the child that runs the scenario and the parent that tells of it. */
-static struct report {
+struct report {
     atomic_flag taken;     /* the first to end the scenario writes the outcome, all others wait */
     atomic_bool ended;     /* outcome is complete */
     atomic_bool completed; /* the child ran all it should */
     atomic_ulong runs;
     struct outcome outcome;
-} *report;
+};
+static struct report *report;
 
 /* What the sanitizers shall do by default; ASAN_OPTIONS and its like still win. */
 const char *__asan_default_options(void);

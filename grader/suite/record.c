@@ -42,8 +42,9 @@ void record_prepare(bool timed)
     const char *number = getenv("SUITE_RECORD");
 
     descriptor = number ? atoi(number) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (number && pread(descriptor, nonce, sizeof nonce - 1, 0) > 0 && ftruncate(descriptor, 0) != 0)
-        explicit_bzero(nonce, sizeof nonce); /* it can't be taken out of the file: no record is believed */
+    if (number && pread(descriptor, nonce, sizeof nonce - 1, 0) > 0 &&
+        ftruncate(descriptor, 0) != 0)
+        explicit_bzero(nonce, sizeof nonce); /* it stays in the file: no record is believed */
     if (getenv("SUITE_GUARDED"))
         prctl(PR_SET_DUMPABLE, 0);
     pthread_atfork(NULL, NULL, forget_in_the_child);

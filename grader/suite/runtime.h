@@ -40,11 +40,12 @@ struct outcome {
     char file[256]; /* where in the suite; line 0: nowhere */
     int line;
     uintptr_t pc;   /* an address in the submission's code that "where" can be told from, or 0 */
-    char seed[200]; /* what SEED= must be to see this failure again; "" when there is no such thing */
+    char seed[200]; /* what SEED= must be to see this failure again, or "" */
     unsigned long schedules; /* how many were run */
     bool exhaustive;         /* ... and these were all with at most preemption_bound preemptions */
     unsigned preemption_bound;
-    char *story; /* the failing schedule as JSON (see grader/interleave/story.h), or NULL; malloc'ed */
+    /* The failing schedule as JSON (see grader/interleave/story.h), or NULL; malloc'ed. */
+    char *story;
 };
 
 /* ---------------------------------------------------------------------- the runtime gives */

@@ -38,13 +38,16 @@
 
 /* What a test asks of the runtime; everything left out has the default. */
 struct test_options {
-    const char *hint;          /* shown with a failure of this test: a question, never code */
-    bool allocations_fail;     /* besides the runs without, each allocation (and each thread start) of
-                                  the submission fails once, in turn */
-    bool one_thread_stops;     /* in each run one thread is stopped for ever at one of its steps
-                                  between may_stop(true) and may_stop(false): see may_stop */
-    bool woken_by_others;      /* who sleeps is woken by another thread: when only a time-out would end
-                                  everybody's sleep, a tenth of a second later or more, nothing does */
+    const char *hint; /* shown with a failure of this test: a question, never code */
+    /* Besides the runs without, each allocation (and each thread start) of the submission fails
+     * once, in turn. */
+    bool allocations_fail;
+    /* In each run one thread is stopped for ever at one of its steps between may_stop(true) and
+     * may_stop(false): see may_stop. */
+    bool one_thread_stops;
+    /* A sleeper is woken by another thread: when only a time-out would end everybody's sleep, a
+     * tenth of a second later or more, nothing does. */
+    bool woken_by_others;
     bool once;                 /* one run is enough: much work, and one schedule tells all */
     unsigned schedules;        /* at most this many; 0: the runtime's default */
     unsigned spurious_wakeups; /* at most this many in a run; 0: the default, 1 */
@@ -68,8 +71,8 @@ struct test {
                                                  .line = __LINE__,                                 \
                                                  .body = test_name,                                \
                                                  .options = {__VA_ARGS__}};                        \
-    __attribute__((used, section("suite_tests"))) static const struct test                         \
-        *const entry_##test_name = &test_##test_name;                                              \
+    static const struct test *const entry_##test_name                                              \
+        __attribute__((used, section("suite_tests"))) = &test_##test_name;                         \
     static void test_name(void)
 
 /* ----------------------------------------------------------------------------------- checks */
@@ -161,8 +164,8 @@ _Noreturn void check_failed(const char *file, int line, const char *rule, const 
                             const char *expected, const char *got);
 int check_status_at(const char *file, int line, const char *rule, const char *call, int got,
                     const char *const names[], const int expected[], size_t n);
-void check_equal_at(const char *file, int line, const char *rule, const char *call, long long actual,
-                    long long expected);
+void check_equal_at(const char *file, int line, const char *rule, const char *call,
+                    long long actual, long long expected);
 void check_pointer_at(const char *file, int line, const char *rule, const char *call,
                       const void *actual, const void *expected);
 void check_bytes_at(const char *file, int line, const char *rule, const char *call,
