@@ -153,7 +153,5 @@ def _table(rows: list[tuple[str, Took]]) -> str:
 
 def _schedules() -> str:
     """What make bench-interleave says, as it says it."""
-    done = subprocess.run(
-        ["make", "-s", "bench-interleave"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["make", "-s", "bench-interleave"], cwd=ROOT, capture_output=True, text=True, check=False)
     return f"```\n{done.stdout.strip()}\n```"

@@ -36,9 +36,7 @@ def run(program: Program, workload: Workload, messages: int) -> tuple[float, int
     """Seconds, messages and bytes of one run, or why there is none ("" if it can't do that)."""
     command = [str(program.path), *workload.arguments(messages)]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
         return f"no end within {TIMEOUT:.0f} s"
     if done.returncode == 2:
@@ -63,9 +61,7 @@ def _fitting(program: Program, workload: Workload, seconds: float) -> int | str:
         messages = min(workload.messages, messages * 8)
 
 
-def take_turns(
-    programs: Sequence[Program], workload: Workload, rounds: int, seconds: float
-) -> Point:
+def take_turns(programs: Sequence[Program], workload: Workload, rounds: int, seconds: float) -> Point:
     """Measures them all under one workload, each run about that long."""
     point: Point = {}
     for program in programs:

@@ -112,8 +112,7 @@ def _memory(results: Results) -> str:
     rows = ["| | bytes for a queued 8-byte message | bytes for a channel at rest |", "|---|--:|--:|"]
     for key in results.labels:
         if key in queued or key in rest:
-            cells = [f"{p[key].bytes_each:,.0f}" if key in p and p[key].rates else "–"
-                     for p in (queued, rest)]
+            cells = [f"{p[key].bytes_each:,.0f}" if key in p and p[key].rates else "–" for p in (queued, rest)]
             rows.append(f"| {_name(results, key)} | {cells[0]} | {cells[1]} |")
     return "\n".join(rows)
 
@@ -152,9 +151,7 @@ def _draw(results: Results, folder: Path) -> None:
             plots.lines(folder / f"{name}.svg", _series(results, keys), across, "messages/s")
 
 
-def _series(
-    results: Results, keys: Mapping[int, str]
-) -> dict[str, tuple[str, list[tuple[float, float]]]]:
+def _series(results: Results, keys: Mapping[int, str]) -> dict[str, tuple[str, list[tuple[float, float]]]]:
     series = {}
     for program, label in results.labels.items():
         line = [

@@ -57,9 +57,7 @@ def lines(
     plt.close(figure)
 
 
-def bars(
-    path: Path, groups: Sequence[str], series: Mapping[str, tuple[str, Sequence[float]]], up: str
-) -> None:
+def bars(path: Path, groups: Sequence[str], series: Mapping[str, tuple[str, Sequence[float]]], up: str) -> None:
     """A group of bars for each name, one bar for each key; 1 is where the line is. 0 is no bar."""
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(9, 4))

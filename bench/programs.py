@@ -74,9 +74,7 @@ def _c_program(
 ) -> Program:
     command = [CC, *CFLAGS, *flags, "-o", "{out}", *map(str, sources), *libraries]
     headers = (BENCH / "program.h", *sorted((ROOT / "exercises").glob("*/*.h")))
-    return Program(
-        key, label, tuple(sources), tuple(command), needs, ours, can, includes=headers
-    )
+    return Program(key, label, tuple(sources), tuple(command), needs, ours, can, includes=headers)
 
 
 def solutions() -> list[Program]:
@@ -138,9 +136,7 @@ def peers() -> list[Program]:
             needs="libnng-dev",
             can=few,
         ),
-        _c_program(
-            "pipe", "pipe(2)", [BENCH / "channel.c", peer / "pipe.c"], can=few
-        ),
+        _c_program("pipe", "pipe(2)", [BENCH / "channel.c", peer / "pipe.c"], can=few),
     ]
 
 

@@ -30,16 +30,10 @@ SIZES = [8, 64, 512, 4096, 32768, 65536]
 
 UNBOUNDED_1 = Workload("a", "one sender, unbounded, 8-byte messages", "unbounded", 5_000_000)
 UNBOUNDED_4 = Workload("b", "four senders, unbounded", "unbounded", 5_000_000, threads=4)
-BOUNDED_128 = Workload(
-    "c", "four senders, bounded, capacity 128", "bounded", 2_000_000, threads=4, capacity=128
-)
-BOUNDED_1 = Workload(
-    "d", "four senders, bounded, capacity 1", "bounded", 500_000, threads=4, capacity=1
-)
+BOUNDED_128 = Workload("c", "four senders, bounded, capacity 128", "bounded", 2_000_000, threads=4, capacity=128)
+BOUNDED_1 = Workload("d", "four senders, bounded, capacity 1", "bounded", 500_000, threads=4, capacity=1)
 PINGPONG = Workload("e", "ping-pong over two channels", "pingpong", 500_000)
-REQUESTS = Workload(
-    "f", "four clients, one server, 64-byte messages", "requests", 500_000, threads=4, size=64
-)
+REQUESTS = Workload("f", "four clients, one server, 64-byte messages", "requests", 500_000, threads=4, size=64)
 TICKETS = Workload("g", "the ticket server, four clients", "tickets", 500_000, 4, capacity=128)
 
 MAIN = [UNBOUNDED_1, UNBOUNDED_4, BOUNDED_128, BOUNDED_1, PINGPONG, REQUESTS, TICKETS]
@@ -51,11 +45,7 @@ def by_senders() -> list[Workload]:
         Workload(f"h-send-{n}", f"{n} senders, unbounded", "unbounded", 5_000_000, n)
         for n in SENDERS
         if n not in (1, 4)
-    ] + [
-        Workload(f"h-ask-{n}", f"{n} clients, one server", "requests", 500_000, n, size=64)
-        for n in SENDERS
-        if n != 4
-    ]
+    ] + [Workload(f"h-ask-{n}", f"{n} clients, one server", "requests", 500_000, n, size=64) for n in SENDERS if n != 4]
 
 
 MEMORY = [
@@ -77,4 +67,3 @@ def by_size() -> list[Workload]:
         for size in SIZES
         if size != 8
     ]
-

@@ -57,9 +57,7 @@ def gradescope(arguments: Mapping[str, str]) -> int:
     given = settings.load(rules)
     only = [find(name) for name in arguments.get("ex", "").replace(",", " ").split()]
     exercises = only or [e for e in all_exercises() if e.name not in given.leave_out]
-    path = autograder.write_zip(
-        Path(arguments.get("out") or "build/autograder.zip"), [e.number for e in only], rules
-    )
+    path = autograder.write_zip(Path(arguments.get("out") or "build/autograder.zip"), [e.number for e in only], rules)
     most = 100 * sum(given.weight(exercise.name) for exercise in exercises)
     print(f"{shown(path)}: upload it under Configure Autograder, Zip file upload.")
     print(f"The assignment is worth {most:g} points.")

@@ -101,8 +101,7 @@ def gradescope(exercises: Sequence[Exercise], points: float, seconds: float = 0.
 
 def summary(exercises: Iterable[Exercise]) -> str:
     rows = [
-        f"{e['name']:20} {e['verdict'].replace('_', ' '):14} {e['points']:g} of {e['max_points']:g}"
-        for e in exercises
+        f"{e['name']:20} {e['verdict'].replace('_', ' '):14} {e['points']:g} of {e['max_points']:g}" for e in exercises
     ]
     return "\n".join(rows)
 

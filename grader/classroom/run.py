@@ -300,9 +300,7 @@ class Local:
             self._stopping.set()
             stop()
 
-    def _work(
-        self, group: Class, todo: queue.SimpleQueue[Job], done: queue.SimpleQueue[Job]
-    ) -> None:
+    def _work(self, group: Class, todo: queue.SimpleQueue[Job], done: queue.SimpleQueue[Job]) -> None:
         while not self._stopping.is_set():
             try:
                 job = todo.get_nowait()

@@ -1,31 +1,30 @@
 """What an instructor decides, in one small TOML file: class.toml beside the Makefile, or CLASS=file.
 
-    leave_out = ["06_select"]
+leave_out = ["06_select"]
 
-    [weights]                    # of an exercise in the total; 1 without a line, 0 for electives
-    08_ticket_server = 2
+[weights]                    # of an exercise in the total; 1 without a line, 0 for electives
+08_ticket_server = 2
 
-    [points]                     # of a test, in every exercise that runs it; 1 without a line
-    dropping_the_last_sender_wakes_a_sleeping_receiver = 3
+[points]                     # of a test, in every exercise that runs it; 1 without a line
+dropping_the_last_sender_wakes_a_sleeping_receiver = 3
 
-    [deadlines]                  # local time; submitted is when the newest file of it was last changed
-    02_blocking = 2026-11-30T23:59:59
+[deadlines]                  # local time; submitted is when the newest file of it was last changed
+02_blocking = 2026-11-30T23:59:59
 
-    [late]
-    percent_a_day = 10           # taken off for each day begun
-    at_most = 50
+[late]
+percent_a_day = 10           # taken off for each day begun
+at_most = 50
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from grader.errors import UsageError
 from grader.exercises import ROOT, all_exercises, is_elective

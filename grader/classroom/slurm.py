@@ -72,9 +72,7 @@ class Slurm:
             run.give_up(group, job)
             yield job
 
-    def _grade(
-        self, group: Class, jobs: Sequence[Job], size: int
-    ) -> Generator[Job, None, list[Job]]:
+    def _grade(self, group: Class, jobs: Sequence[Job], size: int) -> Generator[Job, None, list[Job]]:
         """Runs one array, and yields each job once it has a result. Returns those that have none."""
         chunks = [jobs[first : first + size] for first in range(0, len(jobs), size)]
         waiting = {job.student: job for job in jobs}

@@ -171,9 +171,7 @@ def wanted(exercises: Sequence[Exercise]) -> dict[str, frozenset[str]]:
     return found
 
 
-def _grade_files(
-    request: Request, box: Sandbox, exercises: Sequence[Exercise], taken: intake.Intake
-) -> list[Outcome]:
+def _grade_files(request: Request, box: Sandbox, exercises: Sequence[Exercise], taken: intake.Intake) -> list[Outcome]:
     outcomes: dict[str, Outcome] = {}
     with isolation.private_directory() as directory:
         tree, scratch = directory / "tree", directory / "scratch"
@@ -256,7 +254,14 @@ def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: O
 
 def _whose_fault(message: str) -> tuple[str, str]:
     """What it means that a submission could not be graded, when the kit itself was built just before."""
-    ours = ("disk is full", "can't be written", "not installed", "No space", "Read-only file system", "Permission denied")
+    ours = (
+        "disk is full",
+        "can't be written",
+        "not installed",
+        "No space",
+        "Read-only file system",
+        "Permission denied",
+    )
     if any(word in message for word in (*ours, *SANDBOX_FAILED)):
         return "environment", message
     first = " ".join(line.strip() for line in message.splitlines()[:4] if "make doctor" not in line)
@@ -347,7 +352,9 @@ def prepare(variants: Sequence[str], names: Sequence[str]) -> None:
         for exercise in map(by_name, sorted(suites)):
             submission = read_submission(EXERCISES, exercise)
             if submission.missing:
-                raise GraderError(f"exercises/{exercise.name} has no {submission.missing[0]}: make reset EX={exercise.number}")
+                raise GraderError(
+                    f"exercises/{exercise.name} has no {submission.missing[0]}: make reset EX={exercise.number}"
+                )
             units.append(build.Unit(submission.code_for(exercise), exercise, variant))
         build.build(units, os.cpu_count() or 1)
 

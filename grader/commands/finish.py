@@ -36,7 +36,9 @@ def _questions(markdown: str) -> list[Line]:
     told: list[Line] = []
     for paragraph in re.split(r"\n\s*\n|\n(?=\d\. )", markdown):
         words = " ".join(paragraph.split())
-        told += [[(line, "")] for line in textwrap.wrap(words, 78, subsequent_indent="   " if words[:1].isdigit() else "")]
+        told += [
+            [(line, "")] for line in textwrap.wrap(words, 78, subsequent_indent="   " if words[:1].isdigit() else "")
+        ]
     return told or list(workspace.as_text(markdown))
 
 

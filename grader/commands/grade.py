@@ -37,9 +37,7 @@ class OnScreen:
         self._screen.lines([render.overview_line(graded)])
 
 
-def grade(
-    ex: str, tree: str, solutions: bool, variant: str, report_to: Path | None, again: bool
-) -> int:
+def grade(ex: str, tree: str, solutions: bool, variant: str, report_to: Path | None, again: bool) -> int:
     """make grade"""
     screen = render.Screen()
     where = tree_of(tree, solutions)

@@ -51,9 +51,7 @@ def prepare(ex: str, test: str, tree: Path, variant: str) -> tuple[Submission, U
     return submission, unit
 
 
-def replay(
-    ex: str, test: str, seed: str, tree: Path, variant: str, in_gdb: bool, as_html: bool
-) -> int:
+def replay(ex: str, test: str, seed: str, tree: Path, variant: str, in_gdb: bool, as_html: bool) -> int:
     """Runs it, and tells all of what happened."""
     knobs = runner.knobs_given(SEED=seed)
     submission, unit = prepare(ex, test, tree, variant)
@@ -97,7 +95,12 @@ def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:
         if steps is None:
             print("With this seed the test passes, or has no story: gdb starts at its beginning.")
         else:
-            command += ["-ex", f"python steps_file = {str(steps)!r}", "-x", str(ROOT / "grader" / "output" / "gdb_steps.py")]
+            command += [
+                "-ex",
+                f"python steps_file = {str(steps)!r}",
+                "-x",
+                str(ROOT / "grader" / "output" / "gdb_steps.py"),
+            ]
     record = os.open(os.devnull, os.O_WRONLY)
     os.set_inheritable(record, True)
     environment = os.environ | runner.test_environment(knobs)

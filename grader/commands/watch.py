@@ -164,4 +164,3 @@ def _key(seconds: float) -> str:
             pressed = os.read(sys.stdin.fileno(), 16).decode("utf-8", "replace")
             return pressed[:1] if pressed else "q"
     return ""
-

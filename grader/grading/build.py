@@ -32,7 +32,9 @@ _WARNING = re.compile(r"^(\S+?):(\d+):(?:\d+:)? warning: (.*?) \[(-W[^]]*)\]$")
 _FLAG = re.compile(r" \[-W[^]]*\]$")  # what made an error of it
 _OTHER = re.compile(r"\S+?:(\d+:)?(\d+:)? |make: |In file included from | +from \S+:\d+[,:]")
 _UNDEFINED = re.compile(r"undefined reference to [`'](\w+)'")
-_REFUSED = re.compile(r"^(?:gcc|cc|clang)\S*: (?:fatal )?error: (un\w+ (?:command-line )?(?:option|argument).*)", re.MULTILINE)
+_REFUSED = re.compile(
+    r"^(?:gcc|cc|clang)\S*: (?:fatal )?error: (un\w+ (?:command-line )?(?:option|argument).*)", re.MULTILINE
+)
 _KIT_LIBRARY = re.compile(r"cannot find -l(\w+)|fatal error: '?(cmocka\.h|pthread\.h|stdio\.h)'?")
 
 

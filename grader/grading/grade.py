@@ -239,9 +239,7 @@ class _Workers:
 def not_built(unit: Unit, error: BuildError) -> list[TestResult]:
     """What the tests of a suite are when it could not be built."""
     return [
-        TestResult(
-            unit.suite.name, name, unit.variant, "build_failed", error.message, error.where
-        )
+        TestResult(unit.suite.name, name, unit.variant, "build_failed", error.message, error.where)
         for name in unit.suite.tests_in_source()
     ]
 

@@ -49,7 +49,9 @@ class Limits:
 
     cpu_seconds: int = 60  # of each of its processes
     wall_seconds: float = 180.0  # from one line in its record to the next
-    memory: int = 4 << 30  # bytes in use by the whole process tree; address space is not limited, sanitizers need it all
+    memory: int = (
+        4 << 30
+    )  # bytes in use by the whole process tree; address space is not limited, sanitizers need it all
     file_size: int = 16 << 20
 
 

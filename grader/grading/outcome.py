@@ -104,7 +104,9 @@ def judge(result: TestResult, ended: ProcessResult, nonce: str, sources: frozens
 _LESS_TELLING = ("passed", "crashed", "exited_early", "environment", "leak")
 
 
-def passed_together(results: Sequence[TestResult], ended: ProcessResult, nonce: str, sources: frozenset[str]) -> list[TestResult]:
+def passed_together(
+    results: Sequence[TestResult], ended: ProcessResult, nonce: str, sources: frozenset[str]
+) -> list[TestResult]:
     """Which tests passed, the first ones of results, of a run of them all that ends at the first that does not.
 
     The witnesses are those of one test. Is there a doubt about one, none has passed."""
@@ -181,9 +183,7 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
 def _tell_sanitizer_report(result: TestResult, finding: sanitizer.SanitizerReport) -> None:
     result.verdict, result.message = finding.verdict, finding.message
     result.where = str(finding.where or "")
-    result.sections = [
-        (s.title, [f"{p}  {p.function}" for p in s.places]) for s in finding.sections
-    ]
+    result.sections = [(s.title, [f"{p}  {p.function}" for p in s.places]) for s in finding.sections]
 
 
 def _tell_hang(result: TestResult, ended: ProcessResult, sources: frozenset[str]) -> None:

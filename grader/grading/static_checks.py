@@ -60,9 +60,7 @@ INIT_SECTIONS = re.compile(r"\.(preinit_array|init_array|fini_array|ctors|dtors|
 # Inline assembly that only waits or orders; everything else could call the system by itself.
 HARMLESS_ASM = re.compile(r"(pause|yield|nop|rep; ?nop|isb|[lsm]fence|dmb ish(ld|st)?|)")
 SYSTEM_CALL = re.compile(r"\t(syscall|sysenter|int +\$0x80|svc\s)")
-NO_SANITIZE = re.compile(
-    r"\b_*(no_sanitize\w*|no_address_safety_analysis|disable_sanitizer_instrumentation)\b"
-)
+NO_SANITIZE = re.compile(r"\b_*(no_sanitize\w*|no_address_safety_analysis|disable_sanitizer_instrumentation)\b")
 # Ways to the frames of one's callers; who changes those returns past a test.
 FRAMES = re.compile(
     r"\b__builtin_(frame_address|return_address|\w*return_addr|dwarf_cfa|eh_return|unwind_init|setjmp|longjmp|apply\w*|return)\b"
@@ -96,7 +94,16 @@ def examine_code(code: Code, exercise: Exercise, scratch: Path) -> list[Violatio
     """What is odd or wrong with the code of an exercise. scratch: a directory for what is compiled."""
     code.stage()
     api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
-    compiler = [build.compiler(), "-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", "-iquote", str(exercise.directory)]
+    compiler = [
+        build.compiler(),
+        "-std=gnu11",
+        "-O1",
+        "-pthread",
+        "-w",
+        "-fno-builtin",
+        "-iquote",
+        str(exercise.directory),
+    ]
     sources = [code.directory / source.name for source in code.sources]
     return [found for source in sources for found in examine(source, api, ROOT, compiler, _run, scratch)]
 
@@ -112,7 +119,9 @@ def refusals(code: Code, exercise: Exercise) -> list[str]:
 
 
 def _run(command: Sequence[str]) -> tuple[int, str]:
-    ended = isolation.run(command, LOOKING, kept_output=LOOKING.file_size)  # to its end: what is cut off is not looked at
+    ended = isolation.run(
+        command, LOOKING, kept_output=LOOKING.file_size
+    )  # to its end: what is cut off is not looked at
     return -1 if ended.timed_out else ended.code, ended.stdout.decode("utf-8", "replace")
 
 

@@ -163,7 +163,5 @@ def tree_of(src: str | None, solutions: bool, option: str = "SRC") -> Path:
     if not tree.is_dir():
         raise UsageError(f"{option}={src}: there is no such directory.")
     if not any(tree.glob("[0-9][0-9]_*")):
-        raise UsageError(
-            f"{option}={src} is not laid out like exercises/: it holds no NN_name/channel.c."
-        )
+        raise UsageError(f"{option}={src} is not laid out like exercises/: it holds no NN_name/channel.c.")
     return tree

@@ -54,9 +54,7 @@ def _addresses(node: Any) -> Iterable[str]:
         yield node
 
 
-def addr2line(
-    program: Path, addresses: Sequence[str], sources: frozenset[str]
-) -> dict[str, tuple[str, str, int]]:
+def addr2line(program: Path, addresses: Sequence[str], sources: frozenset[str]) -> dict[str, tuple[str, str, int]]:
     """For each address the function, the file and the line; only the student's and the suites'."""
     tool = shutil.which("addr2line") or shutil.which("llvm-addr2line")
     if not addresses or tool is None:

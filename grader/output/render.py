@@ -192,9 +192,7 @@ def _rows() -> int:
     return shutil.get_terminal_size((80, 24)).lines if sys.stdout.isatty() else sys.maxsize
 
 
-def first_failure(
-    graded: Graded, result: TestResult, width: int, tree: Path, full: bool = False
-) -> list[Line]:
+def first_failure(graded: Graded, result: TestResult, width: int, tree: Path, full: bool = False) -> list[Line]:
     """All there is to say of one failure; full: with every step of its story."""
     lines: list[Line] = [[]]
     title = TITLES.get(result.verdict, result.verdict)

@@ -77,9 +77,7 @@ class Check:
             graded = Grading(SOLUTIONS, [exercise], variant, jobs=self.jobs).run()[0]
             bad = [f"{r.suite}: {r.name} ({r.verdict}: {r.message})" for r in graded.failures()]
             why = "; ".join(bad[:3]) or graded.note
-            self.tally.check(
-                graded.verdict == "passed", f"solutions/{exercise.name} passes under {variant}: {why}"
-            )
+            self.tally.check(graded.verdict == "passed", f"solutions/{exercise.name} passes under {variant}: {why}")
         self.tally.tell(f"  solution: {' '.join(self.variants)}")
 
     def _stub(self, exercise: Exercise) -> None:

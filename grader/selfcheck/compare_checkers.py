@@ -49,9 +49,7 @@ class Trial:
     seconds: float | None  # to the first failure; None: nothing failed in time
 
 
-def compare(
-    exercises: Iterable[Exercise], seconds: float, tell: Callable[[str], None]
-) -> list[Trial]:
+def compare(exercises: Iterable[Exercise], seconds: float, tell: Callable[[str], None]) -> list[Trial]:
     """All trials; those of one exercise and variant run side by side."""
     trials: list[Trial] = []
     for exercise in exercises:
@@ -64,9 +62,7 @@ def compare(
     return trials
 
 
-def _under(
-    variant: str, exercise: Exercise, wrong: Sequence[Implementation], seconds: float
-) -> list[Trial]:
+def _under(variant: str, exercise: Exercise, wrong: Sequence[Implementation], seconds: float) -> list[Trial]:
     units = [Unit(implementation.code, exercise, variant) for implementation in wrong]
     errors = build.build(units, cpu_count())
     built = [(s, u) for s, u in zip(wrong, units) if u not in errors]

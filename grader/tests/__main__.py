@@ -52,9 +52,7 @@ def run_pytest(arguments: list[str]) -> Count:
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        code = subprocess.run(
-            [*command, f"--junitxml={report}", *(arguments or ["grader/tests"])], cwd=ROOT
-        ).returncode
+        code = subprocess.run([*command, f"--junitxml={report}", *(arguments or ["grader/tests"])], cwd=ROOT).returncode
         count = junit_count(report) if report.exists() else Count(0, 0)
     if code != 0 and count.failed == 0:
         print(f"pytest itself failed (exit code {code}).", flush=True)

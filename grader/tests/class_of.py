@@ -70,7 +70,11 @@ def make(number: int, material: Material) -> Made:
         files = {f"{p.parent.name}/{p.name}": mark + p.read_bytes() for n in names for p in (SOLUTIONS / n).glob("*.c")}
         return Made(_writer(files, number), {name: ["passed"] for name in names})
     if kind == "stubs":
-        stubs = {f"{p.parent.name}/{p.name}": p.read_bytes() for e in material.exercises for p in (STUBS / e.name).glob("*.c")}
+        stubs = {
+            f"{p.parent.name}/{p.name}": p.read_bytes()
+            for e in material.exercises
+            for p in (STUBS / e.name).glob("*.c")
+        }
         return Made(_writer(stubs, number), {exercise.name: ["not_started"] for exercise in material.exercises})
     if kind == "odd":
         verdict, write = test_hostile.ODD[draw.choice(sorted(test_hostile.ODD))]
@@ -143,9 +147,15 @@ def check(directory: Path, out: Path) -> list[str]:
         for exercise, verdicts in exercises.items():
             got = by_name[exercise]
             told = {got["verdict"], *(test["verdict"] for test in got["tests"])}
-            right = got["verdict"] == "passed" if verdicts == ["passed"] else got["verdict"] != "passed" and told & set(verdicts)
+            right = (
+                got["verdict"] == "passed"
+                if verdicts == ["passed"]
+                else got["verdict"] != "passed" and told & set(verdicts)
+            )
             if not right:
-                wrong.append(f"{student} {exercise}: {got['verdict']} ({got['message'][:120]}), expected {' or '.join(verdicts)}")
+                wrong.append(
+                    f"{student} {exercise}: {got['verdict']} ({got['message'][:120]}), expected {' or '.join(verdicts)}"
+                )
     return wrong
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from grader.commands import handout
 from grader.classroom import autograder, commands, sandbox
+from grader.commands import handout
 from grader.exercises import ROOT, all_exercises
 from grader.tests import test_gradebooks
 
@@ -47,7 +46,17 @@ def at_gradescope(autograder_directory: Path, script: str) -> subprocess.Complet
             command += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):
             command += ["--ro-bind", path, path]
-    command += ["--perms", "1777", "--tmpfs", "/tmp", "--bind", str(autograder_directory), "/autograder", "--chdir", "/autograder"]
+    command += [
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/tmp",
+        "--bind",
+        str(autograder_directory),
+        "/autograder",
+        "--chdir",
+        "/autograder",
+    ]
     environment = {"PATH": os.environ["PATH"], "HOME": "/tmp"}
     return subprocess.run(
         [*command, f"/autograder/{script}"], env=environment, capture_output=True, text=True, timeout=900

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from grader.tests.conftest import ANSWER, STUBS, Kit
 
 CHANNEL_1 = "exercises/01_answer/channel.c"
 CHANNEL_2 = "exercises/02_twice/channel.c"
-LEAK = ANSWER.replace("return", "if (!malloc(3)) return 0;\n    return").replace("#include", "#include <stdlib.h>\n#include", 1)
+LEAK = ANSWER.replace("return", "if (!malloc(3)) return 0;\n    return").replace(
+    "#include", "#include <stdlib.h>\n#include", 1
+)
 
 
 def make(root: Path, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> tuple[int, str, str]:
@@ -181,7 +182,7 @@ def test_ctrl_c_at_any_time_leaves_nothing_half_done(copied: Kit, delay: float) 
         _, err = process.communicate()
     assert b"/grader/" not in err  # a traceback of Python's own start is not ours
     assert _of_session(process.pid) == []
-    assert copied.read(CHANNEL_1) == LEAK and not list(copied.root.rglob('.*.c.*'))
+    assert copied.read(CHANNEL_1) == LEAK and not list(copied.root.rglob(".*.c.*"))
     again = copied.run("grade", ex="01")
     assert (again.code, again.err) == (1, "")
     assert again.verdicts("01_answer") == ["leak", "leak"]
@@ -197,7 +198,9 @@ def mounted(kit: Kit, tmp_path: Path, options: str) -> Path:
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
         pytest.skip("no file system can be mounted here")
-    shutil.copytree(kit.root, place / "kit", ignore=shutil.ignore_patterns("build", "__pycache__", "work", "report.json"))
+    shutil.copytree(
+        kit.root, place / "kit", ignore=shutil.ignore_patterns("build", "__pycache__", "work", "report.json")
+    )
     return place
 
 

@@ -83,8 +83,10 @@ def test_limits_end() -> None:
 def test_a_peer_that_is_not_installed_is_left_out_and_said() -> None:
     gone = programs.Program("gone", "Gone", (), ("no-such-compiler",), needs="gone")
     assert "not installed" in programs.build(gone)
-    results = Results(left_out={"Gone": "not installed"}, machine=dict.fromkeys(
-        ["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"))
+    results = Results(
+        left_out={"Gone": "not installed"},
+        machine=dict.fromkeys(["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"),
+    )
     assert "Left out: Gone" in pages.blocks_of(results)["machine"]
 
 
@@ -97,8 +99,11 @@ def test_blocks_are_filled_and_all_else_stays() -> None:
 
 def test_ratios_are_medians_over_rusts() -> None:
     point = {"rust": Measured(1, [1e6, 2e6, 9e6]), "go": Measured(1, [1e6, 3e6, 9e6])}
-    results = Results(points={"a": point}, labels={"rust": "Rust", "go": "Go"}, machine=dict.fromkeys(
-        ["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"))
+    results = Results(
+        points={"a": point},
+        labels={"rust": "Rust", "go": "Go"},
+        machine=dict.fromkeys(["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"),
+    )
     assert "| Go | 3 | 1 to 9 | 1.50 |" in pages.blocks_of(results)["a"]
 
 
@@ -109,8 +114,12 @@ def test_a_plot_names_its_rates(tmp_path: Path) -> None:
     assert said == ["1", "16", "senders", "500 k", "1 M", "2 M", "5 M", "messages/s", "yours"]
 
 
-def test_what_is_not_here_is_said_in_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    none = [programs.Program("none", f"Peer number {n}", (), ("no-such-compiler",), needs=f"peer-{n}-dev") for n in range(6)]
+def test_what_is_not_here_is_said_in_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = [
+        programs.Program("none", f"Peer number {n}", (), ("no-such-compiler",), needs=f"peer-{n}-dev") for n in range(6)
+    ]
     monkeypatch.setattr(programs, "peers", lambda: none)
     assert [program.key for program in exercise._beside("02_blocking")] in (["solution"], [])
     said = capsys.readouterr().out

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from grader.classroom import page
 from grader.classroom.similar import Pair
 
@@ -58,9 +57,7 @@ def test_reports_that_many_share_are_kept_once(written: Path) -> None:
 
 def test_a_person_can_sort_search_and_read(written: Path, playwright: Path, tmp_path: Path) -> None:
     command = ["node", str(SCRIPT), str(playwright), shutil.which("chromium") or "", str(written)]
-    done = subprocess.run(
-        [*command, str(tmp_path / "page.png")], capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run([*command, str(tmp_path / "page.png")], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["errors"] == [] and seen["requests"] == [f"file://{written}"]

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from grader.classroom import sandbox
 from grader.exercises import BUILD, ROOT
 from grader.grading import isolation
@@ -46,7 +45,9 @@ def written(submissions: Path) -> dict[str, int]:
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
 
 
 def memory(pid: int) -> int:

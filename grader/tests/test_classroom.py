@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from grader import files
 from grader.classroom import intake, results, run, sandbox, settings, similar, worker
 from grader.errors import UsageError
@@ -95,7 +94,9 @@ def test_a_channel_that_is_carried_is_taken_in_with_what_carries_it(
     write(tmp_path / "s" / "04_bounded" / "channel.c")
     write(tmp_path / "s" / "08_ticket_server" / "ticket_server.c")
     monkeypatch.setattr(isolation, "enclose", isolation.enclose)  # which a worker sets for good
-    monkeypatch.setattr(worker, "_grade_exercise", lambda request, tree, exercise, told: setattr(told, "verdict", "run"))
+    monkeypatch.setattr(
+        worker, "_grade_exercise", lambda request, tree, exercise, told: setattr(told, "verdict", "run")
+    )
     only = worker.Request("ann", str(tmp_path / "s"), "", "", ("08_ticket_server",), (), static_checks=False)
     told = worker.grade(only, sandbox.NONE)
     assert [(exercise["name"], exercise["verdict"]) for exercise in told["exercises"]] == [("08_ticket_server", "run")]
@@ -289,9 +290,7 @@ class Recorded:
                 {"name": e.name, "verdict": "failed", "message": "", "flags": [], "tests": [], "report": ""}
                 for e in group.exercises
             ]
-            files.write_atomically(
-                group.result_file(job.student), json.dumps({**result, "exercises": exercises})
-            )
+            files.write_atomically(group.result_file(job.student), json.dumps({**result, "exercises": exercises}))
             yield job
 
 
@@ -406,7 +405,9 @@ def test_what_failed_in_one_variant_is_not_run_in_the_next(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("name", ["closed_before_queued", "node_size_overflows"])
-def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     exercise = by_name("01_single_thread")
     code = next(s.code for s in implementations.known_wrong(exercise) if s.path.stem == name)
     unit = build.Unit(code, exercise, "interleave")
@@ -418,7 +419,9 @@ def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(name: 
     for how, seen in runs.items():
         run_as_before = getattr(runner, how)
 
-        def run_it(unit: build.Unit, what: Any, knobs: Any, seen: Any = seen, run_as_before: Any = run_as_before) -> Any:
+        def run_it(
+            unit: build.Unit, what: Any, knobs: Any, seen: Any = seen, run_as_before: Any = run_as_before
+        ) -> Any:
             seen.append(what)
             return run_as_before(unit, what, knobs)
 
@@ -467,7 +470,9 @@ static void look(void)
 """
 
 
-def test_no_test_finds_the_records_of_those_before_in_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_test_finds_the_records_of_those_before_in_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     exercise = by_name("01_single_thread")
     solution = (SOLUTIONS / exercise.name / "channel.c").read_text()
     text = re.sub(r"(enum channel_status channel_create\([^)]*\)\n{)", r"\1\n    look();", solution)
@@ -517,7 +522,7 @@ def test_which_tests_of_a_run_have_passed(records: list[Any], end: dict[str, Any
 
 def test_wall_time_is_counted_from_record_to_record() -> None:
     def run_it(pause: int) -> isolation.ProcessResult:
-        script = f'for i in 1 2 3 4; do sleep {pause}; echo . >>/proc/self/fd/$SUITE_RECORD; done'
+        script = f"for i in 1 2 3 4; do sleep {pause}; echo . >>/proc/self/fd/$SUITE_RECORD; done"
         return isolation.run(["sh", "-c", script], isolation.Limits(wall_seconds=3.0), record="")
 
     assert not run_it(1).timed_out
@@ -561,7 +566,12 @@ def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(grou
     right = ROOT / "grader" / "tests" / "known_right" / "02_blocking"
     code = (right / "student_style.c").read_text()
     solution = (ROOT / "solutions" / "02_blocking" / "channel.c").read_text()
-    texts = {"ann": code, "bob": code.replace("message", "letter"), "cid": (right / "blocks.c").read_text(), "dot": solution}
+    texts = {
+        "ann": code,
+        "bob": code.replace("message", "letter"),
+        "cid": (right / "blocks.c").read_text(),
+        "dot": solution,
+    }
     for name, text in texts.items():
         write(group.submissions / name / "02_blocking" / "channel.c", text)
     run.grade(group, Recorded(), Quiet())

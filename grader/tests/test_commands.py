@@ -16,7 +16,6 @@ import tarfile
 import termios
 
 import pytest
-
 from grader.commands import compile_commands
 from grader.exercises import ROOT, Exercise, all_exercises
 from grader.tests.conftest import ANSWER, SOLUTIONS, STUBS, Kit
@@ -156,9 +155,7 @@ def test_what_was_learnt_is_told_once_when_an_exercise_is_done(kit: Kit) -> None
         ("solutions", {"ex": "77"}, "EX= is one of"),
     ],
 )
-def test_what_can_not_be_done_is_said_in_one_line(
-    kit: Kit, command: str, options: dict[str, str], said: str
-) -> None:
+def test_what_can_not_be_done_is_said_in_one_line(kit: Kit, command: str, options: dict[str, str], said: str) -> None:
     ran = kit.run(command, **options)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert said in ran.err and str(kit.root) not in ran.err
@@ -497,7 +494,9 @@ def test_gdb_stops_at_the_steps_of_the_story(kit: Kit) -> None:
     assert "int *kept = malloc(sizeof *kept);" in ran.out
 
 
-@pytest.mark.parametrize("knob", ["seed=junk", "seed=x", "seed=x-2 5", "SCHEDULES=many", "SCHEDULES=0", "STRATEGY=luck"])
+@pytest.mark.parametrize(
+    "knob", ["seed=junk", "seed=x", "seed=x-2 5", "SCHEDULES=many", "SCHEDULES=0", "STRATEGY=luck"]
+)
 def test_a_knob_with_an_impossible_value_is_a_usage_error(kit: Kit, knob: str) -> None:
     name, _, value = knob.partition("=")
     env = {} if name == "seed" else {name: value}

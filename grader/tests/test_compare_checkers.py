@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-
 from grader.exercises import by_name
 from grader.grading import outcome, runner
 from grader.grading.build import Unit

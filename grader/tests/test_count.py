@@ -18,7 +18,5 @@ def test_a_count_inside_other_text_is_none() -> None:
 
 def test_errors_outside_of_a_test_are_failures(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
-    report.write_text(
-        '<testsuites><testsuite tests="5" errors="1" failures="1" skipped="1"/></testsuites>'
-    )
+    report.write_text('<testsuites><testsuite tests="5" errors="1" failures="1" skipped="1"/></testsuites>')
     assert junit_count(report) == Count(passed=2, failed=2, skipped=1)

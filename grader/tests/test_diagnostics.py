@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from grader.grading import diagnostics
 
 MISTAKES = {  # code: words of the explanation

@@ -11,7 +11,6 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-
 from grader.commands import doctor
 from grader.commands.doctor import CheckResult
 from grader.exercises import ROOT
@@ -50,7 +49,9 @@ def test_what_is_only_nice_to_have_does_not_count(tmp_path: Path, monkeypatch: p
     assert found["sandbox"].cure.endswith("apt-get install bubblewrap") and not found["sandbox"].needed
 
 
-def test_what_is_long_is_told_in_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_long_is_told_in_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(doctor, "examine", lambda: [CheckResult("file system", False, "it is full " * 20)])
     assert doctor.run() == 3
     lines = capsys.readouterr().out.splitlines()
@@ -86,7 +87,10 @@ def test_line_ends_are_seen_and_the_cure_cures(tmp_path: Path, monkeypatch: pyte
 
 def test_what_a_container_forbids_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "randomisation_is_off", lambda: False)
-    for inside, cure in ((True, "docker run --security-opt seccomp=unconfined"), (False, "sudo sysctl vm.mmap_rnd_bits=28")):
+    for inside, cure in (
+        (True, "docker run --security-opt seccomp=unconfined"),
+        (False, "sudo sysctl vm.mmap_rnd_bits=28"),
+    ):
         monkeypatch.setattr(doctor, "_in_container", lambda inside=inside: inside)
         assert not doctor._randomisation().well and doctor._randomisation().cure == cure
         assert ("SYS_PTRACE" in doctor._ptrace_cure()) == inside
@@ -98,7 +102,11 @@ def test_what_a_container_forbids_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
         ("kernel/yama/ptrace_scope", "1", "sudo sysctl kernel.yama.ptrace_scope=0"),
         ("kernel/yama/ptrace_scope", "0", "allow ptrace, which this machine's sandbox forbids"),
         ("kernel/unprivileged_userns_clone", "0", "sudo sysctl kernel.unprivileged_userns_clone=1"),
-        ("kernel/apparmor_restrict_unprivileged_userns", "1", "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"),
+        (
+            "kernel/apparmor_restrict_unprivileged_userns",
+            "1",
+            "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
     ],
 )
 def test_the_kernels_own_switches_are_named(

@@ -10,7 +10,6 @@ import subprocess
 from typing import Any
 
 import pytest
-
 from grader.classroom import gradebooks
 from grader.tests import npm
 
@@ -89,7 +88,12 @@ def test_tap_is_read_by_tap_parser() -> None:
     events = tap_events(gradebooks.tap(EXERCISES))
     points = [event[1] for event in events if event[0] == "assert"]
     assert {event[0] for event in events} == {"version", "assert", "plan", "complete", "finish"}
-    assert [(point["ok"], bool(point["skip"])) for point in points] == [(True, False), (False, False), (True, True), (False, False)]
+    assert [(point["ok"], bool(point["skip"])) for point in points] == [
+        (True, False),
+        (False, False),
+        (True, True),
+        (False, False),
+    ]
     assert points[1]["diag"]["verdict"] == "deadlock" and "\x1b" not in points[1]["diag"]["message"]
     assert points[1]["diag"]["message"].splitlines()[1] == "and another --- \\"
 

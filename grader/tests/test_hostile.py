@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from grader.classroom import intake, results, run, sandbox
 from grader.classroom.settings import Settings
 from grader.exercises import ROOT, by_name
@@ -114,8 +113,10 @@ def lying_zip(path: Path) -> None:
 
 def escapes() -> bytes:
     """The solution with a mistake in each line that a report may quote, and in each what terminals obey."""
-    return solution().replace(b"CHANNEL_EMPTY", b'(printf("\x1b]0;OWNED\x07"), CHANNEL_FULL) /* \x1b[2J\x1b]0;OWNED\x07 */').replace(
-        b"#include", b"#include <stdio.h>\n#include", 1
+    return (
+        solution()
+        .replace(b"CHANNEL_EMPTY", b'(printf("\x1b]0;OWNED\x07"), CHANNEL_FULL) /* \x1b[2J\x1b]0;OWNED\x07 */')
+        .replace(b"#include", b"#include <stdio.h>\n#include", 1)
     )
 
 
@@ -309,12 +310,25 @@ def test_a_theft_would_be_seen(tmp_path: Path) -> None:
     thief = next(case for case in CASES if case.name == "reads_the_solution")
     folder(tmp_path / "src").write_text(thief.text)
     report = tmp_path / "report.json"
-    command = [sys.executable, "-m", "grader", "grade", "--ex", "01", "--variant", "plain", "--src", str(tmp_path / "src")]
+    command = [
+        sys.executable,
+        "-m",
+        "grader",
+        "grade",
+        "--ex",
+        "01",
+        "--variant",
+        "plain",
+        "--src",
+        str(tmp_path / "src"),
+    ]
     subprocess.run([*command, "--json", str(report)], cwd=ROOT, capture_output=True, timeout=300)
     assert "STOLEN" in report.read_text()
 
 
-def test_every_file_of_the_class_is_written(box: sandbox.Sandbox, gated: dict[str, dict[str, Any]], group: run.Class) -> None:
+def test_every_file_of_the_class_is_written(
+    box: sandbox.Sandbox, gated: dict[str, dict[str, Any]], group: run.Class
+) -> None:
     results.write_all(group, sorted(gated), box, "local", [])
     assert len((group.out / "class.csv").read_text().splitlines()) == 1 + len(gated)
     assert len(list((group.out / "gradebooks" / "tap").iterdir())) == len(gated)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from grader.classroom import sandbox
 from grader.classroom.sandbox import Sandbox
 from grader.exercises import ROOT

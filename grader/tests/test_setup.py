@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from grader.exercises import ROOT
 
 SHELL_TOOLS = "sh dirname uname id grep sed tail cat rm printf".split()
@@ -21,7 +20,7 @@ def bare_machine(folder: Path, apt: str | None, root: bool = True) -> Path:
     folder.mkdir()
     for tool in SHELL_TOOLS:
         (folder / tool).symlink_to(shutil.which(tool) or pytest.skip(f"no {tool}"))
-    scripts = {"apt-get": f"echo \"{apt}\"; exit 100"} if apt is not None else {}
+    scripts = {"apt-get": f'echo "{apt}"; exit 100'} if apt is not None else {}
     if not root:
         (folder / "id").unlink()
         scripts["id"] = "echo 1000"

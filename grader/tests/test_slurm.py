@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from grader.classroom import run, sandbox, settings, slurm
 from grader.exercises import ROOT, by_name
 
@@ -122,7 +121,10 @@ def running(home: Path) -> Iterator[Cluster]:
     left_out = ("ENGINE", "SLURM", "SUBMISSIONS", "OUT", "EX", "CLASS", "VARIANTS", "JOBS", "UNSAFE", "AGAIN")
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     cluster = Cluster({**kept, "PATH": PATH, "SLURM_CONF": str(home / "slurm.conf")})
-    munge = [f"--{name}={home}/munge.{name.split('-')[0]}" for name in ("socket", "key-file", "pid-file", "log-file", "seed-file")]
+    munge = [
+        f"--{name}={home}/munge.{name.split('-')[0]}"
+        for name in ("socket", "key-file", "pid-file", "log-file", "seed-file")
+    ]
     daemons: list[subprocess.Popen[bytes]] = []
 
     def start(*command: str) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from grader.grading import outcome
 from grader.grading.story import Story
 from grader.grading.submission import Code, Source
@@ -65,7 +64,9 @@ def told(data: dict[str, Any], width: int = 80) -> str:
 
 
 def test_a_deadlock_is_told_from_its_first_step_to_who_waits() -> None:
-    assert told(DEADLOCK) == """\
+    assert (
+        told(DEADLOCK)
+        == """\
   (2 steps before these)
                   the test                       drops
                   ─────────────────────────────  ─────────────────────────────
@@ -81,6 +82,7 @@ At the end:
   the test sleeps on ch->readable (channel.c:4)
     what would have woken it: a signal on ch->readable
   drops has ended"""
+    )
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
@@ -108,7 +110,13 @@ def test_objects_with_one_name_are_numbered_and_unnamed_ones_called_by_their_kin
         {"id": 5, "kind": "semaphore", "pc": "0x5"},
     ]
     names = Story(data, code()).objects
-    assert names == {"1": "ch->lock #1", "2": "ch->readable", "3": "ch->lock #2", "4": "ch->lock #3", "5": "the semaphore"}
+    assert names == {
+        "1": "ch->lock #1",
+        "2": "ch->readable",
+        "3": "ch->lock #2",
+        "4": "ch->lock #3",
+        "5": "the semaphore",
+    }
 
 
 def test_frames_of_the_kit_are_not_shown() -> None:
@@ -164,7 +172,10 @@ def test_the_page_holds_all_it_shows(tmp_path: Path) -> None:
 
 def test_a_person_can_read_the_page(playwright: Path, tmp_path: Path) -> None:
     data = copy.deepcopy(DEADLOCK)
-    data["events"][5:] = [event(6, 1, 0, "ends", "ends"), *(event(n, 0, 3, "mutex_lock", "locks {1}") for n in range(7, 60))]
+    data["events"][5:] = [
+        event(6, 1, 0, "ends", "ends"),
+        *(event(n, 0, 3, "mutex_lock", "locks {1}") for n in range(7, 60)),
+    ]
     data["events"].append(event(60, 1, 0, "ends", "ends"))
     long = Code("02_blocking", (Source("02_blocking", "channel.c", SOURCE + b"/* more */\n" * 60, Path("channel.c")),))
     result = outcome.TestResult("02_blocking", "name", "interleave", "deadlock", story=data)

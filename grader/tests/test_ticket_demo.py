@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from grader.tests import npm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,9 +35,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", 
 
 
 def has_microhttpd() -> bool:
-    probe = subprocess.run(
-        [CC, "-E", "-x", "c", "-"], input=b"#include <microhttpd.h>\n", capture_output=True
-    )
+    probe = subprocess.run([CC, "-E", "-x", "c", "-"], input=b"#include <microhttpd.h>\n", capture_output=True)
     return probe.returncode == 0
 
 
@@ -168,7 +165,11 @@ def test_a_person_adds_looks_moves_and_counts(demo: Demo) -> None:
 
 def test_make_talk_does_without_nc(demo: Demo) -> None:
     command = [sys.executable, "-m", "grader", "talk", "--port", str(demo.port)]
-    for typed, code, said in (("add a | b\nstatus 1 done\n", 0, "added 1"), ("shutdown\n", 0, ""), ("help\n", 2, "Nobody listens")):
+    for typed, code, said in (
+        ("add a | b\nstatus 1 done\n", 0, "added 1"),
+        ("shutdown\n", 0, ""),
+        ("help\n", 2, "Nobody listens"),
+    ):
         ended = subprocess.run(command, cwd=ROOT, input=typed, capture_output=True, text=True, timeout=PATIENCE)
         assert (ended.returncode, said in ended.stdout + ended.stderr) == (code, True), ended
         if typed == "shutdown\n":
@@ -381,7 +382,10 @@ def test_the_stub_says_that_it_is_not_implemented(tmp_path: Path) -> None:
         stub = DEMO / "ticket_server.c"
     program = build(tmp_path / "stub", server=stub, page=False)
     run = subprocess.run([program, "0", "0"], capture_output=True, text=True, timeout=PATIENCE)
-    assert (run.returncode, run.stderr) == (1, "not implemented yet: ticket_server_start (make grade says what is next)\n")
+    assert (run.returncode, run.stderr) == (
+        1,
+        "not implemented yet: ticket_server_start (make grade says what is next)\n",
+    )
 
 
 def test_without_the_library_there_is_the_line_protocol(tmp_path: Path) -> None:
@@ -451,7 +455,14 @@ def test_the_page_in_a_browser(program: Path, tmp_path: Path) -> None:
     script = Path(__file__).parent / "browser" / "live_page.js"
     with running(program, "0", "0", "4") as demo:
         Person(demo).say("add <b>bold</b> | is text")
-        command = ["node", str(script), str(npm.package("playwright-core")), str(CHROMIUM), str(demo.page), str(pictures)]
+        command = [
+            "node",
+            str(script),
+            str(npm.package("playwright-core")),
+            str(CHROMIUM),
+            str(demo.page),
+            str(pictures),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=180)
         assert done.returncode == 0, done.stderr
         demo.ended()

@@ -8,7 +8,6 @@ import subprocess
 import time
 
 import pytest
-
 from grader.tests.conftest import ANSWER, Kit
 
 
@@ -135,7 +134,9 @@ def test_a_flood_on_stdout_changes_nothing(kit: Kit) -> None:
 
 def test_a_grandchild_that_holds_stdout_is_ended(kit: Kit) -> None:
     seconds = f"47{os.getpid()}"  # nobody else's
-    body = f'if (fork() == 0) {{ setsid(); if (fork() == 0) execlp("sleep", "sleep", "{seconds}", (char *)0); _exit(0); }}'
+    body = (
+        f'if (fork() == 0) {{ setsid(); if (fork() == 0) execlp("sleep", "sleep", "{seconds}", (char *)0); _exit(0); }}'
+    )
     begun = time.monotonic()
     ran = kit.grade(with_body(body, "#include <unistd.h>\n"), variant="plain")
     assert ran.report
@@ -163,7 +164,9 @@ def test_a_warning_is_told_and_explained_also_when_nothing_was_compiled_again(ki
 
 
 def test_the_size_of_a_pointer_is_warned_of(kit: Kit) -> None:
-    text = "#include <string.h>\n" + ANSWER.replace("return 42", "char n[] = {42, 0}, *p = n, to[9];\n    memcpy(to, p, sizeof(p));\n    return *p")
+    text = "#include <string.h>\n" + ANSWER.replace(
+        "return 42", "char n[] = {42, 0}, *p = n, to[9];\n    memcpy(to, p, sizeof(p));\n    return *p"
+    )
     ran = kit.grade(text, variant="plain")
     assert "channel.c:7: the compiler warns" in ran.out and "is the size of the pointer" in ran.out
 

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-
 from grader.tests.conftest import ANSWER, STUBS, Kit
 
 CHANNEL_1 = "exercises/01_answer/channel.c"
