@@ -147,6 +147,7 @@ struct thread {
     unsigned idle;
     unsigned long progress_seen;
     unsigned wakeups; /* time-outs during settle */
+    unsigned naps;    /* time-outs since naps() */
 
     /* What it knows (memory model) */
     struct clock clock;

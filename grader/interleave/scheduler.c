@@ -439,6 +439,7 @@ static void go(const struct option *option)
         next->wake = is_ready(next) ? WAKE_READY : WAKE_TIMEOUT;
     if (next->wake == WAKE_TIMEOUT)
         count_wakeup(next);
+    next->naps += next->wake == WAKE_TIMEOUT && option->how == GO;
     if (some_yielded)
         forget_yields(next);
     if (next != self)

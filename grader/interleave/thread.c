@@ -290,6 +290,14 @@ size_t settle(void)
     return run.live - 1;
 }
 
+size_t naps(void)
+{
+    size_t naps = self->naps;
+
+    self->naps = 0;
+    return naps;
+}
+
 void hold_others(bool on)
 {
     story_event("hold_others", 0, CALLER,

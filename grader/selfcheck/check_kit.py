@@ -102,7 +102,9 @@ class Check:
 
     def _known_right(self, exercise: Exercise) -> None:
         right = implementations.known_right(exercise)
-        units = {s: self._followed(_units(s, exercise, self.variant)) for s in right}
+        wanted = {s: _units(s, exercise, self.variant) for s in right}
+        self._build([unit for group in wanted.values() for unit in group if runner.recall(unit) is None])
+        units = {s: self._followed(group) for s, group in wanted.items()}
         results = self._run_all([unit for group in units.values() for unit in group])
         for implementation in right:
             bad = [r for unit in units[implementation] for r in results[unit] if r.verdict != "passed"]
@@ -110,8 +112,7 @@ class Check:
         self.tally.tell(f"  known right: {len(right)}")
 
     def _followed(self, units: list[Unit]) -> list[Unit]:
-        """These, or on real threads what the scheduler can't follow: as `make grade` does it."""
-        self._build([unit for unit in units if runner.recall(unit) is None])
+        """These, which are built, or on real threads what the scheduler can't follow: as `make grade` does it."""
         if self.variant != "interleave" or not symbols.not_followed(units):
             return units
         return [replace(unit, variant=variant) for variant in ("asan", "tsan") for unit in units]
@@ -122,12 +123,13 @@ class Check:
         for suite in reversed(exercise.chain()):  # its own suite knows best
             if exercise.carries_channel and suite != exercise:
                 break
-            units = {s: Unit(s.code, suite, self.variant) for s in todo}
-            errors = self._build(list(units.values()))
-            for implementation, unit in units.items():
-                if unit in errors:
-                    self.tally.check(False, f"known_wrong/{implementation.name} compiles: {errors[unit].message}")
-                    todo.remove(implementation)
+            errors = self._build([Unit(s.code, suite, self.variant) for s in todo])
+            for unit, error in errors.items():
+                implementation = next(s for s in todo if s.code == unit.code)
+                self.tally.check(False, f"known_wrong/{implementation.name} compiles: {error.message}")
+                todo.remove(implementation)
+            units = {s: self._followed([Unit(s.code, suite, self.variant)]) for s in todo}
+            self._build([unit for group in units.values() for unit in group if unit.variant != self.variant])
             for implementation, failure in self._hunt({s: units[s] for s in todo}):
                 if failure is not None:
                     todo.remove(implementation)
@@ -155,10 +157,12 @@ class Check:
             }
         )
 
-    def _hunt(self, units: dict[Implementation, Unit]) -> list[tuple[Implementation, TestResult | None]]:
+    def _hunt(self, units: dict[Implementation, list[Unit]]) -> list[tuple[Implementation, TestResult | None]]:
+        def failure(implementation: Implementation) -> TestResult | None:
+            return next(filter(None, (_first_failure(implementation, unit) for unit in units[implementation])), None)
+
         with _workers(self.jobs) as pool:
-            found = pool.map(lambda item: _first_failure(*item), units.items())
-            return list(zip(units, found))
+            return list(zip(units, pool.map(failure, units)))
 
     # ------------------------------------------------------------------------------ running
 

@@ -8,13 +8,16 @@
 
 #include "real_allocation.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +25,16 @@
 const char runtime_name[] = "real_threads";
 
 enum { DEFAULT_RUNS = 200, BUDGET_MS = 200, CHILD_FAILED = 3 };
+
+/* Who sleeps wakes up never. A machine that is short of everything makes a thread wait a few times, and
+ * a thread that polls wakes up a hundred times a second. */
+enum {
+    SETTLE_MS = 2,
+    WATCH_MS = 400,
+    WAKEUPS_TO_POLL = 15, /* in that time */
+    BUSY_MS = 200,        /* of that time */
+    NAPS = 16,            /* less may be the system's doing */
+};
 
 /* Shared by the child that runs the scenario and the parent that tells of it. */
 struct report {
@@ -94,6 +107,8 @@ static void run_with_failing_allocations(const struct test *test)
     allocation_fail(0);
 }
 
+static double run_until; /* milliseconds; after that no run is begun */
+
 static double milliseconds(void)
 {
     struct timespec now;
@@ -117,12 +132,13 @@ static unsigned long runs_wanted(const struct test *test)
 
 static _Noreturn void run_child(const struct test *test)
 {
-    double end = milliseconds() + BUDGET_MS;
     unsigned long runs = runs_wanted(test);
+
+    run_until = milliseconds() + BUDGET_MS;
 
     do
         run_once(test);
-    while (--runs && (milliseconds() < end || getenv("SCHEDULES")));
+    while (--runs && (milliseconds() < run_until || getenv("SCHEDULES")));
     if (test->options.allocations_fail)
         run_with_failing_allocations(test);
     if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check())
@@ -178,6 +194,94 @@ void explore(const struct test *test, struct outcome *outcome)
     munmap(report, sizeof *report);
 }
 
+/* -------------------------------------------------------------------- who should be asleep */
+
+static void sleep_ms(long length)
+{
+    struct timespec left = {length / 1000, length % 1000 * 1000000};
+
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+}
+
+/* What the system has counted of a thread: how often it went to sleep, and how long it ran. */
+struct activity {
+    long thread;
+    long sleeps, ms;
+};
+
+static long number_in(const char *file, long thread, const char *behind, int fields)
+{
+    char path[64], text[2048];
+
+    snprintf(path, sizeof path, "/proc/self/task/%ld/%s", thread, file);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = descriptor < 0 ? -1 : read(descriptor, text, sizeof text - 1);
+    if (descriptor >= 0)
+        close(descriptor);
+    text[size > 0 ? size : 0] = '\0';
+    char *at = strstr(text, behind);
+    for (at = at ? at + strlen(behind) : NULL; at && fields > 0; fields--)
+        at = (at = strchr(at, ' ')) ? at + 1 : NULL;
+    return at ? atol(at) : 0;
+}
+
+static struct activity activity_of(long thread)
+{
+    long ticks = number_in("stat", thread, ") ", 11) + number_in("stat", thread, ") ", 12);
+
+    return (struct activity){thread, number_in("status", thread, "\nvoluntary_ctxt_switches:", 0),
+                             ticks * 1000 / sysconf(_SC_CLK_TCK)};
+}
+
+static size_t look_at_others(struct activity *found, size_t most)
+{
+    DIR *threads = opendir("/proc/self/task");
+    size_t n = 0;
+
+    for (struct dirent *entry; threads && n < most && (entry = readdir(threads));)
+        if (atol(entry->d_name) > 0 && atol(entry->d_name) != gettid())
+            found[n++] = activity_of(atol(entry->d_name));
+    if (threads)
+        closedir(threads);
+    return n;
+}
+
+static void judge(const struct activity *before, const struct activity *now)
+{
+    struct outcome outcome = {.verdict = VERDICT_NO_PROGRESS};
+    long sleeps = now->sleeps - before->sleeps, ms = now->ms - before->ms;
+
+    if (sleeps > WAKEUPS_TO_POLL)
+        snprintf(outcome.message, sizeof outcome.message,
+                 "A thread polls: it woke up %ld times in %d ms in which nothing happened, instead "
+                 "of sleeping until somebody wakes it.",
+                 sleeps, WATCH_MS);
+    else if (ms > BUSY_MS)
+        snprintf(
+            outcome.message, sizeof outcome.message,
+            "A thread spins: it used the processor for %ld of %d ms in which nothing happened, "
+            "instead of sleeping.",
+            ms, WATCH_MS);
+    else
+        return;
+    end_scenario(&outcome);
+}
+
+/* The same again after a while, for those threads that have been there all the time. */
+static void watch_others(void)
+{
+    struct activity before[128], now;
+    size_t n = look_at_others(before, sizeof before / sizeof before[0]);
+
+    sleep_ms(WATCH_MS);
+    run_until += WATCH_MS;
+    for (size_t i = 0; i < n; i++) {
+        now = activity_of(before[i].thread);
+        judge(&before[i], &now);
+    }
+}
+
 /* ------------------------------------------------------------------- the threads of suite.h */
 
 pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
@@ -200,10 +304,23 @@ void *join(pthread_t thread)
 
 size_t settle(void)
 {
-    struct timespec a_while = {.tv_nsec = 2000000};
+    static atomic_flag watched = ATOMIC_FLAG_INIT;
 
-    nanosleep(&a_while, NULL);
+    sleep_ms(SETTLE_MS);
+    if (!atomic_flag_test_and_set(&watched))
+        watch_others();
     return 0;
+}
+
+size_t naps(void)
+{
+    static _Thread_local long asked;
+    struct rusage usage;
+
+    getrusage(RUSAGE_THREAD, &usage);
+    long naps = usage.ru_nvcsw - asked;
+    asked = usage.ru_nvcsw;
+    return naps < NAPS ? 0 : (size_t)naps;
 }
 
 void hold_others(bool on)

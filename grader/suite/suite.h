@@ -125,11 +125,16 @@ extern const char *const channel_status_names[];
 void *join(pthread_t thread);
 
 /* Returns once every other thread of the test sleeps or has ended, and then lets a long time pass in
- * which nothing happens. A submission that polls meanwhile is found out by the controlled
- * scheduler. On real threads: waits a few milliseconds, so nothing may be concluded from it that a
- * slow machine could make false for a right submission. The result is how many other threads have
- * not ended; on real threads, which nobody counts, 0. */
+ * which nothing happens. A submission that polls meanwhile is found out. On real threads: waits a few
+ * milliseconds, so nothing may be concluded from it that a slow machine could make false for a right
+ * submission; the first time in a process it waits longer, and the system says who did not sleep. The
+ * result is how many other threads have not ended; on real threads, which nobody counts, 0. */
 size_t settle(void);
+
+/* How often the calling thread has slept since it last asked: a wait that nobody but the clock ended.
+ * On real threads, where the system makes any thread wait now and then, less than 16 times count as
+ * none. So ask after 32 calls that never sleep, while no other thread is inside one. */
+size_t naps(void);
 
 /* From hold_others(true) to hold_others(false) the other threads there are get no processor time, as if the
  * machine had better things to do; those started meanwhile do. For who is to be found waiting for them: after

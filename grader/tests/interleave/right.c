@@ -674,6 +674,34 @@ TEST(right__sleeps_take_no_time, .once = true)
 /* ------------------------------------------------------------------- failing, stopping, the rest
  */
 
+static void *hold_the_lock(void *unused)
+{
+    pthread_mutex_lock(&lock);
+    sched_yield();
+    pthread_mutex_unlock(&lock);
+    return unused;
+}
+
+TEST(right__who_waits_for_a_lock_takes_no_nap)
+{
+    pthread_t thread = spawn(hold_the_lock, NULL);
+
+    for (int i = 0; i < 32; i++) {
+        pthread_mutex_lock(&lock);
+        pthread_mutex_unlock(&lock);
+    }
+    check_equal(naps(), 0, "Another thread ended its waits, not the clock.");
+    join(thread);
+}
+
+TEST(right__each_nap_is_counted_once)
+{
+    for (int i = 0; i < 32; i++)
+        usleep(10);
+    check_equal(naps(), 32, "The clock ended them.");
+    check_equal(naps(), 0, "None since it last asked.");
+}
+
 TEST(right__each_allocation_fails_once, .allocations_fail = true)
 {
     void *a = malloc(10), *b = malloc(10);
