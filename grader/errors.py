@@ -35,9 +35,3 @@ class UsageError(GraderError):
     """What was typed can't be done: exit code 2."""
 
     exit_code = EXIT_USAGE
-
-
-class EnvironmentError_(GraderError):
-    """The machine or the kit itself is in the way; the message holds the cure. Exit code 3."""
-
-    exit_code = EXIT_ENVIRONMENT

@@ -11,9 +11,9 @@ import csv
 import io
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from xml.etree import ElementTree
 
 Exercise = dict[str, Any]
 Student = dict[str, Any]
@@ -128,7 +128,7 @@ def github_classroom(exercises: Sequence[Exercise]) -> dict[str, Any]:
         }
         for exercise in told
     ]
-    counted = {test["status"] for test, exercise in zip(tests, told) if _worth(exercise)}
+    counted = {test["status"] for test, exercise in zip(tests, told, strict=True) if _worth(exercise)}
     status = "pass" if counted == {"pass"} else "error" if "error" in counted else "fail"
     return {"version": 1, "status": status, "max_score": sum(map(_worth, told)), "tests": tests}
 
@@ -248,14 +248,12 @@ def class_csv(students: Iterable[Student], names: Sequence[str]) -> str:
 
 def moodle_csv(students: Iterable[Student], item: str = "Channels") -> str:
     """What Moodle's grade import reads: map "Username" to the user, the rest to grade and feedback."""
-    rows = [["Username", item, f"{item} (feedback)"]]
-    for student in students:
-        rows.append([student["student"], _percent(student), summary(student["exercises"])])
-    return _csv(rows)
+    rows = ([student["student"], _percent(student), summary(student["exercises"])] for student in students)
+    return _csv([["Username", item, f"{item} (feedback)"], *rows])
 
 
 def canvas_csv(students: Iterable[Student], worth: Mapping[str, float]) -> str:
-    """What Canvas's gradebook import reads: its five columns, then an assignment for each exercise that is worth something."""
+    """What Canvas's gradebook import reads: its five columns, then an assignment for each exercise worth something."""
     names = [name for name in worth if worth[name]]
     header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *names]
     possible = ["    Points Possible", "", "", "", "", *(_number(worth[name]) for name in names)]

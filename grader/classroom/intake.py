@@ -244,7 +244,8 @@ def _capped(file: IO[bytes]) -> bytes:
 # ------------------------------------------------------------------------- what is taken of them
 
 
-def _select(source: _Directory | _Zip | _Tar, wanted: Wanted, flat: str | None) -> Intake:
+def _all_entries(source: _Directory | _Zip | _Tar) -> dict[PurePosixPath, Entry]:
+    """Every path in the submission. Of two with one name the later counts, as in tar."""
     entries: dict[PurePosixPath, Entry] = {}
     unpacked = 0
     for entry in source.entries():
@@ -253,7 +254,12 @@ def _select(source: _Directory | _Zip | _Tar, wanted: Wanted, flat: str | None) 
         unpacked += entry.size
         if isinstance(source, _Tar) and unpacked > MAX_ENTRIES * MAX_FILE // 16:
             raise Rejected("The archive is too large when unpacked.")
-        entries[entry.path] = entry  # of two with one name the later counts, as in tar
+        entries[entry.path] = entry
+    return entries
+
+
+def _select(source: _Directory | _Zip | _Tar, wanted: Wanted, flat: str | None) -> Intake:
+    entries = _all_entries(source)
     intake = Intake()
     readable: dict[PurePosixPath, tuple[str, str]] = {}
     for path, (exercise, name) in _places(entries, wanted, flat).items():

@@ -116,11 +116,11 @@ class Table:
         """How many have each verdict, for the terminal: a head and a line an exercise."""
         columns = [v for v in VERDICTS if any(cell["verdict"] == v for row in self.rows for cell in row.cells)]
         widths = [max(7, len(v)) + 1 for v in columns]
-        head = "".join(v.replace("_", " ").rjust(w) for v, w in zip(columns, widths))
+        head = "".join(v.replace("_", " ").rjust(w) for v, w in zip(columns, widths, strict=True))
         lines = [f"{'':18}{head}"]
         for column, name in enumerate(self.exercises):
             counts = Counter(row.cells[column]["verdict"] for row in self.rows)
-            numbers = "".join(str(counts[v] or "").rjust(w) for v, w in zip(columns, widths))
+            numbers = "".join(str(counts[v] or "").rjust(w) for v, w in zip(columns, widths, strict=True))
             lines.append(f"{name:18}{numbers}".rstrip())
         return lines
 

@@ -83,7 +83,6 @@ def write_all(group: Class, names: Sequence[str], box: Sandbox, engine: str, not
     """Writes every file; returns what the instructor should know at once, a line each."""
     from grader.classroom import page
 
-    scores = Scores(group.settings, group.exercises)
     titles = [exercise.name for exercise in group.exercises]
     worth = {name: 100 * group.settings.weight(name) for name in titles}
     books = group.out / "gradebooks"
@@ -137,7 +136,7 @@ def report(student: Student) -> str:
             left_out[exercise["verdict"]].append(exercise["name"])
         else:
             lines += [*_exercise_report(exercise), ""]
-    for words, names in zip(("Not started", "No file for"), left_out.values()):
+    for words, names in zip(("Not started", "No file for"), left_out.values(), strict=True):
         lines += [f"{words}: {', '.join(names)}", ""] if names else []
     return "\n".join(lines)
 

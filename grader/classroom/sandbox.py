@@ -78,6 +78,10 @@ NONE = Sandbox(
     "none",
     "None: submissions ran as you, with your files and your network in reach (UNSAFE=1).",
 )
+_ANOTHER_USER = (
+    "Another user: this machine's files can't be changed, but read where anybody may; "
+    "the network is in reach. Install bubblewrap for more."
+)
 _BUBBLEWRAP = (
     "no network, its own processes, a private /tmp, the kit read-only; the solutions, "
     "other submissions and this machine's files are not to be seen"
@@ -134,7 +138,7 @@ def choose(unsafe: bool = False) -> Sandbox:
     candidates = [first]
     if first.uid is not None:
         plain = Sandbox("bubblewrap", f"bubblewrap: {_BUBBLEWRAP}.", namespaces=True)
-        other = Sandbox("uid", "Another user: this machine's files can't be changed, but read where anybody may; the network is in reach. Install bubblewrap for more.", uid=FIRST_UID)  # fmt: skip
+        other = Sandbox("uid", _ANOTHER_USER, uid=FIRST_UID)
         candidates += [plain, other]
     for candidate in candidates:
         if works(candidate):

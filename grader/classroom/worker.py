@@ -165,9 +165,10 @@ def wanted(exercises: Sequence[Exercise]) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for exercise in exercises:
         found[exercise.name] = frozenset((*exercise.files, "channel.c"))
-        while exercise.carries_channel and exercise.base:
-            exercise = by_name(exercise.base)
-            found.setdefault(exercise.name, frozenset({"channel.c"}))
+        origin = exercise
+        while origin.carries_channel and origin.base:
+            origin = by_name(origin.base)
+            found.setdefault(origin.name, frozenset({"channel.c"}))
     return found
 
 

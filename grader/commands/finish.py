@@ -21,7 +21,7 @@ def lines(graded: Graded) -> list[Line]:
     section = _SECTION.search(read_text(readme)) if readme.exists() else None
     if section:
         told += [[], *_questions(_without_solutions(section[1].strip()))]
-    return told + [[], *_figures(graded)]
+    return [*told, [], *_figures(graded)]
 
 
 def _without_solutions(markdown: str) -> str:

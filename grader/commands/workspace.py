@@ -43,9 +43,9 @@ def show_list() -> int:
     screen = render.Screen()
     known = [(exercise, entries.get(exercise.name, _NOTHING)) for exercise in all_exercises()]
     states = [_state(exercise, entry) for exercise, entry in known]
-    lines = [_list_line(exercise, entry, state) for (exercise, entry), state in zip(known, states)]
+    lines = [_list_line(exercise, entry, state) for (exercise, entry), state in zip(known, states, strict=True)]
     now = current(entries)
-    changed = [exercise for (exercise, _), (words, _) in zip(known, states) if words == CHANGED]
+    changed = [exercise for (exercise, _), (words, _) in zip(known, states, strict=True) if words == CHANGED]
     lines += [[], _count(entries), []]
     if changed:
         lines.append([("next  ", "dim"), (f"make grade EX={changed[0].number}", "bold")])

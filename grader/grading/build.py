@@ -224,8 +224,7 @@ def _error_blocks(output: str, own: str) -> list[list[str]]:
     """The errors in the student's files, each with the lines that belong to it."""
     blocks: list[list[str]] = []
     current: list[str] | None = None
-    for line in output.splitlines():
-        line = _FLAG.sub("", line)
+    for line in (_FLAG.sub("", line) for line in output.splitlines()):
         match = _ERROR.match(line)
         if match:
             current = [line] if own in match[1] else None

@@ -14,8 +14,10 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         "The compiler has not seen this name: a header is missing, it is misspelt, or it is defined further down.",
     ),
     (
-        r"dereferencing pointer to incomplete type|incomplete (definition of )?type|invalid use of undefined type"
-        r"|storage size of .* isn't known|has incomplete type",
+        (
+            r"dereferencing pointer to incomplete type|incomplete (definition of )?type|invalid use of undefined type"
+            r"|storage size of .* isn't known|has incomplete type"
+        ),
         "The struct is declared but not defined here: channel.h only names it, your file says what is in it.",
     ),
     (
@@ -63,7 +65,10 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         "There is no header of that name: it is misspelt, or a file of your own, which can't be included.",
     ),
     (
-        r"stray .* in program|unexpected character|not allowed in an identifier|source file is not valid UTF-8|null character",
+        (
+            r"stray .* in program|unexpected character|not allowed in an identifier"
+            r"|source file is not valid UTF-8|null character"
+        ),
         "A character that is not C: often a quotation mark or a space copied from a web page.",
     ),
     (

@@ -166,9 +166,9 @@ class _Workers:
         if wanted:
             self._grading.listener.building(submission.exercise)
         own = submission.exercise  # its suite runs while those it builds on are built
-        for units in ([u for u in wanted if u.suite == own], [u for u in wanted if u.suite != own]):
-            self._errors.update(build.build(units, self._grading.jobs))
-            built = [unit for unit in units if unit not in self._errors]
+        for group in ([u for u in wanted if u.suite == own], [u for u in wanted if u.suite != own]):
+            self._errors.update(build.build(group, self._grading.jobs))
+            built = [unit for unit in group if unit not in self._errors]
             self._look_through(built)
             self._submit([unit for unit in built if unit not in self._not_followed])
 

@@ -291,7 +291,5 @@ def _first_part(file: IO[bytes], size: int) -> bytes:
 
 
 def _logs(directory: Path) -> str:
-    texts = []
-    for log in sorted(directory.glob("sanitizer.*")):
-        texts.append(log.read_bytes().decode("utf-8", "replace"))
-    return "\n".join(texts)
+    logs = sorted(directory.glob("sanitizer.*"))
+    return "\n".join(log.read_bytes().decode("utf-8", "replace") for log in logs)

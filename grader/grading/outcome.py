@@ -118,7 +118,7 @@ def passed_together(
         passed = passed[:-1]  # the last one passed, but its process may have ended badly
     if [record.get("test") for record in passed] != [result.name for result in results[: len(passed)]]:
         return []
-    for result, record in zip(results, passed):
+    for result, record in zip(results, passed, strict=False):  # the others are not known
         _tell_record(result, record)
         result.seconds = float(record.get("seconds", ended.seconds))
     return list(results[: len(passed)])
@@ -140,7 +140,7 @@ def _tell_end(result: TestResult, ended: ProcessResult) -> None:
     if ended.too_large:
         result.verdict = "crashed"
         result.message = "The code took far more memory than the test can need."
-    elif ended.code == -signal.SIGXCPU or ended.code == -signal.SIGKILL:
+    elif ended.code in (-signal.SIGXCPU, -signal.SIGKILL):
         result.verdict = "timeout"
         result.message = "The test used up its processor time, or was killed: it does not come to an end."
     elif ended.code < 0:

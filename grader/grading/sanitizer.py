@@ -33,7 +33,8 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
     (r"destroy of a locked mutex", "misuse", "A mutex is destroyed while it is locked."),
     (r"use of an invalid mutex|mutex misuse", "misuse",
      "A mutex is used that was never initialised or is already destroyed."),
-    (r"stack-overflow", "crashed", "The stack overflowed: a function calls itself without end, or a local array is huge."),
+    (r"stack-overflow", "crashed",
+     "The stack overflowed: a function calls itself without end, or a local array is huge."),
     (r"hard rss limit exhausted|allocator is out of memory|allocation-size-too-big", "crashed",
      "The code took far more memory than the test can need."),
     (r"runtime error: (.*)", "misuse", "Undefined behaviour: {0}."),
@@ -99,21 +100,18 @@ def read_log(text: str, sources: frozenset[str]) -> SanitizerReport | None:
     if not text.strip():
         return None
     for pattern, verdict, message in _KINDS:
-        match = re.search(pattern, text)
-        if match:
-            break
-    else:
-        return SanitizerReport("environment", f"The sanitizer says: {text.strip().splitlines()[0][:200]}", [])
-    start = text.rfind("\n", 0, match.start()) + 1
-    values = [group or "" for group in match.groups()]
-    return SanitizerReport(verdict, message.format(*values, ""), _sections(text[start:], sources))
+        if match := re.search(pattern, text):
+            start = text.rfind("\n", 0, match.start()) + 1
+            values = [group or "" for group in match.groups()]
+            return SanitizerReport(verdict, message.format(*values, ""), _sections(text[start:], sources))
+    return SanitizerReport("environment", f"The sanitizer says: {text.strip().splitlines()[0][:200]}", [])
 
 
 def _without_benign(text: str) -> str:
     """A log without its warnings of refused allocations; they may be many, and the last cut short."""
     kept, skipping = [], False
     for line in text.splitlines():
-        if line.startswith("==") or line.startswith("SUMMARY"):
+        if line.startswith(("==", "SUMMARY")):
             skipping = _BENIGN.match(line) is not None
         if not skipping:
             kept.append(line)

@@ -31,9 +31,11 @@ Runner = Callable[[Sequence[str]], tuple[int, str]]
 
 # Calls by which a program gets hold of other programs, or of itself from outside.
 FORBIDDEN_CALLS = frozenset(
-    """fork vfork Fork clone clone3 forkpty wordexp posix_spawn posix_spawnp system popen execl execlp execle execv execvp execvpe
-    execve execveat fexecve ptrace process_vm_readv process_vm_writev dlopen dlsym dlvsym dlmopen dladdr dl_iterate_phdr
-    kill killpg tgkill sigqueue pidfd_open pidfd_getfd pidfd_send_signal setsid setpgid setpgrp daemon prctl personality unshare setns chroot pivot_root mount
+    """fork vfork Fork clone clone3 forkpty wordexp posix_spawn posix_spawnp system popen
+    execl execlp execle execv execvp execvpe execve execveat fexecve
+    ptrace process_vm_readv process_vm_writev dlopen dlsym dlvsym dlmopen dladdr dl_iterate_phdr
+    kill killpg tgkill sigqueue pidfd_open pidfd_getfd pidfd_send_signal
+    setsid setpgid setpgrp daemon prctl personality unshare setns chroot pivot_root mount
     seccomp bpf socket connect bind listen accept accept4 getaddrinfo longjmp siglongjmp
     longjmp_chk setcontext swapcontext makecontext atexit on_exit cxa_atexit at_quick_exit
     setenv putenv environ libc_start_main register_atfork pthread_atfork mprotect pkey_mprotect
@@ -41,9 +43,9 @@ FORBIDDEN_CALLS = frozenset(
 )
 # Calls that a channel has no need of; the sandbox makes nothing of them, the instructor may want to look.
 ODD_CALLS = frozenset(
-    """getenv secure_getenv open open64 openat openat64 creat fopen fopen64 freopen unlink unlinkat remove rename mkdir rmdir symlink
-    link truncate ftruncate opendir readdir chdir chmod chown getpid getppid signal sigaction
-    setrlimit nice sched_setaffinity syscall pthread_kill""".split()
+    """getenv secure_getenv open open64 openat openat64 creat fopen fopen64 freopen
+    unlink unlinkat remove rename mkdir rmdir symlink link truncate ftruncate opendir readdir chdir chmod chown
+    getpid getppid signal sigaction setrlimit nice sched_setaffinity syscall pthread_kill""".split()
 )
 # Names that stand for the C library or the checks; a submission that defines one means to replace it.
 RESERVED_NAMES = re.compile(
@@ -167,7 +169,8 @@ def _source_violations(source: Path, text: str, kit: Path) -> Iterable[Violation
             line, file = int(marker[1]), marker[2]
             inside = file == str(source)
             if not inside and not _may_include(file, kit):
-                yield Violation(source.name, 0, f"It includes {Path(file).name}, which is no header of the kit or the system.", True)  # fmt: skip
+                words = f"It includes {Path(file).name}, which is no header of the kit or the system."
+                yield Violation(source.name, 0, words, True)
             continue
         if inside:
             body.append((line, row))
@@ -217,19 +220,14 @@ def _assembly(name: str, body: list[tuple[int, str]]) -> Iterable[Violation]:
 def _object_violations(name: str, target: Path, api: frozenset[str], run: Runner) -> Iterable[Violation]:
     known = api | _library_symbols()
     looks = (["nm", "-P"], ["objdump", "-h", "-w"], ["objdump", "-d", "--no-show-raw-insn"])
-    codes, (symbols, headers, instructions) = zip(*(run([*look, str(target)]) for look in looks))
+    codes, (symbols, headers, instructions) = zip(*(run([*look, str(target)]) for look in looks), strict=True)
     if any(codes):  # more than a look takes, or nothing that these know
         yield Violation(name, 0, OUT_OF_SIGHT, True)
     for symbol, kind in _symbols(symbols):
         if kind in "Ii":
             yield Violation(name, 0, f"{symbol} is chosen while loading (ifunc).", True)
         elif kind in "Uvw":
-            if symbol.lstrip("_") in FORBIDDEN_CALLS:
-                yield Violation(name, 0, f"It calls {symbol}, which no channel needs.", True)
-            elif symbol in ODD_CALLS:
-                yield Violation(name, 0, f"It calls {symbol}, which hardly any channel needs.", False)
-            elif kind == "U" and symbol not in known:
-                yield Violation(name, 0, f"It uses {symbol}, which is neither C's nor the header's.", True)
+            yield from _call_violations(name, symbol, kind, known)
         elif symbol not in api and kind.isupper() and RESERVED_NAMES.fullmatch(symbol):
             yield Violation(name, 0, f"It defines {symbol}, which is not its to define.", True)
     for section in re.findall(r"^\s*\d+ (\S+) ", headers, re.MULTILINE):
@@ -241,6 +239,15 @@ def _object_violations(name: str, target: Path, api: frozenset[str], run: Runner
         yield Violation(name, 0, "It calls the kernel directly, past the C library.", True)
 
 
+def _call_violations(name: str, symbol: str, kind: str, known: frozenset[str]) -> Iterable[Violation]:
+    if symbol.lstrip("_") in FORBIDDEN_CALLS:
+        yield Violation(name, 0, f"It calls {symbol}, which no channel needs.", True)
+    elif symbol in ODD_CALLS:
+        yield Violation(name, 0, f"It calls {symbol}, which hardly any channel needs.", False)
+    elif kind == "U" and symbol not in known:
+        yield Violation(name, 0, f"It uses {symbol}, which is neither C's nor the header's.", True)
+
+
 def _symbols(text: str) -> Iterable[tuple[str, str]]:
     for row in text.splitlines():
         fields = row.split()
@@ -248,7 +255,9 @@ def _symbols(text: str) -> Iterable[tuple[str, str]]:
             yield fields[0], fields[1]
 
 
-LIBRARIES = ("libc.so.6", "libm.so.6", "libpthread.so.0", "libgcc_s.so.1", "libgcc.a", "libatomic.so.1", "libc_nonshared.a")  # fmt: skip
+LIBRARIES = (
+    "libc.so.6", "libm.so.6", "libpthread.so.0", "libgcc_s.so.1", "libgcc.a", "libatomic.so.1", "libc_nonshared.a",
+)  # fmt: skip
 
 
 @cache

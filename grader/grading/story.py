@@ -128,17 +128,16 @@ class Story:
     def _object_names(self, objects: list[dict[str, Any]]) -> dict[str, str]:
         """ch->lock where the source calls it so, otherwise the mutex, or mutex 2."""
         own = [self._called(entry) for entry in objects]
-        names = [name or _KINDS.get(entry["kind"], entry["kind"]) for name, entry in zip(own, objects)]
+        names = [name or _KINDS.get(entry["kind"], entry["kind"]) for name, entry in zip(own, objects, strict=True)]
         total = Counter(names)
         seen: Counter[str] = Counter()
         words = {}
-        for entry, name, is_own in zip(objects, names, own):
+        for entry, name, is_own in zip(objects, names, own, strict=True):
             seen[name] += 1
             if total[name] > 1:
-                name = f"{name} #{seen[name]}" if is_own else f"{name} {seen[name]}"
-            elif not is_own:
-                name = f"the {name}"
-            words[str(entry["id"])] = name
+                words[str(entry["id"])] = f"{name} #{seen[name]}" if is_own else f"{name} {seen[name]}"
+            else:
+                words[str(entry["id"])] = name if is_own else f"the {name}"
         return words
 
     def _called(self, entry: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def addr2line(program: Path, addresses: Sequence[str], sources: frozenset[str]) 
         return {}
     lines = output.decode("utf-8", "replace").splitlines()
     found = {}
-    for address, function, place in zip(addresses, lines[::2], lines[1::2]):
+    for address, function, place in zip(addresses, lines[::2], lines[1::2], strict=False):  # it may have been cut short
         match = re.match(r"(.*):(\d+)", place)
         if match and match[1] != "??":
             found[address] = (function, _file(match[1], sources), int(match[2]))

@@ -18,7 +18,8 @@ _ALWAYS = re.compile(
 )
 _ASM = re.compile(rb"\b(?:__)?asm(?:__)?\b")
 _BETWEEN_THREADS = re.compile(  # x86-64, then arm64
-    r"\t(lock|[lms]fence|xchg(?= [^\n]*\()|syscall|int|dmb|dsb|svc|ld(?:add|set|clr|eor)\w*|(?:cas|swp|ldx|ldax|stx|stlx)\w*)\b"
+    r"\t(lock|[lms]fence|xchg(?= [^\n]*\()|syscall|int"
+    r"|dmb|dsb|svc|ld(?:add|set|clr|eor)\w*|(?:cas|swp|ldx|ldax|stx|stlx)\w*)\b"
 )
 _BRINGS_CODE = re.compile(r"\.(init_array|fini_array|preinit_array|ctors|dtors|init|fini)\b")
 _WORD = 8  # bytes

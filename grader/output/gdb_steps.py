@@ -7,10 +7,11 @@ then the frame of the student's code is selected.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
-import gdb  # type: ignore[import-not-found]
+import gdb
 
 HELP = """
 next-step [N]   on to the next step of the schedule; Enter repeats it
@@ -93,10 +94,8 @@ for setting in (
     "print thread-events off",
     "suppress-cli-notifications on",  # that it has gone on to the process that waits
 ):
-    try:
+    with contextlib.suppress(gdb.error):  # not known to this gdb
         gdb.execute(f"set {setting}", to_string=True)
-    except gdb.error:
-        pass  # not known to this gdb
 gdb.execute("handle SIGVTALRM nostop noprint pass", to_string=True)
 recorded = Recorded("story_event", internal=True)
 recorded.silent = True

@@ -8,7 +8,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
-from grader.grading.story import Note, Spot, Step, Story, access_words, words_of
+from grader.grading.story import Spot, Step, Story, access_words, words_of
 from grader.grading.submission import Code
 
 Piece = tuple[str, str]

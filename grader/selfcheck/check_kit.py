@@ -162,7 +162,7 @@ class Check:
             return next(filter(None, (_first_failure(implementation, unit) for unit in units[implementation])), None)
 
         with _workers(self.jobs) as pool:
-            return list(zip(units, pool.map(failure, units)))
+            return list(zip(units, pool.map(failure, units), strict=True))
 
     # ------------------------------------------------------------------------------ running
 
@@ -310,8 +310,8 @@ def page(entries: Sequence[dict[str, Any]]) -> str:
         "# The known-wrong channels, and what catches them",
         "",
         "Made by `make solutions known-wrong-table` from what the controlled scheduler found: each channel under",
-        "`grader/tests/known_wrong/` has one mistake, and here is the first test that fails for it, with what verdict, and",
-        f"after how many schedules. {few} of {len(entries)} are caught in fewer than {FEW} schedules.",
+        "`grader/tests/known_wrong/` has one mistake, and here is the first test that fails for it, with what verdict,",
+        f"and after how many schedules. {few} of {len(entries)} are caught in fewer than {FEW} schedules.",
         "",
         "| exercise | known-wrong channels | schedules: median | most |",
         "|---|---:|---:|---:|",

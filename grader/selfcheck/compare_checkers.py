@@ -65,12 +65,12 @@ def compare(exercises: Iterable[Exercise], seconds: float, tell: Callable[[str],
 def _under(variant: str, exercise: Exercise, wrong: Sequence[Implementation], seconds: float) -> list[Trial]:
     units = [Unit(implementation.code, exercise, variant) for implementation in wrong]
     errors = build.build(units, cpu_count())
-    built = [(s, u) for s, u in zip(wrong, units) if u not in errors]
+    built = [(s, u) for s, u in zip(wrong, units, strict=True) if u not in errors]
     # Processes, not threads: each can tell what processor time its own children used.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(SIDE_BY_SIDE, mp_context=context, initializer=isolation.prepare) as pool:
         times = pool.map(partial(seconds_to_failure, seconds=seconds), [unit for _, unit in built])
-        return [Trial(implementation, variant, took) for (implementation, _), took in zip(built, times)]
+        return [Trial(implementation, variant, took) for (implementation, _), took in zip(built, times, strict=True)]
 
 
 def _used() -> float:
@@ -105,9 +105,10 @@ def page(trials: Sequence[Trial], seconds: float) -> str:
         "# What each way of checking finds",
         "",
         f"Made by `make compare-checkers SECONDS={seconds:g}`: each known-wrong channel gets {seconds:g} s of",
-        f"processor time under each way of checking, and {PATIENCE * seconds:g} s by the wall at most; the tests of its",
-        "exercise run round and round until one fails.",
-        "Building is not counted. The share found, and the median and the longest time to the first failure of those found.",
+        f"processor time under each way of checking, and {PATIENCE * seconds:g} s by the wall at most; the tests of",
+        "its exercise run round and round until one fails.",
+        "Building is not counted. The share found, and the median and the longest time to the first failure of those",
+        "found.",
         "A test that hangs counts until it is known that nothing in it will move again, or until the time is over.",
         "",
         "| exercise | " + " | ".join(TITLES[v] for v in VARIANTS) + " |",
@@ -147,7 +148,8 @@ def _missed_by_scheduler(trials: Sequence[Trial]) -> list[str]:
     missed = [t.implementation for t in trials if t.variant == "interleave" and t.seconds is None]
     if not missed:
         return []
-    head = "Not found by the scheduler in that time, but with the schedules of a `make grade` ([known-wrong.md](known-wrong.md)):"
+    page = "[known-wrong.md](known-wrong.md)"
+    head = f"Not found by the scheduler in that time, but with the schedules of a `make grade` ({page}):"
     return ["", head, "", *(f"- `{s.name}`: {s.mistake}" for s in missed)]
 
 

@@ -11,10 +11,10 @@ import re
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
@@ -27,7 +27,7 @@ class Count(NamedTuple):
 
     def __add__(self, other: object) -> Count:
         assert isinstance(other, Count)
-        return Count(*(a + b for a, b in zip(self, other)))
+        return Count(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 def junit_count(report: Path) -> Count:

@@ -27,7 +27,10 @@ from grader.tests import test_hostile
 STUBS = SOLUTIONS.parent / "grader" / "stubs"
 ALL = [exercise.number for exercise in all_exercises()]
 # Of twenty submissions so many are of each kind, in an order that mixes any stretch of a class.
-KINDS = "wrong right solved wrong hostile wrong stubs right wrong solved wrong right odd wrong solved right wrong stubs solved wrong".split()
+KINDS = (
+    "wrong right solved wrong hostile wrong stubs right wrong solved "
+    "wrong right odd wrong solved right wrong stubs solved wrong"
+).split()
 
 
 @dataclass(frozen=True)

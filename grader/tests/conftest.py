@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grader.tests import npm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,7 +125,7 @@ class Kit:
         self.write(f"{src}/{exercise}/channel.c", text)
         return src
 
-    def run(self, command: str, *, env: dict[str, str] | None = None, **options: str) -> Ran:
+    def run(self, command: str, *, env: dict[str, str] | None = None, **options: Any) -> Ran:
         """Runs `python3 -m grader command`; keyword arguments are its options."""
         report = self.root / "report.json"
         if report.exists():
@@ -146,7 +147,7 @@ class Kit:
         data = json.loads(report.read_bytes()) if report.exists() else {}
         return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode(), data)
 
-    def grade(self, text: str | bytes, exercise: str = "01_answer", **options: str) -> Ran:
+    def grade(self, text: str | bytes, exercise: str = "01_answer", **options: Any) -> Ran:
         """Grades one channel.c as a submission to one exercise."""
         return self.run("grade", ex=exercise, src=self.submit(text, exercise), **options)
 

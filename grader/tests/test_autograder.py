@@ -1,4 +1,4 @@
-"""Autograders of others' making: Gradescope's zip runs where Gradescope would run it, GitHub's step says what it should."""
+"""Autograders of others' making: Gradescope's zip runs where it would run, GitHub's step says what it should."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grader.classroom import autograder, commands, sandbox
 from grader.commands import handout
 from grader.exercises import ROOT, all_exercises

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
 from grader.tests.conftest import ANSWER, STUBS, Kit
 
 CHANNEL_1 = "exercises/01_answer/channel.c"
@@ -52,7 +54,12 @@ def test_the_kit_may_be_anywhere_and_make_be_called_from_elsewhere(copied: Kit, 
 
 def test_what_make_was_told_does_not_reach_the_make_inside(copied: Kit) -> None:
     copied.write(CHANNEL_1, ANSWER)
-    for words, env in ((("-j8", "-k", "-B"), {}), ((), {"MAKEFLAGS": "-n -B -j3"}), ((), {"CFLAGS_ALL": "-nonsense"})):
+    told: list[tuple[tuple[str, ...], dict[str, str]]] = [
+        (("-j8", "-k", "-B"), {}),
+        ((), {"MAKEFLAGS": "-n -B -j3"}),
+        ((), {"CFLAGS_ALL": "-nonsense"}),
+    ]
+    for words, env in told:
         code, out, err = make(copied.root, *words, "grade", "EX=01", env=env)
         assert code == 0 and "jobserver" not in err
     assert "2/2   passed" in out
@@ -84,7 +91,7 @@ def test_several_at_once_do_not_disturb_one_another(copied: Kit) -> None:
 )
 def test_a_broken_tool_is_said_in_one_line(kit: Kit, words: tuple[str, ...], said: str) -> None:
     kit.write(CHANNEL_1, ANSWER + "/* a broken tool */\n")
-    code, out, err = make(kit.root, "grade", "EX=01", *words)
+    code, _, err = make(kit.root, "grade", "EX=01", *words)
     assert code == 2 and "Error 3" in err
     assert err.splitlines()[0].startswith(said)
 
@@ -123,7 +130,12 @@ def test_an_odd_file_is_told_as_what_it_is(kit: Kit, content: bytes, verdict: st
 
 def test_what_is_no_file_is_not_read(kit: Kit) -> None:
     path = kit.root / CHANNEL_1
-    for odd in (lambda: path.mkdir(), lambda: path.symlink_to("/dev/zero"), lambda: os.mkfifo(path)):
+    odd_ones: list[Callable[[], object]] = [
+        path.mkdir,
+        lambda: path.symlink_to("/dev/zero"),
+        lambda: os.mkfifo(path),
+    ]
+    for odd in odd_ones:
         path.unlink()
         odd()
         try:
@@ -221,7 +233,12 @@ def fill(place: Path) -> None:
                 pass
 
 
-COMMANDS = [("grade", {"ex": "01"}), ("reset", {"ex": "01"}), ("swap", {"ex": "01"}), ("carry", {"ex": "02"})]
+COMMANDS: list[tuple[str, dict[str, Any]]] = [
+    ("grade", {"ex": "01", "json": "/dev/null"}),
+    ("reset", {"ex": "01"}),
+    ("swap", {"ex": "01"}),
+    ("carry", {"ex": "02"}),
+]
 
 
 def test_on_a_full_disk_it_says_so_and_loses_nothing(disk: Path) -> None:
@@ -230,7 +247,7 @@ def test_on_a_full_disk_it_says_so_and_loses_nothing(disk: Path) -> None:
     fill(disk)
     files = sorted(path.name for path in (kit.root / "exercises").rglob("*"))
     for command, options in COMMANDS:
-        ran = kit.run(command, **options | ({"json": "/dev/null"} if command == "grade" else {}))
+        ran = kit.run(command, **options)
         assert ran.code == 3 and ran.err.count("\n") == 1, ran.err
         assert "Make room" in ran.err
     assert "Think once." in kit.run("hint", ex="02").out
@@ -246,7 +263,7 @@ def test_what_can_only_be_read_is_said(disk: Path) -> None:
     kit.write(CHANNEL_1, ANSWER)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     for command, options in COMMANDS:
-        ran = kit.run(command, **options | ({"json": "/dev/null"} if command == "grade" else {}))
+        ran = kit.run(command, **options)
         assert ran.code == 3 and ran.err.count("\n") == 1, ran.err
         assert "Copy the kit to a directory of your own." in ran.err and str(disk) not in ran.err
     assert "Think once." in kit.run("hint", ex="02").out

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
 from grader import book
 from grader.errors import GraderError
 from grader.exercises import EXERCISES, all_exercises

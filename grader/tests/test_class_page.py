@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grader.classroom import page
 from grader.classroom.similar import Pair
 

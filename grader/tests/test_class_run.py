@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from grader.classroom import sandbox
 from grader.exercises import BUILD, ROOT
 from grader.grading import isolation

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grader import files
 from grader.classroom import intake, results, run, sandbox, settings, similar, worker
 from grader.errors import UsageError
@@ -182,6 +183,9 @@ def test_the_gate_lets_every_right_channel_pass() -> None:
     assert len(right) > 8 and blamed == []
 
 
+SYSCALL_HEADERS = "#include <sys/syscall.h>\n#include <unistd.h>\n"
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -189,8 +193,8 @@ def test_the_gate_lets_every_right_channel_pass() -> None:
         "#include <math.h>\n#include <stdio.h>\nvoid log_it(void) { printf(\"%f\", sqrt(2)); }",
         "void relax(void) { __asm__ volatile(\"pause\" ::: \"memory\"); }",
         "#include <threads.h>\n_Thread_local int mine; mtx_t lock;",
-        "#include <sys/syscall.h>\n#include <unistd.h>\n#define CALL syscall\nlong wait(int *p) { return CALL(\n    SYS_futex, p, 0); }",
-        "#include <sys/syscall.h>\n#include <unistd.h>\nlong id(void) { return syscall(SYS_gettid); }\nchar *text = \"syscall\";",
+        f"{SYSCALL_HEADERS}#define CALL syscall\nlong wait(int *p) {{ return CALL(\n    SYS_futex, p, 0); }}",
+        f"{SYSCALL_HEADERS}long id(void) {{ return syscall(SYS_gettid); }}\nchar *text = \"syscall\";",
         "/* no_sanitize */ const char *text = \"no_sanitize\"; int constructor;",
     ],
 )  # fmt: skip

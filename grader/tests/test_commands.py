@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tarfile
 import termios
+from typing import Any
 
 import pytest
+
 from grader.commands import compile_commands
 from grader.exercises import ROOT, Exercise, all_exercises
 from grader.tests.conftest import ANSWER, SOLUTIONS, STUBS, Kit
@@ -155,7 +157,7 @@ def test_what_was_learnt_is_told_once_when_an_exercise_is_done(kit: Kit) -> None
         ("solutions", {"ex": "77"}, "EX= is one of"),
     ],
 )
-def test_what_can_not_be_done_is_said_in_one_line(kit: Kit, command: str, options: dict[str, str], said: str) -> None:
+def test_what_can_not_be_done_is_said_in_one_line(kit: Kit, command: str, options: dict[str, Any], said: str) -> None:
     ran = kit.run(command, **options)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert said in ran.err and str(kit.root) not in ran.err
@@ -288,7 +290,7 @@ def test_what_is_no_command_is_said() -> None:
     assert "No rule to make target 'build/asan/none.o'" in ended.stderr
 
 
-@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.name)
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: str(exercise.name))
 def test_a_task_and_its_contract_are_short(exercise: Exercise) -> None:
     assert len((exercise.directory / "README.md").read_text().split()) <= 500
     for header in exercise.directory.glob("*.h"):
@@ -306,7 +308,7 @@ def test_a_terminal_that_knows_no_unicode_gets_ascii(kit: Kit) -> None:
 
 def test_hints_come_one_by_one_and_are_remembered(kit: Kit) -> None:
     outs = [kit.run("hint", ex="02").out for _ in range(4)]
-    for out, word, other in zip(outs, ("once", "twice", "thrice"), ("twice", "thrice", "once")):
+    for out, word, other in zip(outs, ("once", "twice", "thrice"), ("twice", "thrice", "once"), strict=True):
         assert f"Think {word}." in out and f"Think {other}." not in out
     assert all(f"Think {word}." in outs[3] for word in ("once", "twice", "thrice"))
 
@@ -358,7 +360,8 @@ def test_carry_from_an_unwritten_exercise_is_refused(kit: Kit) -> None:
 
 
 def test_carry_from_the_solutions(kit: Kit) -> None:
-    assert kit.run("carry", ex="02", **{"from": "solutions"}).code == 0
+    options: dict[str, Any] = {"from": "solutions"}  # a word of Python's
+    assert kit.run("carry", ex="02", **options).code == 0
     assert kit.read(CHANNEL_2).startswith(SOLUTIONS["01_answer/channel.c"].rstrip())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from grader.exercises import by_name
 from grader.grading import outcome, runner
 from grader.grading.build import Unit

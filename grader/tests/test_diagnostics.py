@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from grader.grading import diagnostics
 
 MISTAKES = {  # code: words of the explanation
@@ -28,7 +29,7 @@ MISTAKES = {  # code: words of the explanation
     "struct s { int a; }; int f(struct s *p) { return p.a; }": "takes ->",
     "int g(int); int f(void) { return g(1, 2); }": "count its arguments",
     "int f(int a)\n{\n    a = 1\n    return a;\n}": "a missing ;",
-    "int g(int a) { if (a) { return 1; } else { return 2; }\nstatic int h(void) { return 1; }\nint f(void) { return h(); }": "}",
+    "int g(int a) { if (a) { return 1; } return 2;\nstatic int h(void) { return 1; }\nint f(void) { return h(); }": "}",
     "#include <strnig.h>": "no header of that name",
     "int f(void) { return “1”; }": "not C",
     "int f(int *p, int n) { if (p == 0) n = 1; if (n = 0) return 1; return 2; }": "== compares",

@@ -11,6 +11,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+
 from grader.commands import doctor
 from grader.commands.doctor import CheckResult
 from grader.exercises import ROOT

@@ -10,6 +10,7 @@ import subprocess
 from typing import Any
 
 import pytest
+
 from grader.classroom import gradebooks
 from grader.tests import npm
 
@@ -74,7 +75,7 @@ def test_junit_is_read_by_junitparser(tmp_path: Any) -> None:
     failure = first["the_last_drop_wakes02_blocking.02_blocking"].result[0]
     assert isinstance(failure, junitparser.Failure) and failure.type == "deadlock"
     assert 'a "quoted" <b>&amp;' in failure.text
-    assert isinstance(list(suites[1])[0].result[0], junitparser.Error)
+    assert isinstance(next(iter(suites[1])).result[0], junitparser.Error)
 
 
 def tap_events(text: str) -> list[list[Any]]:
@@ -200,9 +201,9 @@ def test_a_report_can_not_leave_its_fence() -> None:
 def test_class_csv_has_a_row_a_student() -> None:
     header, first, second = rows(gradebooks.class_csv(STUDENTS, NAMES))
     assert header[:4] == ["student", "points", "max_points", "percent"]
-    assert dict(zip(header, first))["02_blocking verdict"] == "failed"
+    assert dict(zip(header, first, strict=True))["02_blocking verdict"] == "failed"
     assert first[3] == "25"
-    assert dict(zip(header, second))["03_message_type verdict"] == "absent"
+    assert dict(zip(header, second, strict=True))["03_message_type verdict"] == "absent"
 
 
 def test_a_students_name_is_no_formula_in_a_spreadsheet() -> None:

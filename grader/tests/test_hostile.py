@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grader.classroom import intake, results, run, sandbox
 from grader.classroom.settings import Settings
 from grader.exercises import ROOT, by_name
@@ -31,6 +32,7 @@ from grader.exercises import ROOT, by_name
 HERE = Path(__file__).parent / "hostile"
 EXERCISE = "01_single_thread"
 FILE = f"{EXERCISE}/channel.c"
+SOLUTION = f"{ROOT}/solutions/{FILE}"
 CANARIES = 3
 FAILS = """failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free
     not_implemented""".split()
@@ -129,11 +131,16 @@ def hard_link(path: Path) -> None:
     tar_of(path, [*members, (member(FILE, tarfile.LNKTYPE, "stolen"), b"")])
 
 
+OTHER_FILES = {
+    "Makefile": b"all:; touch hacked",
+    f"{EXERCISE}/channel.h": b"#error mine",
+    f"{EXERCISE}/test_channel.c": b"",
+}
 ODD: dict[str, tuple[str, Callable[[Path], object]]] = {
     "link_to_the_solution": ("rejected", lambda p: folder(p).symlink_to(ROOT / "solutions" / FILE)),
     "link_to_a_device": ("rejected", lambda p: folder(p).symlink_to("/dev/zero")),
     "link_in_a_zip": ("rejected", zip_link),
-    "link_in_a_tar": ("rejected", lambda p: tar_of(p, [(member(FILE, tarfile.SYMTYPE, f"{ROOT}/solutions/{FILE}"), b"")])),
+    "link_in_a_tar": ("rejected", lambda p: tar_of(p, [(member(FILE, tarfile.SYMTYPE, SOLUTION), b"")])),
     "hard_link_in_a_tar": ("rejected", hard_link),
     "device_in_a_tar": ("rejected", lambda p: tar_of(p, [(member(FILE, tarfile.CHRTYPE), b"")])),
     "path_up_in_a_zip": ("rejected", lambda p: zip_of(p, {f"../../{FILE}": b"x", "../../hacked": b"x"})),
@@ -151,14 +158,14 @@ ODD: dict[str, tuple[str, Callable[[Path], object]]] = {
     "directory_named_channel_c": ("rejected", lambda p: folder(p).mkdir()),
     "fifo_named_channel_c": ("rejected", fifo),
     "nothing_at_all": ("absent", lambda p: p.mkdir()),
-    "deep_parentheses": ("build_failed", lambda p: folder(p).write_text("int x = " + "(" * 100_000 + "1" + ")" * 100_000 + ";")),
+    "deep_parentheses": ("build_failed", lambda p: folder(p).write_text(f"int x = {'(' * 100_000}1{')' * 100_000};")),
     "a_bomb_of_errors": ("build_failed", lambda p: folder(p).write_text("a b;\n" * 50_000)),
     "escapes_in_the_source": ("failed", lambda p: folder(p).write_bytes(escapes())),
     # What an honest student may hand in as well, and must not be blamed for.
     "crlf": ("passed", lambda p: folder(p).write_bytes(solution().replace(b"\n", b"\r\n"))),
     "latin_1": ("passed", lambda p: folder(p).write_bytes(b"/* M\xfcller, G\xf6teborg */\n" + solution())),
     "byte_order_mark": ("passed", lambda p: folder(p).write_bytes(b"\xef\xbb\xbf" + solution())),
-    "other_files_too": ("passed", lambda p: zip_of(p, {f"hw/{FILE}": solution(), "hw/Makefile": b"all:; touch hacked", f"hw/{EXERCISE}/channel.h": b"#error mine", f"hw/{EXERCISE}/test_channel.c": b""})),
+    "other_files_too": ("passed", lambda p: zip_of(p, {f"hw/{name}": text for name, text in OTHER_FILES.items()} | {f"hw/{FILE}": solution()})),
 }  # fmt: skip
 
 
@@ -273,8 +280,8 @@ def test_what_is_no_plain_file(name: str, gated: dict[str, dict[str, Any]]) -> N
 def test_solutions_between_them_pass(
     gated: dict[str, dict[str, Any]], ungated: tuple[dict[str, dict[str, Any]], bool]
 ) -> None:
-    for results in (gated, ungated[0]):
-        canaries = [result["verdict"] for name, result in results.items() if name.endswith("_canary")]
+    for found in (gated, ungated[0]):
+        canaries = [result["verdict"] for name, result in found.items() if name.endswith("_canary")]
         assert canaries == ["passed"] * CANARIES
 
 

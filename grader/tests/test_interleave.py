@@ -65,7 +65,7 @@ def names(source: str) -> list[str]:
 
 
 def wanted(test: str) -> str:
-    word = test.split("__")[0]
+    word = test.partition("__")[0]
     return PASSES.get(word, word)
 
 

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from grader.exercises import ROOT
 
 SHELL_TOOLS = "sh dirname uname id grep sed tail cat rm printf".split()

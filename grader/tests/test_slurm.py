@@ -14,8 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
 from grader.classroom import run, sandbox, settings, slurm
 from grader.exercises import ROOT, by_name
 
@@ -129,7 +131,8 @@ def running(home: Path) -> Iterator[Cluster]:
 
     def start(*command: str) -> None:
         with open(home / f"{command[0]}.out", "wb") as out:
-            daemons.append(subprocess.Popen(command, env=cluster.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out))  # fmt: skip
+            streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out}
+            daemons.append(subprocess.Popen(command, env=cluster.environment, **streams))
 
     try:
         start("munged", "--foreground", "--force", *munge)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grader.grading import outcome
 from grader.grading.story import Story
 from grader.grading.submission import Code, Source

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grader.tests import npm
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+
 from grader.tests.conftest import ANSWER, Kit
 
 
@@ -266,7 +267,7 @@ FENCE = "mfence" if platform.machine() == "x86_64" else "dmb ish"
     "statement, named",
     [
         ("pthread_cancel(pthread_self());", "pthread_cancel"),
-        (f'__asm__ volatile("{FENCE}" ::: "memory");', f"inline assembly ({FENCE.split()[0]})"),
+        (f'__asm__ volatile("{FENCE}" ::: "memory");', f"inline assembly ({FENCE.partition(' ')[0]})"),
         ('asm volatile("" ::: "memory");', ""),
         ("__atomic_thread_fence(__ATOMIC_SEQ_CST);", ""),
     ],

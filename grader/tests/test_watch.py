@@ -1,4 +1,4 @@
-"""`make watch` on a terminal of 80 columns and 24 lines: it grades what is saved, obeys its keys, and leaves no trace."""
+"""`make watch` on a terminal of 80 columns and 24 lines: it grades what is saved, obeys its keys, leaves no trace."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from grader.tests.conftest import ANSWER, STUBS, Kit
 
 CHANNEL_1 = "exercises/01_answer/channel.c"
