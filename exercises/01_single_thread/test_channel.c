@@ -280,6 +280,43 @@ TEST(thousands_of_messages_arrive_in_order, .once = true,
     pass_messages(4096, 10);
 }
 
+/* The oldest message anywhere in the room there is, when that room no longer suffices. */
+TEST(a_queue_grows_wherever_its_oldest_message_lies, .once = true,
+     .hint = "Where is the oldest message after the queue has grown?")
+{
+    for (int before = 0; before <= 40; before++) {
+        struct ends ends = open_channel(sizeof(int));
+
+        for (int i = 0; i < before; i++) {
+            send_int(ends.tx, i);
+            expect_int(ends.rx, i, "Messages arrive in the order they were sent.");
+        }
+        for (int i = 0; i < 140; i++)
+            send_int(ends.tx, i);
+        for (int i = 0; i < 140; i++)
+            expect_int(ends.rx, i, "Messages arrive in the order they were sent.");
+        expect_no_message(ends.rx, CHANNEL_EMPTY,
+                          "A message received is no longer in the channel.");
+        sender_drop(ends.tx);
+        receiver_drop(ends.rx);
+    }
+}
+
+TEST(a_message_of_each_size_from_1_to_130_arrives_as_it_was_sent, .once = true,
+     .hint = "From which sizes on does your code compute another size?")
+{
+    for (size_t size = 1; size <= 130; size++) {
+        struct ends ends = open_channel(size);
+
+        for (unsigned seed = 0; seed < 5; seed++)
+            send_pattern(ends.tx, size, seed);
+        for (unsigned seed = 0; seed < 5; seed++)
+            expect_pattern(ends.rx, size, seed, "A message arrives as it was sent.");
+        sender_drop(ends.tx);
+        receiver_drop(ends.rx);
+    }
+}
+
 /* --------------------------------------------------------------------------------- senders */
 
 TEST(multi_sender_messages_arrive_in_the_order_of_the_sends)
@@ -299,6 +336,28 @@ TEST(multi_sender_messages_arrive_in_the_order_of_the_sends)
     sender_drop(ends.tx);
     sender_drop(second);
     sender_drop(third);
+    receiver_drop(ends.rx);
+}
+
+TEST(multi_sender_messages_of_300_senders_arrive_in_the_order_of_the_sends, .once = true,
+     .hint = "How many senders can your code tell apart?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *senders[300] = {ends.tx};
+
+    for (int i = 1; i < 300; i++)
+        senders[i] = clone_of(senders[i / 2]);
+    for (int i = 0; i < 600; i++)
+        send_int(senders[i * 7 % 300], i);
+    for (int i = 0; i < 600; i++)
+        expect_int(ends.rx, i,
+                   "Of two sends, one after the other, the first arrives first, "
+                   "whoever the senders are.");
+    for (int i = 0; i < 300; i++) {
+        expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: a sender is left.");
+        sender_drop(senders[i]);
+    }
+    expect_no_message(ends.rx, CHANNEL_CLOSED, "CHANNEL_CLOSED: no sender is left.");
     receiver_drop(ends.rx);
 }
 
@@ -473,6 +532,36 @@ TEST(queued_messages_come_before_closed, .hint = "Which of the two do you look a
     receiver_drop(ends.rx);
 }
 
+/* In every state of a channel; 32 times, because naps() asks for that. */
+TEST(neither_sending_nor_receiving_ever_blocks, .hint = "What does it do when nothing is there?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    int message = 5;
+
+    naps(); /* those before are no matter */
+    for (int i = 0; i < 32; i++)
+        expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: a sender is left.");
+    check_equal(naps(), 0, "receiver_try_recv never blocks: nothing is queued.");
+    for (int i = 0; i < 32; i++)
+        send_int(ends.tx, i);
+    check_equal(naps(), 0, "sender_send never blocks: the channel has no capacity.");
+    for (int i = 0; i < 32; i++)
+        expect_int(ends.rx, i, "Messages arrive in the order they were sent.");
+    check_equal(naps(), 0, "receiver_try_recv never blocks: a message is queued.");
+    sender_drop(ends.tx);
+    for (int i = 0; i < 32; i++)
+        expect_no_message(ends.rx, CHANNEL_CLOSED, "CHANNEL_CLOSED: no sender is left.");
+    check_equal(naps(), 0, "receiver_try_recv never blocks: no sender is left.");
+    receiver_drop(ends.rx);
+    ends = open_channel(sizeof(int));
+    receiver_drop(ends.rx);
+    for (int i = 0; i < 32; i++)
+        check_status(sender_send(ends.tx, &message), CHANNEL_CLOSED,
+                     "CHANNEL_CLOSED: the receiver has been dropped.");
+    check_equal(naps(), 0, "sender_send never blocks: the receiver has been dropped.");
+    sender_drop(ends.tx);
+}
+
 TEST(recv_is_closed_only_when_the_last_sender_is_dropped)
 {
     for (int last = 0; last < 3; last++) {
@@ -575,6 +664,24 @@ TEST(two_channels_share_no_state)
     two_channels(64, 4);
 }
 
+TEST(three_hundred_channels_share_no_state, .once = true,
+     .hint = "How many channels can your code tell apart?")
+{
+    struct ends channels[300];
+
+    for (int i = 0; i < 300; i++)
+        channels[i] = open_channel(sizeof(int));
+    for (int i = 0; i < 300; i++)
+        send_int(channels[i].tx, i);
+    for (int i = 299; i >= 0; i--)
+        expect_int(channels[i].rx, i, "Two channels share no state.");
+    for (int i = 0; i < 300; i++) {
+        expect_no_message(channels[i].rx, CHANNEL_EMPTY, "Two channels share no state.");
+        sender_drop(channels[i].tx);
+        receiver_drop(channels[i].rx);
+    }
+}
+
 /* --------------------------------------------------------------------------------- limits */
 
 /* What a count of 16 bits would make of them shows in the first few; taking them all out could take a
@@ -589,6 +696,22 @@ TEST(more_than_65536_messages_can_be_queued, .once = true,
     sender_drop(ends.tx);
     for (int i = 0; i < 300; i++)
         expect_int(ends.rx, i, "More than 65,536 queued messages work.");
+    receiver_drop(ends.rx);
+}
+
+/* Few are queued at a time, so that a ring goes round very often. */
+TEST(more_than_65536_messages_can_pass_through_a_short_queue, .once = true,
+     .hint = "How far does the type reach in which you count what was sent, and what was received?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    int sent = 0;
+
+    for (int received = 0; received < 65536 + 100; received++) {
+        while (sent < received + 3)
+            send_int(ends.tx, sent++);
+        expect_int(ends.rx, received, "Messages arrive in the order they were sent.");
+    }
+    sender_drop(ends.tx);
     receiver_drop(ends.rx);
 }
 

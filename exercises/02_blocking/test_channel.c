@@ -103,6 +103,15 @@ static void *drop_sender(void *tx)
     return NULL;
 }
 
+static void *clone_and_drop_both(void *tx)
+{
+    struct sender *clone = clone_of(tx);
+
+    sender_drop(tx);
+    sender_drop(clone);
+    return NULL;
+}
+
 static void *drop_receiver(void *rx)
 {
     receiver_drop(rx);
@@ -353,6 +362,350 @@ TEST(another_channel_does_not_end_the_sleep)
     receiver_drop(ends.rx);
 }
 
+/* -------------------------------------------------------------- one receive after another */
+
+/* Each way in which a receive can go while a sender is left. */
+enum receiving { TRY_IN_VAIN, TRY, RECV, RECV_ASLEEP };
+
+static void *settle_and_send_1(void *tx)
+{
+    settle(); /* the receiver sleeps, and does nothing else */
+    send_int(tx, 1);
+    return NULL;
+}
+
+static void *settle_and_drop(void *tx)
+{
+    settle();
+    sender_drop(tx);
+    return NULL;
+}
+
+static void expect_empty(struct receiver *rx, const char *rule)
+{
+    int got = -1;
+
+    check_status(receiver_try_recv(rx, &got), CHANNEL_EMPTY, rule);
+    check_equal(got, -1, "CHANNEL_EMPTY: *message is untouched.");
+}
+
+static void try_int(struct receiver *rx, int expected, const char *rule)
+{
+    int got = -1;
+
+    check_status(receiver_try_recv(rx, &got), CHANNEL_OK, rule);
+    check_equal(got, expected, "The oldest message is received.");
+}
+
+/* Nothing is queued before, and nothing is queued afterwards. */
+static void receive(struct ends ends, enum receiving how)
+{
+    pthread_t sender;
+
+    if (how == RECV_ASLEEP)
+        sender = spawn(settle_and_send_1, ends.tx);
+    else if (how != TRY_IN_VAIN)
+        send_int(ends.tx, 1);
+    if (how == TRY_IN_VAIN)
+        expect_empty(ends.rx, "CHANNEL_EMPTY: nothing is queued, and a sender is left.");
+    else if (how == TRY)
+        try_int(ends.rx, 1, "receiver_try_recv takes a message that was sent before.");
+    else
+        expect_int(ends.rx, 1, "receiver_recv takes a message, sleeping until there is one.");
+    if (how == RECV_ASLEEP)
+        join(sender);
+}
+
+TEST(recv_sleeps_after_a_try_recv_that_found_nothing, .schedules = 500,
+     .hint = "What does a call that finds nothing leave behind for the next one?")
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    receive(ends, TRY_IN_VAIN);
+    receive(ends, RECV_ASLEEP);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_sleeps_after_a_try_recv_that_found_a_message, .schedules = 500,
+     .hint = "What does a send leave behind, besides the message, and who takes that?")
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    receive(ends, TRY);
+    receive(ends, RECV_ASLEEP);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* Every pair of them once, one after the other. */
+TEST(each_way_to_receive_goes_after_each_other, .schedules = 300,
+     .hint = "What has the call before left behind?")
+{
+    static const enum receiving ways[] = {TRY_IN_VAIN, TRY_IN_VAIN, TRY,  TRY_IN_VAIN, RECV,
+                                          TRY_IN_VAIN, RECV_ASLEEP, TRY,  TRY,         RECV,
+                                          TRY,         RECV_ASLEEP, RECV, RECV,        RECV_ASLEEP,
+                                          RECV_ASLEEP, TRY_IN_VAIN};
+    struct ends ends = open_channel(sizeof(int));
+
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        receive(ends, ways[i]);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+static void expect_closed_by_both(struct receiver *rx)
+{
+    int got = -1;
+
+    check_status(receiver_try_recv(rx, &got), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    expect_closed(rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    check_status(receiver_try_recv(rx, &got), CHANNEL_CLOSED, "CHANNEL_CLOSED: now and for good.");
+    check_equal(got, -1, "CHANNEL_CLOSED: *message is untouched.");
+}
+
+TEST(a_channel_closes_after_each_way_to_receive, .schedules = 300,
+     .hint = "What has the call before left behind?")
+{
+    for (enum receiving how = TRY_IN_VAIN; how <= RECV_ASLEEP; how++) {
+        struct ends ends = open_channel(sizeof(int));
+
+        receive(ends, how);
+        sender_drop(ends.tx);
+        expect_closed_by_both(ends.rx);
+        receiver_drop(ends.rx);
+    }
+}
+
+TEST(a_receiver_that_sleeps_after_each_way_to_receive_is_woken_by_the_last_drop, .schedules = 300,
+     .hint = "What has the call before left behind?")
+{
+    for (enum receiving how = TRY_IN_VAIN; how <= RECV_ASLEEP; how++) {
+        struct ends ends = open_channel(sizeof(int));
+        pthread_t dropper;
+
+        receive(ends, how);
+        dropper = spawn(settle_and_drop, ends.tx);
+        expect_closed(ends.rx, "Dropping the last sender wakes a sleeping receiver.");
+        join(dropper);
+        expect_closed_by_both(ends.rx);
+        receiver_drop(ends.rx);
+    }
+}
+
+static void *recv_3_in_any_order(void *rx)
+{
+    int sum = 0;
+
+    for (int i = 0; i < 3; i++)
+        sum += recv_int(rx, "Each send wakes a sleeping receiver.");
+    check_equal(sum, 1 + 2 + 4, "Each message is received once.");
+    return NULL;
+}
+
+TEST(a_receiver_that_two_senders_have_woken_sleeps_again, .schedules = 3000,
+     .hint = "Two senders see it asleep. How often is it woken, and for how many messages?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t receiver = spawn(recv_3_in_any_order, ends.rx), other = spawn(send_1, clone);
+
+    send_int(ends.tx, 2);
+    join(other);
+    settle();
+    send_int(ends.tx, 4);
+    join(receiver);
+    sender_drop(clone);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* ------------------------------------------------------- while others use the channel, or sleep */
+
+/* Uses its sender in all ways, and ends with it; the messages are 11 and 12. */
+static void *clone_send_and_drop(void *tx)
+{
+    struct sender *clone = clone_of(tx);
+
+    send_int(clone, 11);
+    sender_drop(clone);
+    send_int(tx, 12);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(try_recv_takes_a_message_that_was_sent_before_whatever_another_sender_does,
+     .hint = "Another thread is inside the channel just now. Is that the same as an empty one?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t other;
+
+    send_int(ends.tx, 1);
+    send_int(ends.tx, 2);
+    other = spawn(clone_send_and_drop, clone_of(ends.tx));
+    try_int(ends.rx, 1, "A message that was sent before is received.");
+    try_int(ends.rx, 2, "A message that was sent before is received.");
+    join(other);
+    try_int(ends.rx, 11, "A message that was sent before is received.");
+    try_int(ends.rx, 12, "A message that was sent before is received.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(try_recv_is_empty_while_another_sender_clones_and_goes)
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t other = spawn(clone_and_drop_both, clone_of(ends.tx));
+
+    expect_empty(ends.rx, "CHANNEL_EMPTY: nothing is queued, and a sender is left.");
+    expect_empty(ends.rx, "CHANNEL_EMPTY: nothing is queued, and a sender is left.");
+    join(other);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+static void expect_send_closed(struct sender *tx)
+{
+    int message = 5;
+
+    check_status(sender_send(tx, &message), CHANNEL_CLOSED,
+                 "CHANNEL_CLOSED: the receiver has been dropped, and stays so.");
+}
+
+static void *clone_send_in_vain_and_drop(void *tx)
+{
+    struct sender *clone = clone_of(tx);
+
+    expect_send_closed(clone);
+    sender_drop(clone);
+    expect_send_closed(tx);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(send_after_drop_of_the_receiver_is_closed_whatever_another_sender_does)
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t other;
+
+    receiver_drop(ends.rx);
+    other = spawn(clone_send_in_vain_and_drop, clone);
+    expect_send_closed(ends.tx);
+    expect_send_closed(ends.tx);
+    join(other);
+    sender_drop(ends.tx);
+}
+
+static void *send_1_and_2_on_a_channel_of_its_own(void *unused)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    send_int(ends.tx, 1);
+    try_int(ends.rx, 1, "Two channels share no state.");
+    expect_empty(ends.rx, "Two channels share no state.");
+    send_int(ends.tx, 2);
+    sender_drop(ends.tx);
+    expect_int(ends.rx, 2, "Two channels share no state.");
+    receiver_drop(ends.rx);
+    return unused;
+}
+
+TEST(two_threads_with_a_channel_each_do_not_notice_each_other,
+     .hint = "Is there anything that both channels use?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t other = spawn(send_1_and_2_on_a_channel_of_its_own, NULL);
+    int got = -1;
+
+    expect_empty(ends.rx, "Two channels share no state.");
+    send_int(ends.tx, 5);
+    try_int(ends.rx, 5, "Two channels share no state.");
+    sender_drop(ends.tx);
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_CLOSED, "Two channels share no state.");
+    receiver_drop(ends.rx);
+    join(other);
+}
+
+TEST(only_the_receiver_of_the_channel_that_closes_wakes_up, .schedules = 2000,
+     .hint = "Whom does a sender tell that goes?")
+{
+    struct ends a = open_channel(sizeof(int)), b = open_channel(sizeof(int));
+    pthread_t receiver_of_a = spawn(recv_1, a.rx), receiver_of_b = spawn(recv_closed, b.rx);
+
+    settle();
+    sender_drop(b.tx);
+    join(receiver_of_b);
+    send_int(a.tx, 1);
+    join(receiver_of_a);
+    sender_drop(a.tx);
+    receiver_drop(a.rx);
+    receiver_drop(b.rx);
+}
+
+TEST(a_send_wakes_the_receiver_of_its_own_channel_whichever_slept_first, .schedules = 2000,
+     .hint = "Whom does a send wake when two sleep?")
+{
+    struct ends a = open_channel(sizeof(int)), b = open_channel(sizeof(int));
+    pthread_t receiver_of_a = spawn(recv_1, a.rx), receiver_of_b;
+
+    settle();
+    receiver_of_b = spawn(recv_1, b.rx);
+    settle();
+    send_int(b.tx, 1);
+    join(receiver_of_b);
+    receiver_of_b = spawn(recv_1, b.rx);
+    settle();
+    send_int(a.tx, 1);
+    join(receiver_of_a);
+    send_int(b.tx, 1);
+    join(receiver_of_b);
+    sender_drop(a.tx);
+    sender_drop(b.tx);
+    receiver_drop(a.rx);
+    receiver_drop(b.rx);
+}
+
+/* 32 times, because naps() asks for that. */
+TEST(cloning_and_dropping_never_block_while_the_receiver_sleeps, .schedules = 200,
+     .hint = "Which calls may wait for another thread?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t receiver = spawn(recv_1, ends.rx);
+
+    settle();
+    naps(); /* those before are no matter */
+    for (int i = 0; i < 32; i++)
+        sender_drop(clone_of(ends.tx));
+    check_equal(naps(), 0, "Only receiver_recv blocks.");
+    send_int(ends.tx, 1);
+    join(receiver);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(the_last_of_300_senders_wakes_a_sleeping_receiver, .schedules = 20,
+     .hint = "How many senders can your code tell apart?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *senders[300] = {ends.tx};
+    pthread_t receiver = spawn(recv_1, ends.rx);
+
+    for (int i = 1; i < 300; i++)
+        senders[i] = clone_of(ends.tx);
+    for (int i = 0; i < 299; i++)
+        sender_drop(senders[i]);
+    settle();
+    send_int(senders[299], 1);
+    join(receiver);
+    receiver = spawn(recv_closed, ends.rx);
+    settle();
+    sender_drop(senders[299]);
+    join(receiver);
+    receiver_drop(ends.rx);
+}
+
 /* ---------------------------------------------------------------------------- closing races */
 
 TEST(queued_messages_come_before_closed)
@@ -511,15 +864,6 @@ TEST(two_senders_may_go_at_the_same_time_after_the_receiver)
 
 /* ---------------------------------------------------------------------------------- clones */
 
-static void *clone_and_drop_both(void *tx)
-{
-    struct sender *clone = clone_of(tx);
-
-    sender_drop(tx);
-    sender_drop(clone);
-    return NULL;
-}
-
 TEST(one_thread_may_clone_while_another_drops, .hint = "What do both of them count with?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -634,6 +978,28 @@ TEST(the_receiver_may_be_handed_from_thread_to_thread)
     pthread_t receiver = spawn(recv_1_and_drop, ends.rx);
     sender_drop(ends.tx);
     join(receiver);
+}
+
+/* The channel is used by four threads, and in each of them the receiver sleeps. */
+TEST(a_receiver_that_was_handed_over_sleeps_and_is_woken_in_each_thread, .schedules = 500,
+     .hint = "Whom does a send wake: who sleeps now, or who slept first?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t receiver;
+
+    receive(ends, RECV_ASLEEP);
+    for (int i = 0; i < 2; i++) {
+        receiver = spawn(recv_1, ends.rx);
+        settle();
+        send_int(ends.tx, 1);
+        join(receiver);
+    }
+    receive(ends, RECV_ASLEEP);
+    receiver = spawn(recv_closed, ends.rx);
+    settle();
+    sender_drop(ends.tx);
+    join(receiver);
+    receiver_drop(ends.rx);
 }
 
 static void *recv_a_sender_and_send_1(void *rx)
@@ -866,6 +1232,22 @@ TEST(a_send_without_memory_leaves_the_channel_as_before, .allocations_fail = tru
 }
 
 /* ------------------------------------------------------------------------------------ volume */
+
+/* Few are queued at a time, so that a ring goes round very often. */
+TEST(more_than_65536_messages_can_pass_through_a_short_queue, .once = true,
+     .hint = "How far does the type reach in which you count what was sent, and what was received?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    int sent = 0;
+
+    for (int received = 0; received < 65536 + 100; received++) {
+        while (sent < received + 3)
+            send_int(ends.tx, sent++);
+        expect_int(ends.rx, received, "Messages arrive in the order they were sent.");
+    }
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
 
 enum { SENDERS = 4, EACH = 3000 };
 
