@@ -492,6 +492,69 @@ TEST(drop_runs_for_every_message_left_of_a_queue_that_moved)
     }
 }
 
+static atomic_int numbers_dropped, sum_dropped;
+
+static void drop_a_number(void *message)
+{
+    int number;
+
+    memcpy(&number, message, sizeof number);
+    atomic_fetch_add_explicit(&numbers_dropped, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&sum_dropped, number, memory_order_relaxed);
+}
+
+static struct ends open_numbers(void)
+{
+    numbers_dropped = 0;
+    sum_dropped = 0;
+    return open_channel(sizeof(int), drop_a_number);
+}
+
+static void send_number(struct sender *tx, int number)
+{
+    check_status(sender_send(tx, &number), CHANNEL_OK, "The receiver is there: a send is OK.");
+}
+
+static void recv_number(struct receiver *rx, int number)
+{
+    int got = -1;
+
+    check_status(receiver_recv(rx, &got), CHANNEL_OK, "A queued message is received.");
+    check_equal(got, number, "Messages arrive in the order they were sent.");
+}
+
+/* Sends and receives taken numbers, then leaves left of them, and counts what is dropped. */
+static void leave_numbers(int taken, int left)
+{
+    struct ends ends = open_numbers();
+    int sum = 0;
+
+    for (int i = 0; i < taken; i++) {
+        send_number(ends.tx, 1000 + i);
+        recv_number(ends.rx, 1000 + i);
+    }
+    for (int i = 0; i < left; i++) {
+        send_number(ends.tx, 1 + i);
+        sum += 1 + i;
+    }
+    receiver_drop(ends.rx);
+    check_equal(numbers_dropped, left, EXACTLY_ONCE);
+    check_equal(sum_dropped, sum, EXACTLY_ONCE);
+    sender_drop(ends.tx);
+    check_equal(numbers_dropped, left, EXACTLY_ONCE);
+}
+
+TEST(drop_runs_for_every_message_left_wherever_the_oldest_lies_and_however_many_there_are,
+     .once = true,
+     .hint = "Where in your queue does the oldest message lie, and how do you get "
+             "from the last place to the first?")
+{
+    for (int taken = 0; taken <= 20; taken++)
+        for (int left = 0; left <= 40; left++)
+            leave_numbers(taken, left);
+    leave_numbers(3, 65536 + 100);
+}
+
 TEST(no_other_function_calls_back)
 {
     struct ends ends = open_notes();
@@ -869,6 +932,25 @@ TEST(drop_may_send_on_another_channel)
     sender_drop(ends.tx);
 }
 
+static void *recv_note_7(void *rx)
+{
+    recv_note(rx, 7);
+    return NULL;
+}
+
+TEST(drop_may_wake_a_receiver_of_another_channel)
+{
+    struct ends ends = open_errands(), notes = open_notes();
+    pthread_t receiver = spawn(recv_note_7, notes.rx);
+
+    send_errand(ends.tx, (struct errand){.run = send_note_7, .tx = notes.tx});
+    settle(); /* the receiver sleeps */
+    receiver_drop(ends.rx);
+    join(receiver);
+    receiver_drop(notes.rx);
+    sender_drop(ends.tx);
+}
+
 TEST(drop_may_drop_the_receiver_of_another_channel)
 {
     struct ends ends = open_errands(), notes = open_notes();
@@ -1008,6 +1090,83 @@ TEST(a_receiver_that_takes_one_message_and_goes_drops_the_others)
     join(thread);
     check_equal(drops_of(1), 0, NOT_RECEIVED);
     check_gone(2);
+}
+
+static void *recv_note_1(void *rx)
+{
+    recv_note(rx, 1);
+    return NULL;
+}
+
+static void *drop_receiver(void *rx)
+{
+    receiver_drop(rx);
+    return NULL;
+}
+
+/* Three threads have the receiver, one after the other: it sleeps in the first, and goes in the last. */
+TEST(what_a_receiver_leaves_is_dropped_in_whichever_thread_it_goes, .schedules = 1000,
+     .hint = "Where is a message after the receiver has looked for it, and before it is taken?")
+{
+    struct ends ends = open_notes();
+    pthread_t thread = spawn(recv_note_1, ends.rx);
+
+    settle();
+    for (int id = 1; id <= 5; id++)
+        send_note(ends.tx, id);
+    join(thread);
+    recv_note(ends.rx, 2);
+    thread = spawn(drop_receiver, ends.rx);
+    join(thread);
+    for (int id = 1; id <= 5; id++)
+        check_equal(drops_of(id), id > 2, id > 2 ? EXACTLY_ONCE : NOT_RECEIVED);
+    sender_drop(ends.tx);
+}
+
+static void *send_note_2_in_vain(void *tx)
+{
+    struct note note = new_note(2);
+
+    check_status(sender_send(tx, &note), CHANNEL_CLOSED, "The receiver has been dropped.");
+    free_note(&note);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(two_sends_after_receiver_drop_are_closed_and_their_messages_stay_the_callers)
+{
+    struct ends ends = open_notes();
+    struct sender *second = clone(ends.tx);
+    struct note note = new_note(1);
+    pthread_t thread;
+
+    receiver_drop(ends.rx);
+    thread = spawn(send_note_2_in_vain, second);
+    check_status(sender_send(ends.tx, &note), CHANNEL_CLOSED, "The receiver has been dropped.");
+    sender_drop(ends.tx);
+    join(thread);
+    check_equal(drops_of(1) + drops_of(2), 0, NOT_FAILED);
+    free_note(&note);
+}
+
+TEST(two_channels_that_close_at_once_drop_what_is_theirs)
+{
+    struct ends one = open_notes(), other = open_notes();
+    pthread_t thread;
+
+    for (int id = 0; id < 3; id++) {
+        send_note(one.tx, id);
+        send_note(other.tx, 10 + id);
+    }
+    thread = spawn(drop_receiver, other.rx);
+    receiver_drop(one.rx);
+    for (int id = 0; id < 3; id++)
+        check_equal(drops_of(id), 1, EXACTLY_ONCE);
+    join(thread);
+    for (int id = 0; id < 3; id++)
+        check_equal(drops_of(10 + id), 1, EXACTLY_ONCE);
+    sender_drop(one.tx);
+    sender_drop(other.tx);
 }
 
 static void *clone_send_and_drop(void *tx)
