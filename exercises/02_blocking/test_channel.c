@@ -400,7 +400,7 @@ static void try_int(struct receiver *rx, int expected, const char *rule)
 /* Nothing is queued before, and nothing is queued afterwards. */
 static void receive(struct ends ends, enum receiving how)
 {
-    pthread_t sender;
+    pthread_t sender = 0;
 
     if (how == RECV_ASLEEP)
         sender = spawn(settle_and_send_1, ends.tx);
@@ -628,7 +628,7 @@ TEST(two_threads_with_a_channel_each_do_not_notice_each_other,
     join(other);
 }
 
-TEST(only_the_receiver_of_the_channel_that_closes_wakes_up, .schedules = 2000,
+TEST(only_the_receiver_of_the_channel_that_closes_wakes_up, .schedules = 300,
      .hint = "Whom does a sender tell that goes?")
 {
     struct ends a = open_channel(sizeof(int)), b = open_channel(sizeof(int));
@@ -644,7 +644,7 @@ TEST(only_the_receiver_of_the_channel_that_closes_wakes_up, .schedules = 2000,
     receiver_drop(b.rx);
 }
 
-TEST(a_send_wakes_the_receiver_of_its_own_channel_whichever_slept_first, .schedules = 2000,
+TEST(a_send_wakes_the_receiver_of_its_own_channel_whichever_slept_first, .schedules = 300,
      .hint = "Whom does a send wake when two sleep?")
 {
     struct ends a = open_channel(sizeof(int)), b = open_channel(sizeof(int));
