@@ -9,16 +9,20 @@ VARIANT   = interleave
 export CC OBJCOPY
 
 # The first Python that is new enough and can import what the commands show their output with; looked for
-# only when it is needed.
-PYTHONS   = /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11
-NEEDED    = import sys, importlib.util; \
-    sys.exit(sys.version_info < (3, 11) or not all(map(importlib.util.find_spec, sys.argv[1:])))
-first_python = $(shell for p in $(PYTHONS); do \
-    $$p -c '$(NEEDED)' $1 2>/dev/null && echo $$p && exit; done)
+# only when it is needed. What a conda or a wary shell has set would keep it from finding anything.
+first_python = $(shell sh setup.sh --python $1)
 PYTHON    = $(eval PYTHON := $(or $(call first_python,rich jinja2),$(call first_python),$(error Python 3.11 or newer is not here. Run: sh setup.sh)))$(PYTHON)
+unexport PYTHONHOME PYTHONSAFEPATH
 
-# What was typed after the target (EX=04, SRC=dir, ...) reaches the grader through the environment.
-GRADE = @PYTHONDONTWRITEBYTECODE= $(PYTHON) -m grader
+# What was typed after the target (EX=04, SRC=dir, ...) reaches the grader through the environment, and TYPED
+# the names of it: what a command does not know is refused. The four that are no command of the grader know nothing.
+TYPED = $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(subst ',,$(name)))))
+RUN_PYTHON = @PYTHONDONTWRITEBYTECODE= TYPED='$(TYPED)' GOALS='$(MAKECMDGOALS)' $(PYTHON)
+GRADE = $(RUN_PYTHON) -m grader
+ifneq (,$(filter help clean setup test,$(MAKECMDGOALS)))
+    unknown = $(filter-out ALL CC OBJCOPY PYTHON SHELL TMPDIR,$(TYPED))
+    $(if $(unknown),$(if $(word 2,$(MAKECMDGOALS)),,$(error make $(MAKECMDGOALS) knows no $(addsuffix =,$(unknown)))))
+endif
 
 # ------------------------------------------------------------------------------------- commands
 
@@ -27,7 +31,7 @@ help:      ## this list; with ALL=1 what maintainers type, too
 	    { sub(":.*", "", $$1); sub("maintainers: ", "", $$2); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 setup:     ## installs what is missing: make setup grade
-	@sh setup.sh --for '$(filter-out setup,$(MAKECMDGOALS))'
+	@sh setup.sh --for $(filter-out setup,$(MAKECMDGOALS))
 grade:     ## runs your code, says what is next   EX=04 SRC= JSON=
 	$(GRADE) grade
 watch:     ## grades what you save, as you save it
@@ -47,7 +51,7 @@ run:       ## your program, live   EX=08 PORT=8008
 talk:      ## talks to it from another terminal   PORT=8008
 	$(GRADE) talk
 bench:     ## how fast your channel is, beside others   EX=04
-	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench exercise
+	$(RUN_PYTHON) -m bench exercise
 doctor:    ## proves that each tool works here
 	$(GRADE) doctor
 swap:      ## puts a solution in place, your file kept   EX=04
@@ -79,9 +83,9 @@ known-wrong-table: ## maintainers: what catches what, into docs/
 compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 	$(GRADE) compare-checkers
 bench-peers: ## maintainers: solutions and peers, docs/performance.md
-	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench peers
+	$(RUN_PYTHON) -m bench peers
 bench-grader: ## maintainers: how long grading takes
-	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m bench grader
+	$(RUN_PYTHON) -m bench grader
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
 .PHONY: help setup grade watch list hint carry reset replay talk doctor swap unswap handout class result gradescope stubs solutions test clean book
@@ -139,8 +143,10 @@ headers = $(wildcard exercises/*.h exercises/*/*.h grader/suite/*.h)
 suite_sources = $(wildcard exercises/*/test_*.c)
 suite_objects = $(suite_sources:%.c=$(B)/%.o)
 
-# The exercise a path belongs to, and the code's own .c files in a folder.
+# The exercise a path belongs to; where its headers are: its own, then those that `../` does not lead to
+# from a folder that is a link; and the code's own .c files in a folder.
 exercise_of = $(firstword $(filter $(notdir $(wildcard exercises/*)),$(subst /, ,$1)))
+headers_for = $(addprefix -iquote ,exercises/$(call exercise_of,$1) $(wildcard exercises/[0-9]*))
 code_in = $(filter-out %/main.c $(wildcard $1/test_*.c $1/live*.c),$(wildcard $1/*.c))
 code_objects = $(patsubst %.c,$(B)/%.o,$(call code_in,$(patsubst $(B)/%/,%,$(dir $1))))
 suite_objects_of = $(patsubst %.c,$(B)/%.o,$(wildcard exercises/$(basename $(notdir $1))/test_*.c))
@@ -161,7 +167,7 @@ $(B)/suite.syms: $(code_redirects) Makefile
 
 $(suite_objects): $(B)/%.o: %.c $(headers) $(suite_redirects) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) -Igrader/suite -c -o $@.$$$$.o $< && \
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(call headers_for,$<) -Igrader/suite -c -o $@.$$$$.o $< && \
 	    $(OBJCOPY) --redefine-syms=$(suite_redirects) $@.$$$$.o && mv $@.$$$$.o $@
 
 $(runtime): $(B)/%.o: %.c $$(wildcard grader/suite/*.h grader/interleave/*.h) Makefile
@@ -172,11 +178,11 @@ $(runtime): $(B)/%.o: %.c $$(wildcard grader/suite/*.h grader/interleave/*.h) Ma
 # with nothing to be seen of it but the API. What gcc says of sizeof it says of functions it knows only.
 $(B)/%.o: %.c build/api $(headers) $(code_redirects) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) -ffile-prefix-map=$(<D)/= -iquote exercises/$(call exercise_of,$<) \
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) -ffile-prefix-map=$(<D)/= $(call headers_for,$<) \
 	    -c -o $@.$$$$.o $< && \
 	    $(OBJCOPY) $(code_redirects:%=--redefine-syms=%) $@.$$$$.o && \
 	    $(OBJCOPY) --keep-global-symbols=build/api $@.$$$$.o && \
-	    $(CC) $(CFLAGS_ALL) -fsyntax-only -Wsizeof-pointer-memaccess -iquote exercises/$(call exercise_of,$<) $< && \
+	    $(CC) $(CFLAGS_ALL) -fsyntax-only -Wsizeof-pointer-memaccess $(call headers_for,$<) $< && \
 	    mv $@.$$$$.o $@
 
 $(B)/%.suite: $$(call code_objects,$$@) $$(call suite_objects_of,$$@) $(runtime)
@@ -193,7 +199,7 @@ comma = ,
 
 build/demo/%: $$(call demo_sources,$$@) $$(wildcard exercises/*/*.[ch] exercises/*/*.html)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -no-pie -O1 -Wall -Wextra -iquote $(call demo_exercise,$@) -Wa,-I$(call demo_exercise,$@) -o $@.$$$$ \
+	$(CC) $(CFLAGS_ALL) -no-pie -O1 -Wall -Wextra $(call headers_for,$@) -Wa,-I$(call demo_exercise,$@) -o $@.$$$$ \
 	    $(call demo_sources,$@) $(call demo_page,$(call demo_exercise,$@)) && mv $@.$$$$ $@
 
 .PRECIOUS: $(B)/%.o

@@ -7,18 +7,86 @@
 #   sh setup.sh grade EX=02        anything make understands
 #   sh setup.sh --for test         installs what the target needs, and runs nothing
 #
-# Asks for nothing it can do without: a machine that has everything is left alone, offline too.
+# Asks for nothing it can do without: what is optional and can't be had is told in one line.
 # Exit code 3: something is missing and could not be installed; the last line says what to do.
 set -u
 cd "$(dirname "$0")" || exit 3
+unset PYTHONHOME PYTHONSAFEPATH # left by a conda, say, they keep a Python from finding its own modules or the kit's
 
-run=yes
-case ${1-} in
---for) run=no && shift ;;
--h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' setup.sh && exit 0 ;;
-esac
-log=${TMPDIR:-/tmp}/channels-setup.$$
-trap 'rm -f "$log"' EXIT
+# What the kit is made of, a line each: has_NAME tells whether it is here; then what it is called, what it is for (test
+# includes class and book, all of them include grade), the packages of the package managers, and, of what can be done
+# without, what will be missing.
+parts()
+{
+    cat <<'EOF'
+make|make|grade|make|make|make|make|
+compiler|a C compiler|grade|gcc libc6-dev|gcc|gcc|gcc|
+binutils|binutils|grade|binutils|binutils|binutils|binutils|
+cmocka|cmocka|grade|libcmocka-dev|libcmocka-devel|cmocka|cmocka|
+sanitizers|sanitizers|grade|gcc|libasan libubsan libtsan|gcc|gcc|
+python|Python 3.11 or newer with rich and jinja2|grade|python3 python3-rich python3-jinja2|python3 python3-rich python3-jinja2|python python-rich python-jinja|python pip:rich pip:jinja2|
+gdb|gdb|grade|gdb|gdb|gdb|gdb|a hang is told without its stacks
+page|libmicrohttpd|grade|libmicrohttpd-dev|libmicrohttpd-devel|libmicrohttpd|libmicrohttpd|`make run EX=08` shows no page
+bubblewrap|bubblewrap|class|bubblewrap|bubblewrap|bubblewrap|bubblewrap|
+sim_c|similarity-tester|class|similarity-tester||||`make class` looks for no near-copies
+mkdocs|mkdocs with its theme material|book|mkdocs mkdocs-material||mkdocs mkdocs-material|pip:mkdocs-material|there is no `make book`
+git|git|test|git|git|git|git|
+patch|patch|test|patch|patch|patch|gpatch|
+processes|ps|test|procps|procps-ng|procps-ng||
+clang|clang|test|clang|clang|clang|llvm|
+pytest|pytest|test|python3-pytest|python3-pytest|python-pytest|pip:pytest|
+parsers|parsers of JUnit and JSON Schema|test|python3-junitparser python3-jsonschema|||pip:junitparser pip:jsonschema|the tests of the gradebooks' formats are skipped
+slurm|Slurm|test|munge slurmctld slurmd slurm-client||||its tests are skipped
+EOF
+}
+
+has_make() { have make; }
+has_compiler() { have cc; }
+has_binutils() { have objcopy; }
+has_cmocka() { compiles '#include <stdarg.h>\n#include <stddef.h>\n#include <setjmp.h>\n#include <stdint.h>\n#include <cmocka.h>\n' -lcmocka; }
+has_sanitizers() { compiles '' -fsanitize=address,undefined && compiles '' -fsanitize=thread; }
+has_python() { python_with rich jinja2 >/dev/null; }
+has_gdb() { have gdb; }
+has_page() { compiles '#include <microhttpd.h>\n' -lmicrohttpd; }
+has_bubblewrap() { have bwrap; }
+has_sim_c() { have sim_c; }
+has_mkdocs() { mkdocs build --help 2>/dev/null | grep -q material; }
+has_git() { have git; }
+has_patch() { have patch; }
+has_processes() { have ps; }
+has_clang() { have clang; }
+has_pytest() { python_with rich jinja2 pytest >/dev/null; }
+has_parsers() { python_with rich jinja2 junitparser jsonschema >/dev/null; }
+has_slurm() { [ -x /usr/sbin/slurmctld ] || have slurmctld; }
+
+have()
+{
+    command -v "$1" >/dev/null 2>&1
+}
+
+# Does a program that begins with these lines compile here, with these flags after it?
+compiles()
+{
+    program=$log.program
+    text=$1
+    shift
+    printf "${text}int main(void) { return 0; }\n" | cc -x c -o "$program" - "$@" >/dev/null 2>&1
+    code=$?
+    rm -f "$program"
+    return $code
+}
+
+# Prints the first Python that is new enough and has these modules. This order is the Makefile's, too.
+python_with()
+{
+    for python in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
+        have "$python" && "$python" - "$@" 2>/dev/null <<'EOF' && echo "$python" && return
+import sys, importlib.util
+sys.exit(sys.version_info < (3, 11) or not all(map(importlib.util.find_spec, sys.argv[1:])))
+EOF
+    done
+    return 1
+}
 
 fail()
 {
@@ -26,122 +94,7 @@ fail()
     exit 3
 }
 
-have()
-{
-    command -v "$1" >/dev/null 2>&1
-}
-
-# Is there a Python that is new enough and has these modules? The order is the Makefile's.
-python_with()
-{
-    for python in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do
-        have "$python" && "$python" - "$@" >/dev/null 2>&1 <<'EOF' && return 0
-import sys
-assert sys.version_info >= (3, 11)
-for module in sys.argv[1:]:
-    __import__(module)
-EOF
-    done
-    return 1
-}
-
-# Does a program of C11 threads, cmocka and the sanitizers compile here?
-compiles()
-{
-    program=${TMPDIR:-/tmp}/channels-setup-program.$$
-    printf '%s\n' '#include <stdarg.h>' '#include <stddef.h>' '#include <setjmp.h>' \
-        '#include <stdint.h>' '#include <cmocka.h>' 'int main(void) { return 0; }' |
-        cc -x c "$@" -o "$program" - -lcmocka >/dev/null 2>&1
-    code=$?
-    rm -f "$program"
-    return $code
-}
-
-# What is missing, in words; nothing when all is there.
-missing()
-{
-    have make || echo "make"
-    have cc || echo "a C compiler"
-    have objcopy || echo "binutils"
-    if have cc; then
-        compiles || echo "cmocka"
-        { compiles -fsanitize=address,undefined && compiles -fsanitize=thread; } || echo "sanitizers"
-    fi
-    python_with rich jinja2 || echo "Python 3.11 or newer with rich and jinja2"
-    [ "$class" = no ] || have bwrap || echo "bubblewrap"
-    # Elsewhere than on Debian, `make book` says what it needs, and its test is skipped.
-    [ "$book" = no ] || ! have apt-get || [ -d /usr/share/mkdocs/themes/material ] || echo "mkdocs"
-    [ "$tests" = yes ] || return 0
-    have git || echo "git"
-    have patch || echo "patch"
-    have clang || echo "clang"
-    python_with rich jinja2 pytest || echo "pytest"
-    # What reads the gradebooks' formats back, looks for near-copies, and makes a cluster of this machine;
-    # elsewhere those tests are skipped.
-    have apt-get || return 0
-    python_with junitparser jsonschema || echo "parsers of JUnit and JSON Schema"
-    have sim_c || echo "similarity-tester"
-    [ -x /usr/sbin/slurmctld ] || echo "Slurm"
-}
-
-tests=no
-class=no
-book=no
-for target in "$@"; do
-    case $target in
-    test | solutions) tests=yes class=yes book=yes ;;
-    class) class=yes ;;
-    book) book=yes ;;
-    esac
-done
-
 # ---------------------------------------------------------------------------- package managers
-
-install_apt()
-{
-    export DEBIAN_FRONTEND=noninteractive
-    packages="make gcc libc6-dev binutils libcmocka-dev gdb python3 python3-rich python3-jinja2"
-    [ "$class" = no ] || packages="$packages bubblewrap similarity-tester"
-    [ "$tests" = no ] || packages="$packages git patch clang procps python3-pytest \
-        python3-junitparser python3-jsonschema munge slurmctld slurmd slurm-client"
-    [ "$book" = no ] || packages="$packages mkdocs mkdocs-material"
-    # Ubuntu 22.04: its python3 is too old, and its modules serve the newer one too.
-    if have python3 && ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-        if ! python_with; then packages="$packages python3.11"; fi
-    fi
-    # An update can fail for a repository that nothing here comes from: the install is what counts.
-    as_root apt-get -q update >"$log" 2>&1
-    as_root apt-get -q install -y --no-install-recommends $packages >>"$log" 2>&1
-}
-
-install_dnf()
-{
-    packages="make gcc binutils libasan libubsan libtsan libcmocka-devel gdb python3 python3-rich python3-jinja2"
-    [ "$class" = no ] || packages="$packages bubblewrap"
-    [ "$tests" = no ] || packages="$packages git patch clang procps-ng python3-pytest"
-    as_root dnf install -y $packages >"$log" 2>&1
-}
-
-install_pacman()
-{
-    packages="make gcc binutils cmocka gdb python python-rich python-jinja"
-    [ "$class" = no ] || packages="$packages bubblewrap"
-    [ "$tests" = no ] || packages="$packages git patch clang procps-ng python-pytest"
-    as_root pacman -Sy --noconfirm --needed $packages >"$log" 2>&1
-}
-
-install_brew()
-{
-    packages="make gcc binutils cmocka gdb python"
-    modules="rich jinja2"
-    [ "$class" = no ] || packages="$packages bubblewrap"
-    if [ "$tests" = yes ]; then
-        packages="$packages git gpatch llvm"
-        modules="$modules pytest"
-    fi
-    brew install $packages >"$log" 2>&1 &&
-        python3 -m pip install --user --break-system-packages $modules >>"$log" 2>&1
-}
 
 # Root does it itself; who may use sudo is asked for the password; nobody else is.
 as_root()
@@ -153,47 +106,154 @@ as_root()
     fi
 }
 
-manager()
+may_install()
+{
+    [ "$manager" = brew ] || [ "$(id -u)" -eq 0 ] || { have sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
+}
+
+find_manager()
 {
     for name in apt-get dnf pacman brew; do
-        if have "$name"; then
-            echo "${name%-get}"
-            return
-        fi
+        have "$name" && echo "${name%-get}" && return
     done
+}
+
+# The packages of these parts.
+packages_of()
+{
+    case $manager in
+    apt) echo "$1" | cut -d'|' -f4 ;;
+    dnf) echo "$1" | cut -d'|' -f5 ;;
+    pacman) echo "$1" | cut -d'|' -f6 ;;
+    brew) echo "$1" | cut -d'|' -f7 ;;
+    esac
+    # Ubuntu 22.04: its python3 is too old, and its modules serve the newer one too.
+    case "$manager $1" in
+    "apt python|"*) if have python3 && ! python_with >/dev/null; then echo python3.11; fi ;;
+    esac
+}
+
+# An update can fail for a repository that nothing here comes from: the install is what counts.
+update()
+{
+    case $manager in
+    apt) as_root apt-get -q update ;;
+    pacman) as_root pacman -Sy ;;
+    esac >>"$log" 2>&1
+}
+
+install()
+{
+    case $manager in
+    apt) as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@" ;;
+    dnf) as_root dnf install -y "$@" ;;
+    pacman) as_root pacman -S --noconfirm --needed "$@" ;;
+    brew) install_brew "$@" ;;
+    esac >>"$log" 2>&1 </dev/null
+}
+
+install_brew()
+{
+    modules=
+    for package in "$@"; do
+        shift
+        case $package in
+        pip:*) modules="$modules ${package#pip:}" ;;
+        *) set -- "$@" "$package" ;;
+        esac
+    done
+    { [ $# -eq 0 ] || brew install "$@"; } &&
+        { [ -z "$modules" ] || python3 -m pip install --user --break-system-packages $modules; }
 }
 
 # What the package manager said, in one sentence.
 explain()
 {
     tail -n 15 "$log" >&2
-    if grep -qiE 'could not resolve|temporary failure|unable to connect|failed to fetch|could not connect|network is unreachable|unable to locate package|cannot download|error: target not found|failed retrieving' "$log"; then
+    if grep -qiE 'could not resolve|temporary failure|unable to connect|failed to fetch|could not connect|network is unreachable|cannot download|failed retrieving' "$log"; then
         fail "the packages can't be downloaded; is this machine connected to the network? Connect it, and run the same command again."
     fi
+    unknown=$(sed -nE "s/^E: Unable to locate package (.*)/\1/p; s/^E: Package '?([^ ']*)'? has no installation candidate.*/\1/p
+        s/^No match for argument: (.*)/\1/p; s/^error: target not found: (.*)/\1/p" "$log" | sort -u | in_a_row)
+    [ -z "$unknown" ] ||
+        fail "$manager knows no package $unknown, and the kit needs it. Install it in another way, and run the same command again."
     fail "$manager could not install the packages, for the reason above. Mend that, and run the same command again."
+}
+
+in_a_row()
+{
+    sed ':a;N;$!ba;s/\n/, /g'
 }
 
 # ------------------------------------------------------------------------------------ the work
 
+# The lines of the parts that are wanted and not here.
+lacking()
+{
+    parts | while IFS='|' read -r part called purpose more; do
+        case " $wanted " in
+        *" $purpose "*) "has_$part" </dev/null || echo "$part|$called|$purpose|$more" ;;
+        esac
+    done
+}
+
+# Of such lines those that end without saying what will be missing; and the others.
+needed() { echo "$1" | grep '|$'; }
+optional() { echo "$1" | grep '[^|]$'; }
+
+names() { echo "$1" | cut -d'|' -f2 | in_a_row; }
+
+log=${TMPDIR:-/tmp}/channels-setup.$$
+run=yes
+case ${1-} in
+--for) run=no && shift ;;
+--python) shift && python_with "$@" && exit 0 || exit 3 ;;
+-h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' setup.sh && exit 0 ;;
+esac
+trap 'rm -f "$log"' EXIT
+
+wanted=grade
+for target in "$@"; do
+    case $target in
+    test | solutions) wanted="grade class book test" ;;
+    class | book) wanted="$wanted $target" ;;
+    esac
+done
+
 [ "$(uname -s)" = Linux ] ||
     fail "the kit runs on Linux (WSL2 included). Elsewhere use its container: see .devcontainer/Dockerfile."
 
-lacking=$(missing)
-if [ -n "$lacking" ]; then
-    list=$(echo "$lacking" | sed ':a;N;$!ba;s/\n/, /g')
-    manager=$(manager)
+manager=$(find_manager)
+lacking=$(lacking)
+needed=$(needed "$lacking")
+if [ -n "$needed" ]; then
+    names=$(names "$needed")
     [ -n "$manager" ] ||
-        fail "this machine lacks $list, and none of apt, dnf, pacman and brew is here: install that, and run the same command again."
-    if [ "$manager" != brew ] && [ "$(id -u)" -ne 0 ]; then
-        have sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; } ||
-            fail "this machine lacks $list, and you may not install it. Ask its administrator to run, as root: sh setup.sh --for ${1:-grade}"
-    fi
-    echo "setup: installing $list (with $manager; this takes a minute or two)"
-    "install_$manager" || explain
-    lacking=$(missing)
-    [ -z "$lacking" ] ||
-        fail "$manager is done, and still missing: $(echo "$lacking" | sed ':a;N;$!ba;s/\n/, /g'). Is it somewhere that PATH does not name?"
-    echo "setup: done"
+        fail "this machine lacks $names, and none of apt, dnf, pacman and brew is here: install that, and run the same command again."
+    may_install ||
+        fail "this machine lacks $names, and you may not install it. Ask its administrator to run, as root: sh setup.sh --for ${1:-grade}"
+    echo "setup: installing $names (with $manager; this takes a minute or two)"
+    update
+    install $(packages_of "$needed") || explain
+fi
+
+optional=$(optional "$lacking")
+if [ -n "$optional" ] && [ -n "$manager" ] && may_install; then
+    echo "setup: installing $(names "$optional") (can be done without)"
+    [ -n "$needed" ] || update
+    echo "$optional" | while read -r part; do
+        packages=$(packages_of "$part")
+        [ -z "$packages" ] || install $packages
+    done
+fi
+
+if [ -n "$lacking" ]; then
+    lacking=$(lacking)
+    needed=$(needed "$lacking")
+    [ -z "$needed" ] || fail "$manager is done, and still missing: $(names "$needed"). Is it somewhere that PATH does not name?"
+    optional "$lacking" | while IFS='|' read -r part called purpose apt dnf pacman brew without; do
+        echo "setup: without $called, $without."
+    done
 fi
 
 if [ "$run" = yes ] && [ $# -gt 0 ]; then

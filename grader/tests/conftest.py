@@ -172,7 +172,8 @@ def shared_kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     kit = Kit(tmp_path_factory.mktemp("kit") / "kit")
     ignore = shutil.ignore_patterns("tests", "stubs", "__pycache__", "classroom")
     shutil.copytree(ROOT / "grader", kit.root / "grader", ignore=ignore)
-    shutil.copy(ROOT / "Makefile", kit.root)
+    for name in ("Makefile", "setup.sh"):
+        shutil.copy(ROOT / name, kit.root)
     kit.write("exercises/todo.h", (ROOT / "exercises" / "todo.h").read_bytes())
     for name, text in HEADERS.items():
         kit.write(f"exercises/{name}/channel.h", text)

@@ -11,9 +11,10 @@ import pytest
 
 from grader.exercises import ROOT
 
-SHELL_TOOLS = "sh dirname uname id grep sed tail cat rm printf".split()
+SHELL_TOOLS = "sh dirname uname id grep sed tail cat rm printf cut sort env".split()
 OFFLINE = "E: Failed to fetch http://x/y.deb  Temporary failure resolving 'x'"
 BROKEN = "E: dpkg was interrupted"
+UNKNOWN = "E: Unable to locate package libcmocka-dev"
 
 
 def bare_machine(folder: Path, apt: str | None, root: bool = True) -> Path:
@@ -47,17 +48,68 @@ def setup(path: Path, *words: str) -> tuple[int, list[str]]:
     ("apt", "root", "said"),
     [
         (OFFLINE, True, "setup: the packages can't be downloaded; is this machine connected to the network?"),
+        (UNKNOWN, True, "setup: apt knows no package libcmocka-dev, and the kit needs it."),
+        (f"{OFFLINE}\n{UNKNOWN}", True, "setup: the packages can't be downloaded; is this machine"),
         (BROKEN, True, "setup: apt could not install the packages, for the reason above."),
         (OFFLINE, False, "and you may not install it. Ask its administrator to run, as root: sh setup.sh --for grade"),
         (None, True, "and none of apt, dnf, pacman and brew is here: install that"),
     ],
-    ids=["no network", "a broken apt", "no rights", "no package manager"],
+    ids=["no network", "no such package", "an old list and no network", "a broken apt", "no rights", "no package manager"],
 )
 def test_what_can_not_be_installed_is_said_with_the_cure(apt: str, root: bool, said: str, tmp_path: Path) -> None:
     code, lines = setup(bare_machine(tmp_path / "bin", apt, root), "grade")
     assert code == 3 and said in lines[-1], lines
     assert any("make, a C compiler, binutils" in line for line in lines)
-    assert apt is None or not root or apt in lines  # the reason itself is shown, too
+    assert apt is None or not root or set(apt.splitlines()) <= set(lines)  # the reason itself is shown, too
+
+
+def machine_with(folder: Path, tools: list[str], installs: str) -> Path:
+    """A machine that has these, and an apt-get that notes what it is asked for and brings what fits the pattern."""
+    bare_machine(folder, "")
+    brings = {"bubblewrap": "bwrap", "similarity-tester": "sim_c", "gdb": "gdb"}
+    cases = "".join(f"*' {package}'*) : >{folder}/{tool} && chmod 755 {folder}/{tool} ;;\n" for package, tool in brings.items())
+    apt = f"""echo "$*" >>{folder}/asked
+case "$*" in *update*) exit 0 ;; esac
+case "$*" in {installs}) ;; *) echo "E: Unable to locate package"; exit 100 ;; esac
+case " $*" in
+{cases}esac
+"""
+    shutil.copy(shutil.which("chmod") or "", folder)
+    (folder / "python3").symlink_to(shutil.which("python3") or "")
+    for tool, script in {**dict.fromkeys(tools, ""), "apt-get": apt}.items():
+        (folder / tool).unlink(missing_ok=True)
+        (folder / tool).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / tool).chmod(0o755)
+    return folder
+
+
+def test_what_is_optional_is_asked_for_by_itself_and_told_when_it_can_not_be_had(tmp_path: Path) -> None:
+    path = machine_with(tmp_path / "bin", ["make", "cc", "objcopy"], "*bubblewrap*|*gdb*")
+    code, lines = setup(path, "--for", "class")
+    asked = [line.split()[4:] for line in (path / "asked").read_text().splitlines() if "install" in line]
+    assert code == 0, lines
+    assert asked == [["bubblewrap"], ["gdb"], ["similarity-tester"]]
+    assert lines[-1] == "setup: without similarity-tester, `make class` looks for no near-copies."
+    assert not any(line.startswith("setup: without gdb") for line in lines)
+
+
+def test_what_is_needed_and_not_to_be_had_ends_it(tmp_path: Path) -> None:
+    path = machine_with(tmp_path / "bin", ["make", "cc", "objcopy", "gdb", "sim_c"], "nothing")
+    code, lines = setup(path, "--for", "class")
+    assert code == 3 and "bubblewrap" in lines[0]
+    assert setup(path, "--for", "grade") == (0, [])  # has no use for it
+
+
+def test_a_machine_that_has_everything_is_left_alone(tmp_path: Path) -> None:
+    path = machine_with(tmp_path / "bin", ["make", "cc", "objcopy", "gdb", "sim_c", "bwrap"], "nothing")
+    assert setup(path, "--for", "class") == (0, [])
+    assert not (path / "asked").exists()
+
+
+def test_the_python_is_new_enough_and_has_the_modules(tmp_path: Path) -> None:
+    path = bare_machine(tmp_path / "bin", None)
+    assert setup(path, "--python", "json")[1][0].endswith("python3")
+    assert setup(path, "--python", "no_such_module") == (3, [])
 
 
 def test_it_says_what_it_is_for() -> None:
