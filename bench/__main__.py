@@ -10,7 +10,8 @@ import sys
 
 from bench import everything, exercise, grader
 from bench.programs import ProgramError
-from grader.arguments import number
+from grader import streams
+from grader.arguments import number, refuse_unknown
 from grader.errors import GraderError, tell
 from grader.grading.submission import tree_of
 from grader.output import defects
@@ -18,6 +19,8 @@ from grader.output import defects
 
 def main(arguments: list[str]) -> int:
     env = os.environ
+    streams.prepare()
+    refuse_unknown("bench", lambda: {"bench": ["EX", "SRC", "ROUNDS", "QUICK", "ONLY"]})
     quick = env.get("QUICK", "") not in ("", "0")
     only = [key for key in env.get("ONLY", "").split(",") if key]
     match arguments:

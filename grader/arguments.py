@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import os
+from collections.abc import Callable, Mapping, Sequence
 
 from grader.errors import UsageError
 from grader.exercises import ROOT, Exercise, all_exercises, find
 from grader.grading import build
+
+
+# What make or everything it starts takes from a command line, whatever the command.
+_FOR_ALL = frozenset("CC OBJCOPY PYTHON SHELL TMPDIR TERM COLUMNS NO_COLOR CI EDITOR".split())
+
+
+def refuse_unknown(command: str, words: Callable[[], Mapping[str, Sequence[str]]]) -> None:
+    """Ends it if something was typed that the command would silently pass over: make grade EXX=04.
+
+    words: gives those of each command. Make says in TYPED what was typed, and in GOALS for which commands."""
+    typed, goals = (os.environ.pop(name, "").split() for name in ("TYPED", "GOALS"))
+    if not typed:
+        return
+    known = words()
+    taken = [word for goal in dict.fromkeys([command, *goals]) for word in known.get(goal, ())]
+    for name in typed:
+        if name not in _FOR_ALL and name not in taken:
+            raise UsageError(f"make {command} knows no {name}=; {_instead(name, taken, known)}")
+
+
+def _instead(name: str, taken: Sequence[str], known: Mapping[str, Sequence[str]]) -> str:
+    near = difflib.get_close_matches(name.upper(), taken, 1)
+    others = [command for command, words in known.items() if name in words]
+    if near:
+        return f"did you mean {near[0]}= ?"
+    if others:
+        return f"it is for make {others[0]}."
+    return f"it knows {' '.join(f'{word}=' for word in taken)}." if taken else "it takes nothing."
 
 
 def variant_of(text: str) -> str:

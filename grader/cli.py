@@ -6,13 +6,12 @@ What a command needs is imported by it, so that a warm `make grade` stays fast.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from grader import arguments
+from grader import arguments, streams
 from grader.errors import EXIT_ENVIRONMENT, EXIT_PASSED, GraderError, tell
 
 Command = Callable[[argparse.Namespace], int]
@@ -20,13 +19,14 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(words: list[str]) -> int:
     """Runs one command. Whatever goes wrong is said in a sentence."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a sentence with a ? in it is better than none
+    streams.prepare()
     try:
         options = parser().parse_args(words)
+        arguments.refuse_unknown(options.name, lambda: {name: _words(options) for name, _, _, options in COMMANDS})
         command: Command = options.command
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()
+        return code
     except GraderError as error:
         tell(error)
         return error.exit_code
@@ -52,11 +52,19 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for name, command, words, options in COMMANDS:
         sub = commands.add_parser(name, help=words, description=words)
-        sub.set_defaults(command=command)
+        sub.set_defaults(command=command, name=name)
         for option in options:
             from_make = os.environ.get(option.upper(), "")  # make grade EX=04
             sub.add_argument(f"--{option}", default=from_make, metavar=option.upper())
     return top
+
+
+def _words(options: Sequence[str]) -> list[str]:
+    """What may be typed for a command that has these options. What runs tests takes the scheduler's knobs, too."""
+    from grader.grading.runner import KNOBS
+
+    runs_tests = "variant" in options or "variants" in options
+    return [*map(str.upper, options), *(KNOBS if runs_tests else ())]
 
 
 # ------------------------------------------------------------------------------------ commands

@@ -51,6 +51,12 @@ class Exercise:
         others = tuple(f"{stem}.c" for stem in self.stems if stem != "channel")
         return others or ("channel.c",)
 
+    def header_flags(self, root: Path = Path()) -> list[str]:
+        """What tells a compiler where its headers are, first its own.
+
+        The others stand in for where `../` leads to nowhere: from a folder that is a link."""
+        return [f"-iquote{root / 'exercises' / exercise.name}" for exercise in (self, *all_exercises())]
+
     @property
     def carries_channel(self) -> bool:
         """Is the channel of an earlier exercise used, unless the submission brings one?"""

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grader import files
+from grader.arguments import is_on
 from grader.classroom import intake, sandbox, settings, worker
 from grader.classroom.settings import Settings
 from grader.classroom.worker import Request
@@ -371,8 +372,8 @@ def from_arguments(arguments: Mapping[str, str]) -> Class:
         variants=variants,
         flat=only[0].name if len(only) == 1 else "",
         jobs=int(jobs),
-        unsafe=arguments.get("unsafe", "") not in ("", "0", "no"),
-        again=arguments.get("again", "") not in ("", "0", "no"),
+        unsafe=is_on(arguments.get("unsafe", "")),
+        again=is_on(arguments.get("again", "")),
     )
 
 

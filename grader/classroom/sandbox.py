@@ -146,10 +146,24 @@ def choose(unsafe: bool = False) -> Sandbox:
     if unsafe:
         return NONE
     raise NoSandbox(
-        "There is no sandbox here: bubblewrap does not work, and only root can run code as "
-        "another user. Install bubblewrap, or run in a container that allows user namespaces; "
+        f"There is no sandbox here: {_no_bubblewrap()}; {_no_other_user()} "
         "UNSAFE=1 runs the submissions as you, with all your files in reach."
     )
+
+
+def _no_bubblewrap() -> str:
+    if shutil.which("bwrap") is None:
+        return "bubblewrap is not installed (sh setup.sh --for class)"
+    return "bubblewrap can't make namespaces (in a container, allow user namespaces)"
+
+
+def _no_other_user() -> str:
+    """Why code can't be run as another user, either."""
+    if os.geteuid() != 0:
+        return "and only root can run code as another user."
+    if shutil.which("setpriv") is None:
+        return "and setpriv, which runs code as another user, is not installed."
+    return f"and another user can't read {ROOT} (move the kit to where everybody may read, as /opt or /srv)."
 
 
 def works(sandbox: Sandbox) -> bool:

@@ -27,10 +27,10 @@ def _sources(folder: str) -> list[Path]:
 
 def entry(path: Path) -> dict[str, Any]:
     name = shown(path)
-    extra = [f"-iquoteexercises/{e.name}" for e in all_exercises() if e.name in path.parts]
+    extra = [flag for e in all_exercises() if e.name in path.parts for flag in e.header_flags()]
     if path.name.startswith("test_"):
         extra.append("-Igrader/suite")
     elif name.startswith(("grader/suite", "grader/interleave")):
         extra += ["-D_GNU_SOURCE", "-Igrader/suite"]
-    arguments = [build.compiler(), *_FLAGS, *extra, "-c", name]
+    arguments = [*build.compiler_command(), *_FLAGS, *extra, "-c", name]
     return {"directory": str(ROOT), "file": name, "arguments": arguments}

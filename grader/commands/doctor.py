@@ -112,6 +112,7 @@ def examine() -> Iterator[CheckResult]:
     yield _line_ends()
     yield _clock()
     yield _randomisation()
+    yield _address_space()
     with tempfile.TemporaryDirectory() as directory:
         yield from _proofs(Path(directory))
     yield _sandbox()
@@ -132,7 +133,7 @@ def _module(name: str) -> CheckResult:
 
 def _tools() -> Iterator[CheckResult]:
     for tool, use in (
-        (build.compiler().split()[0], "compiles"),
+        (build.compiler_command()[0], "compiles"),
         ("make", "builds"),
         ("objcopy", "renames calls in compiled code"),
         ("nm", "looks at symbols"),
@@ -199,6 +200,14 @@ def _randomisation() -> CheckResult:
     return CheckResult("ASLR", off, words, cure, needed=False)
 
 
+def _address_space() -> CheckResult:
+    limit = isolation.address_space()
+    if limit is None:
+        return CheckResult("address space", True, "not limited")
+    words = f"limited to {limit >> 20} MiB: neither the scheduler nor the sanitizers can start"
+    return CheckResult("address space", False, words, "a shell without `ulimit -v` (see /etc/security/limits.conf)")
+
+
 def _in_container() -> bool:
     return any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv")))
 
@@ -234,7 +243,7 @@ def _compile(directory: Path, name: str, text: str, *flags: str) -> str:
     """Compiles a program; returns what went wrong, or ""."""
     source = directory / f"{name}.c"
     source.write_text(text)
-    command = [*build.compiler().split(), "-g", "-pthread", str(source), "-o", str(directory / name), *flags]
+    command = [*build.compiler_command(), "-g", "-pthread", str(source), "-o", str(directory / name), *flags]
     try:
         ended = isolation.run(command, isolation.Limits())
     except GraderError as error:

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -77,6 +78,15 @@ def compiler() -> str:
     return os.environ.get("CC") or "cc"
 
 
+def compiler_command() -> list[str]:
+    """The words of it: CC="ccache gcc" is a command and its first argument, as make has it."""
+    try:
+        words = shlex.split(compiler())
+    except ValueError as error:
+        raise UsageError(f"CC={compiler()} is no command: {error}.") from error
+    return words or ["cc"]
+
+
 def objcopy() -> str:
     return os.environ.get("OBJCOPY") or "objcopy"
 
@@ -90,7 +100,7 @@ def folder(variant: str) -> str:
 
 def require_tools() -> None:
     """Says which tool is missing before make does so in its own words."""
-    needed = (compiler().split()[0], "make", objcopy())
+    needed = (compiler_command()[0], "make", objcopy())
     for tool in needed:
         if shutil.which(tool) is None:
             raise GraderError(f"{tool} is not installed. Run: sh setup.sh")
@@ -102,8 +112,7 @@ def kit_digest(suite: str, variant: str) -> str:
     digest = hashlib.sha256(variant.encode())
     for path in _kit_files(suite, variant):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    found = shutil.which(compiler().split()[0])
-    if found:
+    for found in filter(None, map(shutil.which, compiler_command())):  # ccache is none, the gcc behind it is
         status = os.stat(found)
         digest.update(f"{compiler()} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()

@@ -84,16 +84,24 @@ def prepare() -> None:
         libc.personality(current | _ADDR_NO_RANDOMIZE)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     # Ignored signals stay ignored in a command: a flood of output then fails to be written, quietly,
-    # instead of ending a test; and a closed pipe ends who writes to it, as usual.
+    # instead of ending a test. What we handle is as usual in a command: a closed pipe ends who writes to it.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, lambda *_: None)
 
 
 def randomisation_is_off() -> bool:
     """Could prepare() switch address randomisation off? Containers may forbid it."""
     persona = ctypes.CDLL(None).personality(0xFFFFFFFF)  # -1 where even asking is forbidden
     return persona != -1 and bool(persona & _ADDR_NO_RANDOMIZE)
+
+
+def address_space() -> int | None:
+    """To how many bytes of it everything here is limited, by ulimit -v; None without a limit."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    return None if hard == resource.RLIM_INFINITY else hard
 
 
 def stop_all() -> None:

@@ -37,6 +37,7 @@ _KNOB_VALUES = {
     "SCHEDULES": (re.compile(r"0*[1-9]\d{0,11}"), "It is a number: SCHEDULES=100000."),
     "STRATEGY": (re.compile("mix|random|pct|pos|dfs"), "It is mix, random, pct, pos or dfs."),
 }
+KNOBS = tuple(_KNOB_VALUES)
 RunTest = Callable[[str], TestResult]  # a test by its name
 _ATTEMPTS = 3  # for what is the machine's fault
 _NOT_KEPT = ("environment", "timeout")

@@ -96,16 +96,8 @@ def examine_code(code: Code, exercise: Exercise, scratch: Path) -> list[Violatio
     """What is odd or wrong with the code of an exercise. scratch: a directory for what is compiled."""
     code.stage()
     api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
-    compiler = [
-        build.compiler(),
-        "-std=gnu11",
-        "-O1",
-        "-pthread",
-        "-w",
-        "-fno-builtin",
-        "-iquote",
-        str(exercise.directory),
-    ]
+    flags = ["-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", *exercise.header_flags(ROOT)]
+    compiler = [*build.compiler_command(), *flags]
     sources = [code.directory / source.name for source in code.sources]
     return [found for source in sources for found in examine(source, api, ROOT, compiler, _run, scratch)]
 
@@ -162,6 +154,7 @@ def _bytes_violations(source: Path) -> Iterable[Violation]:
 
 def _source_violations(source: Path, text: str, kit: Path) -> Iterable[Violation]:
     inside, line = False, 0
+    foreign: set[str] = set()
     body: list[tuple[int, str]] = []
     for row in text.splitlines():
         marker = LINE_MARKER.match(row)
@@ -169,12 +162,13 @@ def _source_violations(source: Path, text: str, kit: Path) -> Iterable[Violation
             line, file = int(marker[1]), marker[2]
             inside = file == str(source)
             if not inside and not _may_include(file, kit):
-                words = f"It includes {Path(file).name}, which is no header of the kit or the system."
-                yield Violation(source.name, 0, words, True)
+                foreign.add(Path(file).name)
             continue
         if inside:
             body.append((line, row))
         line += 1
+    for header in sorted(foreign):
+        yield Violation(source.name, 0, f"It includes {header}, which is no header of the kit or the system.", True)
     for number, row in body:
         if NO_SANITIZE.search(STRING.sub('""', row)):
             yield Violation(source.name, number, "It turns a sanitizer off.", True)
@@ -202,7 +196,14 @@ def _may_include(file: str, kit: Path) -> bool:
         return False
     path = path.resolve()
     system = path.is_relative_to("/usr") and not path.is_relative_to(kit)
-    return system or path.is_relative_to(kit / "exercises")
+    return system or path in _headers(kit)
+
+
+@cache
+def _headers(kit: Path) -> frozenset[Path]:
+    """The kit's own headers, where they really are: a folder may be a link."""
+    exercises = kit / "exercises"
+    return frozenset(path.resolve() for path in (*exercises.glob("*.h"), *exercises.glob("*/*.h")))
 
 
 def _assembly(name: str, body: list[tuple[int, str]]) -> Iterable[Violation]:
@@ -257,6 +258,7 @@ def _symbols(text: str) -> Iterable[tuple[str, str]]:
 
 LIBRARIES = (
     "libc.so.6", "libm.so.6", "libpthread.so.0", "libgcc_s.so.1", "libgcc.a", "libatomic.so.1", "libc_nonshared.a",
+    "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1",
 )  # fmt: skip
 
 
@@ -264,7 +266,7 @@ LIBRARIES = (
 def _library_symbols() -> frozenset[str]:
     """What the C library, its maths and the compiler's own helpers offer: looked up once, and kept as long
     as they are the same."""
-    paths = [Path(_said("cc", f"-print-file-name={library}").strip()) for library in LIBRARIES]
+    paths = [Path(_said(*build.compiler_command(), f"-print-file-name={library}").strip()) for library in LIBRARIES]
     states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
     kept = BUILD / "library" / hashlib.sha256(repr(states).encode()).hexdigest()[:16]
     if not kept.exists():

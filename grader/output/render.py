@@ -292,7 +292,9 @@ def _next_lines(graded: Graded, result: TestResult, replayed: bool) -> list[Line
     place = own_path(graded, result.where)
     if result.verdict in ("build_failed", "not_implemented") and place:
         commands.append(_editor_at(place))
-    if result.verdict != "build_failed" or not place:
+    if result.verdict == "environment":
+        commands.append("make doctor")
+    elif result.verdict != "build_failed" or not place:
         commands.append(f"make hint EX={graded.exercise.number}")
     if result.verdict not in ("build_failed", "not_implemented", "environment"):
         again = report.replay_command(graded, result)
