@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import IO
+from typing import TextIO
 
 
 def prepare() -> None:
@@ -36,7 +36,7 @@ class _Outlet(io.FileIO):
             return super().write(data)  # type: ignore[arg-type]
 
 
-def _text(number: int, before: IO[str] | None) -> io.TextIOWrapper:
+def _text(number: int, before: TextIO | None) -> io.TextIOWrapper:
     raw = _Outlet(number, "wb", closefd=False)
     encoding = before.encoding if before is not None else "utf-8"
     lines = number == 2 or raw.isatty()

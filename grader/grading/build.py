@@ -112,9 +112,10 @@ def kit_digest(suite: str, variant: str) -> str:
     digest = hashlib.sha256(variant.encode())
     for path in _kit_files(suite, variant):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for found in filter(None, map(shutil.which, compiler_command())):  # ccache is none, the gcc behind it is
-        status = os.stat(found)
-        digest.update(f"{compiler()} {status.st_size} {status.st_mtime_ns}".encode())
+    for word in compiler_command():  # the gcc behind a ccache counts, too
+        if found := shutil.which(word):
+            status = os.stat(found)
+            digest.update(f"{compiler()} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
