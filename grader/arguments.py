@@ -10,7 +10,6 @@ from grader.errors import UsageError
 from grader.exercises import ROOT, Exercise, all_exercises, find
 from grader.grading import build
 
-
 # What make or everything it starts takes from a command line, whatever the command.
 _FOR_ALL = frozenset("CC OBJCOPY PYTHON SHELL TMPDIR TERM COLUMNS NO_COLOR CI EDITOR".split())
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from grader import arguments
 from grader.classroom import run, sandbox
 from grader.commands import doctor
@@ -110,7 +111,7 @@ def test_an_exercise_may_be_a_link_to_elsewhere(copied: Kit, tmp_path: Path) -> 
 def test_a_header_of_ones_own_is_told_once(copied: Kit) -> None:
     copied.write("own.h", "")
     copied.write(CHANNEL_1, f'#include "{copied.root}/own.h"\n' * 2 + ANSWER)
-    code, out, _ = make(copied.root, "grade", "EX=01")
+    _, out, _ = make(copied.root, "grade", "EX=01")
     assert out.count("own.h, which is no header of the kit") == 1
 
 
@@ -193,8 +194,12 @@ def test_what_is_known_is_taken(kit: Kit) -> None:
     kit.write(CHANNEL_1, ANSWER)
     python = f"make PYTHON={sys.executable} VARIANT=plain"
     assert typed(kit, f"{python} grade EX=01 SCHEDULES=3 SEED=2 JSON=/dev/null NO_COLOR=1 CC=gcc")[0] == 0
-    assert typed(kit, f"{python} reset grade EX=01 JSON=/dev/null")[0] == 2  # the words of several: it is the stub that fails
-    assert typed(kit, f"EXX=04 TEST=x {python} grade EX=02")[0] == 2  # what is only in the environment is nobody's typing
+    assert (
+        typed(kit, f"{python} reset grade EX=01 JSON=/dev/null")[0] == 2
+    )  # the words of several: it is the stub that fails
+    assert (
+        typed(kit, f"EXX=04 TEST=x {python} grade EX=02")[0] == 2
+    )  # what is only in the environment is nobody's typing
     assert "knows no" not in typed(kit, f"EXX=04 {python} grade EX=02")[2]
 
 

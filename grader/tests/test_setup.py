@@ -54,7 +54,14 @@ def setup(path: Path, *words: str) -> tuple[int, list[str]]:
         (OFFLINE, False, "and you may not install it. Ask its administrator to run, as root: sh setup.sh --for grade"),
         (None, True, "and none of apt, dnf, pacman and brew is here: install that"),
     ],
-    ids=["no network", "no such package", "an old list and no network", "a broken apt", "no rights", "no package manager"],
+    ids=[
+        "no network",
+        "no such package",
+        "an old list and no network",
+        "a broken apt",
+        "no rights",
+        "no package manager",
+    ],
 )
 def test_what_can_not_be_installed_is_said_with_the_cure(apt: str, root: bool, said: str, tmp_path: Path) -> None:
     code, lines = setup(bare_machine(tmp_path / "bin", apt, root), "grade")
@@ -67,7 +74,9 @@ def machine_with(folder: Path, tools: list[str], installs: str) -> Path:
     """A machine that has these, and an apt-get that notes what it is asked for and brings what fits the pattern."""
     bare_machine(folder, "")
     brings = {"bubblewrap": "bwrap", "similarity-tester": "sim_c", "gdb": "gdb"}
-    cases = "".join(f"*' {package}'*) : >{folder}/{tool} && chmod 755 {folder}/{tool} ;;\n" for package, tool in brings.items())
+    cases = "".join(
+        f"*' {package}'*) : >{folder}/{tool} && chmod 755 {folder}/{tool} ;;\n" for package, tool in brings.items()
+    )
     apt = f"""echo "$*" >>{folder}/asked
 case "$*" in *update*) exit 0 ;; esac
 case "$*" in {installs}) ;; *) echo "E: Unable to locate package"; exit 100 ;; esac
