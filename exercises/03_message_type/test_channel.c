@@ -1149,6 +1149,41 @@ TEST(two_sends_after_receiver_drop_are_closed_and_their_messages_stay_the_caller
     free_note(&note);
 }
 
+static void *send_note_2_and_drop(void *tx)
+{
+    send_note(tx, 2);
+    sender_drop(tx);
+    return NULL;
+}
+
+/* Takes a note that is there, note 1 or 2, and returns which. */
+static int try_recv_a_note(struct receiver *rx)
+{
+    struct note note = {-1, NULL};
+
+    check_status(receiver_try_recv(rx, &note), CHANNEL_OK,
+                 "CHANNEL_EMPTY: nothing is queued; but a send has returned, so something is.");
+    free_note(&note);
+    return note.id;
+}
+
+TEST(try_recv_takes_a_message_whose_send_has_returned_although_another_has_not,
+     .hint = "One sender has a place but has not filled it, the next place is filled. Is the "
+             "channel empty?")
+{
+    struct ends ends = open_notes();
+    pthread_t thread = spawn(send_note_2_and_drop, clone(ends.tx));
+    int first, second;
+
+    send_note(ends.tx, 1);
+    first = try_recv_a_note(ends.rx);
+    join(thread);
+    second = try_recv_a_note(ends.rx);
+    check_equal(first + second, 3, "Each message is received once.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 TEST(two_channels_that_close_at_once_drop_what_is_theirs)
 {
     struct ends one = open_notes(), other = open_notes();

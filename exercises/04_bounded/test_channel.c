@@ -238,6 +238,64 @@ TEST(messages_of_every_size_go_round_the_end_whole)
     }
 }
 
+/* Fills a channel and empties it again and again, its oldest message lying stride places further each
+ * time, until it has been once round. */
+static void fill_at_every_place(size_t capacity, size_t stride)
+{
+    struct ends ends = open_sized(sizeof(int), capacity);
+    int sent = 0, received = 0;
+
+    for (size_t place = 0; place <= capacity; place += stride) {
+        size_t before = allocations();
+
+        for (size_t i = 0; i < capacity; i++)
+            try_send(ends.tx, sent++, CHANNEL_OK, FITS);
+        try_send(ends.tx, -1, CHANNEL_FULL, FULL);
+        check_equal(allocations() - before, 0, "Sending on a bounded channel never allocates.");
+        while (received < sent)
+            recv(ends.rx, received++);
+        for (size_t i = 0; i < stride; i++) {
+            try_send(ends.tx, sent++, CHANNEL_OK, FITS);
+            recv(ends.rx, received++);
+        }
+    }
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(as_many_messages_as_the_capacity_fit_wherever_the_oldest_lies, .once = true,
+     .hint = "Where is the last place when the oldest message is not in the first?")
+{
+    static const size_t around[] = {31,  32,  33,  63,  64,  65,   127,
+                                    128, 129, 255, 256, 257, 1023, 1025};
+
+    for (size_t capacity = 1; capacity <= 20; capacity++)
+        fill_at_every_place(capacity, 1);
+    for (size_t i = 0; i < sizeof around / sizeof around[0]; i++)
+        fill_at_every_place(around[i], 1 + around[i] / 20);
+}
+
+/* Few places, whose number is no power of two, and two of them taken when a count wraps round. */
+static void pass_many(size_t capacity)
+{
+    struct ends ends = open_sized(sizeof(int), capacity);
+    int sent = 0;
+
+    for (int received = 0; received < 65536 + 100; received++) {
+        while (sent < received + 2)
+            send(ends.tx, sent++);
+        recv(ends.rx, received);
+    }
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(more_than_65536_messages_can_pass_through_a_few_places, .once = true,
+     .hint = "What is 65,535 modulo the capacity, and what is the next number modulo the capacity?")
+{
+    pass_many(3);
+}
+
 TEST(channels_side_by_side_share_no_capacity)
 {
     struct ends one = open_channel(1), two = open_channel(2);
@@ -681,6 +739,420 @@ TEST(a_clone_made_while_another_sender_sleeps_sends_too)
     receiver_drop(ends.rx);
 }
 
+/* ---------------------------------------------------------------- one message of several */
+
+static void *send_one_and_keep(void *arg)
+{
+    struct sending *sending = arg;
+
+    send(sending->tx, sending->number);
+    return NULL;
+}
+
+/* A channel of that capacity is full and one or two senders sleep; each message that is taken, with recv
+ * or try_recv, wakes one of them. All others stay queued meanwhile. */
+static void take_one_of_several(int capacity, int sleepers, bool by_try)
+{
+    struct ends ends = open_channel((size_t)capacity);
+    struct sending sending[2] = {{.tx = ends.tx, .number = 31},
+                                 {.tx = clone(ends.tx), .number = 31}};
+    pthread_t threads[2];
+    int got = -1;
+
+    fill(ends.tx, capacity);
+    for (int i = 0; i < sleepers; i++)
+        threads[i] = spawn(send_one_and_keep, &sending[i]);
+    settle();
+    for (int i = 0; i < sleepers; i++) {
+        check_status(by_try ? receiver_try_recv(ends.rx, &got) : receiver_recv(ends.rx, &got),
+                     CHANNEL_OK, RECEIVED);
+        check_equal(got, i, IN_ORDER);
+    }
+    for (int i = 0; i < sleepers; i++)
+        join(threads[i]);
+    for (int i = sleepers; i < capacity; i++)
+        recv(ends.rx, i);
+    for (int i = 0; i < sleepers; i++)
+        recv(ends.rx, 31);
+    sender_drop(sending[0].tx);
+    sender_drop(sending[1].tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(taking_one_of_two_messages_wakes_a_sleeping_sender, .woken_by_others = true,
+     .hint = "The channel is not empty yet. Is there room all the same?")
+{
+    take_one_of_several(2, 1, false);
+}
+
+TEST(taking_one_of_three_messages_with_try_recv_wakes_a_sleeping_sender, .woken_by_others = true,
+     .hint = "The channel is not empty yet. Is there room all the same?")
+{
+    take_one_of_several(3, 1, true);
+}
+
+TEST(taking_two_of_five_messages_wakes_two_sleeping_senders, .woken_by_others = true,
+     .schedules = 500, .hint = "Two places come free. Who is told?")
+{
+    take_one_of_several(5, 2, false);
+}
+
+/* ----------------------------------------------------------------- one call after another */
+
+static void *settle_and_take_0(void *rx)
+{
+    settle(); /* the sender sleeps, and does nothing else */
+    recv(rx, 0);
+    return NULL;
+}
+
+static void *settle_and_drop_receiver(void *rx)
+{
+    settle();
+    receiver_drop(rx);
+    return NULL;
+}
+
+/* Each way in which a send can go while the receiver is there. */
+enum sending_how { TRY_IN_VAIN, TRY, SEND, SEND_ASLEEP };
+
+/* Sends 1 on a channel of two places, in one of which 9 is queued; 0 is in the other when it is to be
+ * full. Afterwards it is as before. */
+static void send_after_another(struct ends ends, enum sending_how how)
+{
+    bool full = how == TRY_IN_VAIN || how == SEND_ASLEEP, sent = how != TRY_IN_VAIN;
+    struct sender *other = clone(ends.tx);
+    pthread_t taker = 0;
+
+    send(other, full ? 0 : 9);
+    if (full)
+        send(other, 9);
+    if (how == SEND_ASLEEP)
+        taker = spawn(settle_and_take_0, ends.rx);
+    if (how == SEND || how == SEND_ASLEEP)
+        send(ends.tx, 1);
+    else
+        try_send(ends.tx, 1, sent ? CHANNEL_OK : CHANNEL_FULL, sent ? THERE : FULL);
+    if (how == SEND_ASLEEP)
+        join(taker);
+    else if (full)
+        recv(ends.rx, 0);
+    recv(ends.rx, 9);
+    if (sent)
+        recv(ends.rx, 1);
+    sender_drop(other);
+}
+
+TEST(send_sleeps_after_a_try_send_that_found_the_channel_full, .schedules = 500,
+     .hint = "What does a call that finds no room leave behind for the next one?")
+{
+    struct ends ends = open_channel(2);
+
+    send_after_another(ends, TRY_IN_VAIN);
+    send_after_another(ends, SEND_ASLEEP);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* Every pair of them once, one after the other. */
+TEST(each_way_to_send_goes_after_each_other, .schedules = 200,
+     .hint = "What has the call before left behind?")
+{
+    static const enum sending_how ways[] = {
+        TRY_IN_VAIN, TRY_IN_VAIN, TRY,         TRY_IN_VAIN, SEND,       TRY_IN_VAIN,
+        SEND_ASLEEP, TRY,         TRY,         SEND,        TRY,        SEND_ASLEEP,
+        SEND,        SEND,        SEND_ASLEEP, SEND_ASLEEP, TRY_IN_VAIN};
+    struct ends ends = open_channel(2);
+
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        send_after_another(ends, ways[i]);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_channel_closes_after_each_way_to_send, .schedules = 200,
+     .hint = "What has the call before left behind?")
+{
+    for (enum sending_how how = TRY_IN_VAIN; how <= SEND_ASLEEP; how++) {
+        struct ends ends = open_channel(2);
+        int number = 5;
+
+        send_after_another(ends, how);
+        if (how % 2)
+            fill(ends.tx, 2);
+        receiver_drop(ends.rx);
+        try_send(ends.tx, 6, CHANNEL_CLOSED, "The receiver has been dropped, full or not.");
+        check_status(sender_send(ends.tx, &number), CHANNEL_CLOSED,
+                     "The receiver has been dropped.");
+        try_send(ends.tx, 6, CHANNEL_CLOSED, "The receiver has been dropped, full or not.");
+        check_equal(drops_of(5) + drops_of(6), 0, "The message stays the caller's.");
+        sender_drop(ends.tx);
+    }
+}
+
+TEST(a_sender_that_sleeps_after_each_way_to_send_is_woken_by_receiver_drop, .schedules = 200,
+     .hint = "What has the call before left behind?")
+{
+    for (enum sending_how how = TRY_IN_VAIN; how <= SEND_ASLEEP; how++) {
+        struct ends ends = open_channel(2);
+        int number = 5;
+        pthread_t dropper;
+
+        send_after_another(ends, how);
+        fill(ends.tx, 2);
+        dropper = spawn(settle_and_drop_receiver, ends.rx);
+        check_status(sender_send(ends.tx, &number), CHANNEL_CLOSED,
+                     "receiver_drop wakes all sleeping senders, and they say CHANNEL_CLOSED.");
+        join(dropper);
+        check_equal(drops_of(0) + drops_of(1), 2, EXACTLY_ONCE);
+        check_equal(drops_of(5), 0, "CHANNEL_CLOSED: the message stays the caller's.");
+        sender_drop(ends.tx);
+    }
+}
+
+enum receiving { LOOK_IN_VAIN, LOOK, RECV, RECV_ASLEEP };
+
+static void *settle_and_send_0(void *tx)
+{
+    settle(); /* the receiver sleeps, and does nothing else */
+    send(tx, 0);
+    return NULL;
+}
+
+static void *settle_and_try_send_0(void *tx)
+{
+    settle();
+    try_send(tx, 0, CHANNEL_OK, "sender_try_send sends where there is room.");
+    return NULL;
+}
+
+static void receive_after_another(struct ends ends, enum receiving how, bool by_try)
+{
+    pthread_t sender = 0;
+    int got = -1;
+
+    if (how == RECV_ASLEEP && by_try)
+        sender = spawn(settle_and_try_send_0, ends.tx);
+    else if (how == RECV_ASLEEP)
+        sender = spawn(settle_and_send_0, ends.tx);
+    else if (how != LOOK_IN_VAIN)
+        send(ends.tx, 0);
+    if (how == LOOK_IN_VAIN) {
+        check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY, "Nothing is queued.");
+    } else if (how == LOOK) {
+        check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK, RECEIVED);
+        check_equal(got, 0, IN_ORDER);
+    } else {
+        recv(ends.rx, 0);
+    }
+    if (how == RECV_ASLEEP)
+        join(sender);
+}
+
+TEST(each_way_to_receive_from_a_bounded_channel_goes_after_each_other, .schedules = 200,
+     .hint = "What has the call before left behind?")
+{
+    static const enum receiving ways[] = {
+        LOOK_IN_VAIN, LOOK_IN_VAIN, LOOK,        LOOK_IN_VAIN, RECV,        LOOK_IN_VAIN,
+        RECV_ASLEEP,  LOOK,         LOOK,        RECV,         LOOK,        RECV_ASLEEP,
+        RECV,         RECV,         RECV_ASLEEP, RECV_ASLEEP,  LOOK_IN_VAIN};
+    struct ends ends = open_channel(1);
+    int got = -1;
+
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        receive_after_another(ends, ways[i], i > 10);
+    sender_drop(ends.tx);
+    check_status(receiver_recv(ends.rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
+    receiver_drop(ends.rx);
+}
+
+/* ----------------------------------------------------------------------- who sleeps, and where */
+
+static void *send_1_and_keep(void *tx)
+{
+    send(tx, 1);
+    return NULL;
+}
+
+static void *send_1_and_drop(void *tx)
+{
+    send(tx, 1);
+    sender_drop(tx);
+    return NULL;
+}
+
+static void *send_1_in_vain(void *tx)
+{
+    int number = 1;
+
+    check_status(sender_send(tx, &number), CHANNEL_CLOSED,
+                 "receiver_drop wakes all sleeping senders, and they say CHANNEL_CLOSED.");
+    return NULL;
+}
+
+/* The channel is full; somebody sleeps in a send of 1, and a message is taken. Afterwards it is full of 1. */
+static void wake_the_sender(struct ends ends, int queued)
+{
+    pthread_t thread = spawn(send_1_and_keep, ends.tx);
+
+    settle();
+    recv(ends.rx, queued);
+    join(thread);
+}
+
+TEST(a_sender_that_was_handed_over_sleeps_and_is_woken_in_each_thread, .schedules = 500,
+     .hint = "Whom does a receive wake: who sleeps now, or who slept first?")
+{
+    struct ends ends = open_channel(1);
+    pthread_t thread;
+
+    send(ends.tx, 0);
+    thread = spawn(settle_and_take_0, ends.rx);
+    send(ends.tx, 1); /* sleeps here first */
+    join(thread);
+    wake_the_sender(ends, 1);
+    wake_the_sender(ends, 1);
+    thread = spawn(send_1_in_vain, ends.tx);
+    settle();
+    receiver_drop(ends.rx);
+    join(thread);
+    sender_drop(ends.tx);
+}
+
+TEST(taking_a_message_wakes_the_sender_of_its_own_channel_whichever_slept_first, .schedules = 300,
+     .woken_by_others = true, .hint = "Is there anything that both channels use?")
+{
+    struct ends one = open_channel(1), two = open_channel(1);
+    pthread_t sender_of_one, sender_of_two;
+
+    send(one.tx, 0);
+    send(two.tx, 0);
+    sender_of_one = spawn(send_1_and_keep, one.tx);
+    settle();
+    sender_of_two = spawn(send_1_and_keep, two.tx);
+    settle();
+    recv(two.rx, 0);
+    join(sender_of_two);
+    sender_of_two = spawn(send_1_and_keep, two.tx);
+    settle();
+    recv(one.rx, 0);
+    join(sender_of_one);
+    recv(two.rx, 1);
+    join(sender_of_two);
+    sender_drop(one.tx);
+    sender_drop(two.tx);
+    receiver_drop(one.rx);
+    receiver_drop(two.rx);
+}
+
+TEST(only_the_senders_of_the_channel_that_closes_hear_of_it, .schedules = 300,
+     .hint = "Whom does receiver_drop wake?")
+{
+    struct ends one = open_channel(1), two = open_channel(1);
+    pthread_t sender_of_one, sender_of_two;
+
+    send(one.tx, 0);
+    send(two.tx, 0);
+    sender_of_one = spawn(send_1_and_keep, one.tx);
+    sender_of_two = spawn(send_1_in_vain, two.tx);
+    settle();
+    receiver_drop(two.rx);
+    join(sender_of_two);
+    recv(one.rx, 0);
+    join(sender_of_one);
+    recv(one.rx, 1);
+    sender_drop(one.tx);
+    sender_drop(two.tx);
+    receiver_drop(one.rx);
+}
+
+TEST(receiver_drop_wakes_two_senders_of_a_channel_with_three_places, .schedules = 500,
+     .hint = "How many of the sleepers must be told?")
+{
+    struct ends ends = open_channel(3);
+    struct sender *second = clone(ends.tx);
+    pthread_t one, two;
+
+    fill(ends.tx, 3);
+    one = spawn(send_1_in_vain, ends.tx);
+    two = spawn(send_1_in_vain, second);
+    settle();
+    receiver_drop(ends.rx);
+    join(one);
+    join(two);
+    for (int i = 0; i < 3; i++)
+        check_equal(drops_of(i), 1, EXACTLY_ONCE);
+    sender_drop(ends.tx);
+    sender_drop(second);
+}
+
+enum {
+    MANY = 60
+}; /* more than the bits of an int, and no more threads than there may be at once */
+
+TEST(sixty_senders_sleep_and_each_is_woken_by_a_message_taken, .schedules = 3,
+     .hint = "How many sleepers can your code tell apart?")
+{
+    struct ends ends = open_channel(1);
+    pthread_t threads[MANY];
+
+    send(ends.tx, 1);
+    for (int i = 0; i < MANY; i++)
+        threads[i] = spawn(send_1_and_drop, clone(ends.tx));
+    settle();
+    for (int i = 0; i < MANY + 1; i++)
+        recv(ends.rx, 1);
+    for (int i = 0; i < MANY; i++)
+        join(threads[i]);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* -------------------------------------------------------------- sleeping senders and memory */
+
+TEST(a_sender_that_sleeps_allocates_nothing, .schedules = 500,
+     .hint = "When is the last moment to take memory for what a sleeper needs?")
+{
+    struct ends ends = open_channel(1);
+    pthread_t first, second;
+    struct sender *other = clone(ends.tx);
+    size_t before;
+
+    send(ends.tx, 1);
+    before = allocations();
+    first = spawn(send_1_and_keep, ends.tx);
+    settle();
+    check_equal(allocations() - before, 0, "Sending on a bounded channel never allocates.");
+    second = spawn(send_1_and_keep, other);
+    settle();
+    check_equal(allocations() - before, 0, "Sending on a bounded channel never allocates.");
+    for (int i = 0; i < 3; i++)
+        recv(ends.rx, 1);
+    join(first);
+    join(second);
+    sender_drop(ends.tx);
+    sender_drop(other);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_sender_that_sleeps_never_says_no_memory, .allocations_fail = true, .schedules = 500)
+{
+    struct ends ends = {NULL, NULL};
+    pthread_t thread;
+
+    if (check_one_of(channel_create_bounded(sizeof(int), 1, NULL, &ends.tx, &ends.rx),
+                     "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK,
+                     CHANNEL_NO_MEMORY) != CHANNEL_OK)
+        return;
+    send(ends.tx, 0);
+    thread = spawn(settle_and_take_0, ends.rx);
+    send(ends.tx, 1);
+    join(thread);
+    wake_the_sender(ends, 1);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 /* ------------------------------------------------------------------- try_send among threads */
 
 static void *try_send_21(void *tx)
@@ -730,6 +1202,203 @@ TEST(try_send_says_full_while_another_sender_sleeps)
     join(thread);
     try_send(ends.tx, 6, CHANNEL_OK, FITS);
     sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* A second sender and the receiver, in a thread. */
+static void *send_21_and_take_it(void *arg)
+{
+    struct two_ways *way = arg;
+
+    send(way->tx, 21);
+    recv(way->rx, 21);
+    return NULL;
+}
+
+/* At most two messages are under way at any time, and before, so many that two places are left. */
+static void try_send_beside_another(int capacity, bool may_sleep)
+{
+    struct ends ends = open_channel((size_t)capacity);
+    struct two_ways other = {clone(ends.tx), ends.rx};
+    pthread_t thread;
+    int got = -1;
+
+    for (int i = 2; i < capacity; i++)
+        send(ends.tx, 21);
+    thread = spawn(send_21_and_take_it, &other);
+    if (may_sleep)
+        send(ends.tx, 21);
+    else
+        try_send(ends.tx, 21, CHANNEL_OK, "Fewer than capacity messages are queued: not FULL.");
+    join(thread);
+    for (int i = 1; i < capacity; i++)
+        recv(ends.rx, 21);
+    check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY, "Each message is received once.");
+    sender_drop(other.tx);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(try_send_is_not_full_while_another_sends_and_the_receiver_receives,
+     .hint = "You count what was sent and what was received. What if both change in between?")
+{
+    try_send_beside_another(2, false);
+}
+
+TEST(try_send_is_not_full_while_another_uses_the_last_place_but_one)
+{
+    try_send_beside_another(3, false);
+}
+
+TEST(send_does_not_sleep_while_another_uses_the_last_place_but_one)
+{
+    try_send_beside_another(3, true);
+}
+
+static void *clone_try_in_vain_and_drop(void *tx)
+{
+    struct sender *another = clone(tx);
+
+    try_send(another, 21, CHANNEL_FULL, FULL);
+    sender_drop(another);
+    try_send(tx, 21, CHANNEL_FULL, FULL);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(try_send_is_full_whatever_another_sender_does)
+{
+    struct ends ends = open_channel(2);
+    pthread_t thread;
+
+    fill(ends.tx, 2);
+    thread = spawn(clone_try_in_vain_and_drop, clone(ends.tx));
+    try_send(ends.tx, 11, CHANNEL_FULL, FULL);
+    try_send(ends.tx, 11, CHANNEL_FULL, FULL);
+    join(thread);
+    recv(ends.rx, 0);
+    recv(ends.rx, 1);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+static void *try_21_after_the_end(void *tx)
+{
+    int number = 21;
+
+    try_send(tx, 21, CHANNEL_CLOSED, "The receiver has been dropped, full or not.");
+    check_status(sender_send(tx, &number), CHANNEL_CLOSED, "The receiver has been dropped.");
+    sender_drop(tx);
+    return NULL;
+}
+
+static void try_two_after_the_end(int capacity, int queued)
+{
+    struct ends ends = open_channel((size_t)capacity);
+    struct sender *second = clone(ends.tx);
+    pthread_t thread;
+
+    fill(ends.tx, queued);
+    receiver_drop(ends.rx);
+    thread = spawn(try_21_after_the_end, second);
+    try_send(ends.tx, 11, CHANNEL_CLOSED, "The receiver has been dropped, full or not.");
+    try_send(ends.tx, 11, CHANNEL_CLOSED, "The receiver has been dropped, full or not.");
+    join(thread);
+    check_equal(drops_of(11) + drops_of(21), 0, "CHANNEL_CLOSED: the message stays the caller's.");
+    sender_drop(ends.tx);
+}
+
+TEST(two_try_sends_on_a_closed_channel_are_both_closed,
+     .hint = "Two find one place, and no receiver is there. Which of the two do you look at first?")
+{
+    try_two_after_the_end(1, 0);
+}
+
+TEST(two_try_sends_on_a_channel_that_was_full_when_it_closed_are_both_closed)
+{
+    try_two_after_the_end(2, 2);
+}
+
+static void *clone_send_21_22_and_drop(void *tx)
+{
+    struct sender *another = clone(tx);
+
+    send(another, 21);
+    sender_drop(another);
+    send(tx, 22);
+    sender_drop(tx);
+    return NULL;
+}
+
+static void try_recv(struct receiver *rx, int number)
+{
+    int got = -1;
+
+    check_status(receiver_try_recv(rx, &got), CHANNEL_OK, RECEIVED);
+    check_equal(got, number, IN_ORDER);
+}
+
+TEST(try_recv_takes_what_is_queued_whatever_a_sender_does_or_whether_it_sleeps,
+     .hint = "Another thread is inside the channel just now. Is that the same as an empty one?")
+{
+    struct ends ends = open_channel(2);
+    pthread_t thread;
+
+    fill(ends.tx, 2);
+    thread = spawn(clone_send_21_22_and_drop, clone(ends.tx));
+    try_recv(ends.rx, 0);
+    try_recv(ends.rx, 1);
+    recv(ends.rx, 21);
+    recv(ends.rx, 22);
+    join(thread);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+/* 32 times, because naps() asks for that. */
+static void try_32_times(struct sender *tx, enum channel_status expected)
+{
+    naps(); /* those before are no matter */
+    for (int i = 0; i < 32; i++)
+        try_send(tx, 1, expected, "sender_try_send says at once what it has to say.");
+    check_equal(naps(), 0, "sender_try_send never sleeps.");
+}
+
+TEST(try_send_never_sleeps_full_closed_or_neither,
+     .hint = "Does it wait for anything, if only for a moment?")
+{
+    struct ends ends = open_channel(33);
+
+    try_32_times(ends.tx, CHANNEL_OK);
+    send(ends.tx, 1);
+    try_32_times(ends.tx, CHANNEL_FULL);
+    receiver_drop(ends.rx);
+    try_32_times(ends.tx, CHANNEL_CLOSED);
+    sender_drop(ends.tx);
+    check_status(channel_create(sizeof(int), &ends.tx, &ends.rx), CHANNEL_OK,
+                 "channel_create makes an unbounded channel.");
+    try_32_times(ends.tx, CHANNEL_OK);
+    receiver_drop(ends.rx);
+    try_32_times(ends.tx, CHANNEL_CLOSED);
+    sender_drop(ends.tx);
+}
+
+TEST(try_send_never_sleeps_while_another_sender_does, .schedules = 200,
+     .hint = "A sender sleeps already. Does another one wait behind it?")
+{
+    struct ends ends = open_channel(1);
+    struct sender *other = clone(ends.tx);
+    pthread_t thread;
+
+    send(ends.tx, 0);
+    thread = spawn(send_1_and_keep, other);
+    settle();
+    try_32_times(ends.tx, CHANNEL_FULL);
+    recv(ends.rx, 0);
+    recv(ends.rx, 1);
+    join(thread);
+    sender_drop(ends.tx);
+    sender_drop(other);
     receiver_drop(ends.rx);
 }
 
