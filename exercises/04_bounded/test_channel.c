@@ -1355,6 +1355,31 @@ TEST(try_recv_takes_what_is_queued_whatever_a_sender_does_or_whether_it_sleeps,
     receiver_drop(ends.rx);
 }
 
+static void *try_send_21_for_sure(void *tx)
+{
+    try_send(tx, 21, CHANNEL_OK, THERE);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(two_try_sends_both_find_room_where_messages_were_taken,
+     .hint = "A message is taken. From when on does each sender know of its place?")
+{
+    struct ends ends = open_channel(2);
+    pthread_t thread;
+
+    fill(ends.tx, 2);
+    recv(ends.rx, 0);
+    recv(ends.rx, 1);
+    thread = spawn(try_send_21_for_sure, clone(ends.tx));
+    try_send(ends.tx, 21, CHANNEL_OK, THERE);
+    join(thread);
+    recv(ends.rx, 21);
+    recv(ends.rx, 21);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 /* 32 times, because naps() asks for that. */
 static void try_32_times(struct sender *tx, enum channel_status expected)
 {
