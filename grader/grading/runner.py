@@ -25,7 +25,7 @@ from grader.grading.build import Unit
 from grader.grading.outcome import TestResult
 
 FORMAT = 2  # of kept results: raise it when the same run would be told in another way
-_FLAGS = r"(?:u|a\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/replay.c
+_FLAGS = r"(?:u|a\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/seed.c
 SCHEDULE = re.compile(rf"x{_FLAGS}(?:-|(?:-[0-9a-z]+(?:\.[0-9a-z]+)?)+)|(?:mix|random|pct|pos|dfs){_FLAGS}-\d+-\d+")
 _SEED = (
     re.compile(rf"\d{{1,19}}|{SCHEDULE.pattern}"),

@@ -1,36 +1,25 @@
 /* atomic.c - see atomic.h. */
 #include "atomic.h"
 
+#include "fail.h"
 #include "memory.h"
+#include "object.h"
+#include "scheduler.h"
+#include "story.h"
 #include "strategy.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { KEPT = LOOK_BACK + 1, MAX_HISTORIES = 1 << 18 };
-
-struct store {
-    atomic_value value;
-    uint32_t clock; /* of its thread, then */
-    uint8_t thread;
-    bool sequential;      /* seq_cst */
-    bool releases;        /* an acquire that reads it learns `release` */
-    struct clock release; /* ... of the head of the release sequence, too */
-    uint32_t
-        seen[MAX_THREADS]; /* each thread's clock when it first read this store; 0: it has not */
-};
-
 /* Clocks of the last seq_cst fence and the last seq_cst store of each thread. */
 static struct clock last_fences, last_sc_stores;
 
-static struct store (*histories)[KEPT];
-static uint32_t history_count;
-
 void atomic_begin(void)
 {
-    if (!histories)
-        histories = reserve(MAX_HISTORIES * sizeof *histories);
-    history_count = 0;
+    run.stale_left = 8;
+    run.weak_left = 2;
+    run.fences = object_new(OBJECT_NONE, 0);
+    history_begin();
     memset(&last_fences, 0, sizeof last_fences);
     memset(&last_sc_stores, 0, sizeof last_sc_stores);
 }
@@ -106,33 +95,6 @@ static const char *in_words(atomic_value value)
     return buffer;
 }
 
-/* --------------------------------------------------------------------------------- histories */
-
-static struct store *nth_newest(const struct object *atomic, unsigned n)
-{
-    return &atomic->atomic.stores[(atomic->atomic.count - 1 - n) % KEPT];
-}
-
-static unsigned kept(const struct object *atomic)
-{
-    return atomic->atomic.count < KEPT ? atomic->atomic.count : KEPT;
-}
-
-/* A new newest store. What it releases is still empty. */
-static struct store *push(struct object *atomic, atomic_value value)
-{
-    struct store *store = &atomic->atomic.stores[atomic->atomic.count++ % KEPT];
-
-    if (atomic->atomic.count == 2 * KEPT) /* only the remainder counts */
-        atomic->atomic.count = KEPT;
-    store->value = value;
-    store->clock = self->clock.at[self->id];
-    store->thread = (uint8_t)self->id;
-    store->sequential = store->releases = false;
-    memset(store->seen, 0, sizeof store->seen);
-    return store;
-}
-
 /* The location, with at least one store in its history: a value nobody stored atomically was there
  * before anybody shared the location (or is a race, which is found out elsewhere). */
 static struct object *location(const volatile void *where, unsigned size, uintptr_t pc)
@@ -141,9 +103,9 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
     struct object *atomic = object_at(where, OBJECT_ATOMIC, pc, &created);
 
     if (created) {
-        if (history_count == MAX_HISTORIES)
+        atomic->atomic.stores = history_new();
+        if (!atomic->atomic.stores)
             fail(VERDICT_ENVIRONMENT, pc, "More atomic variables than the check can follow.");
-        atomic->atomic.stores = histories[history_count++];
     }
     atomic_value value = peek(where, size);
     if (atomic->atomic.count &&
@@ -151,20 +113,11 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
         atomic->atomic.count = 0;
     atomic->atomic.size = size;
     if (!atomic->atomic.count)
-        push(atomic, value)->clock = 0; /* everybody knows it */
+        history_push(atomic, value)->clock = 0; /* everybody knows it */
     return atomic;
 }
 
 /* ------------------------------------------------------------------------- what a load may read */
-
-/* Was the store read by somebody at a time that is in that clock? */
-static bool was_seen(const struct store *store, const struct clock *by)
-{
-    for (unsigned t = 0; t < run.thread_count; t++)
-        if (store->seen[t] && store->seen[t] <= by->at[t])
-            return true;
-    return false;
-}
 
 /* Was it made or read before these seq_cst fences? */
 static bool is_fenced(const struct store *store, const struct clock *fences)
@@ -231,7 +184,7 @@ static void add_store(struct object *atomic, atomic_value value, int order, bool
         before.release = newest->release;
     if (newest->value != value)
         made_progress();
-    struct store *store = push(atomic, value);
+    struct store *store = history_push(atomic, value);
     store->sequential = order == __ATOMIC_SEQ_CST;
     if (carries)
         release_from(store, &before.release);
@@ -243,28 +196,6 @@ static void add_store(struct object *atomic, atomic_value value, int order, bool
         last_sc_stores.at[self->id] = store->clock;
     if (is_release(order))
         self->clock.at[self->id]++;
-}
-
-bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock)
-{
-    for (unsigned i = 0; i < kept(atomic); i++) {
-        const struct store *store = nth_newest(atomic, i);
-        if (store->thread == thread && store->clock >= clock && store->seen[self->id])
-            return true;
-    }
-    return false;
-}
-
-bool atomic_is_settled(const struct object *atomic, unsigned thread, uint32_t clock)
-{
-    for (unsigned i = 0; i < kept(atomic); i++) {
-        const struct store *store = nth_newest(atomic, i);
-        if (store->seen[self->id] || was_seen(store, &self->clock))
-            return true;
-        if (store->thread == thread && store->clock >= clock)
-            return false;
-    }
-    return false;
 }
 
 /* -------------------------------------------------------------------------------- operations */

@@ -11,12 +11,7 @@
  * of different size to one location. */
 #pragma once
 
-#include "interleave.h"
-
-/* A value of any size an atomic can have: 1, 2, 4, 8 or 16 bytes. */
-__extension__ typedef unsigned __int128 atomic_value;
-
-enum { LOOK_BACK = 2 }; /* a load can miss that many of the newest stores */
+#include "history.h"
 
 enum atomic_operation {
     ATOMIC_EXCHANGE,
@@ -40,11 +35,6 @@ atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic
                                      atomic_value value, int order, int failure_order, bool weak,
                                      bool *failed, uintptr_t pc);
 void atomic_fence(int order, uintptr_t pc);
+
+/* A new schedule: there were no atomics yet. */
 void atomic_begin(void);
-
-/* Has self read a store of that thread, made when its clock was at least that? */
-bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock);
-
-/* Does self know, having read it or a newer one, the last store of that thread, made when its clock
- * was at least that? */
-bool atomic_is_settled(const struct object *atomic, unsigned thread, uint32_t clock);

@@ -1,16 +1,19 @@
 /* child.c - the process that runs schedules, and what ends it before its time. */
-#include "explore.h"
+#include "child.h"
 
-#include "memory.h"
+#include "arena.h"
+#include "schedule.h"
+#include "story.h"
+#include "story_json.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -58,23 +61,6 @@ void child_schedule(const struct test *test, const struct plan *plan)
     shared->outcome = outcome;
     memcpy(shared->outcome.seed, seed, sizeof seed);
     child_failed();
-}
-
-unsigned note_choice(unsigned choice)
-{
-    struct script *taken = &shared->taken;
-
-    if (taken->n < MAX_CHOICES)
-        taken->choices[taken->n] = (uint8_t)choice;
-    taken->n++;
-    return choice;
-}
-
-unsigned noted_choice(void)
-{
-    unsigned at = shared->taken.n;
-
-    return at < script->n ? script->choices[at] : 0;
 }
 
 void child_silence(void)

@@ -1,4 +1,4 @@
-/* clock.c - virtual time. It passes when everybody sleeps (to the first deadline), when the
+/* clock.c - virtual time: see clock.h. It passes when everybody sleeps (to the first deadline), when the
  * strategy lets it, and by a microsecond each time somebody looks.
  *
  * The two clocks have nothing in common: the monotonic one says that the machine started a quarter
@@ -6,7 +6,12 @@
  * be set an hour ahead while somebody sleeps by it: such a sleep ends early, which who must not
  * return before a monotonic deadline has to notice. It is never set back, which could only make a
  * sleep too long. */
+#include "clock.h"
+
 #include "memory.h"
+#include "object.h"
+#include "scheduler.h"
+#include "story.h"
 #include "strategy.h"
 
 #include <errno.h>
@@ -19,6 +24,17 @@
 enum { CLOCK_SET_ONE_IN = 16 };
 #define SECOND UINT64_C(1000000000)
 #define HOUR (3600 * SECOND)
+
+/* The clocks at the start of a schedule. Not whole seconds: a sum of nanoseconds needs its carry. */
+#define FIRST_MONOTONIC UINT64_C(1000654321098)
+#define FIRST_REALTIME UINT64_C(1900000000987654321)
+
+void clock_begin(void)
+{
+    run.now = FIRST_MONOTONIC;
+    run.realtime_offset = (int64_t)(FIRST_REALTIME - FIRST_MONOTONIC);
+    run.clock_object = object_new(OBJECT_CLOCK, 0);
+}
 
 static bool is_realtime(clockid_t clock)
 {

@@ -9,10 +9,14 @@
  *      What a mistake needs to be seen does not grow with what else the scenario does.
  * With .allocations_fail half of the budget goes to runs in which each allocation fails in turn,
  * with .one_thread_stops to runs in which each thread is stopped at each of its steps. */
-#include "explore.h"
+#include "child.h"
+#include "dfs.h"
+#include "fail.h"
+#include "schedule.h"
+#include "seed.h"
+#include "shrink.h"
 
-#include "memory.h"
-#include "strategy.h"
+#include "arena.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +50,7 @@ static unsigned long budget_of(const struct test *test)
     return test->options.schedules ? test->options.schedules : DEFAULT_SCHEDULES;
 }
 
-struct plan plan_base(const struct test *test)
+static struct plan plan_base(const struct test *test)
 {
     const char *seed = getenv("SEED");
     struct plan plan = {.strategy = PLAN_MIX, .seed = DEFAULT_SEED, .spurious = DEFAULT_SPURIOUS};
@@ -63,15 +67,10 @@ struct plan plan_base(const struct test *test)
 /* STRATEGY=; false: all of them, in the order above. */
 static bool strategy_wanted(struct plan *plan)
 {
-    static const char *const names[] = {[PLAN_MIX] = "mix",
-                                        [PLAN_RANDOM] = "random",
-                                        [PLAN_PCT] = "pct",
-                                        [PLAN_POS] = "pos",
-                                        [PLAN_DFS] = "dfs"};
     const char *wanted = getenv("STRATEGY");
 
     for (int i = PLAN_MIX; wanted && i <= PLAN_DFS; i++)
-        if (strcmp(wanted, names[i]) == 0) {
+        if (strcmp(wanted, strategy_names[i]) == 0) {
             plan->strategy = i;
             return true;
         }
@@ -120,17 +119,17 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
 
     plan.strategy = PLAN_DFS;
     plan.index = 0;
-    strategy_dfs_start(PREEMPTION_BOUND);
+    dfs_start(PREEMPTION_BOUND);
     do {
         run_one(test, &plan);
         plan.index++;
         if (impatient && ++tries % DFS_TRIAL == 0 &&
-            strategy_dfs_done() * (double)schedules < (double)tries / 2)
+            dfs_done() * (double)schedules < (double)tries / 2)
             return false;
         if (tries > 2 * schedules)
             return false;
-    } while (strategy_dfs_next() && shared->schedules - first < schedules);
-    if (strategy_dfs_next() || strategy_dfs_was_cut())
+    } while (dfs_next() && shared->schedules - first < schedules);
+    if (dfs_next() || dfs_was_cut())
         return false;
     shared->exhausted = shared->schedules - first;
     shared->bound = PREEMPTION_BOUND;
@@ -237,11 +236,11 @@ static void find_job(const struct test *test)
         child_schedule(test, &plan);
         return;
     }
-    strategy_dfs_start(PREEMPTION_BOUND);
+    dfs_start(PREEMPTION_BOUND);
     plan.index = 0;
     do
         child_schedule(test, &plan);
-    while (plan.index++ < index && strategy_dfs_next());
+    while (plan.index++ < index && dfs_next());
 }
 
 /* ------------------------------------------------------------------------------ in the parent */
@@ -251,8 +250,9 @@ static bool prepare(struct outcome *outcome)
     static bool is_mapped;
 
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    taken = &shared->taken;
     script = script ? script : reserve(sizeof *script);
-    is_mapped = is_mapped || memory_map();
+    is_mapped = is_mapped || schedule_prepare();
     if (shared != MAP_FAILED && script && is_mapped)
         return true;
     outcome->verdict = VERDICT_ENVIRONMENT;

@@ -1,22 +1,20 @@
-/* heap.c - the memory a scenario allocates.
- *
- * Addresses only grow within a schedule, and start anew with the next one: what is freed stays
- * recognisable for good, and a schedule sees the same addresses each time. Blocks lie in a table in
- * the order of their addresses, with a red zone round each. Fresh and freed memory is filled with a
- * pattern. */
+/* heap.c - see heap.h: what stands in for malloc and its like. Fresh and freed memory is filled with
+ * a pattern. */
+#include "heap.h"
+
+#include "fail.h"
 #include "memory.h"
+#include "object.h"
+#include "story.h"
 
 #include <errno.h>
 #include <malloc.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 enum {
     RED_ZONE = 16,
-    MAX_BLOCKS = 1 << 20, /* of one schedule */
-    FRESH = 0xbe,
     FREED = 0xdf,
     RED = 0xfd,
     PAGE = 4096,
@@ -26,116 +24,12 @@ enum {
 static const size_t LARGEST = (size_t)1
                               << 30; /* more is refused, as a machine out of memory does */
 
-/* The bytes [low, high) belong to the block and its red zones, [start, start + size) to the
- * program. */
-struct block {
-    uintptr_t low, start, high;
-    size_t size;
-    uint32_t allocated_pc, freed_pc;
-    uint8_t allocated_by, freed_by;
-    bool freed, reached;
-    uint32_t number; /* in the story */
-};
-
-uintptr_t heap_start, heap_limit;
-static uintptr_t heap_end; /* of what is handed out */
-static struct block *blocks;
-static uint32_t block_count;
 static uintptr_t trim_next;
 
 void heap_begin(void)
 {
-    if (!blocks)
-        blocks = reserve((size_t)MAX_BLOCKS * sizeof *blocks);
-    block_count = 0;
-    heap_end = heap_start;
+    block_begin();
     trim_next = heap_start + TRIM_EVERY;
-}
-
-bool heap_contains(uintptr_t address)
-{
-    return address >= heap_start && address < heap_end;
-}
-
-/* ---------------------------------------------------------------------------- finding a block */
-
-static inline bool within(const struct block *block, uintptr_t address)
-{
-    return address >= block->low && address < block->high;
-}
-
-static struct block *search(uintptr_t address)
-{
-    uint32_t from = 0, to = block_count;
-
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        if (within(&blocks[middle], address))
-            return &blocks[middle];
-        if (address < blocks[middle].low)
-            to = middle;
-        else
-            from = middle + 1;
-    }
-    return NULL;
-}
-
-/* In words for a message, and as places for the story. */
-static const char *tell_block(const struct block *block)
-{
-    static char text[80];
-
-    story_access("allocated", block->allocated_by, block->allocated_pc, "allocates %zu byte%s",
-                 block->size, block->size == 1 ? "" : "s");
-    if (block->freed)
-        story_access("freed", block->freed_by, block->freed_pc, "frees them");
-    snprintf(text, sizeof text, "a block of %zu byte%s", block->size, block->size == 1 ? "" : "s");
-    return text;
-}
-
-static _Noreturn void bad_access(const struct block *block, uintptr_t address, size_t size,
-                                 enum access_kind kind, uintptr_t pc)
-{
-    const char *verb = kind & WRITE ? "writes" : "reads";
-
-    story_access(kind & WRITE ? "write" : "read", -1, pc, "%s %zu byte%s", verb, size,
-                 size == 1 ? "" : "s");
-    if (!block)
-        fail(VERDICT_MISUSE, pc, "%s %s memory that was never allocated.", thread_name(self), verb);
-
-    const char *what = tell_block(block);
-    const char *freer = block->freed ? thread_name(&run.threads[block->freed_by]) : "";
-    if (block->freed)
-        fail(VERDICT_USE_AFTER_FREE, pc, "%s %s memory after %s freed it (%s).", thread_name(self),
-             verb, block->freed_by == self->id ? "it has" : freer, what);
-    if (address < block->start)
-        fail(VERDICT_MISUSE, pc, "%s %s %zu byte%s before the start of %s.", thread_name(self),
-             verb, block->start - address, block->start - address == 1 ? "" : "s", what);
-    fail(VERDICT_MISUSE, pc, "%s %s past the end of %s: %zu byte%s, from byte %zu on.",
-         thread_name(self), verb, what, size, size == 1 ? "" : "s", address - block->start);
-}
-
-void heap_check(struct shadow *shadow, uintptr_t address, size_t size, enum access_kind kind,
-                uintptr_t pc)
-{
-    struct block *block = &blocks[shadow->block];
-
-    if (shadow->block >= block_count || !within(block, address)) {
-        block = search(address);
-        if (!block)
-            bad_access(NULL, address, size, kind, pc);
-        shadow->block = (uint32_t)(block - blocks) & INT32_MAX;
-    }
-    if (block->freed || address < block->start || size > block->size ||
-        address - block->start > block->size - size)
-        bad_access(block, address, size, kind, pc);
-}
-
-bool heap_has_word(const struct shadow *shadow, uintptr_t address)
-{
-    const struct block *block = &blocks[shadow->block];
-
-    return !block->freed && (address | 7) < block->start + block->size;
 }
 
 /* -------------------------------------------------------------------- allocating and freeing */
@@ -267,7 +161,7 @@ static bool red_zone_is_intact(const struct block *block)
 
 static void free_block(void *pointer, uintptr_t pc)
 {
-    struct block *block = search((uintptr_t)pointer);
+    struct block *block = block_search((uintptr_t)pointer);
 
     run.activity++;
     if (!block || block->freed || (uintptr_t)pointer != block->start || !red_zone_is_intact(block))
@@ -294,7 +188,7 @@ static void reach(uintptr_t where)
     memcpy(&value, (void *)where, sizeof value);
     if (!heap_contains(value))
         return;
-    struct block *block = search(value);
+    struct block *block = block_search(value);
     if (!block || block->freed || block->reached)
         return;
     block->reached = true;
@@ -364,7 +258,7 @@ void *suite_calloc(size_t n, size_t size)
 
 static void *reallocate(void *old, size_t size, uintptr_t pc)
 {
-    struct block *block = old ? search((uintptr_t)old) : NULL;
+    struct block *block = old ? block_search((uintptr_t)old) : NULL;
 
     if (old && !heap_contains((uintptr_t)old))
         return realloc(old, size); /* libc's own, from getline and its like */
@@ -372,7 +266,7 @@ static void *reallocate(void *old, size_t size, uintptr_t pc)
         check_freed(block, old, pc);
     void *moved = allocate_block(ALIGNMENT, size, pc);
     if (moved && old) {
-        block = search((uintptr_t)old);
+        block = block_search((uintptr_t)old);
         memcpy(moved, old, block->size < size ? block->size : size);
         free_block(old, pc);
     }
@@ -480,7 +374,7 @@ void suite_free(void *block)
 
 size_t suite_malloc_usable_size(void *block)
 {
-    return block && heap_contains((uintptr_t)block) ? search((uintptr_t)block)->size
+    return block && heap_contains((uintptr_t)block) ? block_search((uintptr_t)block)->size
                                                     : malloc_usable_size(block);
 }
 

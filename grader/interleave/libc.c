@@ -1,8 +1,10 @@
 /* libc.c - the calls of libc that read and write the program's memory themselves, and those that
  * end the process. The former are done by libc once the access has been checked as a whole. */
+#include "fail.h"
 #include "memory.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

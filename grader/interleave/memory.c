@@ -1,24 +1,21 @@
 /* memory.c - see memory.h: shadows, races (FastTrack with a list of accesses instead of read
- * vectors), objects by address, the undo log, thread-local variables. */
+ * vectors), objects by address, the undo log. */
 #include "memory.h"
 
-#include "atomic.h"
-#include "strategy.h"
+#include "arena.h"
+#include "block.h"
+#include "fail.h"
+#include "history.h"
+#include "object.h"
+#include "scheduler.h"
+#include "story.h"
 
-#include <link.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* The program's variables, from the linker. */
 extern char __data_start[], _end[];
 
-static const size_t STACK_SIZE = (size_t)16 << 20;
-static const size_t GUARD_SIZE = 65536;
-static const size_t HEAP_SIZE = (size_t)16 << 30;
 enum {
-    MAX_OBJECTS = 1 << 22,
     MAX_ACCESSES = 1 << 24,
     MAX_UNDO = 1 << 24,
     MAX_FOREIGN = 256,
@@ -29,14 +26,10 @@ enum {
 };
 
 static uint32_t generation;
-static uintptr_t arena, arena_size; /* the stacks, then the heap */
 static struct shadow *arena_shadow;
 static struct shadow *arena_lines;
 static uintptr_t globals, globals_size;
 static struct shadow *globals_shadow;
-
-static struct object *objects; /* [0] is none */
-static uint32_t object_count;
 
 /* Accesses that don't fit into a shadow. */
 static struct more {
@@ -60,99 +53,24 @@ static struct foreign {
 } foreign[MAX_FOREIGN];
 static unsigned foreign_count;
 
-static struct {
-    char *area;
-    const char *image;
-    size_t size, image_size;
-    char *copies;
-} locals;
-
-static int stack_protection = PROT_READ | PROT_WRITE;
-
-/* -------------------------------------------------------------------------------- mapping */
-
-void *reserve(size_t size)
-{
-    void *area = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return area == MAP_FAILED ? NULL : area;
-}
-
-/* The program's thread-local variables, and whether it wants to run code on its stacks, as gcc's
- * nested functions do. */
-static int read_program_headers(struct dl_phdr_info *info, size_t size, void *unused)
-{
-    (void)size;
-    (void)unused;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        if (info->dlpi_phdr[i].p_type == PT_GNU_STACK && info->dlpi_phdr[i].p_flags & PF_X)
-            stack_protection |= PROT_EXEC;
-        if (info->dlpi_phdr[i].p_type == PT_TLS && info->dlpi_tls_data) {
-            locals.area = info->dlpi_tls_data;
-            locals.image = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-            locals.size = info->dlpi_phdr[i].p_memsz;
-            locals.image_size = info->dlpi_phdr[i].p_filesz;
-        }
-    }
-    return 1; /* the program itself comes first; the libraries are not looked at */
-}
-
-static bool protect_stacks(void)
-{
-    if (mprotect((void *)arena, MAX_THREADS * STACK_SIZE, stack_protection))
-        return false;
-    for (unsigned t = 0; t < MAX_THREADS; t++)
-        if (mprotect((void *)(arena + t * STACK_SIZE), GUARD_SIZE, PROT_NONE))
-            return false;
-    return true;
-}
-
 bool memory_map(void)
 {
-    uintptr_t stacks = MAX_THREADS * STACK_SIZE;
-
-    arena_size = stacks + HEAP_SIZE;
-    arena = (uintptr_t)reserve(arena_size);
     arena_shadow = reserve(arena_size / 8 * sizeof *arena_shadow);
     arena_lines = reserve(arena_size / LINE * sizeof *arena_lines);
     globals = (uintptr_t)__data_start & ~(uintptr_t)7;
     globals_size = (uintptr_t)_end - globals;
     globals_shadow = reserve((globals_size / 8 + 1) * sizeof *globals_shadow);
-    objects = reserve(MAX_OBJECTS * sizeof *objects);
     more = reserve(MAX_ACCESSES * sizeof *more);
     undo = reserve(MAX_UNDO * sizeof *undo);
-    dl_iterate_phdr(read_program_headers, NULL);
-    locals.copies = locals.size ? reserve(locals.size * MAX_THREADS) : NULL;
-    heap_start = arena + stacks;
-    heap_limit = arena + arena_size;
-    return arena && arena_shadow && arena_lines && globals_shadow && objects && more && undo &&
-           (!locals.size || locals.copies) && protect_stacks();
-}
-
-void *stack_of(unsigned thread, size_t *size)
-{
-    *size = STACK_SIZE - GUARD_SIZE;
-    return (void *)(arena + thread * STACK_SIZE + GUARD_SIZE);
-}
-
-int stack_guard_hit(uintptr_t address)
-{
-    uintptr_t offset = address - arena;
-
-    if (offset >= MAX_THREADS * STACK_SIZE || offset % STACK_SIZE >= GUARD_SIZE)
-        return -1;
-    return (int)(offset / STACK_SIZE);
+    return arena_shadow && arena_lines && globals_shadow && more && undo;
 }
 
 void memory_begin(void)
 {
     generation++;
-    object_count = 1;
     more_count = 1;
     undo_count = 0;
     foreign_count = 0;
-    heap_begin();
 }
 
 /* --------------------------------------------------------------------------------- shadows */
@@ -412,14 +330,6 @@ static inline void check_word(struct shadow *shadow, unsigned mask, enum access_
     place->kind = (uint8_t)kind;
 }
 
-static bool is_in_use(const struct object *object)
-{
-    for (unsigned t = 0; t < run.thread_count; t++)
-        if (run.threads[t].object == object && run.threads[t].call && !is_over(&run.threads[t]))
-            return true;
-    return object->kind == OBJECT_MUTEX && object->mutex.owner;
-}
-
 /* A plain write to bytes where an object lives initialises them anew: what was there is history, be
  * it an atomic's stores or a lock that was destroyed, or was in a stack frame that is no more. */
 static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size)
@@ -430,7 +340,7 @@ static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size
         if (object->kind == OBJECT_ATOMIC && object->address < address + size &&
             object->address + object->atomic.size > address)
             object->atomic.count = 0;
-        if (hit && object->kind != OBJECT_ATOMIC && !is_in_use(object))
+        if (hit && object->kind != OBJECT_ATOMIC && !object_is_in_use(object))
             *link = object->next;
         else
             link = &object->next;
@@ -561,19 +471,6 @@ static struct shadow *foreign_shadow(uintptr_t address)
     return &foreign[foreign_count++].shadow;
 }
 
-struct object *object_new(enum kind kind, uintptr_t pc)
-{
-    struct object *object = &objects[object_count];
-
-    if (object_count == MAX_OBJECTS)
-        fail(VERDICT_ENVIRONMENT, 0, "More locks and atomics than the check can follow.");
-    object_count++;
-    memset(object, 0, sizeof *object);
-    object->kind = kind;
-    object->pc = pc;
-    return object;
-}
-
 struct object *object_at(const volatile void *where, enum kind kind, uintptr_t pc, bool *created)
 {
     uintptr_t address = (uintptr_t)where;
@@ -605,33 +502,6 @@ void objects_in(uintptr_t start, size_t size, void (*visit)(struct object *objec
         if (shadow->generation == generation)
             for (uint32_t i = shadow->object; i; i = objects[i].next)
                 visit(&objects[i], pc);
-}
-
-/* -------------------------------------------------------------------- thread-local variables */
-
-static void load_image(char *to)
-{
-    memcpy(to, locals.image, locals.image_size);
-    memset(to + locals.image_size, 0, locals.size - locals.image_size);
-}
-
-void thread_locals_begin(struct thread *thread)
-{
-    if (!locals.size)
-        return;
-    if (thread->id == 0) {
-        load_image(locals.area); /* it runs first */
-    } else {
-        load_image(locals.copies + thread->id * locals.size);
-    }
-}
-
-void thread_locals_swap(const struct thread *from, const struct thread *to)
-{
-    if (!locals.size)
-        return;
-    memcpy(locals.copies + from->id * locals.size, locals.area, locals.size);
-    memcpy(locals.area, locals.copies + to->id * locals.size, locals.size);
 }
 
 bool memory_is_global(uintptr_t address)

@@ -1,13 +1,14 @@
-/* scheduler.c - the threads of a schedule, and who of them goes on. */
-#include "interleave.h"
+/* scheduler.c - see scheduler.h. */
+#include "scheduler.h"
 
-#include "atomic.h"
-#include "memory.h"
+#include "arena.h"
+#include "fail.h"
+#include "object.h"
+#include "story.h"
 #include "strategy.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 enum {
     SPINNING = 300,         /* steps without any change: from now on only when nobody else can go */
@@ -20,81 +21,15 @@ enum {
     STARVING = 2000,       /* steps of one call: from now on each is as likely to go on */
     MAX_STEPS = 3000000,   /* of one call */
     SLOW_STEPS = 30000000, /* of one schedule whose calls do return: it is left at that */
-    STACK_CLEAN = 4096,    /* bytes of a fresh stack that are as in every other schedule */
 };
 
-/* The clocks at the start of a schedule. Not whole seconds: a sum of nanoseconds needs its carry. */
-#define FIRST_MONOTONIC UINT64_C(1000654321098)
-#define FIRST_REALTIME UINT64_C(1900000000987654321)
+static bool some_yielded;
 
-struct run run;
-struct thread *self;
-
-static struct fiber explorer; /* schedule_run's own stack */
-static struct outcome *told;  /* where the verdict goes */
-static bool abandoned, some_yielded;
-
-/* ----------------------------------------------------------------------- starting and ending */
-
-static _Noreturn void leave_schedule(void)
+void scheduler_begin(void)
 {
-    fiber_switch(&self->fiber, &explorer);
-    __builtin_unreachable();
-}
-
-_Noreturn void abandon_schedule(void)
-{
-    abandoned = true;
-    leave_schedule();
-}
-
-bool schedule_was_abandoned(void)
-{
-    return abandoned;
-}
-
-_Noreturn void end_scenario(const struct outcome *outcome)
-{
-    if (told != outcome)
-        *told = *outcome;
-    if (!told->pc && self->depth && self->depth <= MAX_CALL_DEPTH && self->state == THREAD_LIVE)
-        told->pc = self->calls[self->depth - 1];
-    run.failed = true;
-    story_event("fails", 0, told->pc, "%s", told->message);
-    leave_schedule();
-}
-
-_Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)
-{
-    va_list arguments;
-    int used = 0;
-
-    *told = (struct outcome){.verdict = verdict, .pc = pc};
-    if (run.was_stopped && (verdict == VERDICT_DEADLOCK || verdict == VERDICT_NO_PROGRESS)) {
-        told->verdict = VERDICT_NO_PROGRESS;
-        told->pc = run.stopped_at;
-        used = snprintf(
-            told->message, sizeof told->message,
-            "not lock-free: %s was stopped for ever in the middle of a call, and the others "
-            "can't finish. ",
-            thread_name(&run.threads[run.plan.stop_thread]));
-    }
-    va_start(arguments, format);
-    vsnprintf(told->message + used, sizeof told->message - (size_t)used, format, arguments);
-    va_end(arguments);
-    end_scenario(told);
-}
-
-const char *thread_name(const struct thread *thread)
-{
-    static char numbers[4][24];
-    static unsigned next;
-
-    if (thread->name[0])
-        return thread->name;
-    char *number = numbers[next++ % 4];
-    snprintf(number, sizeof numbers[0], "thread %u", thread->id);
-    return number;
+    some_yielded = false;
+    run.spurious_left = run.plan.spurious;
+    run.early_left = run.test->options.woken_by_others ? 0 : 3;
 }
 
 static void switch_to(struct thread *next)
@@ -106,72 +41,6 @@ static void switch_to(struct thread *next)
     self = next;
     errno = next->saved_errno;
     fiber_switch(&before->fiber, &next->fiber);
-}
-
-/* A slot nobody has used in this schedule, or that of a thread all others know the end of. */
-static struct thread *free_slot(void)
-{
-    if (run.thread_count < MAX_THREADS) {
-        struct thread *fresh = &run.threads[run.thread_count];
-        memset(fresh, 0, offsetof(struct thread, depth));
-        fresh->id = run.thread_count++;
-        return fresh;
-    }
-    for (unsigned t = 0; t < MAX_THREADS; t++) {
-        struct thread *old = &run.threads[t];
-        if (old->state == THREAD_ENDED && (old->joined || old->detached)) {
-            uint32_t now = old->clock.at[t];
-            memset(old, 0, offsetof(struct thread, depth));
-            old->id = t;
-            old->clock.at[t] = now;
-            return old;
-        }
-    }
-    return NULL;
-}
-
-struct thread *thread_new(void)
-{
-    struct thread *thread = free_slot();
-
-    if (!thread)
-        return NULL;
-    uint32_t now = thread->clock.at[thread->id];
-    if (self)
-        thread->clock = self->clock;
-    thread->clock.at[thread->id] = now + 1;
-    thread->name = "";
-    thread->deadline = FOREVER;
-    thread->depth = 0;
-    thread->own = object_new(OBJECT_THREAD, 0);
-    thread->handle = ++run.started;
-    return thread;
-}
-
-static void thread_entry(void)
-{
-    void *result =
-        self->body_c11 ? (void *)(intptr_t)self->body_c11(self->arg) : self->body(self->arg);
-
-    thread_leave(result);
-}
-
-static void prepare_stack(struct thread *thread, void (*entry)(void))
-{
-    size_t size;
-    char *stack = stack_of(thread->id, &size);
-
-    memset(stack + size - STACK_CLEAN, 0xa5, STACK_CLEAN);
-    fiber_prepare(&thread->fiber, stack, size, entry);
-    thread_locals_begin(thread);
-    thread->state = THREAD_LIVE;
-    run.live++;
-}
-
-void thread_start(struct thread *thread)
-{
-    prepare_stack(thread, thread_entry);
-    made_progress();
 }
 
 /* ------------------------------------------------------------------------------- who can go on */
@@ -576,99 +445,12 @@ void sleep_through(unsigned seconds, uintptr_t pc)
     run.settling = NULL;
 }
 
-/* -------------------------------------------------------------------------- ends of threads */
-
-static void check_locks_released(void)
+_Noreturn void step_last(void)
 {
-    if (self->locks_held)
-        fail(VERDICT_MISUSE, self->call_pc, "%s ends while it holds a lock.", thread_name(self));
-}
-
-_Noreturn void thread_leave(void *result)
-{
-    thread_run_destructors();
-    check_locks_released();
-    story_event("ends", story_object(self->own), 0, "ends");
-    self->result = result;
-    step(self->own, true, 0);
-    release(&self->own->clock);
     self->state = THREAD_ENDED;
     self->depth = 0;
     run.live--;
     made_progress();
     pick_next();
     __builtin_unreachable();
-}
-
-static bool others_are_over(const struct thread *thread)
-{
-    for (unsigned t = 0; t < run.thread_count; t++)
-        if (&run.threads[t] != thread && !is_over(&run.threads[t]))
-            return false;
-    return true;
-}
-
-static void check_threads_joined(void)
-{
-    for (unsigned t = 1; t < run.thread_count; t++) {
-        const struct thread *thread = &run.threads[t];
-        if (thread->state != THREAD_ENDED || thread->joined || thread->detached)
-            continue;
-        story_access("allocated", 0, thread->created_at, "starts {t%u}", t);
-        fail(VERDICT_LEAK, thread->created_at,
-             "The test is over, and %s was neither joined nor detached.", thread_name(thread));
-    }
-}
-
-/* The first thread: the scenario, and the end of it. */
-static void scenario_entry(void)
-{
-    run.test->body();
-    self->depth = 0;
-    self->may_stop = false;
-    if (!others_are_over(self))
-        step_when(others_are_over, NULL, NULL, 0);
-    thread_run_destructors(); /* what it keeps for itself goes with it, as with any thread */
-    check_locks_released();
-    if (!run.was_stopped) {
-        check_threads_joined();
-        heap_check_leaks();
-    }
-    story_event("ends", 0, 0, "is over, and all went well");
-    leave_schedule();
-}
-
-bool schedule_run(const struct test *test, const struct plan *plan, struct outcome *outcome)
-{
-    struct thread *threads = run.threads ? run.threads : reserve(MAX_THREADS * sizeof *threads);
-
-    run = (struct run){.test = test,
-                       .plan = *plan,
-                       .threads = threads,
-                       .activity = run.activity + 1}; /* never the same again: see on_tick */
-    run.now = FIRST_MONOTONIC;
-    run.realtime_offset = (int64_t)(FIRST_REALTIME - FIRST_MONOTONIC);
-    run.spurious_left = plan->spurious;
-    run.early_left = test->options.woken_by_others ? 0 : 3;
-    run.stale_left = 8;
-    run.weak_left = 2;
-    abandoned = some_yielded = false;
-    told = outcome;
-    *outcome = (struct outcome){.verdict = VERDICT_PASSED};
-    self = NULL;
-    memory_begin();
-    keys_begin();
-    atomic_begin();
-    run.clock_object = object_new(OBJECT_CLOCK, 0);
-    run.fences = object_new(OBJECT_NONE, 0);
-    struct thread *first = thread_new();
-    first->name = "the test";
-    first->start = (uintptr_t)test->body;
-    prepare_stack(first, scenario_entry);
-    strategy_begin(plan);
-    self = first;
-    errno = 0;
-    fiber_switch(&explorer, &first->fiber);
-    memory_undo();
-    return !run.failed;
 }

@@ -1,6 +1,11 @@
-/* semaphore.c - POSIX semaphores. A sleep in sem_wait may end with EINTR: that is what a signal
- * handled meanwhile does, and it counts as a wake-up without cause. */
+/* semaphore.c - POSIX semaphores: see sync.h. A sleep in sem_wait may end with EINTR: that is what a
+ * signal handled meanwhile does, and it counts as a wake-up without cause. */
+#include "clock.h"
+#include "fail.h"
 #include "memory.h"
+#include "scheduler.h"
+#include "story.h"
+#include "sync.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,11 +16,6 @@ static bool has_tokens(const struct thread *thread)
     return thread->object->semaphore.value > 0;
 }
 
-static void touch(const struct object *semaphore, uintptr_t pc)
-{
-    memory_access(semaphore->address, 1, CALLS, pc);
-}
-
 static int error(int number)
 {
     errno = number;
@@ -24,7 +24,7 @@ static int error(int number)
 
 static int take(struct object *semaphore, const char *op, uintptr_t pc)
 {
-    touch(semaphore, pc);
+    object_touch(semaphore, pc);
     semaphore->semaphore.value--;
     acquire(&semaphore->clock);
     story_event(op, story_object(semaphore), pc, "takes one from {%u}, which leaves %u",
@@ -40,7 +40,7 @@ static int wait_for_token(sem_t *where, const char *call, uintptr_t pc, uint64_t
 
     step(semaphore, true, pc);
     while (!semaphore->semaphore.value) {
-        touch(semaphore, pc);
+        object_touch(semaphore, pc);
         story_event("sem_wait", id, pc, "sleeps on {%u}", id);
         switch (sleep_until(has_tokens, semaphore, call, pc, deadline, on_realtime, true)) {
         case WAKE_SPURIOUS:
@@ -109,7 +109,7 @@ int suite_sem_trywait(sem_t *where)
     step(semaphore, true, CALLER);
     if (semaphore->semaphore.value)
         return take(semaphore, "sem_trywait", CALLER);
-    touch(semaphore, CALLER);
+    object_touch(semaphore, CALLER);
     story_event("sem_trywait", story_object(semaphore), CALLER, "tries {%u}: nothing there",
                 story_object(semaphore));
     return error(EAGAIN);
@@ -145,7 +145,7 @@ int suite_sem_post(sem_t *where)
     struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_post", CALLER);
 
     step(semaphore, true, CALLER);
-    touch(semaphore, CALLER);
+    object_touch(semaphore, CALLER);
     if (semaphore->semaphore.value == SEM_VALUE_MAX)
         return error(EOVERFLOW);
     release(&semaphore->clock);
@@ -161,7 +161,7 @@ int suite_sem_getvalue(sem_t *where, int *value)
     struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_getvalue", CALLER);
 
     step(semaphore, false, CALLER);
-    touch(semaphore, CALLER);
+    object_touch(semaphore, CALLER);
     memory_access((uintptr_t)value, sizeof *value, WRITE, CALLER);
     *value = (int)semaphore->semaphore.value;
     return 0;

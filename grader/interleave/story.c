@@ -1,61 +1,17 @@
-/* story.c - see story.h. */
+/* story.c - what happens in the schedule that is told is noted: see story.h. */
 #include "story.h"
 
-#include "memory.h"
+#include "arena.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    MAX_EVENTS = 1200, /* the last ones are kept */
-    MAX_PLACES = 12,
-    MAX_TOLD_OBJECTS = 4096,
-    MAX_JSON = 4 << 20,
-};
-
-struct stack {
-    unsigned n;
-    uintptr_t pcs[STORY_STACK];
-};
-
-struct event {
-    unsigned thread, object;
-    bool switched;
-    uintptr_t pc;
-    const char *op;
-    char text[160];
-    struct stack stack;
-};
-
-struct place {
-    const char *role;
-    unsigned thread;
-    uintptr_t pc;
-    char text[160];
-    struct stack stack;
-};
-
-static struct recorder {
-    bool on;
-    unsigned event_count, place_count, object_count, last_thread;
-    struct event events[MAX_EVENTS];
-    struct place places[MAX_PLACES];
-    struct object *objects[MAX_TOLD_OBJECTS];
-    unsigned of_kind[OBJECT_KINDS];
-    char json[MAX_JSON];
-    size_t used;
-} * story;
-
-static const char *const kind_names[OBJECT_KINDS] = {"object",  "mutex",  "cond",  "rwlock",
-                                                     "barrier", "once",   "spin",  "semaphore",
-                                                     "atomic",  "thread", "clock", "block"};
+struct recorder *story;
 
 static const char *const kind_words[OBJECT_KINDS] = {
     "object",   "mutex",     "condition variable", "read-write lock", "barrier", "once flag",
     "spinlock", "semaphore", "atomic variable",    "thread",          "clock",   "block"};
-
-/* ---------------------------------------------------------------------------------- recording */
 
 void story_start(void)
 {
@@ -101,7 +57,7 @@ const char *object_name(struct object *object)
     return buffer;
 }
 
-static void take_stack(struct stack *stack, const struct thread *thread, uintptr_t pc)
+void story_stack(struct stack *stack, const struct thread *thread, uintptr_t pc)
 {
     unsigned depth = thread->depth < MAX_CALL_DEPTH ? thread->depth : MAX_CALL_DEPTH;
 
@@ -124,7 +80,7 @@ void story_event(const char *op, unsigned object, uintptr_t pc, const char *form
         event->op += 8;
     event->switched = story->last_thread != self->id;
     story->last_thread = self->id;
-    take_stack(&event->stack, self, pc);
+    story_stack(&event->stack, self, pc);
     va_start(arguments, format);
     vsnprintf(event->text, sizeof event->text, format, arguments);
     va_end(arguments);
@@ -140,251 +96,10 @@ void story_access(const char *role, int thread, uintptr_t pc, const char *format
     *place =
         (struct place){.role = role, .thread = thread < 0 ? self->id : (unsigned)thread, .pc = pc};
     if (thread < 0)
-        take_stack(&place->stack, self, pc);
+        story_stack(&place->stack, self, pc);
     else
         place->stack = (struct stack){.n = pc != 0, .pcs = {pc}};
     va_start(arguments, format);
     vsnprintf(place->text, sizeof place->text, format, arguments);
     va_end(arguments);
-}
-
-/* ------------------------------------------------------------------------------------- JSON */
-
-__attribute__((format(printf, 1, 2))) static void put(const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    int n = vsnprintf(story->json + story->used, MAX_JSON - story->used, format, arguments);
-    va_end(arguments);
-    story->used += n > 0 && story->used + (size_t)n < MAX_JSON ? (size_t)n : 0;
-}
-
-static void put_text(const char *text)
-{
-    put("\"");
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            put("\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            put("\\u%04x", (unsigned char)*text);
-        else
-            put("%c", *text);
-    }
-    put("\"");
-}
-
-static void put_stack(const struct stack *stack)
-{
-    put("\"stack\":[");
-    for (unsigned i = 0; i < stack->n; i++)
-        put("%s\"0x%lx\"", i ? "," : "", (unsigned long)stack->pcs[i]);
-    put("]");
-}
-
-static void put_threads(void)
-{
-    put("\"threads\":[");
-    for (unsigned t = 0; t < run.thread_count; t++) {
-        put("%s{\"id\":%u,\"name\":", t ? ",\n" : "", t);
-        put_text(run.threads[t].name);
-        put(",\"start\":\"0x%lx\"}", (unsigned long)run.threads[t].start);
-    }
-    put("]");
-}
-
-static void put_objects(void)
-{
-    put(",\n\"objects\":[");
-    for (unsigned i = 1; i <= story->object_count; i++)
-        put("%s{\"id\":%u,\"kind\":\"%s\",\"pc\":\"0x%lx\"}", i > 1 ? ",\n" : "", i,
-            kind_names[story->objects[i]->kind], (unsigned long)story->objects[i]->pc);
-    put("]");
-}
-
-static void put_events(void)
-{
-    unsigned first = story->event_count > MAX_EVENTS ? story->event_count - MAX_EVENTS : 0;
-
-    put(",\n\"events\":[");
-    for (unsigned i = first; i < story->event_count; i++) {
-        const struct event *event = &story->events[i % MAX_EVENTS];
-        put("%s{\"n\":%u,\"thread\":%u,\"pc\":\"0x%lx\",", i > first ? ",\n" : "", i + 1,
-            event->thread, (unsigned long)event->pc);
-        put_stack(&event->stack);
-        put(",\"op\":\"%s\",\"object\":%u,\"text\":", event->op, event->object);
-        put_text(event->text);
-        put(",\"switch\":%s}", event->switched ? "true" : "false");
-    }
-    put("]");
-}
-
-static void put_places(void)
-{
-    put(",\n\"accesses\":[");
-    for (unsigned i = 0; i < story->place_count; i++) {
-        const struct place *place = &story->places[i];
-        put("%s{\"role\":\"%s\",\"thread\":%u,\"pc\":\"0x%lx\",", i ? ",\n" : "", place->role,
-            place->thread, (unsigned long)place->pc);
-        put_stack(&place->stack);
-        put(",\"text\":");
-        put_text(place->text);
-        put("}");
-    }
-    put("]");
-}
-
-/* ------------------------------------------------------------------------- how each one ended */
-
-static bool is_asleep(const struct thread *thread)
-{
-    return thread != self && thread->ready && !thread->ready(thread);
-}
-
-static const char *state_of(const struct thread *thread)
-{
-    return thread->state == THREAD_ENDED                                            ? "ended"
-           : thread->stopped                                                        ? "stopped"
-           : is_asleep(thread) || (thread == self && thread->call && thread->ready) ? "asleep"
-           : thread->idle > 100                                                     ? "spinning"
-           : thread == self                                                         ? "running"
-                                                                                    : "runnable";
-}
-
-static const struct thread *holder_of(const struct object *object)
-{
-    switch (object->kind) {
-    case OBJECT_MUTEX:
-        return object->mutex.owner;
-    case OBJECT_RWLOCK:
-        return object->rwlock.writer;
-    case OBJECT_SPIN:
-        return object->spin.owner;
-    case OBJECT_ONCE:
-        return object->once.runner;
-    default:
-        return NULL;
-    }
-}
-
-static void put_sleep(const struct thread *thread)
-{
-    char text[200];
-    struct object *object = thread->object;
-    const struct thread *holder = object ? holder_of(object) : NULL;
-    unsigned id = story_object(object);
-    const char *call = thread->call ? thread->call : "waiting for the others to end";
-    const char *until = thread->deadline == FOREVER ? "" : ", until its deadline";
-
-    if (thread->joining)
-        snprintf(text, sizeof text, "sleeps in %s until {t%u} ends", call, thread->joining->id);
-    else if (holder)
-        snprintf(text, sizeof text, "waits in %s for {%u}, which {t%u} holds", call, id,
-                 holder->id);
-    else if (thread->and_mutex)
-        snprintf(text, sizeof text, "sleeps in %s on {%u}, its mutex is {%u}%s", call, id,
-                 story_object(thread->and_mutex), until);
-    else if (id)
-        snprintf(text, sizeof text, "sleeps in %s on {%u}%s", call, id, until);
-    else
-        snprintf(text, sizeof text, "sleeps in %s%s", call, until);
-    put_text(text);
-}
-
-static void put_end(const struct thread *thread)
-{
-    const char *state = state_of(thread);
-    bool sleeps = strcmp(state, "asleep") == 0, over = thread->state == THREAD_ENDED;
-    uintptr_t pc = over ? 0 : thread->call_pc;
-    struct stack stack;
-
-    take_stack(&stack, thread, pc);
-    put("{\"thread\":%u,\"state\":\"%s\",\"object\":%u,\"pc\":\"0x%lx\",", thread->id, state,
-        sleeps ? story_object(thread->object) : 0, (unsigned long)pc);
-    put_stack(&stack);
-    put(",\"since\":%u,\"text\":", sleeps ? thread->asleep_since : 0);
-    if (sleeps)
-        put_sleep(thread);
-    else
-        put_text(over                             ? "has ended"
-                 : thread->stopped                ? "was stopped for ever"
-                 : strcmp(state, "spinning") == 0 ? "spins"
-                 : thread == self                 ? "is running"
-                                                  : "could go on");
-    put("}");
-}
-
-static void put_ends(void)
-{
-    bool first = true;
-
-    put(",\n\"ends\":[");
-    for (unsigned t = 0; t < run.thread_count; t++) {
-        if (run.threads[t].state == THREAD_UNUSED)
-            continue;
-        put("%s", first ? "" : ",\n");
-        first = false;
-        put_end(&run.threads[t]);
-    }
-    put("]");
-}
-
-static void put_waker(const struct thread *thread)
-{
-    struct object *object = thread->object;
-    const struct thread *holder = object ? holder_of(object) : NULL;
-    unsigned id = story_object(object);
-    char text[200];
-
-    if (thread->joining)
-        snprintf(text, sizeof text, "the end of {t%u}", thread->joining->id);
-    else if (holder)
-        snprintf(text, sizeof text, "{t%u}, by unlocking {%u}", holder->id, id);
-    else if (!object)
-        return;
-    else if (object->kind == OBJECT_COND && object->cond.last_signaller >= 0)
-        snprintf(text, sizeof text,
-                 "a signal or broadcast on {%u}; the last was by {t%d}, at step %u", id,
-                 object->cond.last_signaller, object->cond.last_signal);
-    else if (object->kind == OBJECT_COND)
-        snprintf(text, sizeof text, "a signal or broadcast on {%u}; there was none", id);
-    else if (object->kind == OBJECT_SEMAPHORE)
-        snprintf(text, sizeof text, "a sem_post on {%u}", id);
-    else if (object->kind == OBJECT_BARRIER)
-        snprintf(text, sizeof text, "%u more to arrive at {%u}",
-                 object->barrier.size - object->barrier.arrived, id);
-    else
-        return;
-    put("%s{\"thread\":%u,\"object\":%u,\"text\":",
-        story->json[story->used - 1] == '[' ? "" : ",\n", thread->id, id);
-    put_text(text);
-    put("}");
-}
-
-static void put_wakers(void)
-{
-    put(",\n\"wakers\":[");
-    for (unsigned t = 0; t < run.thread_count; t++)
-        if (!is_over(&run.threads[t]) && strcmp(state_of(&run.threads[t]), "asleep") == 0)
-            put_waker(&run.threads[t]);
-    put("]");
-}
-
-const char *story_finish(const char *verdict, const char *seed)
-{
-    unsigned omitted = story->event_count > MAX_EVENTS ? story->event_count - MAX_EVENTS : 0;
-
-    story->used = 0;
-    put("{\"format\":1,\"verdict\":\"%s\",\"seed\":", verdict);
-    put_text(seed);
-    put(",\"steps\":%u,\"omitted\":%u,\n", story->event_count, omitted);
-    put_threads();
-    put_events();
-    put_places();
-    put_ends();
-    put_wakers();
-    put_objects();
-    put("}");
-    story->on = false;
-    return story->json;
 }

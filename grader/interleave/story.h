@@ -41,11 +41,49 @@
  * Lists are in the order of events; nothing in a story depends on addresses of data, on time or on load. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "run.h"
 
-enum { STORY_STACK = 16 }; /* frames kept of a call stack */
+enum {
+    STORY_STACK = 16,  /* frames kept of a call stack */
+    MAX_EVENTS = 1200, /* the last ones are kept */
+    MAX_PLACES = 12,
+    MAX_TOLD_OBJECTS = 4096,
+    MAX_JSON = 4 << 20,
+};
+
+struct stack {
+    unsigned n;
+    uintptr_t pcs[STORY_STACK];
+};
+
+struct event {
+    unsigned thread, object;
+    bool switched;
+    uintptr_t pc;
+    const char *op;
+    char text[160];
+    struct stack stack;
+};
+
+struct place {
+    const char *role;
+    unsigned thread;
+    uintptr_t pc;
+    char text[160];
+    struct stack stack;
+};
+
+/* What was noted, for story_json.c. */
+extern struct recorder {
+    bool on;
+    unsigned event_count, place_count, object_count, last_thread;
+    struct event events[MAX_EVENTS];
+    struct place places[MAX_PLACES];
+    struct object *objects[MAX_TOLD_OBJECTS];
+    unsigned of_kind[OBJECT_KINDS];
+    char json[MAX_JSON];
+    size_t used;
+} * story;
 
 /* Turns the recorder on, empty. It stays off, and all of the calls below do nothing, otherwise. */
 void story_start(void);
@@ -61,13 +99,11 @@ void story_access(const char *role, int thread, uintptr_t pc, const char *format
 
 /* The object's number, given to it by the first call; 0 for NULL. And in words, for a message: "mutex 1",
  * in one of four buffers used in turn. */
-struct object;
 unsigned story_object(struct object *object);
 const char *object_name(struct object *object);
 
 /* Number of the last event. */
 unsigned story_now(void);
 
-/* Ends the story: notes in what state each thread is, and returns the whole as JSON in a buffer of the
- * recorder (valid until the next story_start). */
-const char *story_finish(const char *verdict, const char *seed);
+/* The calls the thread is in, pc being the innermost. */
+void story_stack(struct stack *stack, const struct thread *thread, uintptr_t pc);

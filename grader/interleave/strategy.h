@@ -6,15 +6,10 @@
  * schedule is written down as its list of choices. */
 #pragma once
 
-#include "interleave.h"
+#include "run.h"
 
-struct option {
-    struct thread *thread;
-    enum { GO, WAKE_IT_SPURIOUSLY, LET_TIME_PASS } how;
-};
-
-/* Starts the schedule plan->index. DFS: the one after the last one run, and strategy_next says if
- * there is one. */
+/* Starts the schedule plan->index. DFS: the one after the last one run, and dfs_next says if there
+ * is one. */
 void strategy_begin(const struct plan *plan);
 
 /* Index of the option to take. The first `able` ones are threads that can go on, the rest are
@@ -29,11 +24,3 @@ bool strategy_chance(unsigned one_in);
 
 /* What was done to an object since the last pick: DFS needs to know which steps can be swapped. */
 void strategy_touch(const struct object *object, bool writes);
-
-/* DFS only: forget all; after a schedule, move on to the next one (false: all have been run); how
- * much of the tree is done, from 0 to 1; whether some schedule was too long to be treated
- * systematically. */
-void strategy_dfs_start(unsigned preemption_bound);
-bool strategy_dfs_next(void);
-double strategy_dfs_done(void);
-bool strategy_dfs_was_cut(void);

@@ -1,14 +1,109 @@
-/* thread.c - pthread_create and its like, thread-specific keys, and the thread calls of suite.h. */
+/* thread.c - pthread_create and its like: see thread.h. */
+#include "thread.h"
+
+#include "arena.h"
+#include "fail.h"
+#include "heap.h"
+#include "keys.h"
 #include "memory.h"
+#include "object.h"
+#include "scheduler.h"
+#include "story.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stddef.h>
 #include <string.h>
 
-enum { SETTLE_SECONDS = 10, MAX_DESTRUCTOR_ROUNDS = 4 };
+enum { STACK_CLEAN = 4096 }; /* bytes of a fresh stack that are as in every other schedule */
 
-/* ------------------------------------------------------------------------- create and join */
+/* -------------------------------------------------------------------------------- start and end */
+
+/* A slot nobody has used in this schedule, or that of a thread all others know the end of. */
+static struct thread *free_slot(void)
+{
+    if (run.thread_count < MAX_THREADS) {
+        struct thread *fresh = &run.threads[run.thread_count];
+        memset(fresh, 0, offsetof(struct thread, depth));
+        fresh->id = run.thread_count++;
+        return fresh;
+    }
+    for (unsigned t = 0; t < MAX_THREADS; t++) {
+        struct thread *old = &run.threads[t];
+        if (old->state == THREAD_ENDED && (old->joined || old->detached)) {
+            uint32_t now = old->clock.at[t];
+            memset(old, 0, offsetof(struct thread, depth));
+            old->id = t;
+            old->clock.at[t] = now;
+            return old;
+        }
+    }
+    return NULL;
+}
+
+struct thread *thread_new(void)
+{
+    struct thread *thread = free_slot();
+
+    if (!thread)
+        return NULL;
+    uint32_t now = thread->clock.at[thread->id];
+    if (self)
+        thread->clock = self->clock;
+    thread->clock.at[thread->id] = now + 1;
+    thread->name = "";
+    thread->deadline = FOREVER;
+    thread->depth = 0;
+    thread->own = object_new(OBJECT_THREAD, 0);
+    thread->handle = ++run.started;
+    return thread;
+}
+
+void thread_check_locks(void)
+{
+    if (self->locks_held)
+        fail(VERDICT_MISUSE, self->call_pc, "%s ends while it holds a lock.", thread_name(self));
+}
+
+_Noreturn void thread_leave(void *result)
+{
+    keys_run_destructors();
+    thread_check_locks();
+    story_event("ends", story_object(self->own), 0, "ends");
+    self->result = result;
+    step(self->own, true, 0);
+    release(&self->own->clock);
+    step_last();
+}
+
+static void thread_entry(void)
+{
+    void *result =
+        self->body_c11 ? (void *)(intptr_t)self->body_c11(self->arg) : self->body(self->arg);
+
+    thread_leave(result);
+}
+
+void thread_prepare(struct thread *thread, void (*entry)(void))
+{
+    size_t size;
+    char *stack = stack_of(thread->id, &size);
+
+    memset(stack + size - STACK_CLEAN, 0xa5, STACK_CLEAN);
+    fiber_prepare(&thread->fiber, stack, size, entry);
+    thread_locals_begin(thread);
+    thread->state = THREAD_LIVE;
+    run.live++;
+}
+
+static void thread_start(struct thread *thread)
+{
+    thread_prepare(thread, thread_entry);
+    made_progress();
+}
+
+/* ------------------------------------------------------------------------------ create and join */
 
 int thread_create(unsigned long *handle, const char *name, void *(*body)(void *),
                   int (*body_c11)(void *), void *arg, bool detached, uintptr_t pc)
@@ -98,6 +193,20 @@ int thread_detach(unsigned long handle, const char *call, uintptr_t pc)
     return 0;
 }
 
+bool thread_join_unless_stopped(unsigned long handle, const char *call, uintptr_t pc)
+{
+    struct thread *thread = to_be_joined(handle, call, pc);
+
+    wait_for_end(thread, has_ended_or_stopped, call, pc);
+    if (thread->stopped)
+        return false;
+    thread->joined = true;
+    acquire(&thread->own->clock);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------ pthread's calls */
+
 int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
                          void *arg);
 int suite_own_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
@@ -174,140 +283,7 @@ int suite_pthread_yield(void)
     return 0;
 }
 
-/* -------------------------------------------------------------------------------------- keys */
-
-static struct {
-    void (*destructor)(void *);
-    bool used;
-} keys[MAX_KEYS];
-
-int key_create(unsigned *key, void (*destructor)(void *))
-{
-    for (unsigned k = 0; k < MAX_KEYS; k++)
-        if (!keys[k].used) {
-            keys[k].used = true;
-            keys[k].destructor = destructor;
-            *key = k;
-            for (unsigned t = 0; t < run.thread_count; t++)
-                run.threads[t].key_values[k] = NULL;
-            return 0;
-        }
-    return EAGAIN;
-}
-
-void keys_begin(void)
-{
-    memset(keys, 0, sizeof keys);
-}
-
-void thread_run_destructors(void)
-{
-    bool again = true;
-
-    for (unsigned round = 0; again && round < MAX_DESTRUCTOR_ROUNDS; round++) {
-        again = false;
-        for (unsigned k = 0; k < MAX_KEYS; k++) {
-            void *value = (void *)(uintptr_t)self->key_values[k];
-            self->key_values[k] = NULL;
-            if (!value || !keys[k].used || !keys[k].destructor)
-                continue;
-            keys[k].destructor(value);
-            again = true;
-        }
-    }
-}
-
-int suite_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
-int suite_pthread_key_delete(pthread_key_t key);
-void *suite_pthread_getspecific(pthread_key_t key);
-int suite_pthread_setspecific(pthread_key_t key, const void *value);
-
-int suite_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
-{
-    memory_access((uintptr_t)key, sizeof *key, WRITE, CALLER);
-    return key_create(key, destructor);
-}
-
-int suite_pthread_key_delete(pthread_key_t key)
-{
-    if (key >= MAX_KEYS || !keys[key].used)
-        return EINVAL;
-    keys[key].used = false;
-    return 0;
-}
-
-void *suite_pthread_getspecific(pthread_key_t key)
-{
-    return key < MAX_KEYS ? (void *)(uintptr_t)self->key_values[key] : NULL;
-}
-
-int suite_pthread_setspecific(pthread_key_t key, const void *value)
-{
-    if (key >= MAX_KEYS || !keys[key].used)
-        return EINVAL;
-    self->key_values[key] = value;
-    return 0;
-}
-
-/* ---------------------------------------------------------------------------------- suite.h */
-
-pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
-{
-    unsigned long handle;
-
-    thread_create(&handle, name, body, NULL, arg, false, CALLER);
-    return handle;
-}
-
-void *join(pthread_t thread)
-{
-    void *result = NULL;
-
-    thread_join(thread, &result, "join", CALLER);
-    return result;
-}
-
-bool join_unless_stopped(pthread_t handle)
-{
-    struct thread *thread = to_be_joined(handle, "join_unless_stopped", CALLER);
-
-    wait_for_end(thread, has_ended_or_stopped, "join_unless_stopped", CALLER);
-    if (thread->stopped)
-        return false;
-    thread->joined = true;
-    acquire(&thread->own->clock);
-    return true;
-}
-
-void may_stop(bool on)
-{
-    self->may_stop = on;
-}
-
-size_t settle(void)
-{
-    sleep_through(SETTLE_SECONDS, CALLER);
-    return run.live - 1;
-}
-
-size_t naps(void)
-{
-    size_t naps = self->naps;
-
-    self->naps = 0;
-    return naps;
-}
-
-void hold_others(bool on)
-{
-    story_event("hold_others", 0, CALLER,
-                on ? "lets no other thread go on" : "lets the others go on");
-    for (unsigned t = 0; t < run.thread_count; t++)
-        run.threads[t].held = on && &run.threads[t] != self;
-    made_progress();
-}
-
-/* --------------------------------------------------------------- what makes no difference here */
+/* ---------------------------------------------------------------- what makes no difference here */
 
 int suite_pthread_setname_np(pthread_t thread, const char *name);
 int suite_pthread_setcancelstate(int state, int *before);

@@ -1,5 +1,14 @@
 /* threads_h.c - C11 <threads.h> in terms of what pthread's calls do. */
+#include "clock.h"
+#include "cond.h"
+#include "fail.h"
+#include "heap.h"
+#include "keys.h"
 #include "memory.h"
+#include "mutex.h"
+#include "once.h"
+#include "scheduler.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -155,6 +155,31 @@ def test_a_story_is_complete() -> None:
     assert story["events"][-1]["op"] == "fails"
 
 
+def symbols(path: Path) -> tuple[set[str], set[str]]:
+    """The names an object defines for others, and those it needs."""
+    listed = subprocess.run(["nm", "-P", path], capture_output=True, text=True, check=True).stdout
+    pairs = [line.split()[:2] for line in listed.splitlines()]
+    return {n for n, kind in pairs if kind.isupper() and kind != "U"}, {n for n, kind in pairs if kind == "U"}
+
+
+def test_a_file_uses_only_files_that_the_readme_lists_above_it() -> None:
+    build("wrong")
+    of = {path.stem: symbols(path) for path in (ROOT / "build/interleave-tests/cc/grader/interleave").glob("*.o")}
+    of = {name: both for name, both in of.items() if (ROOT / f"grader/interleave/{name}.c").exists()}
+    rows = [line for line in (ROOT / "grader/interleave/README.md").read_text().splitlines() if line.startswith("|")]
+    order = [name for row in rows for name in re.findall(r"`(\w+)\.c`", row)]
+    assert sorted(order) == sorted(of)
+    home = {symbol: name for name, (defined, _) in of.items() for symbol in defined}
+    assert {"fail", "step", "memory_access"} <= home.keys()
+    upward = {
+        (name, home[symbol], symbol)
+        for name, (_, needed) in of.items()
+        for symbol in needed & home.keys()
+        if order.index(home[symbol]) >= order.index(name)
+    }
+    assert not upward
+
+
 def test_a_small_scenario_is_explored_to_the_end() -> None:
     for test in ("right__read_write_locks", "right__looks_again_before_it_sleeps"):
         record = build("right").record(test)

@@ -1,7 +1,9 @@
 /* bench_main.c - schedules a second (of processor time), a strategy a line. */
-#include "../../interleave/explore.h"
-#include "../../interleave/memory.h"
-#include "../../interleave/strategy.h"
+#include "../../interleave/arena.h"
+#include "../../interleave/choices.h"
+#include "../../interleave/dfs.h"
+#include "../../interleave/fail.h"
+#include "../../interleave/schedule.h"
 
 #include "../../../exercises/todo.h"
 
@@ -35,9 +37,9 @@ static void measure(const char *name, int strategy)
     unsigned long run_in_all = 0, left_out = 0, steps = 0;
     double start = seconds();
 
-    strategy_dfs_start(2);
+    dfs_start(2);
     do {
-        shared->taken.n = 0;
+        taken->n = 0;
         if (!schedule_run(__start_suite_tests[0], &plan, &outcome)) {
             printf("%s: %s\n", name, outcome.message);
             exit(1);
@@ -46,7 +48,7 @@ static void measure(const char *name, int strategy)
         run_in_all++;
         steps += run.steps;
         left_out += schedule_was_abandoned();
-    } while (run_in_all < SCHEDULES && (strategy != PLAN_DFS || strategy_dfs_next()));
+    } while (run_in_all < SCHEDULES && (strategy != PLAN_DFS || dfs_next()));
     double took = seconds() - start;
     printf("%-7s %7.0f schedules/s   %5.1f us each   %4.1f steps each   %lu run, %lu of them cut "
            "short\n",
@@ -56,9 +58,9 @@ static void measure(const char *name, int strategy)
 
 int main(void)
 {
-    shared = reserve(sizeof *shared);
+    taken = reserve(sizeof *taken);
     script = reserve(sizeof *script);
-    if (!shared || !script || !memory_map())
+    if (!taken || !script || !schedule_prepare())
         return 3;
     measure("random", PLAN_RANDOM);
     measure("PCT", PLAN_PCT);

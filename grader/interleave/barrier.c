@@ -1,0 +1,54 @@
+/* barrier.c - pthread_barrier_*: see sync.h. */
+#include "scheduler.h"
+#include "sync.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+static bool barrier_is_open(const struct thread *thread)
+{
+    return thread->object->barrier.round != thread->barrier_round;
+}
+
+int suite_pthread_barrier_init(pthread_barrier_t *barrier, const pthread_barrierattr_t *attributes,
+                               unsigned count);
+int suite_pthread_barrier_destroy(pthread_barrier_t *barrier);
+int suite_pthread_barrier_wait(pthread_barrier_t *barrier);
+
+int suite_pthread_barrier_init(pthread_barrier_t *where, const pthread_barrierattr_t *attributes,
+                               unsigned count)
+{
+    (void)attributes;
+    if (!count)
+        return EINVAL;
+    object_initialise(where, OBJECT_BARRIER, "pthread_barrier_init", CALLER)->barrier.size = count;
+    return 0;
+}
+
+int suite_pthread_barrier_destroy(pthread_barrier_t *where)
+{
+    struct object *barrier = object_for(where, OBJECT_BARRIER, "pthread_barrier_destroy", CALLER);
+
+    return object_destroy_unused(barrier, barrier->barrier.arrived, "pthread_barrier_destroy",
+                                 CALLER);
+}
+
+int suite_pthread_barrier_wait(pthread_barrier_t *where)
+{
+    struct object *barrier = object_for(where, OBJECT_BARRIER, "pthread_barrier_wait", CALLER);
+
+    step(barrier, true, CALLER);
+    object_did(barrier, "barrier_wait", "arrives at", CALLER);
+    release(&barrier->clock);
+    self->barrier_round = barrier->barrier.round;
+    bool last = ++barrier->barrier.arrived == barrier->barrier.size;
+    if (last) {
+        barrier->barrier.arrived = 0;
+        barrier->barrier.round++;
+        made_progress();
+    } else {
+        step_when(barrier_is_open, barrier, "pthread_barrier_wait", CALLER);
+    }
+    acquire(&barrier->clock);
+    return last ? PTHREAD_BARRIER_SERIAL_THREAD : 0;
+}

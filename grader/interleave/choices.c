@@ -1,0 +1,19 @@
+/* choices.c - see choices.h. */
+#include "choices.h"
+
+struct script *script, *taken;
+
+unsigned note_choice(unsigned choice)
+{
+    if (taken->n < MAX_CHOICES)
+        taken->choices[taken->n] = (uint8_t)choice;
+    taken->n++;
+    return choice;
+}
+
+unsigned noted_choice(void)
+{
+    unsigned at = taken->n;
+
+    return at < script->n ? script->choices[at] : 0;
+}

@@ -1,0 +1,11 @@
+/* clock.h - virtual time. */
+#pragma once
+
+#include "run.h"
+
+/* A new schedule: the two clocks start. */
+void clock_begin(void);
+
+/* The point of the virtual monotonic clock at which a deadline passes. False: not a valid time. */
+bool clock_deadline(clockid_t clock, const struct timespec *when, uint64_t *deadline,
+                    bool *on_realtime);

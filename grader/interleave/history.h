@@ -1,0 +1,55 @@
+/* history.h - the last stores to each atomic, and who has seen them. */
+#pragma once
+
+#include "run.h"
+
+/* A value of any size an atomic can have: 1, 2, 4, 8 or 16 bytes. */
+__extension__ typedef unsigned __int128 atomic_value;
+
+enum { LOOK_BACK = 2, KEPT = LOOK_BACK + 1 }; /* a load can miss that many of the newest stores */
+
+struct store {
+    atomic_value value;
+    uint32_t clock; /* of its thread, then */
+    uint8_t thread;
+    bool sequential;      /* seq_cst */
+    bool releases;        /* an acquire that reads it learns `release` */
+    struct clock release; /* ... of the head of the release sequence, too */
+    uint32_t
+        seen[MAX_THREADS]; /* each thread's clock when it first read this store; 0: it has not */
+};
+
+/* A new schedule: there are no histories. */
+void history_begin(void);
+
+/* An empty one, for object->atomic.stores; NULL: there are too many. */
+struct store *history_new(void);
+
+/* A new newest store. What it releases is still empty. */
+struct store *history_push(struct object *atomic, atomic_value value);
+
+static inline struct store *nth_newest(const struct object *atomic, unsigned n)
+{
+    return &atomic->atomic.stores[(atomic->atomic.count - 1 - n) % KEPT];
+}
+
+static inline unsigned kept(const struct object *atomic)
+{
+    return atomic->atomic.count < KEPT ? atomic->atomic.count : KEPT;
+}
+
+/* Was the store read by somebody at a time that is in that clock? */
+static inline bool was_seen(const struct store *store, const struct clock *by)
+{
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (store->seen[t] && store->seen[t] <= by->at[t])
+            return true;
+    return false;
+}
+
+/* Has self read a store of that thread, made when its clock was at least that? */
+bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock);
+
+/* Does self know, having read it or a newer one, the last store of that thread, made when its clock
+ * was at least that? */
+bool atomic_is_settled(const struct object *atomic, unsigned thread, uint32_t clock);

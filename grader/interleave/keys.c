@@ -1,0 +1,83 @@
+/* keys.c - pthread_key_* and pthread_*specific: see keys.h. */
+#include "keys.h"
+
+#include "memory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+enum { MAX_DESTRUCTOR_ROUNDS = 4 };
+
+static struct {
+    void (*destructor)(void *);
+    bool used;
+} keys[MAX_KEYS];
+
+int key_create(unsigned *key, void (*destructor)(void *))
+{
+    for (unsigned k = 0; k < MAX_KEYS; k++)
+        if (!keys[k].used) {
+            keys[k].used = true;
+            keys[k].destructor = destructor;
+            *key = k;
+            for (unsigned t = 0; t < run.thread_count; t++)
+                run.threads[t].key_values[k] = NULL;
+            return 0;
+        }
+    return EAGAIN;
+}
+
+void keys_begin(void)
+{
+    memset(keys, 0, sizeof keys);
+}
+
+void keys_run_destructors(void)
+{
+    bool again = true;
+
+    for (unsigned round = 0; again && round < MAX_DESTRUCTOR_ROUNDS; round++) {
+        again = false;
+        for (unsigned k = 0; k < MAX_KEYS; k++) {
+            void *value = (void *)(uintptr_t)self->key_values[k];
+            self->key_values[k] = NULL;
+            if (!value || !keys[k].used || !keys[k].destructor)
+                continue;
+            keys[k].destructor(value);
+            again = true;
+        }
+    }
+}
+
+int suite_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
+int suite_pthread_key_delete(pthread_key_t key);
+void *suite_pthread_getspecific(pthread_key_t key);
+int suite_pthread_setspecific(pthread_key_t key, const void *value);
+
+int suite_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
+{
+    memory_access((uintptr_t)key, sizeof *key, WRITE, CALLER);
+    return key_create(key, destructor);
+}
+
+int suite_pthread_key_delete(pthread_key_t key)
+{
+    if (key >= MAX_KEYS || !keys[key].used)
+        return EINVAL;
+    keys[key].used = false;
+    return 0;
+}
+
+void *suite_pthread_getspecific(pthread_key_t key)
+{
+    return key < MAX_KEYS ? (void *)(uintptr_t)self->key_values[key] : NULL;
+}
+
+int suite_pthread_setspecific(pthread_key_t key, const void *value)
+{
+    if (key >= MAX_KEYS || !keys[key].used)
+        return EINVAL;
+    self->key_values[key] = value;
+    return 0;
+}

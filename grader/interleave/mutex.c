@@ -1,0 +1,198 @@
+/* mutex.c - pthread_mutex_*: see mutex.h and sync.h. */
+#include "mutex.h"
+
+#include "clock.h"
+#include "fail.h"
+#include "scheduler.h"
+#include "story.h"
+#include "sync.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+bool mutex_is_free(const struct thread *thread)
+{
+    const struct object *mutex = thread->and_mutex ? thread->and_mutex : thread->object;
+
+    return !mutex->mutex.owner;
+}
+
+void mutex_take(struct object *mutex, uintptr_t pc)
+{
+    object_touch(mutex, pc);
+    mutex->mutex.owner = self;
+    mutex->mutex.depth = 1;
+    self->locks_held++;
+    acquire(&mutex->clock);
+}
+
+void mutex_drop(struct object *mutex)
+{
+    release(&mutex->clock);
+    mutex->mutex.owner = NULL;
+    self->locks_held--;
+}
+
+int mutex_init(void *where, int type, const char *call, uintptr_t pc)
+{
+    object_initialise(where, OBJECT_MUTEX, call, pc)->mutex.type = type;
+    return 0;
+}
+
+int mutex_destroy(void *where, const char *call, uintptr_t pc)
+{
+    struct object *mutex = object_for(where, OBJECT_MUTEX, call, pc);
+
+    if (mutex->mutex.owner)
+        fail(VERDICT_MISUSE, pc, "%s is called by %s on %s, which %s holds.", call,
+             thread_name(self), object_name(mutex),
+             mutex->mutex.owner == self ? "it still" : thread_name(mutex->mutex.owner));
+    object_destroy(mutex, call, pc);
+    return 0;
+}
+
+static int relock(struct object *mutex)
+{
+    if (mutex->mutex.type == PTHREAD_MUTEX_RECURSIVE) {
+        mutex->mutex.depth++;
+        return 0;
+    }
+    return mutex->mutex.type == PTHREAD_MUTEX_ERRORCHECK ? EDEADLK : -1;
+}
+
+void mutex_tell_holder(struct object *mutex, const char *op, uintptr_t pc)
+{
+    if (mutex->mutex.owner)
+        story_event(op, story_object(mutex), pc, "waits for {%u}, which {t%u} holds",
+                    story_object(mutex), mutex->mutex.owner->id);
+}
+
+int mutex_lock(void *where, const char *call, uintptr_t pc, uint64_t deadline, bool on_realtime)
+{
+    struct object *mutex = object_for(where, OBJECT_MUTEX, call, pc);
+
+    if (mutex->mutex.owner == self) {
+        int error = relock(mutex);
+        if (error >= 0)
+            return error;
+    }
+    mutex_tell_holder(mutex, "mutex_wait", pc);
+    if (sleep_until(mutex_is_free, mutex, call, pc, deadline, on_realtime, false) == WAKE_TIMEOUT)
+        return ETIMEDOUT;
+    mutex_take(mutex, pc);
+    story_event("mutex_lock", story_object(mutex), pc, "locks {%u}", story_object(mutex));
+    return 0;
+}
+
+int mutex_trylock(void *where, const char *call, uintptr_t pc)
+{
+    struct object *mutex = object_for(where, OBJECT_MUTEX, call, pc);
+
+    run.tried_a_lock = true;
+    step(mutex, true, pc);
+    if (mutex->mutex.owner == self && mutex->mutex.type == PTHREAD_MUTEX_RECURSIVE)
+        return relock(mutex);
+    if (mutex->mutex.owner) {
+        object_touch(mutex, pc);
+        story_event("mutex_trylock", story_object(mutex), pc, "tries {%u}: {t%u} holds it",
+                    story_object(mutex), mutex->mutex.owner->id);
+        return EBUSY;
+    }
+    mutex_take(mutex, pc);
+    story_event("mutex_trylock", story_object(mutex), pc, "tries {%u}, and locks it",
+                story_object(mutex));
+    return 0;
+}
+
+static int not_owner(struct object *mutex, const char *call, uintptr_t pc)
+{
+    if (mutex->mutex.type == PTHREAD_MUTEX_RECURSIVE ||
+        mutex->mutex.type == PTHREAD_MUTEX_ERRORCHECK)
+        return EPERM;
+    if (!mutex->mutex.owner)
+        fail(VERDICT_MISUSE, pc, "%s is called by %s on %s, which is not locked.", call,
+             thread_name(self), object_name(mutex));
+    fail(VERDICT_MISUSE, pc, "%s is called by %s on %s, which %s holds.", call, thread_name(self),
+         object_name(mutex), thread_name(mutex->mutex.owner));
+}
+
+int mutex_unlock(void *where, const char *call, uintptr_t pc)
+{
+    struct object *mutex = object_for(where, OBJECT_MUTEX, call, pc);
+
+    if (mutex->mutex.owner != self)
+        return not_owner(mutex, call, pc);
+    if (mutex->mutex.depth > 1) {
+        mutex->mutex.depth--;
+        return 0;
+    }
+    if (run.plan.unlock_is_step)
+        step(mutex, true, pc);
+    object_touch(mutex, pc);
+    mutex_drop(mutex);
+    story_event("mutex_unlock", story_object(mutex), pc, "unlocks {%u}", story_object(mutex));
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------ pthread's calls */
+
+int suite_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+int suite_pthread_mutex_destroy(pthread_mutex_t *mutex);
+int suite_pthread_mutex_lock(pthread_mutex_t *mutex);
+int suite_pthread_mutex_trylock(pthread_mutex_t *mutex);
+int suite_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *deadline);
+int suite_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+                                  const struct timespec *deadline);
+int suite_pthread_mutex_unlock(pthread_mutex_t *mutex);
+
+int suite_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes)
+{
+    int type = PTHREAD_MUTEX_DEFAULT;
+
+    if (attributes)
+        pthread_mutexattr_gettype(attributes, &type);
+    return mutex_init(mutex, type, "pthread_mutex_init", CALLER);
+}
+
+int suite_pthread_mutex_destroy(pthread_mutex_t *mutex)
+{
+    return mutex_destroy(mutex, "pthread_mutex_destroy", CALLER);
+}
+
+int suite_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    return mutex_lock(mutex, "pthread_mutex_lock", CALLER, FOREVER, false);
+}
+
+int suite_pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+    return mutex_trylock(mutex, "pthread_mutex_trylock", CALLER);
+}
+
+int suite_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+                                  const struct timespec *when)
+{
+    uint64_t deadline;
+    bool on_realtime;
+
+    run.tried_a_lock = true;
+    if (!clock_deadline(clock, when, &deadline, &on_realtime))
+        return EINVAL;
+    return mutex_lock(mutex, "pthread_mutex_timedlock", CALLER, deadline, on_realtime);
+}
+
+int suite_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *when)
+{
+    uint64_t deadline;
+    bool on_realtime;
+
+    run.tried_a_lock = true;
+    if (!clock_deadline(CLOCK_REALTIME, when, &deadline, &on_realtime))
+        return EINVAL;
+    return mutex_lock(mutex, "pthread_mutex_timedlock", CALLER, deadline, on_realtime);
+}
+
+int suite_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+    return mutex_unlock(mutex, "pthread_mutex_unlock", CALLER);
+}

@@ -1,0 +1,7 @@
+/* pos.h - POS: each pending step has a random priority, drawn anew when a step about the same object
+ * was taken. (Yuan, Yang, Gu, Partial Order Aware Concurrency Sampling, 2018) */
+#pragma once
+
+#include "run.h"
+
+unsigned pos_pick(const struct option options[], unsigned able);

@@ -1,0 +1,17 @@
+/* priority.h - the priority of each thread, or of its next step: the highest goes on. Drawn when
+ * first asked for. */
+#pragma once
+
+#include "run.h"
+
+void priority_begin(void);
+
+/* Index of the option whose thread has the highest. */
+unsigned priority_highest(const struct option options[], unsigned able);
+
+/* The thread's is drawn anew when next asked for. */
+void priority_redraw(const struct thread *thread);
+
+/* From now on the thread's is the lowest of all. At most MAX_LOWERED times in a schedule. */
+enum { MAX_LOWERED = 3 };
+void priority_lower(const struct thread *thread);

@@ -1,0 +1,297 @@
+/* run.h - the state of a schedule: its threads, and what they meet at.
+ *
+ * One schedule is one run of a scenario's body. Its threads are fibers; exactly one runs (self),
+ * and another one can run only at a step: the start of a call that threads can notice (locks,
+ * condition variables, semaphores, atomics, thread starts and joins, the clock). At a step the
+ * strategy picks who goes on. Everything between two steps is seen by the memory checks
+ * (memory.h), which don't need an access to meet its rival to know that it could.
+ *
+ * All state of a schedule is forgotten when the next one starts: tables by setting their count
+ * to 0, shadows by a new generation number, the program's variables by an undo log. */
+#pragma once
+
+#include "../suite/runtime.h"
+#include "fiber.h"
+
+#include <time.h>
+
+/* The call in the submission's code that reached a function of ours, as an address inside it. */
+#define CALLER ((uintptr_t)__builtin_return_address(0) - 1)
+
+#define FOREVER UINT64_MAX /* no deadline */
+
+enum {
+    MAX_THREADS = 64,     /* at once; ended ones make room */
+    MAX_CALL_DEPTH = 512, /* deeper calls are counted, not remembered */
+    MAX_KEYS = 64,        /* pthread_key_create */
+};
+
+/* What a thread knows of each thread's past: a vector clock. clock.at[t] >= n: all that t did before
+ * its n+1st release happens before what is done next here. */
+struct clock {
+    uint32_t at[MAX_THREADS];
+};
+
+/* ------------------------------------------------------------------------------- objects */
+
+enum kind {
+    OBJECT_NONE,
+    OBJECT_MUTEX,
+    OBJECT_COND,
+    OBJECT_RWLOCK,
+    OBJECT_BARRIER,
+    OBJECT_ONCE,
+    OBJECT_SPIN,
+    OBJECT_SEMAPHORE,
+    OBJECT_ATOMIC,
+    OBJECT_THREAD,
+    OBJECT_CLOCK,
+    OBJECT_BLOCK,
+    OBJECT_KINDS
+};
+
+struct thread;
+
+/* Something threads meet at, found by its address (memory.h: object_at). What POSIX keeps inside a
+ * pthread_mutex_t is kept here; the student's bytes stay as they were. */
+struct object {
+    enum kind kind;
+    bool destroyed;
+    uintptr_t address;
+    uintptr_t pc;       /* where first used */
+    struct clock clock; /* what who acquires it learns */
+
+    /* object.c */
+    uint32_t next; /* another object in the same 8 bytes; 0: none */
+
+    /* story.c: its number in the story, 0: not told yet; and among those of its kind */
+    unsigned number;
+    unsigned number_of_kind;
+
+    /* The file that stands in for the calls on it */
+    union {
+        struct {
+            struct thread *owner;
+            unsigned depth;
+            int type; /* PTHREAD_MUTEX_... */
+        } mutex;
+        struct {
+            struct object *mutex; /* of those who sleep on it */
+            clockid_t clock;
+            int last_signaller; /* thread id, -1: there was no signal */
+            unsigned last_signal;
+        } cond;
+        struct {
+            struct thread *writer;
+            unsigned readers;
+            uint8_t reads[MAX_THREADS];
+            struct clock read_clock; /* what a writer learns from readers */
+        } rwlock;
+        struct {
+            unsigned size, arrived, round;
+        } barrier;
+        struct {
+            struct thread *runner;
+            bool done;
+        } once;
+        struct {
+            struct thread *owner;
+        } spin;
+        struct {
+            unsigned value;
+        } semaphore;
+        struct {
+            struct store *stores; /* history.h */
+            unsigned size, count;
+        } atomic;
+    };
+};
+
+/* ------------------------------------------------------------------------------- threads */
+
+enum wake {
+    WAKE_READY,    /* what it waited for holds */
+    WAKE_SPURIOUS, /* it does not; nobody knows why it woke */
+    WAKE_TIMEOUT   /* the deadline has passed */
+};
+
+struct thread {
+    unsigned id;
+    struct fiber fiber;
+
+    /* thread.c: what it was started with, and its end */
+    enum { THREAD_UNUSED, THREAD_LIVE, THREAD_ENDED } state;
+    bool detached, joined;
+    unsigned long handle; /* its pthread_t */
+    const char *name;     /* "" if the suite gave none */
+    uintptr_t start;      /* its function */
+    void *(*body)(void *);
+    int (*body_c11)(void *);
+    void *arg, *result;
+    uintptr_t created_at;
+    struct object *own;     /* it is an object too: what join waits for */
+    struct thread *joining; /* pthread_join: whose end it waits for */
+
+    /* keys.c */
+    const void *key_values[MAX_KEYS];
+
+    /* scheduler.c: the step it is at. It goes on when ready(self) holds (NULL: always). */
+    bool (*ready)(const struct thread *);
+    struct object *object; /* what the step is about */
+    bool writes;        /* ... and whether it changes it: of two that don't, order is no matter */
+    uint64_t deadline;  /* nanoseconds of the virtual monotonic clock */
+    bool on_realtime;   /* the deadline was one of CLOCK_REALTIME, and moves when that is set */
+    bool interruptible; /* may wake without cause */
+    bool settling, yielded;
+    enum wake wake;
+    const char *call; /* the call it sleeps in, for messages */
+    uintptr_t call_pc;
+    unsigned asleep_since; /* number of the event */
+    int saved_errno;
+
+    /* scheduler.c: progress, in steps since anything changed that it could have noticed */
+    unsigned idle;
+    unsigned long progress_seen;
+    unsigned wakeups; /* time-outs during settle */
+    unsigned naps;    /* time-outs since naps() */
+
+    /* scheduler.c: who is stopped for ever, and who may not go on */
+    bool may_stop, stopped, held;
+    unsigned stop_steps; /* steps taken inside may_stop */
+
+    /* cond.c: sleeping on a condition variable */
+    struct object *and_mutex; /* this is to be had afterwards */
+    unsigned long queued;     /* order among those who sleep on it */
+
+    /* barrier.c */
+    unsigned barrier_round;
+
+    /* mutex.c, rwlock.c, spinlock.c */
+    unsigned locks_held;
+
+    /* What it knows (memory model): all who order things; atomic.c */
+    struct clock clock;
+    struct clock acquire_pending; /* read by relaxed loads, takes effect at an acquire fence */
+    struct clock release_fence;   /* clock at its last release fence */
+    bool has_release_fence;
+    struct clock fences_seen, sc_stores_seen; /* of others, at its last seq_cst fence */
+
+    /* tsan.c. From depth on nothing is cleared for a new thread. */
+    unsigned depth;
+    uintptr_t
+        calls[MAX_CALL_DEPTH]; /* return addresses of the functions entered, outermost first */
+};
+
+/* ------------------------------------------------------------------------- the schedule */
+
+/* What makes a schedule the one it is: everything that SEED= says. */
+struct plan {
+    enum { PLAN_MIX, PLAN_RANDOM, PLAN_PCT, PLAN_POS, PLAN_DFS, PLAN_REPLAY } strategy;
+    uint64_t seed;
+    unsigned long index; /* of the schedule within the strategy */
+    unsigned fail_at;    /* the allocation that fails; 0: none */
+    unsigned
+        stop_thread; /* who is stopped for ever, at its stop_step-th step; stop_step 0: nobody */
+    unsigned stop_step;
+    bool unlock_is_step; /* matters once somebody uses trylock, and costs otherwise */
+    unsigned spurious;   /* wake-ups without cause in a run */
+};
+
+struct run {
+    /* schedule.c */
+    const struct test *test;
+    struct plan plan;
+
+    /* fail.c */
+    bool failed; /* a verdict has been told */
+
+    /* thread.c */
+    struct thread *threads; /* [MAX_THREADS] */
+    unsigned thread_count;  /* slots used so far in this schedule */
+    unsigned live;          /* threads that have not ended */
+    unsigned long started;
+
+    /* scheduler.c */
+    unsigned long steps;
+    unsigned long
+        returned; /* ... when a call of the test or of a thread's function last returned */
+    unsigned long progress; /* counts everything another thread could notice */
+    unsigned long rounds;   /* ... and turns since, while all spin */
+    unsigned long rounds_progress;
+    unsigned long yields;
+    bool patient;   /* whoever yields lets all others go as far as they get */
+    uint64_t slept; /* time passed because everybody slept, where it may not: time_may_pass */
+    unsigned spurious_left, early_left;
+    struct thread *settling;
+    bool was_stopped;
+    uintptr_t stopped_at;
+
+    /* child.c: for the watchdog and for crashes */
+    unsigned long activity;
+    uintptr_t last_access; /* to memory that isn't watched: what the crash was, if one follows */
+
+    /* memory.c */
+    unsigned long accesses; /* plain ones since the last step */
+
+    /* clock.c */
+    uint64_t now; /* virtual monotonic clock, ns */
+    int64_t realtime_offset;
+    bool clock_was_set;
+    struct object *clock_object; /* what reading and setting the clock is about */
+
+    /* atomic.c */
+    unsigned stale_left, weak_left;
+    struct object *fences; /* what all fences are about */
+
+    /* heap.c */
+    unsigned allocations, failable; /* asked for; and together with thread starts */
+    bool allocation_has_failed;
+
+    /* mutex.c, rwlock.c, spinlock.c */
+    bool tried_a_lock; /* trylock was used: unlock should be a step */
+};
+extern struct run run;
+extern struct thread *self; /* who runs; NULL between schedules */
+
+/* What can happen next: somebody goes on, or an event is injected. */
+struct option {
+    struct thread *thread;
+    enum { GO, WAKE_IT_SPURIOUSLY, LET_TIME_PASS } how;
+};
+
+/* The thread in words, in one of four buffers used in turn. */
+const char *thread_name(const struct thread *thread);
+
+/* Is the thread through with all it will ever do? */
+static inline bool is_over(const struct thread *thread)
+{
+    return thread->state != THREAD_LIVE || thread->stopped;
+}
+
+/* Something changed that another thread could notice: who waits for it is not spinning in vain. */
+static inline void made_progress(void)
+{
+    run.progress++;
+}
+
+/* ----------------------------------------------------------------------------- vector clocks */
+
+static inline void clock_join(struct clock *into, const struct clock *from)
+{
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (into->at[t] < from->at[t])
+            into->at[t] = from->at[t];
+}
+
+/* Self learns what the releases of an object tell; and the other way round, after which what self
+ * does next is not yet known to who acquired. */
+static inline void acquire(const struct clock *from)
+{
+    clock_join(&self->clock, from);
+}
+
+static inline void release(struct clock *into)
+{
+    clock_join(into, &self->clock);
+    self->clock.at[self->id]++;
+}

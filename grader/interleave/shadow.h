@@ -1,0 +1,32 @@
+/* shadow.h - what is remembered of each 8 bytes of memory. */
+#pragma once
+
+#include <stdint.h>
+
+/* CALLS: of a function on an object. FREES and DESTROYS are writes to whoever else uses the memory.
+ */
+enum access_kind {
+    READ = 0,
+    WRITE = 1,
+    ATOMIC = 2,
+    ATOMIC_WRITE = ATOMIC | WRITE,
+    FREES = 4 | WRITE,
+    DESTROYS = 8 | WRITE,
+    CALLS = 16 | ATOMIC_WRITE
+};
+
+struct access {
+    uint32_t clock; /* of the thread, then */
+    uint32_t pc;
+    uint8_t thread, mask, kind, unused; /* mask: which of the 8 bytes; 0: no access */
+};
+
+struct shadow {
+    uint32_t generation;
+    uint32_t object;     /* index into the objects; 0: none */
+    uint32_t more;       /* index of a list of further accesses; 0: none */
+    uint32_t block : 31; /* heap: a guess at the block. Globals: the word's undo is noted */
+    uint32_t
+        plain : 1; /* nothing but races to check: all of it may be used, and its line is split */
+    struct access last[2];
+};

@@ -1,0 +1,76 @@
+/* spinlock.c - pthread_spin_*: see sync.h. */
+#include "fail.h"
+#include "scheduler.h"
+#include "story.h"
+#include "sync.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+static bool spin_is_free(const struct thread *thread)
+{
+    return !thread->object->spin.owner;
+}
+
+static int take_spin(struct object *lock, uintptr_t pc)
+{
+    object_did(lock, "spin_lock", "locks", pc);
+    lock->spin.owner = self;
+    self->locks_held++;
+    acquire(&lock->clock);
+    return 0;
+}
+
+int suite_pthread_spin_init(pthread_spinlock_t *lock, int shared);
+int suite_pthread_spin_destroy(pthread_spinlock_t *lock);
+int suite_pthread_spin_lock(pthread_spinlock_t *lock);
+int suite_pthread_spin_trylock(pthread_spinlock_t *lock);
+int suite_pthread_spin_unlock(pthread_spinlock_t *lock);
+
+int suite_pthread_spin_init(pthread_spinlock_t *lock, int shared)
+{
+    (void)shared;
+    object_initialise((void *)lock, OBJECT_SPIN, "pthread_spin_init", CALLER);
+    return 0;
+}
+
+int suite_pthread_spin_destroy(pthread_spinlock_t *where)
+{
+    struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_destroy", CALLER);
+
+    return object_destroy_unused(lock, lock->spin.owner, "pthread_spin_destroy", CALLER);
+}
+
+int suite_pthread_spin_lock(pthread_spinlock_t *where)
+{
+    struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_lock", CALLER);
+
+    step_when(spin_is_free, lock, "pthread_spin_lock", CALLER);
+    return take_spin(lock, CALLER);
+}
+
+int suite_pthread_spin_trylock(pthread_spinlock_t *where)
+{
+    struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_trylock", CALLER);
+
+    run.tried_a_lock = true;
+    step(lock, true, CALLER);
+    return lock->spin.owner ? EBUSY : take_spin(lock, CALLER);
+}
+
+int suite_pthread_spin_unlock(pthread_spinlock_t *where)
+{
+    struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_unlock", CALLER);
+
+    if (lock->spin.owner != self)
+        fail(VERDICT_MISUSE, CALLER,
+             "pthread_spin_unlock is called by %s on %s, which it does not hold.",
+             thread_name(self), object_name(lock));
+    if (run.plan.unlock_is_step)
+        step(lock, true, CALLER);
+    object_did(lock, "spin_unlock", "unlocks", CALLER);
+    release(&lock->clock);
+    lock->spin.owner = NULL;
+    self->locks_held--;
+    return 0;
+}

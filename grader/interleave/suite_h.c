@@ -1,0 +1,57 @@
+/* suite_h.c - the calls of suite.h that concern threads and allocation. */
+#include "fail.h"
+#include "heap.h"
+#include "scheduler.h"
+#include "story.h"
+#include "thread.h"
+
+enum { SETTLE_SECONDS = 10 };
+
+pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
+{
+    unsigned long handle;
+
+    thread_create(&handle, name, body, NULL, arg, false, CALLER);
+    return handle;
+}
+
+void *join(pthread_t thread)
+{
+    void *result = NULL;
+
+    thread_join(thread, &result, "join", CALLER);
+    return result;
+}
+
+bool join_unless_stopped(pthread_t thread)
+{
+    return thread_join_unless_stopped(thread, "join_unless_stopped", CALLER);
+}
+
+void may_stop(bool on)
+{
+    self->may_stop = on;
+}
+
+size_t settle(void)
+{
+    sleep_through(SETTLE_SECONDS, CALLER);
+    return run.live - 1;
+}
+
+size_t naps(void)
+{
+    size_t naps = self->naps;
+
+    self->naps = 0;
+    return naps;
+}
+
+void hold_others(bool on)
+{
+    story_event("hold_others", 0, CALLER,
+                on ? "lets no other thread go on" : "lets the others go on");
+    for (unsigned t = 0; t < run.thread_count; t++)
+        run.threads[t].held = on && &run.threads[t] != self;
+    made_progress();
+}
