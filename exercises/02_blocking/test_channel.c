@@ -521,6 +521,38 @@ TEST(a_receiver_that_two_senders_have_woken_sleeps_again, .schedules = 3000,
     receiver_drop(ends.rx);
 }
 
+static void *recv_3_after_trying(void *rx)
+{
+    int sum = 0;
+
+    for (int i = 0; i < 3; i++) {
+        int got = -1;
+
+        if (receiver_try_recv(rx, &got) != CHANNEL_OK)
+            got = recv_int(rx, "Each send wakes a sleeping receiver.");
+        sum += got;
+    }
+    check_equal(sum, 1 + 2 + 4, "Each message is received once.");
+    return NULL;
+}
+
+TEST(a_receiver_that_tried_while_two_senders_sent_sleeps_again, .schedules = 2000,
+     .hint = "A try may find a message whose wake-up is still to come. Who takes that?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t receiver = spawn(recv_3_after_trying, ends.rx), other = spawn(send_1, clone);
+
+    send_int(ends.tx, 2);
+    join(other);
+    settle();
+    send_int(ends.tx, 4);
+    join(receiver);
+    sender_drop(clone);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 /* ------------------------------------------------------- while others use the channel, or sleep */
 
 /* Uses its sender in all ways, and ends with it; the messages are 11 and 12. */
@@ -1000,6 +1032,25 @@ TEST(a_receiver_that_was_handed_over_sleeps_and_is_woken_in_each_thread, .schedu
     sender_drop(ends.tx);
     join(receiver);
     receiver_drop(ends.rx);
+}
+
+enum { MANY = 60 }; /* no more threads than there may be at once */
+
+TEST(sixty_threads_may_send_at_the_same_time, .schedules = 5,
+     .hint = "How many threads can your code tell apart?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t threads[MANY];
+
+    for (int i = 0; i < MANY; i++)
+        threads[i] = spawn(send_1_and_drop, clone_of(ends.tx));
+    sender_drop(ends.tx);
+    for (int i = 0; i < MANY; i++)
+        expect_int(ends.rx, 1, "Every message of every sender is received.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    for (int i = 0; i < MANY; i++)
+        join(threads[i]);
 }
 
 static void *recv_a_sender_and_send_1(void *rx)
