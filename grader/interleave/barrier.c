@@ -1,6 +1,7 @@
 /* barrier.c - pthread_barrier_*: see sync.h. */
 #include "scheduler.h"
 #include "sync.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,13 +11,8 @@ static bool barrier_is_open(const struct thread *thread)
     return thread->object->barrier.round != thread->barrier_round;
 }
 
-int suite_pthread_barrier_init(pthread_barrier_t *barrier, const pthread_barrierattr_t *attributes,
-                               unsigned count);
-int suite_pthread_barrier_destroy(pthread_barrier_t *barrier);
-int suite_pthread_barrier_wait(pthread_barrier_t *barrier);
-
-int suite_pthread_barrier_init(pthread_barrier_t *where, const pthread_barrierattr_t *attributes,
-                               unsigned count)
+STAND_IN(int, pthread_barrier_init, pthread_barrier_t *where,
+         const pthread_barrierattr_t *attributes, unsigned count)
 {
     (void)attributes;
     if (!count)
@@ -25,7 +21,7 @@ int suite_pthread_barrier_init(pthread_barrier_t *where, const pthread_barrierat
     return 0;
 }
 
-int suite_pthread_barrier_destroy(pthread_barrier_t *where)
+STAND_IN(int, pthread_barrier_destroy, pthread_barrier_t *where)
 {
     struct object *barrier = object_for(where, OBJECT_BARRIER, "pthread_barrier_destroy", CALLER);
 
@@ -33,7 +29,7 @@ int suite_pthread_barrier_destroy(pthread_barrier_t *where)
                                  CALLER);
 }
 
-int suite_pthread_barrier_wait(pthread_barrier_t *where)
+STAND_IN(int, pthread_barrier_wait, pthread_barrier_t *where)
 {
     struct object *barrier = object_for(where, OBJECT_BARRIER, "pthread_barrier_wait", CALLER);
 

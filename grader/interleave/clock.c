@@ -13,6 +13,7 @@
 #include "scheduler.h"
 #include "story.h"
 #include "strategy.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -113,29 +114,14 @@ static void sleep_for(uint64_t nanoseconds, const char *call, uintptr_t pc)
     sleep_to(run.now + nanoseconds, false, call, pc);
 }
 
-int suite_clock_gettime(clockid_t clock, struct timespec *now);
-int suite_clock_getres(clockid_t clock, struct timespec *resolution);
-int suite_timespec_get(struct timespec *now, int base);
-time_t suite_time(time_t *now);
-int suite_gettimeofday(struct timeval *now, void *zone);
-int suite_nanosleep(const struct timespec *length, struct timespec *left);
-int suite_clock_nanosleep(clockid_t clock, int flags, const struct timespec *when,
-                          struct timespec *left);
-int suite_usleep(useconds_t length);
-unsigned suite_sleep(unsigned seconds);
-int suite_thrd_sleep(const struct timespec *length, struct timespec *left);
-clock_t suite_clock(void);
-int suite_poll(struct pollfd *files, nfds_t n, int milliseconds);
-int suite_select(int n, fd_set *readable, fd_set *writable, fd_set *other, struct timeval *length);
-
-int suite_clock_gettime(clockid_t clock, struct timespec *now)
+STAND_IN(int, clock_gettime, clockid_t clock, struct timespec *now)
 {
     memory_access((uintptr_t)now, sizeof *now, WRITE, CALLER);
     *now = as_timespec(look(clock, CALLER));
     return 0;
 }
 
-int suite_clock_getres(clockid_t clock, struct timespec *resolution)
+STAND_IN(int, clock_getres, clockid_t clock, struct timespec *resolution)
 {
     (void)clock;
     if (resolution)
@@ -143,14 +129,14 @@ int suite_clock_getres(clockid_t clock, struct timespec *resolution)
     return 0;
 }
 
-int suite_timespec_get(struct timespec *now, int base)
+STAND_IN(int, timespec_get, struct timespec *now, int base)
 {
     memory_access((uintptr_t)now, sizeof *now, WRITE, CALLER);
     *now = as_timespec(look(CLOCK_REALTIME, CALLER));
     return base;
 }
 
-time_t suite_time(time_t *now)
+STAND_IN(time_t, time, time_t *now)
 {
     time_t seconds = (time_t)(look(CLOCK_REALTIME, CALLER) / SECOND);
 
@@ -161,7 +147,7 @@ time_t suite_time(time_t *now)
     return seconds;
 }
 
-int suite_gettimeofday(struct timeval *now, void *zone)
+STAND_IN(int, gettimeofday, struct timeval *now, void *zone)
 {
     uint64_t at = look(CLOCK_REALTIME, CALLER);
 
@@ -172,7 +158,7 @@ int suite_gettimeofday(struct timeval *now, void *zone)
     return 0;
 }
 
-int suite_nanosleep(const struct timespec *length, struct timespec *left)
+STAND_IN(int, nanosleep, const struct timespec *length, struct timespec *left)
 {
     (void)left;
     if (!is_valid(length)) {
@@ -183,8 +169,8 @@ int suite_nanosleep(const struct timespec *length, struct timespec *left)
     return 0;
 }
 
-int suite_clock_nanosleep(clockid_t clock, int flags, const struct timespec *when,
-                          struct timespec *left)
+STAND_IN(int, clock_nanosleep, clockid_t clock, int flags, const struct timespec *when,
+         struct timespec *left)
 {
     uint64_t deadline;
     bool on_realtime;
@@ -201,26 +187,26 @@ int suite_clock_nanosleep(clockid_t clock, int flags, const struct timespec *whe
     return 0;
 }
 
-int suite_usleep(useconds_t length)
+STAND_IN(int, usleep, useconds_t length)
 {
     sleep_for((uint64_t)length * 1000, "usleep", CALLER);
     return 0;
 }
 
-unsigned suite_sleep(unsigned seconds)
+STAND_IN(unsigned, sleep, unsigned seconds)
 {
     sleep_for(seconds * SECOND, "sleep", CALLER);
     return 0;
 }
 
-int suite_thrd_sleep(const struct timespec *length, struct timespec *left)
+STAND_IN(int, thrd_sleep, const struct timespec *length, struct timespec *left)
 {
     (void)left;
     sleep_for(in_nanoseconds(length), "thrd_sleep", CALLER);
     return 0;
 }
 
-clock_t suite_clock(void)
+STAND_IN(clock_t, clock, void)
 {
     return (clock_t)(look(CLOCK_MONOTONIC, CALLER) / (SECOND / CLOCKS_PER_SEC));
 }
@@ -232,7 +218,7 @@ static int sleep_without_files(uint64_t deadline, const char *call, uintptr_t pc
     return 0;
 }
 
-int suite_poll(struct pollfd *files, nfds_t n, int milliseconds)
+STAND_IN(int, poll, struct pollfd *files, nfds_t n, int milliseconds)
 {
     (void)files;
     (void)n;
@@ -241,7 +227,8 @@ int suite_poll(struct pollfd *files, nfds_t n, int milliseconds)
         CALLER);
 }
 
-int suite_select(int n, fd_set *readable, fd_set *writable, fd_set *other, struct timeval *length)
+STAND_IN(int, select, int n, fd_set *readable, fd_set *writable, fd_set *other,
+         struct timeval *length)
 {
     (void)n;
     (void)readable;

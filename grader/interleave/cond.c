@@ -8,6 +8,7 @@
 #include "story.h"
 #include "strategy.h"
 #include "sync.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -184,17 +185,7 @@ int cond_wake(void *where, bool all, const char *call, uintptr_t pc)
 
 /* ------------------------------------------------------------------------------ pthread's calls */
 
-int suite_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes);
-int suite_pthread_cond_destroy(pthread_cond_t *cond);
-int suite_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
-int suite_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-                                 const struct timespec *deadline);
-int suite_pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
-                                 const struct timespec *deadline);
-int suite_pthread_cond_signal(pthread_cond_t *cond);
-int suite_pthread_cond_broadcast(pthread_cond_t *cond);
-
-int suite_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes)
+STAND_IN(int, pthread_cond_init, pthread_cond_t *cond, const pthread_condattr_t *attributes)
 {
     clockid_t clock = CLOCK_REALTIME;
 
@@ -203,36 +194,36 @@ int suite_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr
     return cond_init(cond, clock, "pthread_cond_init", CALLER);
 }
 
-int suite_pthread_cond_destroy(pthread_cond_t *cond)
+STAND_IN(int, pthread_cond_destroy, pthread_cond_t *cond)
 {
     return cond_destroy(cond, "pthread_cond_destroy", CALLER);
 }
 
-int suite_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+STAND_IN(int, pthread_cond_wait, pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
     return cond_wait(cond, mutex, "pthread_cond_wait", CALLER, CLOCK_REALTIME, NULL);
 }
 
-int suite_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-                                 const struct timespec *deadline)
+STAND_IN(int, pthread_cond_timedwait, pthread_cond_t *cond, pthread_mutex_t *mutex,
+         const struct timespec *deadline)
 {
     clockid_t clock = cond_clock(cond, "pthread_cond_timedwait", CALLER);
 
     return cond_wait(cond, mutex, "pthread_cond_timedwait", CALLER, clock, deadline);
 }
 
-int suite_pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
-                                 const struct timespec *deadline)
+STAND_IN(int, pthread_cond_clockwait, pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+         const struct timespec *deadline)
 {
     return cond_wait(cond, mutex, "pthread_cond_clockwait", CALLER, clock, deadline);
 }
 
-int suite_pthread_cond_signal(pthread_cond_t *cond)
+STAND_IN(int, pthread_cond_signal, pthread_cond_t *cond)
 {
     return cond_wake(cond, false, "pthread_cond_signal", CALLER);
 }
 
-int suite_pthread_cond_broadcast(pthread_cond_t *cond)
+STAND_IN(int, pthread_cond_broadcast, pthread_cond_t *cond)
 {
     return cond_wake(cond, true, "pthread_cond_broadcast", CALLER);
 }

@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "object.h"
 #include "story.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -224,27 +225,14 @@ void heap_check_leaks(void)
 
 /* -------------------------------------------------------------------- what is stood in for */
 
-void *suite_malloc(size_t size);
-void *suite_calloc(size_t n, size_t size);
-void *suite_realloc(void *old, size_t size);
-void *suite_reallocarray(void *old, size_t n, size_t size);
-void *suite_aligned_alloc(size_t alignment, size_t size);
-int suite_posix_memalign(void **block, size_t alignment, size_t size);
-void *suite_memalign(size_t alignment, size_t size);
-void *suite_valloc(size_t size);
-char *suite_strdup(const char *text);
-char *suite_strndup(const char *text, size_t size);
-void suite_free(void *block);
-size_t suite_malloc_usable_size(void *block);
-
 static const size_t ALIGNMENT = 16;
 
-void *suite_malloc(size_t size)
+STAND_IN(void *, malloc, size_t size)
 {
     return allocate_block(ALIGNMENT, size, CALLER);
 }
 
-void *suite_calloc(size_t n, size_t size)
+STAND_IN(void *, calloc, size_t n, size_t size)
 {
     size_t bytes;
 
@@ -273,16 +261,31 @@ static void *reallocate(void *old, size_t size, uintptr_t pc)
     return moved;
 }
 
-void *suite_realloc(void *old, size_t size)
+static void free_any(void *block, uintptr_t pc)
+{
+    uintptr_t address = (uintptr_t)block;
+
+    if (!block)
+        return;
+    if (address >= heap_start && address < heap_limit) {
+        free_block(block, pc);
+        return;
+    }
+    if ((address >= arena && address < heap_start) || memory_is_global(address))
+        check_freed(NULL, block, pc);
+    free(block); /* made by libc: getline and its like */
+}
+
+STAND_IN(void *, realloc, void *old, size_t size)
 {
     if (old && size == 0) { /* as glibc does */
-        suite_free(old);
+        free_any(old, CALLER);
         return NULL;
     }
     return reallocate(old, size, CALLER);
 }
 
-void *suite_reallocarray(void *old, size_t n, size_t size)
+STAND_IN(void *, reallocarray, void *old, size_t n, size_t size)
 {
     size_t bytes;
 
@@ -296,16 +299,21 @@ static bool is_power_of_two(size_t n)
     return n && !(n & (n - 1));
 }
 
-void *suite_aligned_alloc(size_t alignment, size_t size)
+static void *allocate_aligned(size_t alignment, size_t size, uintptr_t pc)
 {
     if (!is_power_of_two(alignment) || alignment > LARGEST) {
         errno = EINVAL;
         return NULL;
     }
-    return allocate_block(alignment < ALIGNMENT ? ALIGNMENT : alignment, size, CALLER);
+    return allocate_block(alignment < ALIGNMENT ? ALIGNMENT : alignment, size, pc);
 }
 
-int suite_posix_memalign(void **block, size_t alignment, size_t size)
+STAND_IN(void *, aligned_alloc, size_t alignment, size_t size)
+{
+    return allocate_aligned(alignment, size, CALLER);
+}
+
+STAND_IN(int, posix_memalign, void **block, size_t alignment, size_t size)
 {
     int before = errno;
 
@@ -320,12 +328,12 @@ int suite_posix_memalign(void **block, size_t alignment, size_t size)
     return 0;
 }
 
-void *suite_memalign(size_t alignment, size_t size)
+STAND_IN(void *, memalign, size_t alignment, size_t size)
 {
-    return suite_aligned_alloc(alignment, size);
+    return allocate_aligned(alignment, size, CALLER);
 }
 
-void *suite_valloc(size_t size)
+STAND_IN(void *, valloc, size_t size)
 {
     return allocate_block(PAGE, size, CALLER);
 }
@@ -341,7 +349,7 @@ static char *duplicate(const char *text, size_t length, uintptr_t pc)
     return copy;
 }
 
-char *suite_strdup(const char *text)
+STAND_IN(char *, strdup, const char *text)
 {
     size_t length = strlen(text);
 
@@ -349,7 +357,7 @@ char *suite_strdup(const char *text)
     return duplicate(text, length, CALLER);
 }
 
-char *suite_strndup(const char *text, size_t size)
+STAND_IN(char *, strndup, const char *text, size_t size)
 {
     size_t length = strnlen(text, size);
 
@@ -357,22 +365,12 @@ char *suite_strndup(const char *text, size_t size)
     return duplicate(text, length, CALLER);
 }
 
-void suite_free(void *block)
+STAND_IN(void, free, void *block)
 {
-    if (!block)
-        return;
-    if ((uintptr_t)block >= heap_start && (uintptr_t)block < heap_limit) {
-        free_block(block, CALLER);
-        return;
-    }
-    size_t size;
-    uintptr_t stacks = (uintptr_t)stack_of(0, &size), address = (uintptr_t)block;
-    if ((address >= stacks && address < heap_start) || memory_is_global(address))
-        check_freed(NULL, block, CALLER);
-    free(block); /* made by libc: getline and its like */
+    free_any(block, CALLER);
 }
 
-size_t suite_malloc_usable_size(void *block)
+STAND_IN(size_t, malloc_usable_size, void *block)
 {
     return block && heap_contains((uintptr_t)block) ? block_search((uintptr_t)block)->size
                                                     : malloc_usable_size(block);

@@ -2,6 +2,7 @@
 #include "keys.h"
 
 #include "memory.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -28,6 +29,27 @@ int key_create(unsigned *key, void (*destructor)(void *))
     return EAGAIN;
 }
 
+int key_delete(unsigned key)
+{
+    if (key >= MAX_KEYS || !keys[key].used)
+        return EINVAL;
+    keys[key].used = false;
+    return 0;
+}
+
+void *key_get(unsigned key)
+{
+    return key < MAX_KEYS ? (void *)(uintptr_t)self->key_values[key] : NULL;
+}
+
+int key_set(unsigned key, const void *value)
+{
+    if (key >= MAX_KEYS || !keys[key].used)
+        return EINVAL;
+    self->key_values[key] = value;
+    return 0;
+}
+
 void keys_begin(void)
 {
     memset(keys, 0, sizeof keys);
@@ -50,34 +72,23 @@ void keys_run_destructors(void)
     }
 }
 
-int suite_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
-int suite_pthread_key_delete(pthread_key_t key);
-void *suite_pthread_getspecific(pthread_key_t key);
-int suite_pthread_setspecific(pthread_key_t key, const void *value);
-
-int suite_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
+STAND_IN(int, pthread_key_create, pthread_key_t *key, void (*destructor)(void *))
 {
     memory_access((uintptr_t)key, sizeof *key, WRITE, CALLER);
     return key_create(key, destructor);
 }
 
-int suite_pthread_key_delete(pthread_key_t key)
+STAND_IN(int, pthread_key_delete, pthread_key_t key)
 {
-    if (key >= MAX_KEYS || !keys[key].used)
-        return EINVAL;
-    keys[key].used = false;
-    return 0;
+    return key_delete(key);
 }
 
-void *suite_pthread_getspecific(pthread_key_t key)
+STAND_IN(void *, pthread_getspecific, pthread_key_t key)
 {
-    return key < MAX_KEYS ? (void *)(uintptr_t)self->key_values[key] : NULL;
+    return key_get(key);
 }
 
-int suite_pthread_setspecific(pthread_key_t key, const void *value)
+STAND_IN(int, pthread_setspecific, pthread_key_t key, const void *value)
 {
-    if (key >= MAX_KEYS || !keys[key].used)
-        return EINVAL;
-    self->key_values[key] = value;
-    return 0;
+    return key_set(key, value);
 }

@@ -2,13 +2,15 @@
  * end the process. The former are done by libc once the access has been checked as a whole. */
 #include "fail.h"
 #include "memory.h"
+#include "../suite/stand_in.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static void reads(const void *from, size_t size, uintptr_t pc)
 {
@@ -22,11 +24,7 @@ static void writes(void *to, size_t size, uintptr_t pc)
 
 /* ------------------------------------------------------------------------------------ memory */
 
-#define STAND_IN(type, name, ...)                                                                  \
-    type name(__VA_ARGS__);                                                                        \
-    type name(__VA_ARGS__)
-
-STAND_IN(void *, suite_memcpy, void *to, const void *from, size_t size)
+STAND_IN(void *, memcpy, void *to, const void *from, size_t size)
 {
     reads(from, size, CALLER);
     writes(to, size, CALLER);
@@ -37,46 +35,46 @@ STAND_IN(void *, suite_memcpy, void *to, const void *from, size_t size)
     return memmove(to, from, size);
 }
 
-STAND_IN(void *, suite_memmove, void *to, const void *from, size_t size)
+STAND_IN(void *, memmove, void *to, const void *from, size_t size)
 {
     reads(from, size, CALLER);
     writes(to, size, CALLER);
     return memmove(to, from, size);
 }
 
-STAND_IN(void *, suite_mempcpy, void *to, const void *from, size_t size)
+STAND_IN(void *, mempcpy, void *to, const void *from, size_t size)
 {
     reads(from, size, CALLER);
     writes(to, size, CALLER);
     return mempcpy(to, from, size);
 }
 
-STAND_IN(void *, suite_memset, void *to, int byte, size_t size)
+STAND_IN(void *, memset, void *to, int byte, size_t size)
 {
     writes(to, size, CALLER);
     return memset(to, byte, size);
 }
 
-STAND_IN(void, suite_bzero, void *to, size_t size)
+STAND_IN(void, bzero, void *to, size_t size)
 {
     writes(to, size, CALLER);
     memset(to, 0, size);
 }
 
-STAND_IN(void, suite_explicit_bzero, void *to, size_t size)
+STAND_IN(void, explicit_bzero, void *to, size_t size)
 {
     writes(to, size, CALLER);
     memset(to, 0, size);
 }
 
-STAND_IN(int, suite_memcmp, const void *a, const void *b, size_t size)
+STAND_IN(int, memcmp, const void *a, const void *b, size_t size)
 {
     reads(a, size, CALLER);
     reads(b, size, CALLER);
     return memcmp(a, b, size);
 }
 
-STAND_IN(void *, suite_memchr, const void *from, int byte, size_t size)
+STAND_IN(void *, memchr, const void *from, int byte, size_t size)
 {
     void *found = memchr(from, byte, size);
 
@@ -102,43 +100,43 @@ static size_t read_at_most(const char *text, size_t size, uintptr_t pc)
     return length;
 }
 
-STAND_IN(size_t, suite_strlen, const char *text)
+STAND_IN(size_t, strlen, const char *text)
 {
     return read_text(text, CALLER);
 }
 
-STAND_IN(size_t, suite_strnlen, const char *text, size_t size)
+STAND_IN(size_t, strnlen, const char *text, size_t size)
 {
     return read_at_most(text, size, CALLER);
 }
 
-STAND_IN(char *, suite_strcpy, char *to, const char *from)
+STAND_IN(char *, strcpy, char *to, const char *from)
 {
     writes(to, read_text(from, CALLER) + 1, CALLER);
     return strcpy(to, from);
 }
 
-STAND_IN(char *, suite_stpcpy, char *to, const char *from)
+STAND_IN(char *, stpcpy, char *to, const char *from)
 {
     writes(to, read_text(from, CALLER) + 1, CALLER);
     return stpcpy(to, from);
 }
 
-STAND_IN(char *, suite_strncpy, char *to, const char *from, size_t size)
+STAND_IN(char *, strncpy, char *to, const char *from, size_t size)
 {
     read_at_most(from, size, CALLER);
     writes(to, size, CALLER);
     return strncpy(to, from, size);
 }
 
-STAND_IN(char *, suite_stpncpy, char *to, const char *from, size_t size)
+STAND_IN(char *, stpncpy, char *to, const char *from, size_t size)
 {
     read_at_most(from, size, CALLER);
     writes(to, size, CALLER);
     return stpncpy(to, from, size);
 }
 
-STAND_IN(char *, suite_strcat, char *to, const char *from)
+STAND_IN(char *, strcat, char *to, const char *from)
 {
     size_t length = read_text(from, CALLER), before = read_text(to, CALLER);
 
@@ -146,7 +144,7 @@ STAND_IN(char *, suite_strcat, char *to, const char *from)
     return strcat(to, from);
 }
 
-STAND_IN(char *, suite_strncat, char *to, const char *from, size_t size)
+STAND_IN(char *, strncat, char *to, const char *from, size_t size)
 {
     size_t length = read_at_most(from, size, CALLER), before = read_text(to, CALLER);
 
@@ -154,33 +152,33 @@ STAND_IN(char *, suite_strncat, char *to, const char *from, size_t size)
     return strncat(to, from, size);
 }
 
-STAND_IN(int, suite_strcmp, const char *a, const char *b)
+STAND_IN(int, strcmp, const char *a, const char *b)
 {
     read_text(a, CALLER);
     read_text(b, CALLER);
     return strcmp(a, b);
 }
 
-STAND_IN(int, suite_strncmp, const char *a, const char *b, size_t size)
+STAND_IN(int, strncmp, const char *a, const char *b, size_t size)
 {
     read_at_most(a, size, CALLER);
     read_at_most(b, size, CALLER);
     return strncmp(a, b, size);
 }
 
-STAND_IN(char *, suite_strchr, const char *text, int c)
+STAND_IN(char *, strchr, const char *text, int c)
 {
     read_text(text, CALLER);
     return strchr(text, c);
 }
 
-STAND_IN(char *, suite_strrchr, const char *text, int c)
+STAND_IN(char *, strrchr, const char *text, int c)
 {
     read_text(text, CALLER);
     return strrchr(text, c);
 }
 
-STAND_IN(char *, suite_strstr, const char *text, const char *part)
+STAND_IN(char *, strstr, const char *text, const char *part)
 {
     read_text(text, CALLER);
     read_text(part, CALLER);
@@ -201,12 +199,12 @@ static int write_text(char *to, size_t size, uintptr_t pc, const char *format, v
     return vsnprintf(to, size, format, arguments);
 }
 
-STAND_IN(int, suite_vsnprintf, char *to, size_t size, const char *format, va_list arguments)
+STAND_IN(int, vsnprintf, char *to, size_t size, const char *format, va_list arguments)
 {
     return write_text(to, size, CALLER, format, arguments);
 }
 
-STAND_IN(int, suite_snprintf, char *to, size_t size, const char *format, ...)
+STAND_IN(int, snprintf, char *to, size_t size, const char *format, ...)
 {
     va_list arguments;
 
@@ -216,12 +214,12 @@ STAND_IN(int, suite_snprintf, char *to, size_t size, const char *format, ...)
     return length;
 }
 
-STAND_IN(int, suite_vsprintf, char *to, const char *format, va_list arguments)
+STAND_IN(int, vsprintf, char *to, const char *format, va_list arguments)
 {
     return write_text(to, INT32_MAX, CALLER, format, arguments);
 }
 
-STAND_IN(int, suite_sprintf, char *to, const char *format, ...)
+STAND_IN(int, sprintf, char *to, const char *format, ...)
 {
     va_list arguments;
 
@@ -233,21 +231,21 @@ STAND_IN(int, suite_sprintf, char *to, const char *format, ...)
 
 /* ------------------------------------------------------------------- newer clang's own names */
 
-STAND_IN(void *, __tsan_memcpy, void *to, const void *from, size_t size)
+STAND_IN_AS(__tsan_memcpy, void *, memcpy, void *to, const void *from, size_t size)
 {
     reads(from, size, CALLER);
     writes(to, size, CALLER);
     return memmove(to, from, size);
 }
 
-STAND_IN(void *, __tsan_memmove, void *to, const void *from, size_t size)
+STAND_IN_AS(__tsan_memmove, void *, memmove, void *to, const void *from, size_t size)
 {
     reads(from, size, CALLER);
     writes(to, size, CALLER);
     return memmove(to, from, size);
 }
 
-STAND_IN(void *, __tsan_memset, void *to, int byte, size_t size)
+STAND_IN_AS(__tsan_memset, void *, memset, void *to, int byte, size_t size)
 {
     writes(to, size, CALLER);
     return memset(to, byte, size);
@@ -263,39 +261,41 @@ static _Noreturn void exited(const char *call, int code, uintptr_t pc)
          call, code);
 }
 
-STAND_IN(_Noreturn void, suite_exit, int code)
+STAND_IN(_Noreturn void, exit, int code)
 {
     exited("exit", code, CALLER);
 }
 
-STAND_IN(_Noreturn void, suite__exit, int code)
+STAND_IN(_Noreturn void, _exit, int code)
 {
     exited("_exit", code, CALLER);
 }
 
-STAND_IN(_Noreturn void, suite__Exit, int code)
+STAND_IN(_Noreturn void, _Exit, int code)
 {
     exited("_Exit", code, CALLER);
 }
 
-STAND_IN(_Noreturn void, suite_quick_exit, int code)
+STAND_IN(_Noreturn void, quick_exit, int code)
 {
     exited("quick_exit", code, CALLER);
 }
 
-STAND_IN(_Noreturn void, suite_abort, void)
+STAND_IN(_Noreturn void, abort, void)
 {
     fail(VERDICT_CRASHED, CALLER, "%s calls abort().", thread_name(self));
 }
 
-STAND_IN(_Noreturn void, suite___assert_fail, const char *condition, const char *file,
-         unsigned line, const char *function)
+STAND_IN(_Noreturn void, __assert_fail, const char *condition, const char *file, unsigned line,
+         const char *function)
 {
     fail(VERDICT_CRASHED, CALLER, "assert(%s) failed in %s, line %u of %s.", condition, function,
          line, file);
 }
 
-STAND_IN(_Noreturn void, suite___stack_chk_fail, void)
+void __stack_chk_fail(void); /* in no header: compilers know it */
+
+STAND_IN(_Noreturn void, __stack_chk_fail, void)
 {
     fail(VERDICT_CRASHED, CALLER,
          "%s wrote past the end of a local array (stack smashing detected).", thread_name(self));

@@ -6,6 +6,7 @@
 #include "scheduler.h"
 #include "story.h"
 #include "sync.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -67,7 +68,7 @@ void mutex_tell_holder(struct object *mutex, const char *op, uintptr_t pc)
                     story_object(mutex), mutex->mutex.owner->id);
 }
 
-int mutex_lock(void *where, const char *call, uintptr_t pc, uint64_t deadline, bool on_realtime)
+static int lock(void *where, const char *call, uintptr_t pc, uint64_t deadline, bool on_realtime)
 {
     struct object *mutex = object_for(where, OBJECT_MUTEX, call, pc);
 
@@ -82,6 +83,23 @@ int mutex_lock(void *where, const char *call, uintptr_t pc, uint64_t deadline, b
     mutex_take(mutex, pc);
     story_event("mutex_lock", story_object(mutex), pc, "locks {%u}", story_object(mutex));
     return 0;
+}
+
+int mutex_lock(void *where, const char *call, uintptr_t pc)
+{
+    return lock(where, call, pc, FOREVER, false);
+}
+
+int mutex_timedlock(void *where, clockid_t clock, const struct timespec *when, const char *call,
+                    uintptr_t pc)
+{
+    uint64_t deadline;
+    bool on_realtime;
+
+    run.tried_a_lock = true;
+    if (!clock_deadline(clock, when, &deadline, &on_realtime))
+        return EINVAL;
+    return lock(where, call, pc, deadline, on_realtime);
 }
 
 int mutex_trylock(void *where, const char *call, uintptr_t pc)
@@ -136,16 +154,7 @@ int mutex_unlock(void *where, const char *call, uintptr_t pc)
 
 /* ------------------------------------------------------------------------------ pthread's calls */
 
-int suite_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
-int suite_pthread_mutex_destroy(pthread_mutex_t *mutex);
-int suite_pthread_mutex_lock(pthread_mutex_t *mutex);
-int suite_pthread_mutex_trylock(pthread_mutex_t *mutex);
-int suite_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *deadline);
-int suite_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
-                                  const struct timespec *deadline);
-int suite_pthread_mutex_unlock(pthread_mutex_t *mutex);
-
-int suite_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes)
+STAND_IN(int, pthread_mutex_init, pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes)
 {
     int type = PTHREAD_MUTEX_DEFAULT;
 
@@ -154,45 +163,33 @@ int suite_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *
     return mutex_init(mutex, type, "pthread_mutex_init", CALLER);
 }
 
-int suite_pthread_mutex_destroy(pthread_mutex_t *mutex)
+STAND_IN(int, pthread_mutex_destroy, pthread_mutex_t *mutex)
 {
     return mutex_destroy(mutex, "pthread_mutex_destroy", CALLER);
 }
 
-int suite_pthread_mutex_lock(pthread_mutex_t *mutex)
+STAND_IN(int, pthread_mutex_lock, pthread_mutex_t *mutex)
 {
-    return mutex_lock(mutex, "pthread_mutex_lock", CALLER, FOREVER, false);
+    return mutex_lock(mutex, "pthread_mutex_lock", CALLER);
 }
 
-int suite_pthread_mutex_trylock(pthread_mutex_t *mutex)
+STAND_IN(int, pthread_mutex_trylock, pthread_mutex_t *mutex)
 {
     return mutex_trylock(mutex, "pthread_mutex_trylock", CALLER);
 }
 
-int suite_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
-                                  const struct timespec *when)
+STAND_IN(int, pthread_mutex_timedlock, pthread_mutex_t *mutex, const struct timespec *when)
 {
-    uint64_t deadline;
-    bool on_realtime;
-
-    run.tried_a_lock = true;
-    if (!clock_deadline(clock, when, &deadline, &on_realtime))
-        return EINVAL;
-    return mutex_lock(mutex, "pthread_mutex_timedlock", CALLER, deadline, on_realtime);
+    return mutex_timedlock(mutex, CLOCK_REALTIME, when, "pthread_mutex_timedlock", CALLER);
 }
 
-int suite_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *when)
+STAND_IN(int, pthread_mutex_clocklock, pthread_mutex_t *mutex, clockid_t clock,
+         const struct timespec *when)
 {
-    uint64_t deadline;
-    bool on_realtime;
-
-    run.tried_a_lock = true;
-    if (!clock_deadline(CLOCK_REALTIME, when, &deadline, &on_realtime))
-        return EINVAL;
-    return mutex_lock(mutex, "pthread_mutex_timedlock", CALLER, deadline, on_realtime);
+    return mutex_timedlock(mutex, clock, when, "pthread_mutex_clocklock", CALLER);
 }
 
-int suite_pthread_mutex_unlock(pthread_mutex_t *mutex)
+STAND_IN(int, pthread_mutex_unlock, pthread_mutex_t *mutex)
 {
     return mutex_unlock(mutex, "pthread_mutex_unlock", CALLER);
 }

@@ -6,7 +6,9 @@
 
 int mutex_init(void *mutex, int type, const char *call, uintptr_t pc);
 int mutex_destroy(void *mutex, const char *call, uintptr_t pc);
-int mutex_lock(void *mutex, const char *call, uintptr_t pc, uint64_t deadline, bool on_realtime);
+int mutex_lock(void *mutex, const char *call, uintptr_t pc);
+int mutex_timedlock(void *mutex, clockid_t clock, const struct timespec *deadline, const char *call,
+                    uintptr_t pc);
 int mutex_trylock(void *mutex, const char *call, uintptr_t pc);
 int mutex_unlock(void *mutex, const char *call, uintptr_t pc);
 

@@ -4,6 +4,7 @@
 #include "scheduler.h"
 #include "story.h"
 #include "sync.h"
+#include "../suite/stand_in.h"
 
 #include <pthread.h>
 
@@ -31,9 +32,7 @@ int once(void *where, void (*init)(void), const char *call, uintptr_t pc)
     return 0;
 }
 
-int suite_pthread_once(pthread_once_t *flag, void (*init)(void));
-
-int suite_pthread_once(pthread_once_t *flag, void (*init)(void))
+STAND_IN(int, pthread_once, pthread_once_t *flag, void (*init)(void))
 {
     return once(flag, init, "pthread_once", CALLER);
 }

@@ -5,6 +5,7 @@
 #include "scheduler.h"
 #include "story.h"
 #include "sync.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -67,24 +68,14 @@ static int rwlock_try(void *where, bool writing, const char *call, uintptr_t pc)
     return writing ? lock_for_writing(lock, pc) : lock_for_reading(lock, pc);
 }
 
-int suite_pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attributes);
-int suite_pthread_rwlock_destroy(pthread_rwlock_t *lock);
-int suite_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
-int suite_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
-int suite_pthread_rwlock_tryrdlock(pthread_rwlock_t *lock);
-int suite_pthread_rwlock_trywrlock(pthread_rwlock_t *lock);
-int suite_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *when);
-int suite_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *when);
-int suite_pthread_rwlock_unlock(pthread_rwlock_t *lock);
-
-int suite_pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attributes)
+STAND_IN(int, pthread_rwlock_init, pthread_rwlock_t *lock, const pthread_rwlockattr_t *attributes)
 {
     (void)attributes;
     object_initialise(lock, OBJECT_RWLOCK, "pthread_rwlock_init", CALLER);
     return 0;
 }
 
-int suite_pthread_rwlock_destroy(pthread_rwlock_t *where)
+STAND_IN(int, pthread_rwlock_destroy, pthread_rwlock_t *where)
 {
     struct object *lock = object_for(where, OBJECT_RWLOCK, "pthread_rwlock_destroy", CALLER);
 
@@ -92,37 +83,37 @@ int suite_pthread_rwlock_destroy(pthread_rwlock_t *where)
                                  "pthread_rwlock_destroy", CALLER);
 }
 
-int suite_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+STAND_IN(int, pthread_rwlock_rdlock, pthread_rwlock_t *lock)
 {
     return rwlock_lock(lock, false, "pthread_rwlock_rdlock", CALLER, NULL);
 }
 
-int suite_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+STAND_IN(int, pthread_rwlock_wrlock, pthread_rwlock_t *lock)
 {
     return rwlock_lock(lock, true, "pthread_rwlock_wrlock", CALLER, NULL);
 }
 
-int suite_pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
+STAND_IN(int, pthread_rwlock_tryrdlock, pthread_rwlock_t *lock)
 {
     return rwlock_try(lock, false, "pthread_rwlock_tryrdlock", CALLER);
 }
 
-int suite_pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
+STAND_IN(int, pthread_rwlock_trywrlock, pthread_rwlock_t *lock)
 {
     return rwlock_try(lock, true, "pthread_rwlock_trywrlock", CALLER);
 }
 
-int suite_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *when)
+STAND_IN(int, pthread_rwlock_timedrdlock, pthread_rwlock_t *lock, const struct timespec *when)
 {
     return rwlock_lock(lock, false, "pthread_rwlock_timedrdlock", CALLER, when);
 }
 
-int suite_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *when)
+STAND_IN(int, pthread_rwlock_timedwrlock, pthread_rwlock_t *lock, const struct timespec *when)
 {
     return rwlock_lock(lock, true, "pthread_rwlock_timedwrlock", CALLER, when);
 }
 
-int suite_pthread_rwlock_unlock(pthread_rwlock_t *where)
+STAND_IN(int, pthread_rwlock_unlock, pthread_rwlock_t *where)
 {
     struct object *lock = object_for(where, OBJECT_RWLOCK, "pthread_rwlock_unlock", CALLER);
 

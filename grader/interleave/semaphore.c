@@ -6,6 +6,7 @@
 #include "scheduler.h"
 #include "story.h"
 #include "sync.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -56,16 +57,7 @@ static int wait_for_token(sem_t *where, const char *call, uintptr_t pc, uint64_t
     return take(semaphore, "sem_wait", pc);
 }
 
-int suite_sem_init(sem_t *semaphore, int shared, unsigned value);
-int suite_sem_destroy(sem_t *semaphore);
-int suite_sem_wait(sem_t *semaphore);
-int suite_sem_trywait(sem_t *semaphore);
-int suite_sem_timedwait(sem_t *semaphore, const struct timespec *when);
-int suite_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *when);
-int suite_sem_post(sem_t *semaphore);
-int suite_sem_getvalue(sem_t *semaphore, int *value);
-
-int suite_sem_init(sem_t *where, int shared, unsigned value)
+STAND_IN(int, sem_init, sem_t *where, int shared, unsigned value)
 {
     bool created;
 
@@ -80,7 +72,7 @@ int suite_sem_init(sem_t *where, int shared, unsigned value)
     return 0;
 }
 
-int suite_sem_destroy(sem_t *where)
+STAND_IN(int, sem_destroy, sem_t *where)
 {
     struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_destroy", CALLER);
 
@@ -97,12 +89,12 @@ int suite_sem_destroy(sem_t *where)
     return 0;
 }
 
-int suite_sem_wait(sem_t *semaphore)
+STAND_IN(int, sem_wait, sem_t *semaphore)
 {
     return wait_for_token(semaphore, "sem_wait", CALLER, FOREVER, false);
 }
 
-int suite_sem_trywait(sem_t *where)
+STAND_IN(int, sem_trywait, sem_t *where)
 {
     struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_trywait", CALLER);
 
@@ -130,17 +122,17 @@ static int wait_on_clock(sem_t *semaphore, const char *call, uintptr_t pc, clock
     return wait_for_token(semaphore, call, pc, deadline, on_realtime);
 }
 
-int suite_sem_timedwait(sem_t *semaphore, const struct timespec *when)
+STAND_IN(int, sem_timedwait, sem_t *semaphore, const struct timespec *when)
 {
     return wait_on_clock(semaphore, "sem_timedwait", CALLER, CLOCK_REALTIME, when);
 }
 
-int suite_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *when)
+STAND_IN(int, sem_clockwait, sem_t *semaphore, clockid_t clock, const struct timespec *when)
 {
     return wait_on_clock(semaphore, "sem_clockwait", CALLER, clock, when);
 }
 
-int suite_sem_post(sem_t *where)
+STAND_IN(int, sem_post, sem_t *where)
 {
     struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_post", CALLER);
 
@@ -156,7 +148,7 @@ int suite_sem_post(sem_t *where)
     return 0;
 }
 
-int suite_sem_getvalue(sem_t *where, int *value)
+STAND_IN(int, sem_getvalue, sem_t *where, int *value)
 {
     struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_getvalue", CALLER);
 

@@ -3,6 +3,7 @@
 #include "scheduler.h"
 #include "story.h"
 #include "sync.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,27 +22,21 @@ static int take_spin(struct object *lock, uintptr_t pc)
     return 0;
 }
 
-int suite_pthread_spin_init(pthread_spinlock_t *lock, int shared);
-int suite_pthread_spin_destroy(pthread_spinlock_t *lock);
-int suite_pthread_spin_lock(pthread_spinlock_t *lock);
-int suite_pthread_spin_trylock(pthread_spinlock_t *lock);
-int suite_pthread_spin_unlock(pthread_spinlock_t *lock);
-
-int suite_pthread_spin_init(pthread_spinlock_t *lock, int shared)
+STAND_IN(int, pthread_spin_init, pthread_spinlock_t *lock, int shared)
 {
     (void)shared;
     object_initialise((void *)lock, OBJECT_SPIN, "pthread_spin_init", CALLER);
     return 0;
 }
 
-int suite_pthread_spin_destroy(pthread_spinlock_t *where)
+STAND_IN(int, pthread_spin_destroy, pthread_spinlock_t *where)
 {
     struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_destroy", CALLER);
 
     return object_destroy_unused(lock, lock->spin.owner, "pthread_spin_destroy", CALLER);
 }
 
-int suite_pthread_spin_lock(pthread_spinlock_t *where)
+STAND_IN(int, pthread_spin_lock, pthread_spinlock_t *where)
 {
     struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_lock", CALLER);
 
@@ -49,7 +44,7 @@ int suite_pthread_spin_lock(pthread_spinlock_t *where)
     return take_spin(lock, CALLER);
 }
 
-int suite_pthread_spin_trylock(pthread_spinlock_t *where)
+STAND_IN(int, pthread_spin_trylock, pthread_spinlock_t *where)
 {
     struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_trylock", CALLER);
 
@@ -58,7 +53,7 @@ int suite_pthread_spin_trylock(pthread_spinlock_t *where)
     return lock->spin.owner ? EBUSY : take_spin(lock, CALLER);
 }
 
-int suite_pthread_spin_unlock(pthread_spinlock_t *where)
+STAND_IN(int, pthread_spin_unlock, pthread_spinlock_t *where)
 {
     struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_unlock", CALLER);
 

@@ -9,6 +9,7 @@
 #include "object.h"
 #include "scheduler.h"
 #include "story.h"
+#include "../suite/stand_in.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -207,18 +208,6 @@ bool thread_join_unless_stopped(unsigned long handle, const char *call, uintptr_
 
 /* ------------------------------------------------------------------------------ pthread's calls */
 
-int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
-                         void *arg);
-int suite_own_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                             void *(*body)(void *), void *arg);
-int suite_pthread_join(pthread_t thread, void **result);
-int suite_pthread_detach(pthread_t thread);
-pthread_t suite_pthread_self(void);
-int suite_pthread_equal(pthread_t a, pthread_t b);
-_Noreturn void suite_pthread_exit(void *result);
-int suite_pthread_yield(void);
-int suite_sched_yield(void);
-
 static bool is_detached(const pthread_attr_t *attributes)
 {
     int state = PTHREAD_CREATE_JOINABLE;
@@ -228,8 +217,8 @@ static bool is_detached(const pthread_attr_t *attributes)
     return state == PTHREAD_CREATE_DETACHED;
 }
 
-int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
-                         void *arg)
+STAND_IN(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes,
+         void *(*body)(void *), void *arg)
 {
     if (allocation_fails(true, CALLER))
         return EAGAIN;
@@ -237,33 +226,33 @@ int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, vo
 }
 
 /* What pthread_create is in a suite: no start of the submission, so never one that fails. */
-int suite_own_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                             void *(*body)(void *), void *arg)
+STAND_IN_AS(suite_own_pthread_create, int, pthread_create, pthread_t *thread,
+            const pthread_attr_t *attributes, void *(*body)(void *), void *arg)
 {
     return thread_create(thread, "", body, NULL, arg, is_detached(attributes), CALLER);
 }
 
-int suite_pthread_join(pthread_t thread, void **result)
+STAND_IN(int, pthread_join, pthread_t thread, void **result)
 {
     return thread_join(thread, result, "pthread_join", CALLER);
 }
 
-int suite_pthread_detach(pthread_t thread)
+STAND_IN(int, pthread_detach, pthread_t thread)
 {
     return thread_detach(thread, "pthread_detach", CALLER);
 }
 
-pthread_t suite_pthread_self(void)
+STAND_IN(pthread_t, pthread_self, void)
 {
     return self->handle;
 }
 
-int suite_pthread_equal(pthread_t a, pthread_t b)
+STAND_IN(int, pthread_equal, pthread_t a, pthread_t b)
 {
     return a == b;
 }
 
-_Noreturn void suite_pthread_exit(void *result)
+STAND_IN(_Noreturn void, pthread_exit, void *result)
 {
     if (self->id == 0)
         fail(VERDICT_EXITED_EARLY, CALLER,
@@ -271,13 +260,13 @@ _Noreturn void suite_pthread_exit(void *result)
     thread_leave(result);
 }
 
-int suite_sched_yield(void)
+STAND_IN(int, sched_yield, void)
 {
     yield_step(CALLER);
     return 0;
 }
 
-int suite_pthread_yield(void)
+STAND_IN_AS(suite_pthread_yield, int, sched_yield, void)
 {
     yield_step(CALLER);
     return 0;
@@ -285,20 +274,14 @@ int suite_pthread_yield(void)
 
 /* ---------------------------------------------------------------- what makes no difference here */
 
-int suite_pthread_setname_np(pthread_t thread, const char *name);
-int suite_pthread_setcancelstate(int state, int *before);
-int suite_pthread_setcanceltype(int type, int *before);
-void suite_pthread_testcancel(void);
-int suite_pthread_setconcurrency(int level);
-
-int suite_pthread_setname_np(pthread_t thread, const char *name)
+STAND_IN(int, pthread_setname_np, pthread_t thread, const char *name)
 {
     (void)thread;
     (void)name;
     return 0;
 }
 
-int suite_pthread_setcancelstate(int state, int *before)
+STAND_IN(int, pthread_setcancelstate, int state, int *before)
 {
     (void)state;
     if (before)
@@ -306,7 +289,7 @@ int suite_pthread_setcancelstate(int state, int *before)
     return 0;
 }
 
-int suite_pthread_setcanceltype(int type, int *before)
+STAND_IN(int, pthread_setcanceltype, int type, int *before)
 {
     (void)type;
     if (before)
@@ -314,11 +297,11 @@ int suite_pthread_setcanceltype(int type, int *before)
     return 0;
 }
 
-void suite_pthread_testcancel(void)
+STAND_IN(void, pthread_testcancel, void)
 {
 }
 
-int suite_pthread_setconcurrency(int level)
+STAND_IN(int, pthread_setconcurrency, int level)
 {
     (void)level;
     return 0;

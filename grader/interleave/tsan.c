@@ -7,16 +7,6 @@
 
 #include <string.h>
 
-void __tsan_init(void);
-void __tsan_func_entry(void *call);
-void __tsan_func_exit(void);
-void __tsan_ignore_thread_begin(void);
-void __tsan_ignore_thread_end(void);
-void __tsan_vptr_update(void **where, void *value);
-void __tsan_vptr_read(void **where);
-void __tsan_read_range(void *where, size_t size);
-void __tsan_write_range(void *where, size_t size);
-
 void __tsan_init(void)
 {
 }
@@ -161,9 +151,6 @@ ATOMICS(16)
 ATOMICS(32)
 ATOMICS(64)
 ATOMICS(128)
-
-void __tsan_atomic_thread_fence(int order);
-void __tsan_atomic_signal_fence(int order);
 
 void __tsan_atomic_thread_fence(int order)
 {

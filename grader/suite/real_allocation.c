@@ -2,6 +2,7 @@
 #include "real_allocation.h"
 
 #include "runtime.h"
+#include "stand_in.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -62,83 +63,68 @@ void *allocate(size_t size)
 
 /* ------------------------------------------------------------------------ what is stood in */
 
-void *suite_malloc(size_t size);
-void *suite_calloc(size_t n, size_t size);
-void *suite_realloc(void *block, size_t size);
-void *suite_reallocarray(void *block, size_t n, size_t size);
-void *suite_aligned_alloc(size_t alignment, size_t size);
-int suite_posix_memalign(void **block, size_t alignment, size_t size);
-void *suite_memalign(size_t alignment, size_t size);
-void *suite_valloc(size_t size);
-char *suite_strdup(const char *text);
-char *suite_strndup(const char *text, size_t size);
-void suite_free(void *block);
-int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
-                         void *arg);
-int suite_thrd_create(thrd_t *thread, thrd_start_t body, void *arg);
-
-void *suite_malloc(size_t size)
+STAND_IN(void *, malloc, size_t size)
 {
     return fails(&asked_for) ? NULL : malloc(size);
 }
 
-void *suite_calloc(size_t n, size_t size)
+STAND_IN(void *, calloc, size_t n, size_t size)
 {
     return fails(&asked_for) ? NULL : calloc(n, size);
 }
 
-void *suite_realloc(void *block, size_t size)
+STAND_IN(void *, realloc, void *block, size_t size)
 {
     return fails(&asked_for) ? NULL : realloc(block, size);
 }
 
-void *suite_reallocarray(void *block, size_t n, size_t size)
+STAND_IN(void *, reallocarray, void *block, size_t n, size_t size)
 {
     return fails(&asked_for) ? NULL : reallocarray(block, n, size);
 }
 
-void *suite_aligned_alloc(size_t alignment, size_t size)
+STAND_IN(void *, aligned_alloc, size_t alignment, size_t size)
 {
     return fails(&asked_for) ? NULL : aligned_alloc(alignment, size);
 }
 
-int suite_posix_memalign(void **block, size_t alignment, size_t size)
+STAND_IN(int, posix_memalign, void **block, size_t alignment, size_t size)
 {
     return fails(&asked_for) ? ENOMEM : posix_memalign(block, alignment, size);
 }
 
-void *suite_memalign(size_t alignment, size_t size)
+STAND_IN(void *, memalign, size_t alignment, size_t size)
 {
     return fails(&asked_for) ? NULL : memalign(alignment, size);
 }
 
-void *suite_valloc(size_t size)
+STAND_IN(void *, valloc, size_t size)
 {
     return fails(&asked_for) ? NULL : valloc(size);
 }
 
-char *suite_strdup(const char *text)
+STAND_IN(char *, strdup, const char *text)
 {
     return fails(&asked_for) ? NULL : strdup(text);
 }
 
-char *suite_strndup(const char *text, size_t size)
+STAND_IN(char *, strndup, const char *text, size_t size)
 {
     return fails(&asked_for) ? NULL : strndup(text, size);
 }
 
-void suite_free(void *block)
+STAND_IN(void, free, void *block)
 {
     free(block);
 }
 
-int suite_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
-                         void *arg)
+STAND_IN(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes,
+         void *(*body)(void *), void *arg)
 {
     return fails(&starts) ? EAGAIN : pthread_create(thread, attributes, body, arg);
 }
 
-int suite_thrd_create(thrd_t *thread, thrd_start_t body, void *arg)
+STAND_IN(int, thrd_create, thrd_t *thread, thrd_start_t body, void *arg)
 {
     return fails(&starts) ? thrd_nomem : thrd_create(thread, body, arg);
 }

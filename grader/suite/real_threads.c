@@ -7,7 +7,9 @@
 #include "runtime.h"
 
 #include "real_allocation.h"
+#include "stand_in.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -341,55 +343,50 @@ bool join_unless_stopped(pthread_t thread)
 
 /* -------------------------------------------- calls of the submission that are stood in for */
 
-/* The code of a channel has no business ending the process. */
-_Noreturn void suite_exit(int code);
-_Noreturn void suite__exit(int code);
-_Noreturn void suite__Exit(int code);
-_Noreturn void suite_quick_exit(int code);
-_Noreturn void suite_abort(void);
-_Noreturn void suite___assert_fail(const char *condition, const char *file, unsigned line,
-                                   const char *function);
+#define CALLER ((uintptr_t)__builtin_return_address(0))
 
-_Noreturn void suite_exit(int code)
+/* The code of a channel has no business ending the process. */
+static _Noreturn void exited(int code, uintptr_t pc)
 {
-    struct outcome outcome = {.verdict = VERDICT_EXITED_EARLY};
+    struct outcome outcome = {.verdict = VERDICT_EXITED_EARLY, .pc = pc};
 
     snprintf(outcome.message, sizeof outcome.message,
              "The code called exit(%d) in the middle of the test.", code);
-    outcome.pc = (uintptr_t)__builtin_return_address(0);
     end_scenario(&outcome);
 }
 
-_Noreturn void suite__exit(int code)
+STAND_IN(_Noreturn void, exit, int code)
 {
-    suite_exit(code);
+    exited(code, CALLER);
 }
 
-_Noreturn void suite__Exit(int code)
+STAND_IN(_Noreturn void, _exit, int code)
 {
-    suite_exit(code);
+    exited(code, CALLER);
 }
 
-_Noreturn void suite_quick_exit(int code)
+STAND_IN(_Noreturn void, _Exit, int code)
 {
-    suite_exit(code);
+    exited(code, CALLER);
 }
 
-_Noreturn void suite_abort(void)
+STAND_IN(_Noreturn void, quick_exit, int code)
 {
-    struct outcome outcome = {.verdict = VERDICT_CRASHED, .message = "The code called abort()."};
-
-    outcome.pc = (uintptr_t)__builtin_return_address(0);
-    end_scenario(&outcome);
+    exited(code, CALLER);
 }
 
-_Noreturn void suite___assert_fail(const char *condition, const char *file, unsigned line,
-                                   const char *function)
+STAND_IN(_Noreturn void, abort, void)
 {
-    struct outcome outcome = {.verdict = VERDICT_CRASHED};
+    end_scenario(&(struct outcome){
+        .verdict = VERDICT_CRASHED, .message = "The code called abort().", .pc = CALLER});
+}
+
+STAND_IN(_Noreturn void, __assert_fail, const char *condition, const char *file, unsigned line,
+         const char *function)
+{
+    struct outcome outcome = {.verdict = VERDICT_CRASHED, .pc = CALLER};
 
     snprintf(outcome.message, sizeof outcome.message, "assert(%s) failed in %s, line %u of %s.",
              condition, function, line, file);
-    outcome.pc = (uintptr_t)__builtin_return_address(0);
     end_scenario(&outcome);
 }

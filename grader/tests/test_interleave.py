@@ -180,6 +180,17 @@ def test_a_file_uses_only_files_that_the_readme_lists_above_it() -> None:
     assert not upward
 
 
+def test_all_that_stands_in_for_a_call_has_its_type() -> None:
+    lists = [ROOT / f"grader/{folder}/redirect.syms" for folder in ("suite", "interleave")]
+    redirected = {line.split()[0] for path in lists for line in path.read_text().splitlines()}
+    sources = [path.read_text() for path in (ROOT / "grader/interleave").glob("*.c")]
+    typed = {name for text in sources for name in re.findall(r"STAND_IN\([\w *]+, (\w+),", text)}
+    assert redirected - typed == {"pthread_yield"}  # in no header: typed as sched_yield
+    wrong = 'int f(long); \n#include "stand_in.h"\nSTAND_IN(int, f, int n) { return n; }'
+    command = ["cc", "-fsyntax-only", "-Igrader/suite", "-xc", "-"]
+    assert subprocess.run(command, cwd=ROOT, input=wrong, capture_output=True, text=True, check=False).returncode
+
+
 def test_a_small_scenario_is_explored_to_the_end() -> None:
     for test in ("right__read_write_locks", "right__looks_again_before_it_sleeps"):
         record = build("right").record(test)
