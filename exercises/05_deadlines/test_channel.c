@@ -3,6 +3,7 @@
  * Time passes when it likes: a deadline far away may be over before anybody else has done a step. So
  * a test says what must be true of a call that says TIMEOUT, and only sometimes that it must not. */
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -195,6 +196,29 @@ static void *recv_now(void *arg)
     call->status = receiver_recv(call->rx, &call->number);
     call->returned = now();
     return NULL;
+}
+
+/* Has the call that another thread makes returned? Asked while that thread is there. */
+static atomic_bool has_returned;
+
+static void *recv_and_say_so(void *call)
+{
+    recv_now(call);
+    atomic_store(&has_returned, true);
+    return NULL;
+}
+
+static void *send_and_say_so(void *call)
+{
+    send_now(call);
+    atomic_store(&has_returned, true);
+    return NULL;
+}
+
+static bool still_sleeps(void)
+{
+    settle();
+    return !atomic_load(&has_returned);
 }
 
 static void *drop_sender(void *tx)
@@ -846,12 +870,12 @@ TEST(send_until_says_invalid_at_once_to_a_time_that_is_none)
     }
 }
 
-/* Deadlines in 100 s or so, and in 60 years, that end in a nanosecond where arithmetic may carry. */
+/* Deadlines in 100 s or so that end in a nanosecond where arithmetic may carry. */
 static struct timespec awkward(int which)
 {
     struct timespec time = now();
 
-    time.tv_sec += which == 4 ? (time_t)1900000000 : 100;
+    time.tv_sec += 100;
     if (which != 3)
         time.tv_nsec = which == 0 ? 0 : which == 1 ? 999999999 : 1;
     return time;
@@ -865,7 +889,7 @@ TEST(a_deadline_may_end_in_any_nanosecond,
     int got = -1;
 
     check_status(receiver_recv_until(ends.rx, &got, &soon), CHANNEL_TIMEOUT, "Nothing is queued.");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 4; i++) {
         struct timespec deadline = awkward(i);
         struct call sender = {.tx = ends.tx, .number = i};
         pthread_t thread = spawn(send_now, &sender);
@@ -886,7 +910,7 @@ TEST(send_until_knows_any_nanosecond,
     int got = -1;
 
     check_status(sender_send_until(ends.tx, &got, &soon), CHANNEL_TIMEOUT, "The channel is full.");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 4; i++) {
         struct timespec deadline = awkward(i);
         struct call sender = {.tx = ends.tx, .number = 1, .deadline = &deadline};
         pthread_t thread = spawn(send_until, &sender);
@@ -898,6 +922,161 @@ TEST(send_until_knows_any_nanosecond,
     }
     check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK, "The last message is queued.");
     drop_both(ends);
+}
+
+/* ------------------------------------------------------ deadlines that are hard to reckon with */
+
+/* Does to a deadline what a test is about. */
+typedef void (*try_deadline)(struct timespec deadline);
+
+/* Somebody receives until deadline; after ten seconds, or so, a message comes. */
+static void receive_until(struct timespec deadline)
+{
+    struct ends ends = open_channel();
+    struct call receiver = {.rx = ends.rx, .number = -1, .deadline = &deadline};
+    pthread_t thread = spawn(recv_until, &receiver);
+
+    settle();
+    send_int(ends.tx, 7);
+    join(thread);
+    if (check_one_of(receiver.status, "The call waits for a message, until the deadline.",
+                     CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT) {
+        check(!is_before(receiver.returned, deadline), NOT_EARLY);
+        expect_int(ends.rx, 7);
+    } else {
+        check_equal(receiver.number, 7, ARRIVES);
+    }
+    drop_both(ends);
+}
+
+/* Somebody sends until deadline; after ten seconds, or so, there is room. */
+static void send_before(struct timespec deadline)
+{
+    struct ends ends = open_full();
+    struct call sender = {.tx = ends.tx, .number = 2, .deadline = &deadline};
+    pthread_t thread = spawn(send_until, &sender);
+
+    settle();
+    expect_int(ends.rx, 1);
+    join(thread);
+    if (check_one_of(sender.status, "The call waits for room, until the deadline.", CHANNEL_OK,
+                     CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
+        check(!is_before(sender.returned, deadline), NOT_EARLY);
+    else
+        expect_int(ends.rx, 2);
+    expect_empty(ends.rx);
+    drop_both(ends);
+}
+
+/* What is left until the deadline takes 32 or 33 bits: of nanoseconds, of microseconds, and so on. And a
+ * deadline in 60 years. */
+static void try_32_bits(try_deadline try)
+{
+    try((struct timespec){.tv_sec = now().tv_sec + 1900000000});
+    for (long unit = 1; unit <= 1000000000; unit *= 1000) {
+        for (int bits = 31; bits <= 32; bits++) {
+            struct timespec deadline = now();
+            long whole = 1000000000 / unit;
+
+            deadline.tv_sec += (1L << bits) / whole;
+            deadline.tv_nsec += (1L << bits) % whole * unit;
+            deadline.tv_sec += 1 + deadline.tv_nsec / 1000000000;
+            deadline.tv_nsec %= 1000000000;
+            try(deadline);
+        }
+    }
+}
+
+/* A deadline that takes 64 bits, or one more, of nanoseconds, of microseconds or of milliseconds. */
+static void try_64_bits(try_deadline try)
+{
+    for (long whole = 1000; whole <= 1000000000; whole *= 1000) {
+        try((struct timespec){.tv_sec = LONG_MAX / whole + 1});
+        if (whole > 1000)
+            try((struct timespec){.tv_sec = (time_t)(ULONG_MAX / (unsigned long)whole) + 1});
+    }
+}
+
+static void try_the_last(try_deadline try)
+{
+    try((struct timespec){LONG_MAX, 999999999});
+    try((struct timespec){LONG_MAX, 0});
+    try((struct timespec){LONG_MAX - 1, 999999999});
+}
+
+#define HINT_32 "In what unit is the time counted that is left, and in how many bits?"
+#define HINT_64 "How many years of nanoseconds do 64 bits hold?"
+#define HINT_LAST "What becomes of the largest number there is when something is added to it?"
+#define HINT_0 "Is 0 a point in time, or is it no deadline?"
+#define HINT_NEGATIVE "What becomes of a number below 0 when something is taken away from it?"
+
+TEST(recv_until_is_not_early_when_what_is_left_takes_more_than_32_bits, .once = true,
+     .hint = HINT_32)
+{
+    try_32_bits(receive_until);
+}
+
+TEST(send_until_is_not_early_when_what_is_left_takes_more_than_32_bits, .once = true,
+     .hint = HINT_32)
+{
+    try_32_bits(send_before);
+}
+
+TEST(recv_until_is_not_early_when_the_deadline_takes_more_than_64_bits, .once = true,
+     .hint = HINT_64)
+{
+    try_64_bits(receive_until);
+}
+
+TEST(send_until_is_not_early_when_the_deadline_takes_more_than_64_bits, .once = true,
+     .hint = HINT_64)
+{
+    try_64_bits(send_before);
+}
+
+TEST(recv_until_waits_for_the_last_deadline_there_is, .once = true, .hint = HINT_LAST)
+{
+    try_the_last(receive_until);
+}
+
+TEST(send_until_waits_for_the_last_deadline_there_is, .once = true, .hint = HINT_LAST)
+{
+    try_the_last(send_before);
+}
+
+/* An empty channel and a full one, and a deadline that has passed. */
+static void expect_long_past(struct timespec deadline)
+{
+    struct ends empty = open_channel(), full = open_full();
+    struct timespec much_later = in_ms(600 * 1000);
+    int number = 2;
+
+    check_status(receiver_recv_until(empty.rx, &number, &deadline), CHANNEL_TIMEOUT,
+                 "The deadline has passed, nothing is queued, and a sender is left.");
+    check_status(sender_send_until(full.tx, &number, &deadline), CHANNEL_TIMEOUT,
+                 "The deadline has passed and the channel is full.");
+    send_int(empty.tx, 3);
+    check_status(receiver_recv_until(empty.rx, &number, &deadline), CHANNEL_OK, MESSAGE_FIRST);
+    expect_int(full.rx, 1);
+    check_status(sender_send_until(full.tx, &number, &deadline), CHANNEL_OK, ROOM_FIRST);
+    check(is_before(now(), much_later), "Nobody sleeps for a deadline that has passed.");
+    drop_both(empty);
+    drop_both(full);
+}
+
+TEST(a_deadline_of_0_is_long_past, .hint = HINT_0)
+{
+    for (int i = 0; i < 2; i++)
+        expect_long_past((struct timespec){.tv_sec = 0, .tv_nsec = i});
+}
+
+TEST(a_negative_tv_sec_is_long_past, .hint = HINT_NEGATIVE)
+{
+    const time_t seconds[] = {-1, -4294967296, LONG_MIN / 1000000000 - 1, LONG_MIN + 1, LONG_MIN};
+
+    for (int i = 0; i < 5; i++)
+        for (long nanoseconds = 0; nanoseconds < 1000000000; nanoseconds += 999999999)
+            expect_long_past((struct timespec){seconds[i], nanoseconds});
 }
 
 TEST(a_deadline_is_only_read_and_only_during_the_call)
@@ -961,6 +1140,124 @@ TEST(a_sender_that_timed_out_can_sleep_again)
     drop_both(ends);
 }
 
+TEST(who_timed_out_as_a_message_came_sleeps_when_there_is_none,
+     .hint = "A wake-up is on its way to somebody who has given up. Who gets it?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(SOON);
+    struct call sender = {.tx = ends.tx, .number = 7}, receiver = {.rx = ends.rx, .number = -1};
+    pthread_t thread = spawn(send_now, &sender);
+    int got = -1;
+
+    if (!in_time(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_OK, deadline))
+        expect_int(ends.rx, 7);
+    join(thread);
+    atomic_store(&has_returned, false);
+    thread = spawn(recv_and_say_so, &receiver);
+    check(still_sleeps(), "receiver_recv sleeps while the channel is empty.");
+    send_int(ends.tx, 8);
+    join(thread);
+    check_status(receiver.status, CHANNEL_OK, "A send wakes a sleeping receiver.");
+    check_equal(receiver.number, 8, ARRIVES);
+    drop_both(ends);
+}
+
+TEST(who_timed_out_as_room_came_sleeps_when_there_is_none,
+     .hint = "A wake-up is on its way to somebody who has given up. Who gets it?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(SOON);
+    struct call receiver = {.rx = ends.rx, .number = -1}, sender = {.tx = ends.tx, .number = 3};
+    pthread_t thread = spawn(recv_now, &receiver);
+    int two = 2;
+
+    if (!in_time(sender_send_until(ends.tx, &two, &deadline), CHANNEL_OK, deadline))
+        send_int(ends.tx, two);
+    join(thread);
+    check_equal(receiver.number, 1, ARRIVES);
+    atomic_store(&has_returned, false);
+    thread = spawn(send_and_say_so, &sender);
+    check(still_sleeps(), "sender_send sleeps while the channel is full.");
+    expect_int(ends.rx, 2);
+    join(thread);
+    expect_int(ends.rx, 3);
+    expect_empty(ends.rx);
+    drop_both(ends);
+}
+
+TEST(who_timed_out_as_the_receiver_took_another_message_is_not_owed_room, .spurious_wakeups = 0,
+     .hint = "Room was made for somebody who has given up. Is it counted twice?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(SOON);
+    struct call sender = {.tx = clone(ends.tx), .number = 2, .deadline = &deadline};
+    pthread_t thread = spawn(send_until, &sender);
+    int next = 9;
+
+    expect_int(ends.rx, 1);
+    join(thread);
+    if (!in_time(sender.status, CHANNEL_OK, deadline))
+        send_int(ends.tx, 2);
+    check_status(sender_try_send(ends.tx, &next), CHANNEL_FULL, "One message fills it.");
+    expect_int(ends.rx, 2);
+    expect_empty(ends.rx);
+    sender_drop(sender.tx);
+    drop_both(ends);
+}
+
+/* In all, settle lets thirty seconds pass: twice before the deadline, once until after it. */
+enum { IN_25_SECONDS = 25 * 1000 };
+#define AT_MOST "It sleeps until the deadline at most, whatever wakes it meanwhile."
+#define HINT_ANEW "Is what is left until the deadline found out again after each wake-up?"
+
+TEST(recv_until_sleeps_until_the_deadline_at_most_whatever_wakes_it, .spurious_wakeups = 3,
+     .schedules = 2000, .hint = HINT_ANEW)
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(IN_25_SECONDS);
+    struct call receiver = {.rx = ends.rx, .number = 7, .deadline = &deadline};
+    pthread_t thread = spawn(recv_until, &receiver);
+    size_t still_asleep;
+
+    for (int i = 0; i < 2; i++) {
+        settle();
+        sender_drop(clone(ends.tx)); /* nothing to wake for */
+    }
+    still_asleep = settle();
+    check_equal(still_asleep, 0, AT_MOST);
+    send_int(ends.tx, 7);
+    join(thread);
+    if (check_one_of(receiver.status, AT_MOST, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
+        check(!is_before(receiver.returned, deadline), NOT_EARLY);
+    drop_both(ends);
+}
+
+TEST(send_until_sleeps_until_the_deadline_at_most_although_others_take_the_room,
+     .spurious_wakeups = 3, .schedules = 2000, .hint = HINT_ANEW)
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(IN_25_SECONDS);
+    struct call sender = {.tx = clone(ends.tx), .number = 1, .deadline = &deadline};
+    pthread_t thread = spawn(send_until, &sender);
+    int one = 1;
+    size_t still_asleep;
+
+    for (int i = 0; i < 2; i++) {
+        settle();
+        expect_int(ends.rx, 1);
+        check_one_of(sender_try_send(ends.tx, &one), "Who sleeps has it, or whoever is quicker.",
+                     CHANNEL_OK, CHANNEL_FULL);
+    }
+    still_asleep = settle();
+    check_equal(still_asleep, 0, AT_MOST);
+    expect_int(ends.rx, 1);
+    join(thread);
+    if (check_one_of(sender.status, AT_MOST, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
+        check(!is_before(sender.returned, deadline), NOT_EARLY);
+    sender_drop(sender.tx);
+    drop_both(ends);
+}
+
 TEST(a_channel_whose_calls_timed_out_is_freed_by_the_last_drop)
 {
     struct ends ends = open_full();
@@ -975,6 +1272,361 @@ TEST(a_channel_whose_calls_timed_out_is_freed_by_the_last_drop)
     threads[1] = spawn(drop_sender, sender.tx);
     join(threads[0]);
     join(threads[1]);
+}
+
+/* ---------------------------------------------------------------- one call after another */
+
+/* Every way to receive, after every other, on one handle: which waits, and what it says when it finds nothing. */
+enum receive { RECV, TRY_RECV, RECV_FAR, RECV_PASSED, RECV_NO_TIME, RECEIVES };
+enum found { A_MESSAGE, NOTHING, CLOSED, FINDS };
+
+static const enum channel_status when_empty[RECEIVES] = {
+    [TRY_RECV] = CHANNEL_EMPTY, [RECV_PASSED] = CHANNEL_TIMEOUT, [RECV_NO_TIME] = CHANNEL_INVALID};
+
+static bool receive_waits(enum receive how)
+{
+    return how == RECV || how == RECV_FAR;
+}
+
+struct receiving {
+    struct receiver *rx;
+    enum receive how;
+    enum channel_status status;
+    int got;
+};
+
+static void *receive(void *arg)
+{
+    struct receiving *call = arg;
+    struct timespec far = in_ms(FAR), past = passed(0), none = invalid(0);
+    const struct timespec *deadlines[] = {
+        [RECV_FAR] = &far, [RECV_PASSED] = &past, [RECV_NO_TIME] = &none};
+
+    call->got = -1;
+    call->status = call->how == RECV ? receiver_recv(call->rx, &call->got)
+                   : call->how == TRY_RECV
+                       ? receiver_try_recv(call->rx, &call->got)
+                       : receiver_recv_until(call->rx, &call->got, deadlines[call->how]);
+    atomic_store(&has_returned, true);
+    return NULL;
+}
+
+static enum channel_status receives(enum receive how, enum found what)
+{
+    if (how == RECV_NO_TIME)
+        return CHANNEL_INVALID;
+    if (what == CLOSED)
+        return CHANNEL_CLOSED;
+    return what == A_MESSAGE || receive_waits(how) ? CHANNEL_OK : when_empty[how];
+}
+
+/* A call that finds a message, or nothing, or that the channel is closed. Who waits gets a message then. */
+static void receive_and_check(struct ends *ends, enum receive how, enum found what)
+{
+    struct receiving call = {.rx = ends->rx, .how = how};
+    bool waits = what == NOTHING && receive_waits(how);
+    pthread_t thread;
+
+    if (what == A_MESSAGE)
+        send_int(ends->tx, 7);
+    if (what == CLOSED)
+        sender_drop(ends->tx), ends->tx = NULL;
+    atomic_store(&has_returned, false);
+    thread = spawn(receive, &call);
+    if (waits) {
+        check(still_sleeps(), "A receive sleeps while the channel is empty, whatever was before.");
+        send_int(ends->tx, 7);
+    }
+    join(thread);
+    check_status(call.status, receives(how, what), "A receive says the same whatever was before.");
+    check_equal(call.got, call.status == CHANNEL_OK ? 7 : -1, UNTOUCHED);
+    if (how == RECV_NO_TIME && what == A_MESSAGE)
+        expect_int(ends->rx, 7);
+}
+
+/* Two channels, and for each way to receive a test: after it comes every other. */
+static void receive_then_any(enum receive first)
+{
+    for (int bounded = 0; bounded < 2; bounded++)
+        for (int how = 0; how < RECEIVES; how++)
+            for (int before = A_MESSAGE; before <= NOTHING; before++)
+                for (int what = 0; what < FINDS; what++) {
+                    struct ends ends = bounded ? open_bounded(1) : open_channel();
+
+                    receive_and_check(&ends, first, (enum found)before);
+                    receive_and_check(&ends, (enum receive)how, (enum found)what);
+                    drop_both(ends);
+                }
+}
+
+#define HINT_AFTER "What does the first call leave behind that the second one finds?"
+
+TEST(after_receiver_recv_any_receive_does_as_ever, .once = true, .hint = HINT_AFTER)
+{
+    receive_then_any(RECV);
+}
+
+TEST(after_receiver_try_recv_any_receive_does_as_ever, .once = true, .hint = HINT_AFTER)
+{
+    receive_then_any(TRY_RECV);
+}
+
+TEST(after_receiver_recv_until_any_receive_does_as_ever, .once = true, .hint = HINT_AFTER)
+{
+    receive_then_any(RECV_FAR);
+    receive_then_any(RECV_PASSED);
+    receive_then_any(RECV_NO_TIME);
+}
+
+enum send { SEND, TRY_SEND, SEND_FAR, SEND_PASSED, SEND_NO_TIME, SENDS };
+enum finds { ROOM, NO_ROOM, NO_RECEIVER, SEND_FINDS };
+
+static const enum channel_status when_full[SENDS] = {
+    [TRY_SEND] = CHANNEL_FULL, [SEND_PASSED] = CHANNEL_TIMEOUT, [SEND_NO_TIME] = CHANNEL_INVALID};
+
+static bool send_waits(enum send how)
+{
+    return how == SEND || how == SEND_FAR;
+}
+
+struct sending {
+    struct sender *tx;
+    enum send how;
+    enum channel_status status;
+};
+
+static void *send_somehow(void *arg)
+{
+    struct sending *call = arg;
+    struct timespec far = in_ms(FAR), past = passed(0), none = invalid(0);
+    const struct timespec *deadlines[] = {
+        [SEND_FAR] = &far, [SEND_PASSED] = &past, [SEND_NO_TIME] = &none};
+    int number = 8;
+
+    call->status = call->how == SEND ? sender_send(call->tx, &number)
+                   : call->how == TRY_SEND
+                       ? sender_try_send(call->tx, &number)
+                       : sender_send_until(call->tx, &number, deadlines[call->how]);
+    atomic_store(&has_returned, true);
+    return NULL;
+}
+
+static enum channel_status sends(enum send how, enum finds what)
+{
+    if (how == SEND_NO_TIME)
+        return CHANNEL_INVALID;
+    if (what == NO_RECEIVER)
+        return CHANNEL_CLOSED;
+    return what == ROOM || send_waits(how) ? CHANNEL_OK : when_full[how];
+}
+
+/* A call that finds room, or none, or no receiver. Who waits gets room then. Leaves the channel empty. */
+static void send_and_check(struct ends *ends, enum send how, enum finds what)
+{
+    struct sending call = {.tx = ends->tx, .how = how};
+    pthread_t thread;
+
+    if (what == NO_ROOM)
+        send_int(ends->tx, 7);
+    if (what == NO_RECEIVER)
+        receiver_drop(ends->rx), ends->rx = NULL;
+    atomic_store(&has_returned, false);
+    thread = spawn(send_somehow, &call);
+    if (what == NO_ROOM && send_waits(how))
+        check(still_sleeps(), "A send sleeps while the channel is full, whatever was before.");
+    if (what == NO_ROOM && !send_waits(how))
+        join(thread);
+    if (what == NO_ROOM)
+        expect_int(ends->rx, 7);
+    if (what != NO_ROOM || send_waits(how))
+        join(thread);
+    check_status(call.status, sends(how, what), "A send says the same whatever was before.");
+    if (call.status == CHANNEL_OK)
+        expect_int(ends->rx, 8);
+    if (ends->rx != NULL)
+        expect_empty(ends->rx);
+}
+
+static void send_then_any(enum send first)
+{
+    for (int how = 0; how < SENDS; how++)
+        for (int before = ROOM; before <= NO_ROOM; before++)
+            for (int what = 0; what < SEND_FINDS; what++) {
+                struct ends ends = open_bounded(1);
+
+                send_and_check(&ends, first, (enum finds)before);
+                send_and_check(&ends, (enum send)how, (enum finds)what);
+                drop_both(ends);
+            }
+}
+
+TEST(after_sender_send_any_send_does_as_ever, .once = true, .hint = HINT_AFTER)
+{
+    send_then_any(SEND);
+}
+
+TEST(after_sender_try_send_any_send_does_as_ever, .once = true, .hint = HINT_AFTER)
+{
+    send_then_any(TRY_SEND);
+}
+
+TEST(after_sender_send_until_any_send_does_as_ever, .once = true, .hint = HINT_AFTER)
+{
+    send_then_any(SEND_FAR);
+    send_then_any(SEND_PASSED);
+    send_then_any(SEND_NO_TIME);
+}
+
+/* --------------------------------------------------------------------- while others are busy */
+
+#define WHOEVER "What had returned before the call began is seen, whoever else is inside."
+#define HINT_INSIDE "Somebody else has the lock just now. Does that say anything about the channel?"
+
+TEST(recv_until_a_passed_deadline_sees_a_message_whoever_else_sends, .hint = HINT_INSIDE)
+{
+    struct ends ends[] = {open_channel(), open_bounded(2)};
+    struct timespec deadline = passed(0);
+
+    for (int i = 0; i < 2; i++) {
+        struct call other = {.tx = clone(ends[i].tx), .number = 2};
+        pthread_t thread;
+        int got = -1;
+
+        send_int(ends[i].tx, 1);
+        thread = spawn(send_now, &other);
+        check_status(receiver_recv_until(ends[i].rx, &got, &deadline), CHANNEL_OK, WHOEVER);
+        check_equal(got, 1, "*message holds the oldest message.");
+        join(thread);
+        sender_drop(other.tx);
+        drop_both(ends[i]);
+    }
+}
+
+static void *clone_and_drop(void *tx)
+{
+    sender_drop(clone(tx));
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(recv_until_a_passed_deadline_says_timeout_whoever_else_is_inside, .hint = HINT_INSIDE)
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = passed(0);
+    pthread_t thread = spawn(clone_and_drop, clone(ends.tx));
+    int got = -1;
+
+    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_TIMEOUT,
+                 "Nothing is queued, and a sender is left.");
+    join(thread);
+    drop_both(ends);
+}
+
+/* Sends to a channel with room for all. */
+static void *send_until_passed(void *arg)
+{
+    struct call *call = arg;
+    struct timespec deadline = passed(0);
+
+    call->status = sender_send_until(call->tx, &call->number, &deadline);
+    return NULL;
+}
+
+/* Two senders send at once, for a deadline that has passed: each is told the same. */
+static void two_send_until_passed(struct ends ends, enum channel_status expected)
+{
+    struct call a = {.tx = ends.tx, .number = 8}, b = {.tx = clone(ends.tx), .number = 8};
+    pthread_t thread = spawn(send_until_passed, &a);
+
+    send_until_passed(&b);
+    join(thread);
+    check_status(a.status, expected, WHOEVER);
+    check_status(b.status, expected, WHOEVER);
+    sender_drop(b.tx);
+}
+
+TEST(send_until_a_passed_deadline_finds_room_whoever_else_sends, .hint = HINT_INSIDE)
+{
+    struct ends ends = open_bounded(3);
+
+    send_int(ends.tx, 7);
+    two_send_until_passed(ends, CHANNEL_OK);
+    expect_int(ends.rx, 7);
+    expect_int(ends.rx, 8);
+    expect_int(ends.rx, 8);
+    drop_both(ends);
+}
+
+TEST(send_until_a_passed_deadline_says_timeout_whoever_else_sends, .hint = HINT_INSIDE)
+{
+    struct ends ends = open_full();
+
+    two_send_until_passed(ends, CHANNEL_TIMEOUT);
+    expect_int(ends.rx, 1);
+    expect_empty(ends.rx);
+    drop_both(ends);
+}
+
+TEST(send_until_says_closed_whoever_else_sends,
+     .hint = "Two reasons not to send: which is looked at first, and by each of them?")
+{
+    for (int queued = 0; queued < 2; queued++) {
+        struct ends ends = queued ? open_full() : open_bounded(1);
+
+        receiver_drop(ends.rx);
+        two_send_until_passed(ends, CHANNEL_CLOSED);
+        sender_drop(ends.tx);
+    }
+}
+
+/* Sends to, and receives from, a channel nobody else knows. */
+static void *use_another_channel(void *arg)
+{
+    struct ends ends = open_bounded(1);
+
+    (void)arg;
+    send_int(ends.tx, 5);
+    expect_int(ends.rx, 5);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+    return NULL;
+}
+
+TEST(a_channel_that_is_none_of_its_business_ends_no_call, .woken_by_others = true,
+     .schedules = 5000, .hint = "What do two channels share?")
+{
+    struct ends empty = open_channel(), full = open_full();
+    struct timespec deadline = in_ms(FAR);
+    struct call receiver = {.rx = empty.rx, .number = -1, .deadline = &deadline};
+    struct call sender = {.tx = full.tx, .number = 2, .deadline = &deadline};
+    pthread_t threads[] = {spawn(recv_until, &receiver), spawn(send_until, &sender)};
+
+    use_another_channel(NULL);
+    send_int(empty.tx, 7);
+    expect_int(full.rx, 1);
+    join(threads[0]);
+    join(threads[1]);
+    check_status(receiver.status, CHANNEL_OK, "A message wakes receiver_recv_until.");
+    check_equal(receiver.number, 7, ARRIVES);
+    check_status(sender.status, CHANNEL_OK, "Room wakes sender_send_until.");
+    expect_int(full.rx, 2);
+    drop_both(empty);
+    drop_both(full);
+}
+
+TEST(a_passed_deadline_asks_of_its_own_channel_whoever_uses_another, .hint = HINT_INSIDE)
+{
+    struct ends ends = open_bounded(1);
+    struct timespec deadline = passed(0);
+    pthread_t thread = spawn(use_another_channel, NULL);
+    int got = -1;
+
+    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_TIMEOUT, "It is empty.");
+    check_status(sender_send_until(ends.tx, &got, &deadline), CHANNEL_OK, ROOM_FIRST);
+    check_status(sender_send_until(ends.tx, &got, &deadline), CHANNEL_TIMEOUT, "It is full.");
+    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_OK, MESSAGE_FIRST);
+    join(thread);
+    drop_both(ends);
 }
 
 /* ------------------------------------------------------------------------ what is sent */
@@ -1176,5 +1828,65 @@ TEST(thousands_of_messages_arrive_in_order_whatever_times_out, .once = true)
     check_equal(next[1], 2 * MANY, "Every message that was sent arrives.");
     join(threads[0]);
     join(threads[1]);
+    receiver_drop(ends.rx);
+}
+
+enum { CROWD = 257 }; /* more than a byte counts */
+
+TEST(recv_until_is_closed_when_the_last_of_257_senders_has_gone_and_not_before, .once = true,
+     .hint = "How far does the count of the senders go?")
+{
+    struct ends ends = open_bounded(1);
+    struct timespec deadline = passed(0);
+    struct sender *all[CROWD];
+    int got = -1;
+
+    for (int i = 0; i < CROWD; i++)
+        all[i] = i > 0 ? clone(all[i / 2]) : ends.tx;
+    for (int i = 0; i < CROWD; i++) {
+        check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_TIMEOUT,
+                     "Nothing is queued, and a sender is left.");
+        check_status(sender_send_until(all[i], &i, &deadline), CHANNEL_OK, ROOM_FIRST);
+        sender_drop(all[i]);
+        expect_int(ends.rx, i);
+    }
+    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_CLOSED, CLOSED_FIRST);
+    receiver_drop(ends.rx);
+}
+
+enum { SLEEPERS = 60 }; /* the checks keep 64 threads apart */
+
+static void *send_until_and_drop(void *arg)
+{
+    struct call *call = arg;
+
+    send_until(call);
+    sender_drop(call->tx);
+    return NULL;
+}
+
+TEST(sixty_senders_sleep_with_a_deadline_and_each_place_wakes_one, .once = true,
+     .woken_by_others = true, .hint = "How many sleep, and how many are told?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(FAR);
+    struct call calls[SLEEPERS];
+    pthread_t threads[SLEEPERS];
+    int sum = 0, got = -1;
+
+    for (int i = 0; i < SLEEPERS; i++) {
+        calls[i] = (struct call){.tx = clone(ends.tx), .number = i, .deadline = &deadline};
+        threads[i] = spawn(send_until_and_drop, &calls[i]);
+    }
+    settle();
+    sender_drop(ends.tx);
+    expect_int(ends.rx, 1);
+    while (receiver_recv_until(ends.rx, &got, &deadline) == CHANNEL_OK)
+        sum += got;
+    for (int i = 0; i < SLEEPERS; i++) {
+        join(threads[i]);
+        check_status(calls[i].status, CHANNEL_OK, "Room wakes sender_send_until.");
+    }
+    check_equal(sum, SLEEPERS * (SLEEPERS - 1) / 2, "Every message that was sent arrives once.");
     receiver_drop(ends.rx);
 }

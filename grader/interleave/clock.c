@@ -25,6 +25,7 @@
 enum { CLOCK_SET_ONE_IN = 16 };
 #define SECOND UINT64_C(1000000000)
 #define HOUR (3600 * SECOND)
+#define CENTURIES UINT64_C(6000000000) /* in seconds; a count of nanoseconds in 64 bits holds more */
 
 /* The clocks at the start of a schedule. Not whole seconds: a sum of nanoseconds needs its carry. */
 #define FIRST_MONOTONIC UINT64_C(1000654321098)
@@ -47,12 +48,13 @@ static bool is_valid(const struct timespec *when)
     return when->tv_nsec >= 0 && when->tv_nsec < (long)SECOND;
 }
 
+/* Nobody sleeps for centuries: such a time never comes. */
 static uint64_t in_nanoseconds(const struct timespec *when)
 {
     if (when->tv_sec < 0)
         return 0;
-    if ((uint64_t)when->tv_sec >= UINT64_MAX / SECOND - 1)
-        return FOREVER - 1;
+    if ((uint64_t)when->tv_sec >= CENTURIES)
+        return FOREVER;
     return (uint64_t)when->tv_sec * SECOND + (uint64_t)when->tv_nsec;
 }
 
@@ -78,7 +80,7 @@ bool clock_deadline(clockid_t clock, const struct timespec *when, uint64_t *dead
         return false;
     uint64_t at = in_nanoseconds(when);
     *deadline = at;
-    if (!*on_realtime)
+    if (!*on_realtime || at == FOREVER)
         return true;
     uint64_t offset = (uint64_t)run.realtime_offset;
     *deadline = at > offset ? at - offset : 0;
@@ -111,7 +113,7 @@ static void sleep_to(uint64_t deadline, bool on_realtime, const char *call, uint
 
 static void sleep_for(uint64_t nanoseconds, const char *call, uintptr_t pc)
 {
-    sleep_to(run.now + nanoseconds, false, call, pc);
+    sleep_to(nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER, false, call, pc);
 }
 
 STAND_IN(int, clock_gettime, clockid_t clock, struct timespec *now)

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define SECOND 1000000000L
+#define A_YEAR (365 * 24 * 3600)
 
 struct visit {
     mtx_t mutex;
@@ -139,7 +140,9 @@ static struct timespec left_until(const struct timespec *t)
     struct timespec now, left;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    left.tv_sec = t->tv_sec - now.tv_sec;
+    left.tv_sec = t->tv_sec < 0 ? -1 : t->tv_sec - now.tv_sec;
+    if (left.tv_sec > A_YEAR)
+        left.tv_sec = A_YEAR; /* and then it looks again */
     left.tv_nsec = t->tv_nsec - now.tv_nsec;
     if (left.tv_nsec < 0) {
         left.tv_nsec += SECOND;
