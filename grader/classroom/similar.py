@@ -30,7 +30,8 @@ _ROW = re.compile(r"^(\S+) consists for (\d+) % of (\S+) material$", re.MULTILIN
 
 # A function that is still to be written, as everybody was given it.
 _UNWRITTEN = re.compile(rb"^\w[^;{}]*\)\s*\{[^{}]*\bTODO\([^{}]*\}", re.MULTILINE)
-SOLUTION = "(the solution)"  # stands for a student, where there are solutions
+SOLUTION = "(the solution)"  # stands for a student, where there are solutions; so does the other
+OURS = {SOLUTION: SOLUTIONS, "(the fast solution)": SOLUTIONS / "fast"}
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ def pairs(group: Class, names: Sequence[str]) -> tuple[list[Pair], str]:
     if shutil.which("sim_c") is None:
         return [], "Near-copies were not looked for: sim_c is not installed (Debian: similarity-tester)."
     found: list[Pair] = []
-    submissions = {**intake.find_submissions(group.submissions), SOLUTION: SOLUTIONS}
+    submissions = {**intake.find_submissions(group.submissions), **OURS}
     wanted = worker.wanted(group.exercises)
-    everybody = [*names, SOLUTION]
+    everybody = [*names, *OURS]
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         for number, name in enumerate(everybody):
@@ -65,7 +66,11 @@ def pairs(group: Class, names: Sequence[str]) -> tuple[list[Pair], str]:
             except subprocess.TimeoutExpired:
                 late.append(exercise.name)
                 continue
-            found += [Pair(exercise.name, everybody[a], everybody[b], percent) for a, b, percent in alike]
+            found += [
+                Pair(exercise.name, everybody[a], everybody[b], percent)
+                for a, b, percent in alike
+                if everybody[a] not in OURS  # they are the last
+            ]
     found.sort(key=lambda pair: (-pair.percent, pair.exercise, pair.first))
     if late:
         return found[:MOST_PAIRS], f"{_remark(found)} Not compared, for it took too long: {', '.join(late)}.".strip()
@@ -74,7 +79,7 @@ def pairs(group: Class, names: Sequence[str]) -> tuple[list[Pair], str]:
 
 def _worth_comparing(group: Class, name: str, wanted: intake.Wanted) -> intake.Wanted:
     """Of one student what was run: what does not compile may be anything."""
-    if name == SOLUTION:
+    if name in OURS:
         return wanted
     result = json.loads(group.result_file(name).read_bytes())
     ran = {exercise["name"] for exercise in result["exercises"] if exercise["verdict"] in ("passed", "failed")}
@@ -84,7 +89,7 @@ def _worth_comparing(group: Class, name: str, wanted: intake.Wanted) -> intake.W
 def _remark(found: Sequence[Pair]) -> str:
     if not found:
         return ""
-    students = len({name for pair in found for name in (pair.first, pair.second)} - {SOLUTION})
+    students = len({name for pair in found for name in (pair.first, pair.second)} - OURS.keys())
     cut = f"; the {MOST_PAIRS} most similar pairs are listed" if len(found) > MOST_PAIRS else ""
     return f"Near-copies: {students} students have code much like another's{cut}."
 

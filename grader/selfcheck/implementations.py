@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import GraderError
-from grader.exercises import ROOT, SOLUTIONS, Exercise, by_name, read_text, shown
+from grader.exercises import ROOT, SOLUTIONS, Exercise, read_text, shown
 from grader.grading.outcome import VERDICTS
 from grader.grading.submission import Code, Source, find_channel
 
-KNOWN_RIGHT = ROOT / "grader" / "tests" / "known_right"
+# Whole files; the fast channels are right ones as well.
+KNOWN_RIGHT = (ROOT / "grader" / "tests" / "known_right", SOLUTIONS / "fast")
 KNOWN_WRONG = ROOT / "grader" / "tests" / "known_wrong"
 
 _FIELD = re.compile(r"^(?:/\*|\s\*)?\s*(Mistake|Verdict|Test):\s*(.*?)\s*(?:\*/)?$")
@@ -46,7 +47,7 @@ class Implementation:
 
 def known_right(exercise: Exercise) -> list[Implementation]:
     """All known-right implementations of an exercise."""
-    paths = sorted((KNOWN_RIGHT / exercise.name).glob("*.c"))
+    paths = [path for folder in KNOWN_RIGHT for path in sorted((folder / exercise.name).glob("*.c"))]
     return [Implementation(exercise, path, _code(exercise, path, path.read_bytes())) for path in paths]
 
 
@@ -105,7 +106,7 @@ def _code(exercise: Exercise, path: Path, content: bytes) -> Code:
     own = Source(exercise.name, exercise.files[0], content, path)
     if not exercise.carries_channel or exercise.base is None:
         return Code(exercise.name, (own,))
-    channel = find_channel(SOLUTIONS, by_name(exercise.base))
+    channel = find_channel(SOLUTIONS, exercise)
     if channel is None:
         raise GraderError(f"solutions/{exercise.base}/channel.c is missing.")
     return Code(exercise.name, (own, channel))

@@ -1,26 +1,24 @@
-/* Two batches of messages: send appends to one; receive reads the other, and swaps the two when it
- * has read its own to the end. So no message moves, and there is no end to go round.
+/* Exercise 01: a ring of messages, and a count of those who can reach it.
+ *
+ * A ring is an array whose first slot comes after its last one: a message that leaves makes room
+ * for a later one, and none has to move up.
  *
  * Invariants
- *   batch: of its count messages, oldest first, the first taken have been received.
- *   channel: every message in the receiver's batch is older than every message in queue.
- *     receiver_alive: the receiver has not been dropped. handles counts it and all senders; whoever
- *     drops the last one frees the channel.
- *   All senders are one object, which is counted: a clone costs no memory.
+ *   ring    The count messages are in the slots first, first + 1, ..., the oldest first.
+ *   memory  Whoever drops the last handle, of either kind, frees the channel.
  */
 #include "channel.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct batch {
+struct ring {
+    unsigned char *slots;
     size_t message_size; /* in bytes */
-    unsigned char *messages;
-    size_t capacity; /* in messages, like the following */
+    size_t capacity;     /* in messages, like the following */
+    size_t first;
     size_t count;
-    size_t taken;
 };
 
 struct sender {
@@ -29,60 +27,36 @@ struct sender {
 
 struct receiver {
     struct channel *channel;
-    struct batch batch;
 };
 
 struct channel {
+    struct sender tx; /* all senders: a clone is counted, and takes no memory */
     struct receiver rx;
-    struct sender tx;
-    struct batch queue;
-    size_t handles;
+    struct ring ring;
+    size_t senders; /* handles given out and not yet dropped */
     bool receiver_alive;
 };
 
-/* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
-static bool grow(struct batch *batch, size_t capacity)
+/* The slot of the message that is index places behind the oldest one. */
+static unsigned char *slot(const struct ring *ring, size_t index)
 {
-    unsigned char *messages;
-
-    if (capacity > SIZE_MAX / batch->message_size)
-        return false;
-    messages = realloc(batch->messages, capacity * batch->message_size);
-    if (messages == NULL)
-        return false;
-    batch->messages = messages;
-    batch->capacity = capacity;
-    return true;
+    return ring->slots + (ring->first + index) % ring->capacity * ring->message_size;
 }
 
-/* Copies a message in, behind the others. False, and nothing has changed, when out of memory. */
-static bool append(struct batch *batch, const void *message)
+/* Makes room for capacity messages. False when out of memory: then nothing has changed. */
+static bool grow(struct ring *ring, size_t capacity)
 {
-    if (batch->count == batch->capacity && !grow(batch, batch->count > 0 ? 2 * batch->count : 4))
+    unsigned char *slots = calloc(capacity, ring->message_size); /* NULL if the product overflows */
+
+    if (slots == NULL)
         return false;
-    memcpy(batch->messages + batch->count * batch->message_size, message, batch->message_size);
-    batch->count++;
+    for (size_t i = 0; i < ring->count; i++)
+        memcpy(slots + i * ring->message_size, slot(ring, i), ring->message_size);
+    free(ring->slots);
+    ring->slots = slots;
+    ring->capacity = capacity;
+    ring->first = 0;
     return true;
-}
-
-/* Copies the oldest message out. False, and message is untouched, when there is none. */
-static bool take(struct batch *batch, void *message)
-{
-    if (batch->taken == batch->count)
-        return false;
-    memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
-    batch->taken++;
-    return true;
-}
-
-/* Swaps a batch that has been read to the end for what is queued. */
-static void next_batch(struct batch *batch, struct batch *queue)
-{
-    struct batch read = *batch;
-
-    *batch = *queue;
-    *queue = read;
-    queue->count = queue->taken = 0;
 }
 
 enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx)
@@ -95,10 +69,10 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
     if (ch == NULL)
         return CHANNEL_NO_MEMORY;
     *ch = (struct channel){
-        .rx = {.channel = ch, .batch.message_size = message_size},
         .tx.channel = ch,
-        .queue.message_size = message_size,
-        .handles = 2,
+        .rx.channel = ch,
+        .ring.message_size = message_size,
+        .senders = 1,
         .receiver_alive = true,
     };
     *tx = &ch->tx;
@@ -108,45 +82,52 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
 
 struct sender *sender_clone(struct sender *tx)
 {
-    tx->channel->handles++;
+    tx->channel->senders++;
     return tx;
 }
 
 enum channel_status sender_send(struct sender *tx, const void *message)
 {
     struct channel *ch = tx->channel;
+    struct ring *ring = &ch->ring;
 
     if (!ch->receiver_alive)
         return CHANNEL_CLOSED;
-    return append(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
+    if (ring->count == ring->capacity && !grow(ring, 2 * ring->capacity + 4))
+        return CHANNEL_NO_MEMORY;
+    memcpy(slot(ring, ring->count), message, ring->message_size);
+    ring->count++;
+    return CHANNEL_OK;
 }
 
 enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
     struct channel *ch = rx->channel;
+    struct ring *ring = &ch->ring;
 
-    if (rx->batch.taken == rx->batch.count)
-        next_batch(&rx->batch, &ch->queue);
-    if (take(&rx->batch, message)) /* first of all: queued messages come before CLOSED */
-        return CHANNEL_OK;
-    return ch->handles > 1 ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    if (ring->count == 0)
+        return ch->senders > 0 ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    memcpy(message, slot(ring, 0), ring->message_size);
+    ring->first = (ring->first + 1) % ring->capacity;
+    ring->count--;
+    return CHANNEL_OK;
 }
 
-/* Gives a handle up. */
-static void release(struct channel *ch)
+/* Frees the channel if the handle that was just dropped was the last one. */
+static void free_if_last(struct channel *ch)
 {
-    ch->handles--;
-    if (ch->handles > 0)
+    if (ch->senders > 0 || ch->receiver_alive)
         return;
-    free(ch->rx.batch.messages);
-    free(ch->queue.messages);
+    free(ch->ring.slots);
     free(ch);
 }
 
 void sender_drop(struct sender *tx)
 {
-    if (tx != NULL)
-        release(tx->channel);
+    if (tx == NULL)
+        return;
+    tx->channel->senders--;
+    free_if_last(tx->channel);
 }
 
 void receiver_drop(struct receiver *rx)
@@ -154,5 +135,5 @@ void receiver_drop(struct receiver *rx)
     if (rx == NULL)
         return;
     rx->channel->receiver_alive = false;
-    release(rx->channel);
+    free_if_last(rx->channel);
 }

@@ -1,123 +1,67 @@
-/* Two batches of messages: senders append to one under the lock; the receiver reads the other
- * without it, and takes the lock only to swap the two when it has read its own to the end.
+/* Exercise 02: the ring of 01 under a lock, and a condition variable by which its receiver sleeps.
  *
- * Invariants
- *   batch: of its count messages, oldest first, the first taken have been received.
- *   channel: every message in the receiver's batch is older than every message in queue.
- *     receiver_alive: the receiver has not been dropped. handles counts it and all senders; whoever
- *     drops the last one frees the channel.
- *     While the receiver waits for readable, receiver_waits is true or its signal is on the way.
- *   All senders are one object, which is counted: a clone costs no memory.
+ * Invariants, true whenever nobody holds the lock
+ *   ring    The count messages are in the slots first, first + 1, ..., the oldest first.
+ *   memory  Whoever drops the last handle, of either kind, frees the channel.
+ *   waking  The receiver sleeps only while nothing is queued and a sender is left. Whoever makes
+ *           that false signals readable, under the same lock: a send, and the last sender's drop.
+ *           And whoever wakes looks again, because a wake-up proves nothing.
  */
 #include "channel.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOKS = 16 }; /* how often a thread looks again before it falls asleep */
-
-struct batch {
+struct ring {
+    unsigned char *slots;
     size_t message_size; /* in bytes */
-    unsigned char *messages;
-    size_t capacity; /* in messages, like the following */
+    size_t capacity;     /* in messages, like the following */
+    size_t first;
     size_t count;
-    size_t taken;
 };
 
 struct sender {
     struct channel *channel;
 };
 
-struct receiver { /* private to the thread that uses it, so lock need not be held */
+struct receiver {
     struct channel *channel;
-    struct batch batch;
 };
 
 struct channel {
-    struct receiver rx;      /* far from what senders use: a cache line has one writer at a time */
-    pthread_cond_t readable; /* something is queued, or the receiver's is the only handle */
-    struct sender tx;
+    struct sender tx; /* all senders: a clone is counted, and takes no memory */
+    struct receiver rx;
     pthread_mutex_t lock;
+    pthread_cond_t readable; /* a message is queued, or no sender is left */
 
     /* lock must be held when using these: */
-    struct batch queue;
-    size_t handles;
+    struct ring ring;
+    size_t senders; /* handles given out and not yet dropped */
     bool receiver_alive;
-    bool receiver_waits;
 };
 
-/* Takes the lock. Who finds it taken lets others run first, its owner among them: often that is all
- * it takes, and falling asleep and being woken take far longer. */
-static void lock(pthread_mutex_t *mutex)
+/* The slot of the message that is index places behind the oldest one. */
+static unsigned char *slot(const struct ring *ring, size_t index)
 {
-    for (int look = 0; look < LOOKS; look++) {
-        if (pthread_mutex_trylock(mutex) == 0)
-            return;
-        sched_yield();
-    }
-    pthread_mutex_lock(mutex);
+    return ring->slots + (ring->first + index) % ring->capacity * ring->message_size;
 }
 
-/* Like pthread_cond_wait, to be called in a loop; but the first LOOKS times it comes back as soon as
- * others have run, for the same reason. */
-static void wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int look)
+/* Makes room for capacity messages. False when out of memory: then nothing has changed. */
+static bool grow(struct ring *ring, size_t capacity)
 {
-    if (look >= LOOKS) {
-        pthread_cond_wait(condition, mutex);
-        return;
-    }
-    pthread_mutex_unlock(mutex);
-    sched_yield();
-    lock(mutex);
-}
+    unsigned char *slots = calloc(capacity, ring->message_size); /* NULL if the product overflows */
 
-/* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
-static bool grow(struct batch *batch, size_t capacity)
-{
-    unsigned char *messages;
-
-    if (capacity > SIZE_MAX / batch->message_size)
+    if (slots == NULL)
         return false;
-    messages = realloc(batch->messages, capacity * batch->message_size);
-    if (messages == NULL)
-        return false;
-    batch->messages = messages;
-    batch->capacity = capacity;
+    for (size_t i = 0; i < ring->count; i++)
+        memcpy(slots + i * ring->message_size, slot(ring, i), ring->message_size);
+    free(ring->slots);
+    ring->slots = slots;
+    ring->capacity = capacity;
+    ring->first = 0;
     return true;
-}
-
-/* Copies a message in, behind the others. False, and nothing has changed, when out of memory. */
-static bool append(struct batch *batch, const void *message)
-{
-    if (batch->count == batch->capacity && !grow(batch, batch->count > 0 ? 2 * batch->count : 4))
-        return false;
-    memcpy(batch->messages + batch->count * batch->message_size, message, batch->message_size);
-    batch->count++;
-    return true;
-}
-
-/* Copies the oldest message out. False, and message is untouched, when there is none. */
-static bool take(struct batch *batch, void *message)
-{
-    if (batch->taken == batch->count)
-        return false;
-    memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
-    batch->taken++;
-    return true;
-}
-
-/* Swaps a batch that has been read to the end for what is queued. */
-static void next_batch(struct batch *batch, struct batch *queue)
-{
-    struct batch read = *batch;
-
-    *batch = *queue;
-    *queue = read;
-    queue->count = queue->taken = 0;
 }
 
 enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx)
@@ -130,12 +74,12 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
     if (ch == NULL)
         return CHANNEL_NO_MEMORY;
     *ch = (struct channel){
-        .rx = {.channel = ch, .batch.message_size = message_size},
         .tx.channel = ch,
-        .readable = PTHREAD_COND_INITIALIZER,
+        .rx.channel = ch,
         .lock = PTHREAD_MUTEX_INITIALIZER,
-        .queue.message_size = message_size,
-        .handles = 2,
+        .readable = PTHREAD_COND_INITIALIZER,
+        .ring.message_size = message_size,
+        .senders = 1,
         .receiver_alive = true,
     };
     *tx = &ch->tx;
@@ -147,93 +91,97 @@ struct sender *sender_clone(struct sender *tx)
 {
     struct channel *ch = tx->channel;
 
-    lock(&ch->lock);
-    ch->handles++;
+    pthread_mutex_lock(&ch->lock);
+    ch->senders++;
     pthread_mutex_unlock(&ch->lock);
     return tx;
+}
+
+/* A send as far as it gets without sleeping. lock is held. */
+static enum channel_status push(struct channel *ch, const void *message)
+{
+    struct ring *ring = &ch->ring;
+
+    if (!ch->receiver_alive)
+        return CHANNEL_CLOSED;
+    if (ring->count == ring->capacity && !grow(ring, 2 * ring->capacity + 4))
+        return CHANNEL_NO_MEMORY;
+    memcpy(slot(ring, ring->count), message, ring->message_size);
+    ring->count++;
+    pthread_cond_signal(&ch->readable);
+    return CHANNEL_OK;
 }
 
 enum channel_status sender_send(struct sender *tx, const void *message)
 {
     struct channel *ch = tx->channel;
-    enum channel_status status = CHANNEL_CLOSED;
-    bool wake;
+    enum channel_status status;
 
-    lock(&ch->lock);
-    if (ch->receiver_alive)
-        status = append(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
-    wake = status == CHANNEL_OK && ch->receiver_waits;
-    if (wake)
-        ch->receiver_waits = false; /* the next sender need not wake it again */
+    pthread_mutex_lock(&ch->lock);
+    status = push(ch, message);
     pthread_mutex_unlock(&ch->lock);
-    if (wake)
-        pthread_cond_signal(&ch->readable); /* tx keeps the channel alive */
     return status;
 }
 
-/* Gets the receiver, which has read its batch, the next one. Says whether a sender is left. */
-static bool refill(struct receiver *rx, bool may_wait)
+/* A receive as far as it gets without sleeping. lock is held. */
+static enum channel_status pop(struct channel *ch, void *message)
 {
-    struct channel *ch = rx->channel;
-    bool senders_left;
+    struct ring *ring = &ch->ring;
 
-    lock(&ch->lock);
-    for (int look = 0; may_wait && ch->queue.count == 0 && ch->handles > 1; look++) {
-        ch->receiver_waits = true;
-        wait(&ch->readable, &ch->lock, look);
-    }
-    ch->receiver_waits = false;
-    next_batch(&rx->batch, &ch->queue);
-    senders_left = ch->handles > 1;
-    pthread_mutex_unlock(&ch->lock);
-    return senders_left;
-}
-
-static enum channel_status receive(struct receiver *rx, void *message, bool may_wait)
-{
-    bool senders_left = true;
-
-    if (rx->batch.taken == rx->batch.count)
-        senders_left = refill(rx, may_wait);
-    if (take(&rx->batch, message)) /* first of all: queued messages come before CLOSED */
-        return CHANNEL_OK;
-    return senders_left ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    if (ring->count == 0)
+        return ch->senders > 0 ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    memcpy(message, slot(ring, 0), ring->message_size);
+    ring->first = (ring->first + 1) % ring->capacity;
+    ring->count--;
+    return CHANNEL_OK;
 }
 
 enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
-    return receive(rx, message, false);
+    struct channel *ch = rx->channel;
+    enum channel_status status;
+
+    pthread_mutex_lock(&ch->lock);
+    status = pop(ch, message);
+    pthread_mutex_unlock(&ch->lock);
+    return status;
 }
 
 enum channel_status receiver_recv(struct receiver *rx, void *message)
 {
-    return receive(rx, message, true);
+    struct channel *ch = rx->channel;
+    enum channel_status status;
+
+    pthread_mutex_lock(&ch->lock);
+    while ((status = pop(ch, message)) == CHANNEL_EMPTY)
+        pthread_cond_wait(&ch->readable, &ch->lock);
+    pthread_mutex_unlock(&ch->lock);
+    return status;
 }
 
-/* Gives a handle up. */
-static void release(struct channel *ch)
+/* Unlocks, and frees the channel if the handle that was just dropped was the last one. Which one is
+ * the last is decided under the lock: without it, somebody else may free the channel meanwhile. */
+static void unlock_and_free_if_last(struct channel *ch)
 {
-    bool last;
+    bool last = ch->senders == 0 && !ch->receiver_alive;
 
-    lock(&ch->lock);
-    ch->handles--;
-    last = ch->handles == 0;
-    if (ch->handles == 1)                   /* perhaps the receiver's. Under the lock: */
-        pthread_cond_signal(&ch->readable); /* after it, who has that handle may free ch */
     pthread_mutex_unlock(&ch->lock);
     if (!last)
         return;
     pthread_cond_destroy(&ch->readable);
     pthread_mutex_destroy(&ch->lock);
-    free(ch->rx.batch.messages);
-    free(ch->queue.messages);
+    free(ch->ring.slots);
     free(ch);
 }
 
 void sender_drop(struct sender *tx)
 {
-    if (tx != NULL)
-        release(tx->channel);
+    if (tx == NULL)
+        return;
+    pthread_mutex_lock(&tx->channel->lock);
+    if (--tx->channel->senders == 0)
+        pthread_cond_signal(&tx->channel->readable);
+    unlock_and_free_if_last(tx->channel);
 }
 
 void receiver_drop(struct receiver *rx)
@@ -242,8 +190,7 @@ void receiver_drop(struct receiver *rx)
         return;
 
     struct channel *ch = rx->channel;
-    lock(&ch->lock);
+    pthread_mutex_lock(&ch->lock);
     ch->receiver_alive = false;
-    pthread_mutex_unlock(&ch->lock);
-    release(ch);
+    unlock_and_free_if_last(ch);
 }

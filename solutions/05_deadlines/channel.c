@@ -1,23 +1,30 @@
-/* One queue under one lock, and condition variables that go by the clock of the deadlines.
+/* Exercise 05: the channel of 04, where a sleep may end because its time is up.
  *
- * Invariants, under lock
- *   ring: the count messages are in the slots first, first + 1, ..., oldest first, where slot 0 comes
- *     after the last one. Bounded: capacity never changes. Unbounded: the ring grows.
- *   handles counts the receiver and all senders; whoever drops the last one frees the channel. All
- *     senders are one object: a clone costs no memory.
- *   Each message that is queued is a signal of readable, each place that comes free one of writable,
- *     and whoever wakes looks before it gives up: a sender whose time is up may have been given the
- *     signal for a place. It takes that place, or finds that another sender has.
- *   drop: called without the lock for what is left in the ring, once receiver_alive is false and so
- *     nothing is appended any more. The receiver's handle keeps the channel alive meanwhile.
+ * Invariants, true whenever nobody holds the lock
+ *   ring    The count messages are in the slots first, first + 1, ..., the oldest first.
+ *   memory  Whoever drops the last handle, of either kind, frees the channel.
+ *   owner   A queued message is the channel's. What is left in the ring when the receiver goes is
+ *           receiver_drop's, which drops it without the lock and without the channel.
+ *   waking  The receiver sleeps only while nothing is queued and a sender is left; a sender, while
+ *           the channel is full and the receiver is there. Whoever makes that false signals, under
+ *           the same lock: readable for a message or the last sender's drop, writable for a place
+ *           that comes free or, to all senders, the receiver's drop. And whoever wakes looks again,
+ *           even when its time is up: the one signal for a free place may have gone to it.
  */
 #include "channel.h"
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct ring {
+    unsigned char *slots;
+    size_t message_size; /* in bytes */
+    size_t capacity;     /* in messages, like the following */
+    size_t first;
+    size_t count;
+};
 
 struct sender {
     struct channel *channel;
@@ -28,133 +35,112 @@ struct receiver {
 };
 
 struct channel {
-    struct sender tx;
+    struct sender tx; /* all senders: a clone is counted, and takes no memory */
     struct receiver rx;
-    size_t message_size;         /* never changes, in bytes */
-    void (*drop)(void *message); /* never changes; may be NULL */
+    void (*drop)(void *message); /* never changes; NULL: messages own nothing */
     bool bounded;                /* never changes */
     pthread_mutex_t lock;
-    pthread_cond_t readable; /* something is queued, or the receiver's is the only handle */
-    pthread_cond_t writable; /* a bounded ring is not full, or the receiver has gone */
+    pthread_cond_t readable; /* a message is queued, or no sender is left */
+    pthread_cond_t writable; /* the channel is not full, or the receiver has gone */
 
     /* lock must be held when using these: */
-    unsigned char *ring;
-    size_t capacity; /* in messages, like the following */
-    size_t first;
-    size_t count;
-    size_t handles;
+    struct ring ring;
+    size_t senders; /* handles given out and not yet dropped */
     bool receiver_alive;
 };
 
-/* The place of the message that is index places behind the oldest one. */
-static unsigned char *slot(const struct channel *ch, size_t index)
+/* The slot of the message that is index places behind the oldest one. */
+static unsigned char *slot(const struct ring *ring, size_t index)
 {
-    return ch->ring + (ch->first + index) % ch->capacity * ch->message_size;
+    return ring->slots + (ring->first + index) % ring->capacity * ring->message_size;
 }
 
-/* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
-static bool grow(struct channel *ch, size_t capacity)
+/* Makes room for capacity messages. False when out of memory: then nothing has changed. */
+static bool grow(struct ring *ring, size_t capacity)
 {
-    unsigned char *ring;
+    unsigned char *slots = calloc(capacity, ring->message_size); /* NULL if the product overflows */
 
-    if (capacity > SIZE_MAX / ch->message_size)
+    if (slots == NULL)
         return false;
-    ring = malloc(capacity * ch->message_size);
-    if (ring == NULL)
-        return false;
-    for (size_t i = 0; i < ch->count; i++)
-        memcpy(ring + i * ch->message_size, slot(ch, i), ch->message_size);
-    free(ch->ring);
-    ch->ring = ring;
-    ch->capacity = capacity;
-    ch->first = 0;
+    for (size_t i = 0; i < ring->count; i++)
+        memcpy(slots + i * ring->message_size, slot(ring, i), ring->message_size);
+    free(ring->slots);
+    ring->slots = slots;
+    ring->capacity = capacity;
+    ring->first = 0;
     return true;
 }
 
-/* Copies a message in, behind the others. False, and nothing has changed, when out of memory. */
-static bool append(struct channel *ch, const void *message)
-{
-    if (ch->count == ch->capacity && !grow(ch, ch->count > 0 ? 2 * ch->count : 4))
-        return false;
-    memcpy(slot(ch, ch->count), message, ch->message_size);
-    ch->count++;
-    return true;
-}
-
-/* Copies the oldest message out. False, and message is untouched, when there is none. */
-static bool take(struct channel *ch, void *message)
-{
-    if (ch->count == 0)
-        return false;
-    memcpy(message, slot(ch, 0), ch->message_size);
-    ch->first = (ch->first + 1) % ch->capacity;
-    ch->count--;
-    return true;
-}
-
-/* Makes condition variables whose deadlines are points in time of CLOCK_MONOTONIC. */
-static bool init_conditions(struct channel *ch)
+/* Makes a condition variable whose deadlines are points in time of CLOCK_MONOTONIC. */
+static bool init_condition(pthread_cond_t *condition)
 {
     pthread_condattr_t monotonic;
-    bool one, both;
+    bool done;
 
     if (pthread_condattr_init(&monotonic) != 0)
         return false;
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    one = pthread_cond_init(&ch->readable, &monotonic) == 0;
-    both = one && pthread_cond_init(&ch->writable, &monotonic) == 0;
-    if (one && !both)
-        pthread_cond_destroy(&ch->readable);
+    done = pthread_cond_init(condition, &monotonic) == 0;
     pthread_condattr_destroy(&monotonic);
-    return both;
+    return done;
 }
 
 /* capacity 0: unbounded. */
 static enum channel_status create(size_t message_size, size_t capacity, void (*drop)(void *message),
                                   struct sender **tx, struct receiver **rx)
 {
-    struct channel *ch = malloc(sizeof *ch);
+    struct channel *ch;
 
+    if (message_size == 0)
+        return CHANNEL_INVALID;
+    ch = malloc(sizeof *ch);
     if (ch == NULL)
         return CHANNEL_NO_MEMORY;
     *ch = (struct channel){
         .tx.channel = ch,
         .rx.channel = ch,
-        .message_size = message_size,
         .drop = drop,
         .bounded = capacity > 0,
         .lock = PTHREAD_MUTEX_INITIALIZER,
-        .handles = 2,
+        .ring.message_size = message_size,
+        .senders = 1,
         .receiver_alive = true,
     };
-    if ((ch->bounded && !grow(ch, capacity)) || !init_conditions(ch)) {
-        free(ch->ring);
-        free(ch);
-        return CHANNEL_NO_MEMORY;
-    }
+    if (ch->bounded && !grow(&ch->ring, capacity))
+        goto free_channel;
+    if (!init_condition(&ch->readable))
+        goto free_ring;
+    if (!init_condition(&ch->writable))
+        goto destroy_readable;
     *tx = &ch->tx;
     *rx = &ch->rx;
     return CHANNEL_OK;
+
+destroy_readable:
+    pthread_cond_destroy(&ch->readable);
+free_ring:
+    free(ch->ring.slots);
+free_channel:
+    free(ch);
+    return CHANNEL_NO_MEMORY;
 }
 
 enum channel_status channel_create_bounded(size_t message_size, size_t capacity,
                                            void (*drop)(void *message), struct sender **tx,
                                            struct receiver **rx)
 {
-    if (message_size == 0 || capacity == 0)
-        return CHANNEL_INVALID;
-    return create(message_size, capacity, drop, tx, rx);
+    return capacity == 0 ? CHANNEL_INVALID : create(message_size, capacity, drop, tx, rx);
 }
 
 enum channel_status channel_create_with_drop(size_t message_size, void (*drop)(void *message),
                                              struct sender **tx, struct receiver **rx)
 {
-    return message_size == 0 ? CHANNEL_INVALID : create(message_size, 0, drop, tx, rx);
+    return create(message_size, 0, drop, tx, rx);
 }
 
 enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx)
 {
-    return channel_create_with_drop(message_size, NULL, tx, rx);
+    return create(message_size, 0, NULL, tx, rx);
 }
 
 struct sender *sender_clone(struct sender *tx)
@@ -162,126 +148,144 @@ struct sender *sender_clone(struct sender *tx)
     struct channel *ch = tx->channel;
 
     pthread_mutex_lock(&ch->lock);
-    ch->handles++;
+    ch->senders++;
     pthread_mutex_unlock(&ch->lock);
     return tx;
 }
 
-/* NULL, which is no deadline, is valid. A negative tv_sec is, too: it has passed. */
+/* No deadline, NULL, is valid. So is one before the clock began: it has passed. */
 static bool is_valid(const struct timespec *deadline)
 {
     return deadline == NULL || (deadline->tv_nsec >= 0 && deadline->tv_nsec < 1000000000);
 }
 
-/* Sleeps until woken, for whatever reason. False when deadline has passed: look once more, then. */
-static bool wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex,
-                       const struct timespec *deadline)
+/* Sleeps until woken, for whatever reason. False when the deadline has passed. */
+static bool sleep_until(const struct timespec *deadline, pthread_cond_t *condition,
+                        pthread_mutex_t *lock)
 {
     if (deadline == NULL)
-        return pthread_cond_wait(condition, mutex) == 0;
-    return pthread_cond_timedwait(condition, mutex, deadline) == 0;
+        return pthread_cond_wait(condition, lock) == 0;
+    return pthread_cond_timedwait(condition, lock, deadline) == 0;
 }
 
-static bool is_full(const struct channel *ch)
+/* A send as far as it gets without sleeping. lock is held. */
+static enum channel_status push(struct channel *ch, const void *message)
 {
-    return ch->bounded && ch->count == ch->capacity;
-}
+    struct ring *ring = &ch->ring;
 
-static enum channel_status send(struct channel *ch, const void *message, bool may_wait,
-                                const struct timespec *deadline)
-{
-    enum channel_status status = CHANNEL_OK;
-
-    pthread_mutex_lock(&ch->lock);
-    while (may_wait && ch->receiver_alive && is_full(ch))
-        may_wait = wait_until(&ch->writable, &ch->lock, deadline);
     if (!ch->receiver_alive)
-        status = CHANNEL_CLOSED;
-    else if (is_full(ch))
-        status = CHANNEL_FULL;
-    else if (!append(ch, message))
-        status = CHANNEL_NO_MEMORY;
-    else
-        pthread_cond_signal(&ch->readable);
-    pthread_mutex_unlock(&ch->lock);
-    return status;
-}
-
-enum channel_status sender_send(struct sender *tx, const void *message)
-{
-    return send(tx->channel, message, true, NULL);
-}
-
-enum channel_status sender_try_send(struct sender *tx, const void *message)
-{
-    return send(tx->channel, message, false, NULL);
+        return CHANNEL_CLOSED;
+    if (ring->count == ring->capacity && ch->bounded)
+        return CHANNEL_FULL;
+    if (ring->count == ring->capacity && !grow(ring, 2 * ring->capacity + 4))
+        return CHANNEL_NO_MEMORY;
+    memcpy(slot(ring, ring->count), message, ring->message_size);
+    ring->count++;
+    pthread_cond_signal(&ch->readable);
+    return CHANNEL_OK;
 }
 
 enum channel_status sender_send_until(struct sender *tx, const void *message,
                                       const struct timespec *deadline)
 {
-    enum channel_status status =
-        is_valid(deadline) ? send(tx->channel, message, true, deadline) : CHANNEL_INVALID;
+    struct channel *ch = tx->channel;
+    enum channel_status status;
+    bool in_time = true;
 
+    if (!is_valid(deadline))
+        return CHANNEL_INVALID;
+    pthread_mutex_lock(&ch->lock);
+    while ((status = push(ch, message)) == CHANNEL_FULL && in_time)
+        in_time = sleep_until(deadline, &ch->writable, &ch->lock);
+    pthread_mutex_unlock(&ch->lock);
     return status == CHANNEL_FULL ? CHANNEL_TIMEOUT : status;
 }
 
-static enum channel_status receive(struct channel *ch, void *message, bool may_wait,
-                                   const struct timespec *deadline)
+enum channel_status sender_send(struct sender *tx, const void *message)
 {
-    enum channel_status status = CHANNEL_OK;
+    return sender_send_until(tx, message, NULL);
+}
+
+enum channel_status sender_try_send(struct sender *tx, const void *message)
+{
+    struct channel *ch = tx->channel;
+    enum channel_status status;
 
     pthread_mutex_lock(&ch->lock);
-    while (may_wait && ch->count == 0 && ch->handles > 1)
-        may_wait = wait_until(&ch->readable, &ch->lock, deadline);
-    if (take(ch, message)) /* first of all: queued messages come before CLOSED */
-        pthread_cond_signal(&ch->writable);
-    else
-        status = ch->handles > 1 ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    status = push(ch, message);
     pthread_mutex_unlock(&ch->lock);
     return status;
 }
 
-enum channel_status receiver_try_recv(struct receiver *rx, void *message)
+/* A receive as far as it gets without sleeping. lock is held. */
+static enum channel_status pop(struct channel *ch, void *message)
 {
-    return receive(rx->channel, message, false, NULL);
+    struct ring *ring = &ch->ring;
+
+    if (ring->count == 0)
+        return ch->senders > 0 ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    memcpy(message, slot(ring, 0), ring->message_size);
+    ring->first = (ring->first + 1) % ring->capacity;
+    ring->count--;
+    pthread_cond_signal(&ch->writable);
+    return CHANNEL_OK;
 }
 
-enum channel_status receiver_recv(struct receiver *rx, void *message)
+enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
-    return receive(rx->channel, message, true, NULL);
+    struct channel *ch = rx->channel;
+    enum channel_status status;
+
+    pthread_mutex_lock(&ch->lock);
+    status = pop(ch, message);
+    pthread_mutex_unlock(&ch->lock);
+    return status;
 }
 
 enum channel_status receiver_recv_until(struct receiver *rx, void *message,
                                         const struct timespec *deadline)
 {
-    enum channel_status status =
-        is_valid(deadline) ? receive(rx->channel, message, true, deadline) : CHANNEL_INVALID;
+    struct channel *ch = rx->channel;
+    enum channel_status status;
+    bool in_time = true;
 
+    if (!is_valid(deadline))
+        return CHANNEL_INVALID;
+    pthread_mutex_lock(&ch->lock);
+    while ((status = pop(ch, message)) == CHANNEL_EMPTY && in_time)
+        in_time = sleep_until(deadline, &ch->readable, &ch->lock);
+    pthread_mutex_unlock(&ch->lock);
     return status == CHANNEL_EMPTY ? CHANNEL_TIMEOUT : status;
 }
 
-/* Gives a handle up. */
-static void release(struct channel *ch)
+enum channel_status receiver_recv(struct receiver *rx, void *message)
 {
-    pthread_mutex_lock(&ch->lock);
-    size_t left = --ch->handles;
-    if (left == 1)                          /* perhaps the receiver's. Under the lock: */
-        pthread_cond_signal(&ch->readable); /* after it, who has that handle may free ch */
+    return receiver_recv_until(rx, message, NULL);
+}
+
+/* Unlocks, and frees the channel if the handle that was just dropped was the last one. Which one is
+ * the last is decided under the lock: without it, somebody else may free the channel meanwhile. */
+static void unlock_and_free_if_last(struct channel *ch)
+{
+    bool last = ch->senders == 0 && !ch->receiver_alive;
+
     pthread_mutex_unlock(&ch->lock);
-    if (left > 0)
+    if (!last)
         return;
     pthread_cond_destroy(&ch->writable);
     pthread_cond_destroy(&ch->readable);
     pthread_mutex_destroy(&ch->lock);
-    free(ch->ring);
     free(ch);
 }
 
 void sender_drop(struct sender *tx)
 {
-    if (tx != NULL)
-        release(tx->channel);
+    if (tx == NULL)
+        return;
+    pthread_mutex_lock(&tx->channel->lock);
+    if (--tx->channel->senders == 0)
+        pthread_cond_signal(&tx->channel->readable);
+    unlock_and_free_if_last(tx->channel);
 }
 
 void receiver_drop(struct receiver *rx)
@@ -290,11 +294,13 @@ void receiver_drop(struct receiver *rx)
         return;
 
     struct channel *ch = rx->channel;
+    void (*drop)(void *message) = ch->drop;
     pthread_mutex_lock(&ch->lock);
-    ch->receiver_alive = false; /* from now on the ring is the receiver's alone */
+    ch->receiver_alive = false;
     pthread_cond_broadcast(&ch->writable);
-    pthread_mutex_unlock(&ch->lock);
-    for (size_t i = 0; ch->drop != NULL && i < ch->count; i++)
-        ch->drop(slot(ch, i));
-    release(ch);
+    struct ring left = ch->ring;
+    unlock_and_free_if_last(ch); /* from here on ch may be gone: drop may drop its last sender */
+    for (size_t i = 0; drop != NULL && i < left.count; i++)
+        drop(slot(&left, i));
+    free(left.slots);
 }

@@ -1,391 +1,213 @@
-/* channel.c - exercise 07: messages are pushed on a stack, and the receiver turns it over.
+/* Exercise 07: senders push their messages on a stack, and the receiver takes it whole, turns it
+ * over and has what was sent, in order.
  *
- * A sender writes its message where nobody looks yet, then publishes it with one compare-and-swap of
- * one word, the top of a stack. The receiver takes the whole stack with one exchange, turns it over
- * (so that the oldest is in front), and needs nobody for as long as that batch lasts. Everything
- * that threads must agree on is in that one word: what is queued, in which order, whether the
- * receiver sleeps, whether it has gone, and (as a mark behind all messages) that the senders have.
- *
- * The stack is R. K. Treiber's ("Systems Programming: Coping with Parallelism", IBM RJ 5118, 1986);
- * Linux's lock-less lists (include/linux/llist.h) are taken whole in the same way. Nobody takes a
- * single node off, so a top that has changed and changed back (ABA) does no harm: a push only needs
- * its node to point at whatever is on top at that moment.
- *
- * Memory comes in blocks. A block is filled by one sender, front to back; when that sender is done
- * with it, it pushes the block's end mark behind the last message. What one sender pushes is taken
- * out in order, so who comes to the end mark knows that nobody uses the block any more.
+ * All that threads must agree on is in one word, top: a push and a take are one atomic step each.
+ * The stack is R. K. Treiber's (1986). Nobody takes a single node off it, so a top that has changed
+ * and changed back (ABA) does no harm: a push only needs its node to point at what is on top then.
  *
  * Invariants
- *   top is the newest link, and flags. A link is the address of a node, with END_MARK beside it when
- *   the node is an end mark; 0 ends the list.
- *   SLEEPING is set only beside no link: the receiver sleeps, or is about to. Whoever replaces it
- *   owes the semaphore one post, so posts and waits pair up.
- *   GONE stays once set: the receiver has been dropped. No message is pushed from then on; end marks
- *   still are, and the last handle frees their blocks.
- *   A block belongs to its sender until its end mark is pushed, then to whoever takes the mark out.
- *   closing is pushed once, by the last sender, behind everything.
- *   A thread touches the channel only while a handle counted in handles is its own. */
+ *   top       is the newest node, whose next was pushed just before; NULL: there is none. sleeping,
+ *             gone and closing are nodes without a message, and mean what they are called.
+ *   sleeping  is on top alone, while the receiver sleeps or is about to. Whoever replaces it owes
+ *             wake one post.
+ *   gone      is on top alone, once the receiver has been dropped. Nothing replaces it.
+ *   closing   is pushed once, by the last sender, behind all messages.
+ *   owner     A node is its sender's until it is pushed, then that of whoever takes the stack.
+ *   memory    A thread touches the channel only while a handle that handles counts is its own.
+ *             Whoever drops the last handle frees the channel.
+ */
 #include "channel.h"
 
-#include <errno.h>
-#include <sched.h>
 #include <semaphore.h>
-#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    FIRST_SLOTS = 4, /* messages in a sender's first block; each further one is twice as long, */
-    BLOCK_BYTES = 32768, /* until it has about this size */
-    LOOKS = 16,          /* how often an idle receiver looks again before it sleeps */
-    CACHE_LINE = 64,
-};
-
-/* Flags of top and of links, in bits that are 0 in the address of every node. */
-#define END_MARK ((uintptr_t)1)
-#define SLEEPING ((uintptr_t)2)
-#define GONE ((uintptr_t)4)
-#define FLAGS (END_MARK | SLEEPING | GONE)
-
-/* A message is message_size bytes behind its node. */
-struct node {
-    alignas(8) uintptr_t next; /* link to what was sent just before; in a batch, just after */
-};
-
-struct block {
-    struct node end; /* the end mark; first, so that its address is the block's */
-    size_t slots;    /* how many messages fit */
-    alignas(8) unsigned char nodes[];
-};
-
-struct channel {
-    size_t message_size; /* these three never change */
-    size_t stride;       /* bytes from node to node */
-    size_t block_slots;  /* messages in a block of full length */
-    sem_t wake;          /* a post for each time SLEEPING was replaced */
-    struct node closing;
-    atomic_size_t senders;                     /* sending handles */
-    atomic_size_t handles;                     /* all handles */
-    _Atomic(struct block *) spare;             /* an empty block of full length, or NULL */
-    alignas(CACHE_LINE) _Atomic uintptr_t top; /* alone: everybody writes it all the time */
+struct node { /* the message_size bytes behind it are its message */
+    struct node *next;
 };
 
 struct sender {
     struct channel *channel;
-    struct block *block; /* where the next message goes; NULL: none yet, or the last was full */
-    size_t used;         /* messages in it */
-    size_t slots;        /* how many the next block shall hold */
-    uintptr_t last;      /* what it pushed last: perhaps still the top */
 };
 
 struct receiver {
     struct channel *channel;
-    uintptr_t batch; /* link to the oldest message that has been taken from the stack; 0: none */
-    bool closed;     /* closing has been taken out */
+    struct node *batch; /* taken from the stack and turned over, so the oldest is the first */
 };
 
-static struct node *node_of(uintptr_t link)
-{
-    return (struct node *)(link & ~FLAGS);
-}
-
-static uintptr_t end_mark(struct node *node)
-{
-    return (uintptr_t)node | END_MARK;
-}
-
-/* A message of one word is copied on the spot: calling memcpy takes as long as sending it. */
-static void copy(void *to, const void *from, size_t size)
-{
-    if (size == sizeof(uint64_t))
-        memcpy(to, from, sizeof(uint64_t));
-    else
-        memcpy(to, from, size);
-}
-
-/* Puts a chain of nodes, newest to oldest, on the stack and wakes the receiver if it sleeps. Does
- * nothing and says false if a flag in unless is set. top is a guess at what is there: looking first
- * would fetch the cache line twice, once to read and once to write.
- *
- * Release: who acquires top sees the message, the nodes' links and all that the sender did before.
- * The other pushes need not be acquired: their nodes are linked to, not looked at; and the receiver
- * acquires them too, because a compare-and-swap continues the release sequence of what it replaces. */
-static bool push(struct channel *ch, uintptr_t newest, struct node *oldest, uintptr_t unless,
-                 uintptr_t top)
-{
-    do {
-        if (top & unless)
-            return false;
-        oldest->next = top & ~(SLEEPING | GONE);
-    } while (!atomic_compare_exchange_weak_explicit(&ch->top, &top, newest | (top & GONE),
-                                                    memory_order_release, memory_order_relaxed));
-    if (top & SLEEPING)
-        sem_post(&ch->wake);
-    return true;
-}
-
-/* The list from newest to oldest, turned over. */
-static uintptr_t turned_over(uintptr_t newest)
-{
-    uintptr_t oldest = 0;
-
-    while (newest) {
-        uintptr_t next = node_of(newest)->next;
-
-        node_of(newest)->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    return oldest;
-}
-
-/* Frees the blocks whose end marks are in the list, oldest first. */
-static void discard(struct channel *ch, uintptr_t link)
-{
-    while (link) {
-        struct node *node = node_of(link);
-        bool block_ends = link & END_MARK && node != &ch->closing;
-
-        link = node->next;
-        if (block_ends)
-            free(node);
-    }
-}
-
-/* Gives up one handle. Release: what its owner did with the channel is over. Acquire: the last one
- * frees the channel after all that. */
-static void release(struct channel *ch)
-{
-    if (atomic_fetch_sub_explicit(&ch->handles, 1, memory_order_acq_rel) != 1)
-        return;
-    discard(ch, turned_over(atomic_load_explicit(&ch->top, memory_order_relaxed) & ~GONE));
-    free(atomic_load_explicit(&ch->spare, memory_order_relaxed));
-    sem_destroy(&ch->wake);
-    free(ch);
-}
-
-static struct sender *new_sender(struct channel *ch)
-{
-    struct sender *tx = malloc(sizeof *tx);
-
-    if (tx)
-        *tx = (struct sender){.channel = ch, .slots = FIRST_SLOTS};
-    return tx;
-}
-
-static struct channel *new_channel(size_t message_size)
-{
-    struct channel *ch;
-
-    if (message_size > SIZE_MAX / 2) /* leaves room for a node and a block's head */
-        return NULL;
-    ch = aligned_alloc(alignof(struct channel), sizeof *ch);
-    if (!ch)
-        return NULL;
-    ch->message_size = message_size;
-    ch->stride = sizeof(struct node) + (message_size + 7) / 8 * 8;
-    ch->block_slots = ch->stride < BLOCK_BYTES ? BLOCK_BYTES / ch->stride : 1;
-    sem_init(&ch->wake, 0, 0);
-    atomic_init(&ch->senders, 1);
-    atomic_init(&ch->handles, 2);
-    atomic_init(&ch->spare, NULL);
-    atomic_init(&ch->top, 0);
-    return ch;
-}
+struct channel {
+    struct sender tx; /* all senders: a clone is counted, and takes no memory */
+    struct receiver rx;
+    size_t message_size; /* never changes */
+    struct node sleeping;
+    struct node gone;
+    struct node closing;
+    sem_t wake; /* a post each time that sleeping was replaced */
+    _Atomic(struct node *) top;
+    atomic_size_t senders;
+    atomic_size_t handles; /* the senders and the receiver */
+};
 
 enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx)
 {
     struct channel *ch;
-    struct sender *sender;
-    struct receiver *receiver;
 
     if (message_size == 0)
         return CHANNEL_INVALID;
-    ch = new_channel(message_size);
-    if (!ch)
+    if (message_size > SIZE_MAX - sizeof(struct node))
         return CHANNEL_NO_MEMORY;
-    sender = new_sender(ch);
-    receiver = malloc(sizeof *receiver);
-    if (!sender || !receiver)
-        goto no_memory;
-    *receiver = (struct receiver){.channel = ch};
-    *tx = sender;
-    *rx = receiver;
+    ch = malloc(sizeof *ch);
+    if (ch == NULL)
+        return CHANNEL_NO_MEMORY;
+    ch->tx.channel = ch;
+    ch->rx.channel = ch;
+    ch->rx.batch = NULL;
+    ch->message_size = message_size;
+    sem_init(&ch->wake, 0, 0);
+    atomic_init(&ch->top, NULL);
+    atomic_init(&ch->senders, 1);
+    atomic_init(&ch->handles, 2);
+    *tx = &ch->tx;
+    *rx = &ch->rx;
     return CHANNEL_OK;
-
-no_memory:
-    free(receiver);
-    free(sender);
-    sem_destroy(&ch->wake);
-    free(ch);
-    return CHANNEL_NO_MEMORY;
 }
 
+/* Relaxed: tx keeps both counts above 0, and nothing is published by this. */
 struct sender *sender_clone(struct sender *tx)
 {
-    struct sender *clone = new_sender(tx->channel);
-
-    if (clone) { /* relaxed: tx keeps both counts above 0, and publishes nothing by this */
-        atomic_fetch_add_explicit(&tx->channel->senders, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&tx->channel->handles, 1, memory_order_relaxed);
-    }
-    return clone;
+    atomic_fetch_add_explicit(&tx->channel->senders, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&tx->channel->handles, 1, memory_order_relaxed);
+    return tx;
 }
 
-/* Gives the sender an empty block. Acquire: who gave the spare away has read it to the end. */
-static bool new_block(struct sender *tx)
+/* Puts a node on the stack, and wakes the receiver if it sleeps. False when it has gone.
+ *
+ * Release: whoever acquires top sees the message, and all that was done before it was sent. That
+ * holds for the nodes below, too, though this push has not acquired them: a compare-and-swap
+ * continues the release sequence of the push that it finds on top. */
+static bool push(struct channel *ch, struct node *node)
 {
-    struct channel *ch = tx->channel;
-    size_t slots = tx->slots < ch->block_slots ? tx->slots : ch->block_slots;
-    struct block *block = NULL;
+    struct node *top = atomic_load_explicit(&ch->top, memory_order_relaxed);
 
-    if (slots == ch->block_slots)
-        block = atomic_exchange_explicit(&ch->spare, NULL, memory_order_acquire);
-    if (!block)
-        block = malloc(sizeof *block + slots * ch->stride);
-    if (!block)
-        return false;
-    block->slots = slots;
-    tx->block = block;
-    tx->used = 0;
-    tx->slots = 2 * slots;
+    do {
+        if (top == &ch->gone)
+            return false;
+        node->next = top == &ch->sleeping ? NULL : top;
+    } while (!atomic_compare_exchange_weak_explicit(&ch->top, &top, node, memory_order_release,
+                                                    memory_order_relaxed));
+    if (top == &ch->sleeping)
+        sem_post(&ch->wake);
     return true;
 }
 
 enum channel_status sender_send(struct sender *tx, const void *message)
 {
     struct channel *ch = tx->channel;
-    struct block *block;
-    struct node *node;
-    uintptr_t newest;
+    struct node *node = malloc(sizeof *node + ch->message_size);
 
-    if (!tx->block && !new_block(tx))
+    if (node == NULL)
         return CHANNEL_NO_MEMORY;
-    block = tx->block;
-    node = (struct node *)(block->nodes + tx->used * ch->stride);
-    copy(node + 1, message, ch->message_size);
-    newest = (uintptr_t)node;
-    if (tx->used + 1 == block->slots) { /* the block is full: its end mark goes along */
-        block->end.next = newest;
-        newest = end_mark(&block->end);
+    memcpy(node + 1, message, ch->message_size);
+    if (push(ch, node))
+        return CHANNEL_OK;
+    free(node);
+    return CHANNEL_CLOSED;
+}
+
+/* Takes the whole stack, leaves instead on it, and returns what was taken, the oldest node first.
+ * Acquire: the nodes are read from here on. */
+static struct node *take_all(struct channel *ch, struct node *instead)
+{
+    struct node *newest = atomic_exchange_explicit(&ch->top, instead, memory_order_acquire);
+    struct node *oldest = NULL;
+
+    while (newest != NULL) {
+        struct node *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
     }
-    if (!push(ch, newest, node, GONE, tx->last))
-        return CHANNEL_CLOSED;
-    tx->last = newest;
-    tx->used++;
-    if (newest & END_MARK)
-        tx->block = NULL; /* no longer ours */
-    return CHANNEL_OK;
-}
-
-/* Release: the block has been read to the end. Acquire: the one that it replaces has, too. */
-static void recycle(struct channel *ch, struct block *block)
-{
-    if (block->slots == ch->block_slots)
-        block = atomic_exchange_explicit(&ch->spare, block, memory_order_acq_rel);
-    free(block);
-}
-
-/* Copies out the oldest message of the batch, and says whether there was one. */
-static bool next_in_batch(struct receiver *rx, void *message)
-{
-    struct channel *ch = rx->channel;
-
-    while (rx->batch) {
-        struct node *node = node_of(rx->batch);
-        bool is_message = !(rx->batch & END_MARK);
-
-        rx->batch = node->next;
-        if (is_message) {
-            copy(message, node + 1, ch->message_size);
-            return true;
-        }
-        if (node == &ch->closing)
-            rx->closed = true;
-        else
-            recycle(ch, (struct block *)node);
-    }
-    return false;
-}
-
-/* Takes what has been pushed, and says whether that is anything. Acquire pairs with the release in
- * push. */
-static bool take_batch(struct receiver *rx)
-{
-    _Atomic uintptr_t *top = &rx->channel->top;
-
-    if (!atomic_load_explicit(top, memory_order_relaxed)) /* looking disturbs senders less */
-        return false;
-    rx->batch = turned_over(atomic_exchange_explicit(top, 0, memory_order_acquire));
-    return true;
+    return oldest;
 }
 
 enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
-    while (!next_in_batch(rx, message))
-        if (!take_batch(rx))
-            return rx->closed ? CHANNEL_CLOSED : CHANNEL_EMPTY;
+    struct channel *ch = rx->channel;
+    struct node *node;
+
+    if (rx->batch == NULL)
+        rx->batch = take_all(ch, NULL);
+    node = rx->batch;
+    if (node == NULL)
+        return CHANNEL_EMPTY;
+    if (node == &ch->closing) /* the last of all, and it stays in the batch */
+        return CHANNEL_CLOSED;
+    rx->batch = node->next;
+    memcpy(message, node + 1, ch->message_size);
+    free(node);
     return CHANNEL_OK;
 }
 
-/* Returns once something has been pushed. Relaxed: take_batch acquires it. No wake-up can get
- * lost: a push either comes before SLEEPING, which then is not set, or it replaces it and posts. */
+/* Sleeps, unless something is on the stack. No wake-up is lost: a push comes before sleeping, which
+ * then is not put there, or it replaces sleeping and posts. Relaxed: take_all acquires the push. */
 static void sleep_while_empty(struct channel *ch)
 {
-    uintptr_t nothing = 0;
+    struct node *top = NULL;
 
-    for (int i = 0; i < LOOKS; i++) {
-        if (atomic_load_explicit(&ch->top, memory_order_relaxed))
-            return;
-        sched_yield();
-    }
-    if (atomic_compare_exchange_strong_explicit(&ch->top, &nothing, SLEEPING, memory_order_relaxed,
+    if (atomic_compare_exchange_strong_explicit(&ch->top, &top, &ch->sleeping, memory_order_relaxed,
                                                 memory_order_relaxed))
-        while (sem_wait(&ch->wake) != 0 && errno == EINTR) /* a signal was handled */
+        while (sem_wait(&ch->wake) != 0) /* EINTR: a signal was handled meanwhile */
             continue;
 }
 
 enum channel_status receiver_recv(struct receiver *rx, void *message)
 {
-    enum channel_status status = receiver_try_recv(rx, message);
+    enum channel_status status;
 
-    while (status == CHANNEL_EMPTY) {
+    while ((status = receiver_try_recv(rx, message)) == CHANNEL_EMPTY)
         sleep_while_empty(rx->channel);
-        status = receiver_try_recv(rx, message);
-    }
     return status;
 }
 
-/* Release: the end mark is pushed before the count goes down. Acquire: so the last sender's push of
- * closing comes behind all of them. */
-void sender_drop(struct sender *tx)
+/* Gives up a handle. Release: what its owner did with the channel comes before. Acquire: the last
+ * one frees the channel after all that. */
+static void release(struct channel *ch)
 {
-    struct channel *ch;
-
-    if (!tx)
+    if (atomic_fetch_sub_explicit(&ch->handles, 1, memory_order_acq_rel) > 1)
         return;
-    ch = tx->channel;
-    if (tx->block)
-        push(ch, end_mark(&tx->block->end), &tx->block->end, 0, tx->last);
-    free(tx);
-    if (atomic_fetch_sub_explicit(&ch->senders, 1, memory_order_acq_rel) == 1)
-        push(ch, end_mark(&ch->closing), &ch->closing, 0, 0);
-    release(ch);
+    sem_destroy(&ch->wake);
+    free(ch);
 }
 
-/* Acquire: the nodes that are taken here are read. */
+/* Release and acquire: what each sender pushed comes before its count goes down, and so before the
+ * last one pushes closing. */
+void sender_drop(struct sender *tx)
+{
+    if (tx == NULL)
+        return;
+    if (atomic_fetch_sub_explicit(&tx->channel->senders, 1, memory_order_acq_rel) == 1)
+        push(tx->channel, &tx->channel->closing);
+    release(tx->channel);
+}
+
+static void free_all(const struct channel *ch, struct node *node)
+{
+    while (node != NULL) {
+        struct node *next = node->next;
+        if (node != &ch->closing)
+            free(node);
+        node = next;
+    }
+}
+
 void receiver_drop(struct receiver *rx)
 {
-    struct channel *ch;
-
-    if (!rx)
+    if (rx == NULL)
         return;
-    ch = rx->channel;
-    discard(ch, rx->batch);
-    discard(ch, turned_over(atomic_exchange_explicit(&ch->top, GONE, memory_order_acquire)));
-    free(rx);
-    release(ch);
+    free_all(rx->channel, rx->batch);
+    free_all(rx->channel, take_all(rx->channel, &rx->channel->gone));
+    release(rx->channel);
 }

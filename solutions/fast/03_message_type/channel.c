@@ -1,0 +1,267 @@
+/* Two batches of messages: senders append to one under the lock; the receiver reads the other
+ * without it, and takes the lock only to swap the two when it has read its own to the end.
+ *
+ * Invariants
+ *   batch: of its count messages, oldest first, the first taken have been received.
+ *   channel: every message in the receiver's batch is older than every message in queue.
+ *     receiver_alive: the receiver has not been dropped. handles counts it and all senders; whoever
+ *     drops the last one frees the channel.
+ *     While the receiver waits for readable, receiver_waits is true or its signal is on the way.
+ *   drop: called without the lock, for what is left in both batches, once receiver_alive is false
+ *     and so nothing is appended any more, by the receiver, whose handle keeps the channel alive.
+ *   All senders are one object, which is counted: a clone costs no memory.
+ */
+#include "channel.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOOKS = 16 }; /* how often a thread looks again before it falls asleep */
+
+struct batch {
+    size_t message_size; /* in bytes */
+    unsigned char *messages;
+    size_t capacity; /* in messages, like the following */
+    size_t count;
+    size_t taken;
+};
+
+struct sender {
+    struct channel *channel;
+};
+
+struct receiver { /* private to the thread that uses it, so lock need not be held */
+    struct channel *channel;
+    struct batch batch;
+};
+
+struct channel {
+    struct receiver rx; /* far from what senders use: a cache line has one writer at a time */
+    void (*drop)(void *message); /* never changes; may be NULL */
+    pthread_cond_t readable;     /* something is queued, or the receiver's is the only handle */
+    struct sender tx;
+    pthread_mutex_t lock;
+
+    /* lock must be held when using these: */
+    struct batch queue;
+    size_t handles;
+    bool receiver_alive;
+    bool receiver_waits;
+};
+
+/* Takes the lock. Who finds it taken lets others run first, its owner among them: often that is all
+ * it takes, and falling asleep and being woken take far longer. */
+static void lock(pthread_mutex_t *mutex)
+{
+    for (int look = 0; look < LOOKS; look++) {
+        if (pthread_mutex_trylock(mutex) == 0)
+            return;
+        sched_yield();
+    }
+    pthread_mutex_lock(mutex);
+}
+
+/* Like pthread_cond_wait, to be called in a loop; but the first LOOKS times it comes back as soon as
+ * others have run, for the same reason. */
+static void wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int look)
+{
+    if (look >= LOOKS) {
+        pthread_cond_wait(condition, mutex);
+        return;
+    }
+    pthread_mutex_unlock(mutex);
+    sched_yield();
+    lock(mutex);
+}
+
+/* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
+static bool grow(struct batch *batch, size_t capacity)
+{
+    unsigned char *messages;
+
+    if (capacity > SIZE_MAX / batch->message_size)
+        return false;
+    messages = realloc(batch->messages, capacity * batch->message_size);
+    if (messages == NULL)
+        return false;
+    batch->messages = messages;
+    batch->capacity = capacity;
+    return true;
+}
+
+/* Copies a message in, behind the others. False, and nothing has changed, when out of memory. */
+static bool append(struct batch *batch, const void *message)
+{
+    if (batch->count == batch->capacity && !grow(batch, batch->count > 0 ? 2 * batch->count : 4))
+        return false;
+    memcpy(batch->messages + batch->count * batch->message_size, message, batch->message_size);
+    batch->count++;
+    return true;
+}
+
+/* Copies the oldest message out. False, and message is untouched, when there is none. */
+static bool take(struct batch *batch, void *message)
+{
+    if (batch->taken == batch->count)
+        return false;
+    memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
+    batch->taken++;
+    return true;
+}
+
+/* Swaps a batch that has been read to the end for what is queued. */
+static void next_batch(struct batch *batch, struct batch *queue)
+{
+    struct batch read = *batch;
+
+    *batch = *queue;
+    *queue = read;
+    queue->count = queue->taken = 0;
+}
+
+enum channel_status channel_create_with_drop(size_t message_size, void (*drop)(void *message),
+                                             struct sender **tx, struct receiver **rx)
+{
+    struct channel *ch;
+
+    if (message_size == 0)
+        return CHANNEL_INVALID;
+    ch = malloc(sizeof *ch);
+    if (ch == NULL)
+        return CHANNEL_NO_MEMORY;
+    *ch = (struct channel){
+        .rx = {.channel = ch, .batch.message_size = message_size},
+        .tx.channel = ch,
+        .drop = drop,
+        .readable = PTHREAD_COND_INITIALIZER,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .queue.message_size = message_size,
+        .handles = 2,
+        .receiver_alive = true,
+    };
+    *tx = &ch->tx;
+    *rx = &ch->rx;
+    return CHANNEL_OK;
+}
+
+enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx)
+{
+    return channel_create_with_drop(message_size, NULL, tx, rx);
+}
+
+struct sender *sender_clone(struct sender *tx)
+{
+    struct channel *ch = tx->channel;
+
+    lock(&ch->lock);
+    ch->handles++;
+    pthread_mutex_unlock(&ch->lock);
+    return tx;
+}
+
+enum channel_status sender_send(struct sender *tx, const void *message)
+{
+    struct channel *ch = tx->channel;
+    enum channel_status status = CHANNEL_CLOSED;
+    bool wake;
+
+    lock(&ch->lock);
+    if (ch->receiver_alive)
+        status = append(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
+    wake = status == CHANNEL_OK && ch->receiver_waits;
+    if (wake)
+        ch->receiver_waits = false; /* the next sender need not wake it again */
+    pthread_mutex_unlock(&ch->lock);
+    if (wake)
+        pthread_cond_signal(&ch->readable); /* tx keeps the channel alive */
+    return status;
+}
+
+/* Gets the receiver, which has read its batch, the next one. Says whether a sender is left. */
+static bool refill(struct receiver *rx, bool may_wait)
+{
+    struct channel *ch = rx->channel;
+    bool senders_left;
+
+    lock(&ch->lock);
+    for (int look = 0; may_wait && ch->queue.count == 0 && ch->handles > 1; look++) {
+        ch->receiver_waits = true;
+        wait(&ch->readable, &ch->lock, look);
+    }
+    ch->receiver_waits = false;
+    next_batch(&rx->batch, &ch->queue);
+    senders_left = ch->handles > 1;
+    pthread_mutex_unlock(&ch->lock);
+    return senders_left;
+}
+
+static enum channel_status receive(struct receiver *rx, void *message, bool may_wait)
+{
+    bool senders_left = true;
+
+    if (rx->batch.taken == rx->batch.count)
+        senders_left = refill(rx, may_wait);
+    if (take(&rx->batch, message)) /* first of all: queued messages come before CLOSED */
+        return CHANNEL_OK;
+    return senders_left ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+}
+
+enum channel_status receiver_try_recv(struct receiver *rx, void *message)
+{
+    return receive(rx, message, false);
+}
+
+enum channel_status receiver_recv(struct receiver *rx, void *message)
+{
+    return receive(rx, message, true);
+}
+
+/* Gives a handle up. */
+static void release(struct channel *ch)
+{
+    bool last;
+
+    lock(&ch->lock);
+    ch->handles--;
+    last = ch->handles == 0;
+    if (ch->handles == 1)                   /* perhaps the receiver's. Under the lock: */
+        pthread_cond_signal(&ch->readable); /* after it, who has that handle may free ch */
+    pthread_mutex_unlock(&ch->lock);
+    if (!last)
+        return;
+    pthread_cond_destroy(&ch->readable);
+    pthread_mutex_destroy(&ch->lock);
+    free(ch->rx.batch.messages);
+    free(ch->queue.messages);
+    free(ch);
+}
+
+void sender_drop(struct sender *tx)
+{
+    if (tx != NULL)
+        release(tx->channel);
+}
+
+static void drop_all(const struct batch *batch, void (*drop)(void *message))
+{
+    for (size_t i = batch->taken; drop != NULL && i < batch->count; i++)
+        drop(batch->messages + i * batch->message_size);
+}
+
+void receiver_drop(struct receiver *rx)
+{
+    if (rx == NULL)
+        return;
+
+    struct channel *ch = rx->channel;
+    lock(&ch->lock);
+    ch->receiver_alive = false;
+    pthread_mutex_unlock(&ch->lock);
+    drop_all(&rx->batch, ch->drop);
+    drop_all(&ch->queue, ch->drop);
+    release(ch);
+}
