@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import platform
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench import pages, programs
-from bench.measure import Measured, Point, run, take_turns
+from bench import results as measured
+from bench.measure import run, take_turns
 from bench.programs import BUILD, ROOT, Program, ProgramError
-from bench.workloads import MAIN, MEMORY, Workload, by_senders, by_size
-
-# What limits.c measures, and how many times a round.
-LIMITS = {
-    "rmw": 20_000_000,
-    "rmw_shared": 5_000_000,
-    "cache_line": 500_000,
-    "yield": 200_000,
-    "switch": 100_000,
-    "wake": 3_000,
-    "copy": 20_000,
-}
-
-
-@dataclass
-class Results:
-    """All that one run of the command has measured."""
-
-    machine: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    points: dict[str, Point] = field(default_factory=dict)  # by the key of the workload
-    limits: dict[str, list[float]] = field(default_factory=dict)  # nanoseconds each
-
+from bench.results import Results
+from bench.workloads import LIMITS, MAIN, MEMORY, by_senders, by_size
 
 def measure_all(rounds: int, quick: bool, only: Sequence[str]) -> int:
     """Measures, keeps what was measured in build/, and writes the pages and plots."""
@@ -60,22 +37,13 @@ def measure_all(rounds: int, quick: bool, only: Sequence[str]) -> int:
         loads.append(os.getloadavg()[0])
     _measure_limits(limits, results, rounds, 10 if quick else 1)
     results.machine = _machine(rounds, loads, time.monotonic() - began)
-    BUILD.mkdir(parents=True, exist_ok=True)
-    (BUILD / "results.json").write_text(json.dumps(asdict(results), indent=1))
+    results.keep()
     return write_pages(quick or bool(only))
 
 
 def write_pages(scratch: bool = False) -> int:
     """The pages and plots once more, from what was measured last; scratch: not those in docs/."""
-    kept = BUILD / "results.json"
-    if not kept.exists():
-        raise ProgramError("nothing has been measured yet: make bench-peers")
-    raw = json.loads(kept.read_text())
-    raw["points"] = {
-        key: {program: Measured(**measured) for program, measured in point.items()}
-        for key, point in raw["points"].items()
-    }
-    results = Results(**raw)
+    results = measured.kept()
     folder = BUILD / "docs" if scratch else ROOT / "docs"
     pages.write(results, folder)
     for key, why in results.left_out.items():
@@ -102,10 +70,10 @@ def _build(results: Results) -> list[Program]:
 def _measure_limits(program: Program, results: Results, rounds: int, less: int) -> None:
     print("  what the machine allows", file=sys.stderr, flush=True)
     for _ in range(rounds):
-        for what, times in LIMITS.items():
-            done = run(program, Workload(what, what, what, times), times // less)
+        for limit in LIMITS:
+            done = run(program, limit, limit.messages // less)
             if not isinstance(done, str):
-                results.limits.setdefault(what, []).append(done[0] / done[1] * 1e9)
+                results.limits.setdefault(limit.key, []).append(done[0] / done[1] * 1e9)
 
 
 def _machine(rounds: int, loads: Sequence[float], seconds: float) -> dict[str, str]:

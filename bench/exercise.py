@@ -1,4 +1,4 @@
-"""make bench: one exercise's channel beside its solution, a pipe and what is installed of the rest."""
+"""make bench: one exercise's channel beside its solutions, a pipe and what is installed of the rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import plots, programs
 from bench.measure import Point, run, take_turns
-from bench.programs import BUILD, ROOT, Program
+from bench.programs import BUILD, SOLUTIONS, Program
 from bench.workloads import (
     BOUNDED_1,
     BOUNDED_128,
@@ -22,17 +22,19 @@ from bench.workloads import (
     Workload,
 )
 from grader.errors import UsageError
-from grader.exercises import all_exercises, find
+from grader.exercises import all_exercises, by_name, find
+from grader.grading.submission import find_channel
 
 SENDERS = [1, 2, 4, 8, 16]
 WIDTH = 80
+NAMES = {"yours": "yours", "solution": "the solution", "fast": "the fast one"}
 
 
 def measure(wanted: str, source: Path, rounds: int, quick: bool) -> int:
     """Measures the exercise of that number, or the last one that is written, and shows it."""
     yours = _chosen(wanted, source)
     name = yours.label
-    print(f"{name}: yours beside its solution and others, in less than a minute")
+    print(f"{name}: yours beside its solution and others, in about a minute")
     lineup = [yours, *_beside(name)]
     tickets = name.startswith("08")
     workloads = [TICKETS] if tickets else _workloads(name)
@@ -53,7 +55,7 @@ def show(workload: Workload, lineup: Sequence[Program], point: Point) -> None:
         measured = point.get(program.key)
         if measured is None:
             continue
-        label = {"yours": "yours", "solution": "the solution"}.get(program.key, program.label)
+        label = NAMES.get(program.key, program.label)
         if measured.problem:
             print(f"  {label:<22} {measured.problem}"[:WIDTH])
             continue
@@ -86,10 +88,9 @@ def _last_written(source: Path) -> Program:
 
 
 def _yours(folder: Path) -> Program:
-    code = folder / "channel.c"
+    channel = find_channel(folder.parent, by_name(folder.name))
+    code = channel.path if channel else folder / "channel.c"
     if folder.name.startswith("08"):
-        if not code.exists():  # solutions/ has it in 04
-            code = folder.parent / "04_bounded" / "channel.c"
         return programs.ticket_server("yours", folder.name, folder / "ticket_server.c", code)
     return programs.channel("yours", folder.name, code, folder.name)
 
@@ -103,19 +104,11 @@ def _not_written(program: Program) -> str:
 
 
 def _beside(name: str) -> list[Program]:
-    solution = ROOT / "solutions" / name / "channel.c"
-    candidates = list(programs.peers())
+    candidates = [*_solutions(name), *programs.peers()]
     if name.startswith("08"):
-        server = ROOT / "solutions" / name / "ticket_server.c"
-        base = ROOT / "solutions/04_bounded/channel.c"
-        candidates.insert(0, programs.ticket_server("solution", name, server, base))
         candidates = [program for program in candidates if "tickets" in program.can]
-    else:
-        candidates.insert(0, programs.channel("solution", name, solution, name))
     built, missing = [], []
     for program in candidates:
-        if program.key == "solution" and not all(file.exists() for file in program.sources):
-            continue  # a kit for students has no solutions
         if why := programs.build(program):
             missing.append(f"{program.label} ({f'apt install {program.needs}' if program.needs else why})")
         else:
@@ -123,6 +116,22 @@ def _beside(name: str) -> list[Program]:
     if missing:
         print(textwrap.fill(f"Not here: {', '.join(missing)}", WIDTH, break_on_hyphens=False))
     return built
+
+
+def _solutions(name: str) -> list[Program]:
+    """The solution, and the fast one where there is one; a kit for students has neither."""
+    found = []
+    server = SOLUTIONS / name / "ticket_server.c"
+    for key, folder in (("solution", SOLUTIONS), ("fast", SOLUTIONS / "fast")):
+        if name.startswith("08"):
+            code = folder / "04_bounded" / "channel.c"
+            program = programs.ticket_server(key, name, server, code)
+        else:
+            code = folder / name / "channel.c"
+            program = programs.channel(key, name, code, name)
+        if code.exists():
+            found.append(program)
+    return found
 
 
 def _workloads(name: str) -> list[Workload]:
@@ -148,8 +157,7 @@ def _plot(name: str, lineup: Sequence[Program], rounds: int, seconds: float) -> 
         for key, measured in take_turns(lineup, workload, rounds, seconds).items():
             if measured.rates:
                 label = next(program.label for program in lineup if program.key == key)
-                label = {"yours": "yours", "solution": "solution"}.get(key, label)
-                series.setdefault(key, (label, []))[1].append((n, measured.median))
+                series.setdefault(key, (NAMES.get(key, label), []))[1].append((n, measured.median))
     print("\r\x1b[K" if sys.stderr.isatty() else "", file=sys.stderr)
     path = BUILD / f"{name}.svg"
     plots.lines(path, series, "senders", "messages/s")

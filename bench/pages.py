@@ -8,27 +8,15 @@ import re
 import statistics
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench import plots
 from bench.measure import Measured, Point
 from bench.programs import ROOT
-from bench.workloads import MAIN, SENDERS, SIZES
-
-if TYPE_CHECKING:
-    from bench.everything import Results
+from bench.results import Results
+from bench.workloads import LIMITS, MAIN, SENDERS, SIZES
 
 PAGES = ("performance.md", "which-channel-when.md")
 REFERENCE = "rust"
-LIMITS = {
-    "rmw": "`fetch_add` on a word of one's own",
-    "rmw_shared": "`fetch_add` on a word that another processor changes too",
-    "cache_line": "a cache line handed over to the other processor",
-    "yield": "`sched_yield` to another thread of the same processor",
-    "switch": "futex wake-up and switch on one processor",
-    "wake": "futex wake-up of a thread on the other, idle processor",
-    "copy": "copying 64 KiB",
-}
 
 
 def write(results: Results, folder: Path) -> None:
@@ -119,10 +107,10 @@ def _memory(results: Results) -> str:
 
 def _limits(results: Results) -> str:
     rows = ["| | nanoseconds | lowest to highest |", "|---|--:|--:|"]
-    for key, what in LIMITS.items():
-        if times := results.limits.get(key):
+    for limit in LIMITS:
+        if times := results.limits.get(limit.key):
             median = statistics.median(times)
-            rows.append(f"| {what} | {_ns(median)} | {_ns(min(times))} to {_ns(max(times))} |")
+            rows.append(f"| {limit.title} | {_ns(median)} | {_ns(min(times))} to {_ns(max(times))} |")
     return "\n".join(rows)
 
 
@@ -166,7 +154,7 @@ def _series(results: Results, keys: Mapping[int, str]) -> dict[str, tuple[str, l
 
 def _name(results: Results, key: str) -> str:
     label = results.labels.get(key, key)
-    return f"**{label}**" if key.startswith("ours") else label
+    return f"**{label}**" if key.startswith(("ours", "fast")) else label
 
 
 def _ratio(measured: Measured, reference: Measured | None) -> str:

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 COLOURS = {
-    "ours-02": "#0b6e4f",
-    "ours-04": "#5aa469",
-    "ours-07": "#083d2b",
-    "ours-08": "#5aa469",
+    "ours-02": "#7fc8a9",
+    "ours-04": "#a8d5a2",
+    "ours-07": "#4f9d8f",
+    "ours-08": "#a8d5a2",
+    "fast-02": "#0b6e4f",
+    "fast-04": "#4c8c4a",
+    "fast-07": "#083d2b",
+    "fast-08": "#4c8c4a",
     "yours": "#111111",
-    "solution": "#0b6e4f",
+    "solution": "#7fc8a9",
+    "fast": "#0b6e4f",
     "rust": "#c8553d",
     "go": "#3d7ea6",
     "urcu": "#8d6a9f",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "bench"
+SOLUTIONS = ROOT / "solutions"
 BUILD = ROOT / "build" / "bench"
 
 CC = os.environ.get("CC", "cc")
@@ -78,16 +79,20 @@ def _c_program(
 
 
 def solutions() -> list[Program]:
-    """Our channels, and the ticket server of 08."""
+    """Our channels and the ticket server of 08: those to be read, and those that are fast."""
+    return [*_family("ours", "", SOLUTIONS), *_family("fast", ", fast", SOLUTIONS / "fast")]
+
+
+def _family(key: str, suffix: str, folder: Path) -> list[Program]:
     found = []
-    for code in sorted((ROOT / "solutions").glob("*/channel.c")):
+    for code in sorted(folder.glob("*/channel.c")):
         name = code.parent.name
         if name[:2] in ("02", "04", "07"):
-            found.append(channel(f"ours-{name[:2]}", name, code, name))
-    server = ROOT / "solutions/08_ticket_server/ticket_server.c"
-    base = ROOT / "solutions/04_bounded/channel.c"
+            found.append(channel(f"{key}-{name[:2]}", name + suffix, code, name))
+    server = SOLUTIONS / "08_ticket_server" / "ticket_server.c"
+    base = folder / "04_bounded" / "channel.c"
     if server.exists() and base.exists():
-        found.append(ticket_server("ours-08", "08_ticket_server", server, base))
+        found.append(ticket_server(f"{key}-08", server.parent.name + suffix, server, base))
     return found
 
 
