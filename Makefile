@@ -54,7 +54,7 @@ bench:     ## how fast your channel is, beside others   EX=04
 	$(RUN_PYTHON) -m bench exercise
 doctor:    ## proves that each tool works here
 	$(GRADE) doctor
-swap:      ## puts a solution in place, your file kept   EX=04
+swap:      ## puts a solution in place, your file kept   EX=08 FILE=
 	$(GRADE) swap
 unswap:    ## and your file back   EX=04
 	$(GRADE) unswap
@@ -147,7 +147,7 @@ suite_objects = $(suite_sources:%.c=$(B)/%.o)
 # from a folder that is a link; and the code's own .c files in a folder.
 exercise_of = $(firstword $(filter $(notdir $(wildcard exercises/*)),$(subst /, ,$1)))
 headers_for = $(addprefix -iquote ,exercises/$(call exercise_of,$1) $(wildcard exercises/[0-9]*))
-code_in = $(filter-out %/main.c $(wildcard $1/test_*.c $1/live*.c),$(wildcard $1/*.c))
+code_in = $(filter-out $(wildcard $1/test_*.c),$(wildcard $1/*.c))
 code_objects = $(patsubst %.c,$(B)/%.o,$(call code_in,$(patsubst $(B)/%/,%,$(dir $1))))
 suite_objects_of = $(patsubst %.c,$(B)/%.o,$(wildcard exercises/$(basename $(notdir $1))/test_*.c))
 
@@ -188,18 +188,19 @@ $(B)/%.o: %.c build/api $(headers) $(code_redirects) Makefile
 $(B)/%.suite: $$(call code_objects,$$@) $$(call suite_objects_of,$$@) $(runtime)
 	$(CC) -pthread -no-pie $(LDFLAGS_$(VARIANT)) -o $@.$$$$ $^ -lcmocka $(LIBATOMIC) && mv $@.$$$$ $@
 
-# build/demo/DIR/demo is the code in DIR as a program of its own, with the main.c of its exercise. The live
+# build/demo/DIR/demo is the code in DIR as a program of its own, with the demo/ of its exercise. The live
 # page is built in where its library is installed.
 demo_dir = $(patsubst build/demo/%/demo,%,$1)
 demo_exercise = exercises/$(call exercise_of,$1)
-demo_sources = $(wildcard $(call demo_exercise,$1)/main.c $(call code_in,$(call demo_dir,$1))) grader/suite/todo.c
 has_page = $(shell printf '\043include <microhttpd.h>\n' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
-demo_page = $(if $(has_page),$1/live.c -Wl$(comma)--wrap=sender_send$(comma)--wrap=receiver_recv -lmicrohttpd,$1/live_none.c)
+demo_parts = $(filter-out %/$(if $(has_page),no_page.c,page.c),$(wildcard $(call demo_exercise,$1)/demo/*.c))
+demo_sources = $(demo_parts) $(call code_in,$(call demo_dir,$1)) grader/suite/todo.c
+demo_options = -iquote $(call demo_exercise,$1) -Wa,-I$(call demo_exercise,$1)/demo \
+    $(addprefix -Wl$(comma)--wrap=,sender_send receiver_recv) $(if $(has_page),-lmicrohttpd)
 comma = ,
 
-build/demo/%: $$(call demo_sources,$$@) $$(wildcard exercises/*/*.[ch] exercises/*/*.html)
+build/demo/%: $$(call demo_sources,$$@) $$(wildcard exercises/*/*.h exercises/*/demo/*)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -no-pie -O1 -Wall -Wextra $(call headers_for,$@) -Wa,-I$(call demo_exercise,$@) -o $@.$$$$ \
-	    $(call demo_sources,$@) $(call demo_page,$(call demo_exercise,$@)) && mv $@.$$$$ $@
+	$(CC) $(CFLAGS_ALL) -no-pie -O1 -Wall -Wextra -o $@.$$$$ $(call demo_sources,$@) $(call demo_options,$@) && mv $@.$$$$ $@
 
 .PRECIOUS: $(B)/%.o

@@ -89,8 +89,7 @@ def chapter(exercise: Exercise) -> str:
     """The task, and below it the contract."""
     text = read_text(exercise.directory / "README.md").rstrip()
     for header in sorted(exercise.directory.glob("*.h")):
-        if not header.name.startswith("live"):
-            text += f"\n\n## The contract: `{header.name}`\n\n```c\n{read_text(header).rstrip()}\n```"
+        text += f"\n\n## The contract: `{header.name}`\n\n```c\n{read_text(header).rstrip()}\n```"
     return text + "\n"
 
 

@@ -65,7 +65,7 @@ def _number(port: str) -> int:
 
 
 def _has_program(exercise: Exercise) -> bool:
-    return (exercise.directory / "main.c").exists()
+    return (exercise.directory / "demo" / "main.c").exists()
 
 
 def _only_one() -> Exercise:

@@ -27,7 +27,7 @@ import pytest
 from grader.tests import npm
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "exercises" / "08_ticket_server"
+DEMO = ROOT / "exercises" / "08_ticket_server" / "demo"
 SERVER = ROOT / "solutions" / "08_ticket_server" / "ticket_server.c"
 CHANNEL = ROOT / "solutions" / "04_bounded" / "channel.c"
 CC = os.environ.get("CC", "cc")
@@ -44,13 +44,12 @@ needs_page = pytest.mark.skipif(not has_microhttpd(), reason="libmicrohttpd-dev 
 
 
 def build(program: Path, *flags: str, server: Path = SERVER, page: bool = True) -> Path:
-    live = [str(DEMO / "live_none.c")]
-    if page and has_microhttpd():
-        wrap = "-Wl,--wrap=sender_send,--wrap=receiver_recv"
-        live = [str(DEMO / "live.c"), f"-Wa,-I{DEMO}", wrap, "-lmicrohttpd"]
-    sources = [DEMO / "main.c", server, CHANNEL, ROOT / "grader" / "suite" / "todo.c"]
+    has_page = page and has_microhttpd()
+    parts = set(DEMO.glob("*.c")) - {DEMO / ("no_page.c" if has_page else "page.c")}
+    sources = [*sorted(parts), server, CHANNEL, ROOT / "grader" / "suite" / "todo.c"]
     command = [CC, "-std=gnu11", "-O1", "-g", "-pthread", "-Wall", "-Wextra", "-Werror", *flags]
-    command += ["-iquote", str(DEMO), "-o", str(program), *map(str, sources), *live]
+    command += ["-iquote", str(DEMO.parent), f"-Wa,-I{DEMO}", "-Wl,--wrap=sender_send,--wrap=receiver_recv"]
+    command += ["-o", str(program), *map(str, sources), *(["-lmicrohttpd"] if has_page else [])]
     subprocess.run(command, check=True)
     return program
 
