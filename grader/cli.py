@@ -172,7 +172,7 @@ def reset(options: argparse.Namespace) -> int:
 def swap(options: argparse.Namespace) -> int:
     from grader.commands import workspace
 
-    return workspace.swap(options.ex)
+    return workspace.swap(options.ex, options.file)
 
 
 def unswap(options: argparse.Namespace) -> int:
@@ -242,7 +242,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("talk", talk, "talk to a program that is running", ("port",)),
     ("run", run, "the program of an exercise, live", ("ex", "src", "solutions", "port")),
     ("doctor", doctor, "prove that each tool works here", ()),
-    ("swap", swap, "put a solution in place", ("ex",)),
+    ("swap", swap, "put a solution in place", ("ex", "file")),
     ("unswap", unswap, "the student's file back", ("ex",)),
     ("handout", handout, "the kit for students", ()),
     ("book", book, "docs and exercises as a site", ()),

@@ -63,6 +63,11 @@ class Exercise:
         return "channel.c" not in self.files
 
     @property
+    def stubs(self) -> tuple[str, ...]:
+        """The files it is given out with: those, and the channel.c that takes a carried channel over."""
+        return (*self.files, "channel.c") if self.carries_channel else self.files
+
+    @property
     def suite_sources(self) -> list[Path]:
         return [self.directory / f"test_{stem}.c" for stem in self.stems]
 
@@ -84,9 +89,14 @@ class Exercise:
         """The functions its own headers declare, in the order of the headers."""
         names: list[str] = []
         for header in sorted(self.directory.glob("*.h")):
-            text = _COMMENT.sub("", read_text(header))
+            text = without_comments(read_text(header))
             names += re.findall(r"\b([a-z]\w+)\((?!\*)[^;{}]*;", text)
         return list(dict.fromkeys(names))
+
+
+def without_comments(text: str) -> str:
+    """A C text, its comments taken out."""
+    return _COMMENT.sub("", text)
 
 
 def read_text(path: Path) -> str:

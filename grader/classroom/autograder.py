@@ -59,7 +59,7 @@ def write_zip(path: Path, exercises: Sequence[str] = (), rules: Path | None = No
 def _content(file: Path) -> bytes:
     """Of a file a student edits the stub, whatever is in place here."""
     for exercise in all_exercises():
-        if file.parent == Path("exercises", exercise.name) and file.name in exercise.files:
+        if file.parent == Path("exercises", exercise.name) and file.name in exercise.stubs:
             return stubs.pristine(exercise, file.name)
     return (ROOT / file).read_bytes()
 

@@ -161,14 +161,11 @@ def grade(request: Request, box: Sandbox) -> dict[str, Any]:
 
 
 def wanted(exercises: Sequence[Exercise]) -> dict[str, frozenset[str]]:
-    """The files to take in for each exercise, and the channels that it may carry."""
-    found: dict[str, frozenset[str]] = {}
-    for exercise in exercises:
-        found[exercise.name] = frozenset((*exercise.files, "channel.c"))
-        origin = exercise
-        while origin.carries_channel and origin.base:
-            origin = by_name(origin.base)
-            found.setdefault(origin.name, frozenset({"channel.c"}))
+    """The files to take in for each exercise, and the channels that one of them may take over."""
+    found = {exercise.name: frozenset(exercise.stubs) for exercise in exercises}
+    if any(exercise.carries_channel for exercise in exercises):
+        for exercise in all_exercises():
+            found.setdefault(exercise.name, frozenset({"channel.c"}))
     return found
 
 

@@ -13,7 +13,7 @@ from grader import files
 from grader.errors import GraderError, UsageError
 from grader.exercises import EXERCISES, SOLUTIONS, Exercise, by_name, shown
 from grader.grading import progress, stubs
-from grader.grading.submission import Source, plain_lines, read_source, tree_of
+from grader.grading.submission import Source, find_channel, plain_lines, read_source, tree_of
 
 SWAPPED = progress.DIRECTORY / "swapped"
 
@@ -83,7 +83,7 @@ def _definition(name: str, text: str) -> str:
 def reset(exercise: Exercise) -> list[str]:
     """Puts the stubs of an exercise back."""
     said = []
-    for name in exercise.files:
+    for name in exercise.stubs:
         target = exercise.directory / name
         stub = stubs.pristine(exercise, name)
         if target.exists() and plain_lines(target.read_bytes()) == plain_lines(stub):
@@ -94,24 +94,33 @@ def reset(exercise: Exercise) -> list[str]:
     return said
 
 
-def swap(exercise: Exercise) -> list[str]:
-    """Puts the solution in place of the student's files, which are kept."""
-    if is_swapped(exercise):
+def swap(exercise: Exercise, file: str = "") -> list[str]:
+    """Puts the solution in place of the student's files, or of one, which are kept."""
+    if file and file not in exercise.stubs:
+        raise UsageError(f"FILE={file}: {exercise.name} has {' and '.join(exercise.stubs)}.")
+    names = (file,) if file else exercise.files
+    if any((SWAPPED / exercise.name / name).exists() for name in names):
         raise UsageError(f"The solution of {exercise.name} is in place already: make unswap EX={exercise.number}")
-    solutions = [read_source(SOLUTIONS, exercise, name) for name in exercise.files]
-    if None in solutions:
+    solutions = {name: content for name in names if (content := _solution(exercise, name)) is not None}
+    if set(solutions) != set(names):
         raise UsageError(f"This copy of the kit has no solution of {exercise.name}.")
     said = []
-    for name in exercise.files:
+    for name in names:
         own = exercise.directory / name
-        if own.exists():
-            files.write_atomically(SWAPPED / exercise.name / name, own.read_bytes())
-    for source in solutions:
-        assert source is not None
-        files.write_atomically(exercise.directory / source.name, source.content)
-        said.append(f"{shown(exercise.directory / source.name)} is the solution now; your file is kept.")
+        kept = own.read_bytes() if own.exists() else stubs.pristine(exercise, name)
+        files.write_atomically(SWAPPED / exercise.name / name, kept)
+    for name, content in solutions.items():
+        files.write_atomically(exercise.directory / name, content)
+        said.append(f"{shown(exercise.directory / name)} is the solution now; your file is kept.")
     said.append(f"To have it back: make unswap EX={exercise.number}")
     return said
+
+
+def _solution(exercise: Exercise, name: str) -> bytes | None:
+    """A file of the solution. The channel that it takes over comes whole: among the student's files the line that
+    says so would mean the student's channel."""
+    source = find_channel(SOLUTIONS, exercise) if name == "channel.c" else read_source(SOLUTIONS, exercise, name)
+    return source and source.content
 
 
 def unswap(exercise: Exercise) -> list[str]:
@@ -119,13 +128,11 @@ def unswap(exercise: Exercise) -> list[str]:
     if not is_swapped(exercise):
         raise UsageError(f"No solution is in place of your {exercise.name}.")
     said = []
-    for name in exercise.files:
+    for name in exercise.stubs:
         kept, target = SWAPPED / exercise.name / name, exercise.directory / name
         if not kept.exists():
             continue
-        solution = SOLUTIONS / exercise.name / name
-        unchanged = solution.exists() and target.exists() and target.read_bytes() == solution.read_bytes()
-        if unchanged:
+        if target.exists() and target.read_bytes() == _solution(exercise, name):
             files.write_atomically(target, kept.read_bytes())
         else:
             said += replace(target, kept.read_bytes())
@@ -135,7 +142,7 @@ def unswap(exercise: Exercise) -> list[str]:
 
 
 def is_swapped(exercise: Exercise) -> bool:
-    return any((SWAPPED / exercise.name / name).exists() for name in exercise.files)
+    return any((SWAPPED / exercise.name / name).exists() for name in exercise.stubs)
 
 
 # ------------------------------------------------------------------------------------ backups

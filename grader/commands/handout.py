@@ -27,7 +27,7 @@ def make() -> tuple[Path, Path]:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, place)
         for exercise in all_exercises():  # as given out, whatever is in place here
-            for name in exercise.files:
+            for name in exercise.stubs:
                 (target / "exercises" / exercise.name / name).write_bytes(stubs.pristine(exercise, name))
         archive = target.with_name(f"{NAME}.tar.gz")
         with tarfile.open(archive, "w:gz") as tar:

@@ -39,7 +39,7 @@ def prepare(ex: str, test: str, tree: Path, variant: str) -> tuple[Submission, U
     exercise = find(ex)
     submission = read_submission(tree, exercise)
     if submission.missing:
-        raise UsageError(f"{shown(tree / exercise.name)}/{submission.missing[0]} is missing.")
+        raise UsageError(f"{shown(submission.place_of(submission.missing[0]))} is missing.")
     suite = suite_with(exercise, test.strip().replace(" ", "_"))
     unit = Unit(submission.code_for(suite), suite, variant)
     errors = build.build([unit], cpu_count())

@@ -168,8 +168,8 @@ def reset(ex: str) -> int:
     return _say(said, _next(exercise))
 
 
-def swap(ex: str) -> int:
-    return _say(carry.swap(_one(ex, "swap")))
+def swap(ex: str, file: str) -> int:
+    return _say(carry.swap(_one(ex, "swap"), file))
 
 
 def unswap(ex: str) -> int:

@@ -259,5 +259,5 @@ def _missing_note(submission: Submission) -> str:
     if not submission.missing:
         return ""
     name = submission.missing[0]
-    there = os.path.lexists(submission.tree / submission.exercise.name / name)
+    there = os.path.lexists(submission.place_of(name))
     return f"{name} is no plain file" if there else f"{name} is missing"

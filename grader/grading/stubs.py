@@ -9,7 +9,7 @@ from __future__ import annotations
 from grader import files
 from grader.errors import GraderError
 from grader.exercises import Exercise, all_exercises
-from grader.grading.submission import STUBS, plain_lines
+from grader.grading.submission import STUBS, plain_lines, taken_over
 
 __all__ = ["STUBS", "copy_all", "is_current", "pristine"]
 
@@ -25,7 +25,7 @@ def pristine(exercise: Exercise, name: str) -> bytes:
 
 def is_current(exercise: Exercise) -> bool:
     """Are the copies of an exercise's stubs equal to the files in exercises/?"""
-    for name in exercise.files:
+    for name in exercise.stubs:
         file, copy = exercise.directory / name, STUBS / exercise.name / name
         if not file.exists() or not copy.exists():
             return False
@@ -34,13 +34,18 @@ def is_current(exercise: Exercise) -> bool:
     return True
 
 
+def _is_empty(content: bytes) -> bool:
+    """Is it still to be written, or no more than another exercise's channel?"""
+    return b"TODO(" in content or taken_over(content) is not None
+
+
 def copy_all() -> list[str]:
     """Copies every stub; for maintainers, whose exercises/ is as it should be given out."""
     done = []
     for exercise in all_exercises():
-        for name in exercise.files:
+        for name in exercise.stubs:
             file = exercise.directory / name
-            if not file.exists() or b"TODO(" not in file.read_bytes():
+            if not file.exists() or not _is_empty(file.read_bytes()):
                 raise GraderError(f"exercises/{exercise.name}/{name} is no stub: it has no TODO.")
             if not is_current(exercise):
                 files.write_atomically(STUBS / exercise.name / name, file.read_bytes())

@@ -9,14 +9,26 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader import files
 from grader.errors import UsageError
-from grader.exercises import BUILD, EXERCISES, ROOT, SOLUTIONS, Exercise, by_name, shown
+from grader.exercises import (
+    BUILD,
+    EXERCISES,
+    ROOT,
+    SOLUTIONS,
+    Exercise,
+    all_exercises,
+    by_name,
+    shown,
+    without_comments,
+)
 
 STUBS = ROOT / "grader" / "stubs"
+_TAKES_OVER = re.compile(r'#\s*include\s+"\.\./(\w+)/channel\.c"')
 MAX_SOURCE = 1 << 20  # bytes: nobody writes a larger channel by hand
 
 
@@ -83,7 +95,7 @@ class Submission:
     exercise: Exercise
     channel: Source | None
     others: tuple[Source, ...]
-    missing: tuple[str, ...]  # names of files that should be there
+    missing: tuple[str, ...]  # files that should be there; those of another exercise with its name: 04_bounded/channel.c
     tree: Path
 
     @property
@@ -97,6 +109,10 @@ class Submission:
         if suite == self.exercise or self.channel is None:
             return self.code
         return Code(self.channel.exercise, (self.channel,))
+
+    def place_of(self, missing: str) -> Path:
+        """Where such a file should be."""
+        return self.tree / missing if "/" in missing else self.tree / self.exercise.name / missing
 
     @property
     def is_untouched(self) -> bool:
@@ -118,21 +134,37 @@ def read_submission(tree: Path, exercise: Exercise) -> Submission:
             others.append(source)
     channel = find_channel(tree, exercise)
     if channel is None:
-        missing.append("channel.c")
+        missing.append(f"{_origin(tree, exercise)}/channel.c" if exercise.carries_channel else "channel.c")
     return Submission(exercise, channel, tuple(others), tuple(missing), tree)
 
 
 def find_channel(tree: Path, exercise: Exercise) -> Source | None:
-    """The channel.c of an exercise: its own, or, where one is carried, that of its base.
+    """The channel.c of an exercise: its own, or, where one is carried, the one it takes over, or that of its base.
 
     A carried channel equal to the base's own counts as that one, so what is known of it still holds."""
     own = read_source(tree, exercise, "channel.c")
-    if not exercise.carries_channel or exercise.base is None:
+    origin = _origin(tree, exercise)
+    if origin == exercise.name:
         return own
-    inherited = find_channel(tree, by_name(exercise.base))
-    if own is None or own.is_stub or (inherited and own.content == inherited.content):
+    inherited = find_channel(tree, by_name(origin))
+    if own is None or taken_over(own.content) or (inherited and own.content == inherited.content):
         return inherited
     return own
+
+
+def _origin(tree: Path, exercise: Exercise) -> str:
+    """The exercise whose channel is linked, unless it brings another one."""
+    if not exercise.carries_channel or exercise.base is None:
+        return exercise.name
+    own = read_source(tree, exercise, "channel.c")
+    return (own and taken_over(own.content)) or exercise.base
+
+
+def taken_over(content: bytes) -> str | None:
+    """The exercise whose channel.c is this one: there is nothing in it but the line that includes that."""
+    line = _TAKES_OVER.fullmatch(without_comments(content.decode("utf-8", "replace")).strip())
+    origins = [exercise.name for exercise in all_exercises() if not exercise.carries_channel]
+    return line[1] if line and line[1] in origins else None
 
 
 def read_source(tree: Path, exercise: Exercise, name: str) -> Source | None:

@@ -20,12 +20,12 @@ from typing import Any
 
 from grader import files
 from grader.errors import GraderError
-from grader.exercises import BUILD, EXERCISES, SOLUTIONS, Exercise, by_name, shown
+from grader.exercises import BUILD, EXERCISES, SOLUTIONS, Exercise, shown
 from grader.grading import build, isolation, runner, stubs, symbols
 from grader.grading.build import BuildError, Unit
 from grader.grading.grade import Grading, cpu_count
 from grader.grading.outcome import TestResult
-from grader.grading.submission import Code, read_source
+from grader.grading.submission import Code, read_submission
 from grader.selfcheck import implementations
 from grader.selfcheck.implementations import Implementation
 
@@ -73,6 +73,9 @@ class Check:
     # ------------------------------------------------------------------ solutions and stubs
 
     def _solution(self, exercise: Exercise) -> None:
+        for name in exercise.stubs:
+            path = SOLUTIONS / exercise.name / name
+            self.tally.check(path.is_file(), f"{shown(path)} exists")
         for variant in self.variants:
             graded = Grading(SOLUTIONS, [exercise], variant, jobs=self.jobs).run()[0]
             bad = [f"{r.suite}: {r.name} ({r.verdict}: {r.message})" for r in graded.failures()]
@@ -85,11 +88,10 @@ class Check:
             stubs.is_current(exercise),
             f"grader/stubs/{exercise.name} is the stub in exercises/ (make stubs copies it)",
         )
-        code = _stub_code(exercise)
         for compiler in filter(shutil.which, ("gcc", "clang")):
-            said = _warnings(code, exercise, compiler)
+            said = "".join(_warnings(stubs.STUBS / exercise.name / name, exercise, compiler) for name in exercise.stubs)
             self.tally.check(not said, f"the stub of {exercise.name} compiles without a warning: {said}")
-        unit = Unit(code, exercise, self.variant)
+        unit = Unit(_stub_code(exercise), exercise, self.variant)
         results = self._run_all([unit]).get(unit, [])
         other = [f"{r.name}: {r.verdict}" for r in results if r.verdict != "not_implemented"]
         self.tally.check(
@@ -108,7 +110,7 @@ class Check:
         results = self._run_all([unit for group in units.values() for unit in group])
         for implementation in right:
             bad = [r for unit in units[implementation] for r in results[unit] if r.verdict != "passed"]
-            self.tally.check(not bad, f"known_right/{implementation.name} passes: {_words(bad)}")
+            self.tally.check(not bad, f"{shown(implementation.path)} passes: {_words(bad)}")
         self.tally.tell(f"  known right: {len(right)}")
 
     def _followed(self, units: list[Unit]) -> list[Unit]:
@@ -255,20 +257,15 @@ def _words(results: Sequence[TestResult]) -> str:
 
 
 def _stub_code(exercise: Exercise) -> Code:
-    """What a student has who begins: the stub, on the base's where a channel is carried."""
-    sources = [s for name in exercise.files if (s := read_source(stubs.STUBS, exercise, name))]
-    if exercise.carries_channel and exercise.base is not None:
-        channel = read_source(stubs.STUBS, by_name(exercise.base), "channel.c")
-        sources += [channel] if channel else []
-    if not sources:
-        raise GraderError(f"{exercise.name} has no stub in grader/stubs (make stubs copies it).")
-    return Code(exercise.name, tuple(sources))
+    """What a student has who begins."""
+    stub = read_submission(stubs.STUBS, exercise)
+    if stub.missing:
+        raise GraderError(f"{exercise.name} has no {stub.missing[0]} in grader/stubs (make stubs copies it).")
+    return stub.code
 
 
-def _warnings(code: Code, exercise: Exercise, compiler: str) -> str:
+def _warnings(stub: Path, exercise: Exercise, compiler: str) -> str:
     """What a compiler has to say about a stub."""
-    code.stage()
-    stub = code.directory / exercise.files[0]
     command = [compiler, "-std=c11", "-Wall", "-Wextra", "-pedantic", "-fsyntax-only"]
     command += ["-iquote", f"exercises/{exercise.name}", shown(stub)]
     ended = subprocess.run(

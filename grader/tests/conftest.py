@@ -66,6 +66,7 @@ TEST(serving_is_7)
 """,
 }
 SERVER_HEADER = '#pragma once\n\n#include "channel.h"\n\n/* Returns 7. */\nint serve(void);\n'
+TAKES_OVER = '/* Yours of 02. */\n#include "../02_twice/channel.c"\n'
 TODO = '#include "channel.h"\n#include "../todo.h"\n\n'
 STUBS = {
     "01_answer/channel.c": TODO + 'int answer(void)\n{\n    TODO("answer");\n}\n',
@@ -74,6 +75,7 @@ STUBS = {
     "03_extra/channel.c": TODO
     + 'int answer(void)\n{\n    TODO("answer");\n}\n\nint extra(void)\n{\n    TODO("extra");\n}\n',
     "04_server/server.c": '#include "server.h"\n#include "../todo.h"\n\nint serve(void)\n{\n    TODO("serve");\n}\n',
+    "04_server/channel.c": TAKES_OVER,
 }
 ANSWER = '#include "channel.h"\n\nint answer(void)\n{\n    return 42;\n}\n'
 SOLUTIONS = {
@@ -81,6 +83,7 @@ SOLUTIONS = {
     "02_twice/channel.c": ANSWER + "\nint twice(void)\n{\n    return 2 * answer();\n}\n",
     "03_extra/channel.c": ANSWER + "\nint extra(void)\n{\n    return 0;\n}\n",
     "04_server/server.c": '#include "server.h"\n\nint serve(void)\n{\n    return answer() / 6;\n}\n',
+    "04_server/channel.c": TAKES_OVER,
 }
 README = "# Tiny\n" + "".join(
     f"\n<details><summary>Hint {n}: {word}</summary>\n\nThink {word}.\n\n</details>\n"
@@ -152,13 +155,13 @@ class Kit:
         return self.run("grade", ex=exercise, src=self.submit(text, exercise), **options)
 
     def begin_again(self) -> None:
-        """Stubs in place, no progress; what was built stays."""
-        shutil.rmtree(self.root / ".progress", ignore_errors=True)
+        """Stubs in place, nothing submitted, no progress; what was built stays."""
+        for folder in (".progress", "work"):
+            shutil.rmtree(self.root / folder, ignore_errors=True)
         for name, text in STUBS.items():
             self.write(f"exercises/{name}", text)
         for backup in self.root.glob("exercises/*/*.bak"):
             backup.unlink()
-        (self.root / "exercises/04_server/channel.c").unlink(missing_ok=True)
 
 
 def _environment() -> dict[str, str]:

@@ -119,6 +119,30 @@ def test_the_server_uses_the_channel_of_the_exercise_it_builds_on(kit: Kit) -> N
     assert (second["verdict"], second["points"]) == ("failed", 0)
 
 
+@pytest.mark.parametrize("line", [STUBS["04_server/channel.c"], '// mine\r\n#  include   "../02_twice/channel.c"\r\n', None])
+def test_a_channel_that_takes_another_over_is_that_one(kit: Kit, line: str | None) -> None:
+    src = kit.submit(SOLUTIONS["02_twice/channel.c"], "02_twice")
+    kit.write(f"{src}/04_server/server.c", SOLUTIONS["04_server/server.c"])
+    if line is not None:  # an older kit has no such file
+        kit.write(f"{src}/04_server/channel.c", line)
+    ran = kit.run("grade", ex="02,04", src=src)
+    assert ran.exercise("04_server")["verdict"] == "passed"
+    kit.write(f"{src}/02_twice/channel.c", SOLUTIONS["02_twice/channel.c"].replace("42", "35"))
+    assert kit.run("grade", ex="04", src=src).exercise("04_server")["verdict"] == "failed"
+    (kit.root / src / "02_twice/channel.c").unlink()
+    ran = kit.run("grade", ex="04", src=src)
+    assert ran.exercise("04_server")["verdict"] == "not_started" and " 02_twice/channel.c is missing" in ran.out
+
+
+def test_the_channel_of_any_exercise_can_be_taken_over(kit: Kit) -> None:
+    src = kit.submit(SOLUTIONS["02_twice/channel.c"].replace("42", "35"), "02_twice")
+    kit.write(f"{src}/03_extra/channel.c", SOLUTIONS["02_twice/channel.c"])
+    kit.write(f"{src}/04_server/server.c", SOLUTIONS["04_server/server.c"])
+    assert kit.run("grade", ex="04", src=src).exercise("04_server")["verdict"] == "failed"
+    kit.write(f"{src}/04_server/channel.c", '#include "../03_extra/channel.c"\n')
+    assert kit.run("grade", ex="04", src=src).exercise("04_server")["verdict"] == "passed"
+
+
 def test_what_is_next_is_one_command(kit: Kit) -> None:
     kit.write(CHANNEL_1, ANSWER)
     lines = kit.run("grade").out.splitlines()
@@ -402,6 +426,27 @@ def test_swap_and_back(kit: Kit) -> None:
     assert "next  make grade EX=01" in kit.run("unswap", ex="01").out
     assert kit.read(CHANNEL_1) == "/* mine */\n"
     assert kit.run("unswap", ex="01").code == 2
+
+
+def test_the_channel_alone_is_swapped_for_that_of_the_solution(kit: Kit) -> None:
+    kit.write(CHANNEL_2, SOLUTIONS["02_twice/channel.c"].replace("42", "35"))
+    kit.write("exercises/04_server/server.c", SOLUTIONS["04_server/server.c"])
+    assert kit.run("grade", ex="04").code == 1
+    assert kit.run("swap", ex="04", file="server.h").code == 2
+    assert kit.run("swap", ex="04", file="channel.c").code == 0
+    assert kit.read("exercises/04_server/channel.c") == SOLUTIONS["02_twice/channel.c"]
+    assert kit.run("grade", ex="04").code == 0
+    assert kit.run("swap", ex="04").code == 0  # the rest as well
+    assert kit.run("unswap", ex="04").code == 0
+    assert kit.read("exercises/04_server/channel.c") == STUBS["04_server/channel.c"]
+    assert kit.run("grade", ex="04").code == 1
+
+
+def test_reset_takes_the_carried_channel_over_again(kit: Kit) -> None:
+    kit.write("exercises/04_server/channel.c", "/* another one */\n")
+    kit.run("reset", ex="04")
+    assert kit.read("exercises/04_server/channel.c") == STUBS["04_server/channel.c"]
+    assert kit.read("exercises/04_server/channel.c.1.bak") == "/* another one */\n"
 
 
 def test_a_solution_in_place_is_no_progress_of_the_student(kit: Kit) -> None:
