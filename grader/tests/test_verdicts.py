@@ -101,6 +101,30 @@ def test_a_hang_is_a_deadlock_with_its_stack_and_soon(kit: Kit) -> None:
     assert time.monotonic() - begun < 60
 
 
+def test_threads_of_the_sanitizer_do_not_hide_a_deadlock(kit: Kit) -> None:
+    text = """#include "channel.h"
+#include <pthread.h>
+#include <semaphore.h>
+
+static void *wait_for_ever(void *semaphore)
+{
+    sem_wait(semaphore);
+    return 0;
+}
+
+int answer(void)
+{
+    sem_t semaphore;
+    pthread_t thread;
+    sem_init(&semaphore, 0, 0);
+    pthread_create(&thread, 0, wait_for_ever, &semaphore);
+    pthread_join(thread, 0);
+    return 42;
+}
+"""
+    assert kit.grade(text, variant="tsan").verdicts("01_answer") == ["deadlock", "deadlock"]
+
+
 def test_leaving_with_exit_0_is_no_pass(kit: Kit) -> None:
     ran = kit.grade(with_body("exit(0);", "#include <stdlib.h>\n"))
     assert ran.code == 1
