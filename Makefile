@@ -132,7 +132,7 @@ LIBATOMIC = $(addprefix -Wl$(comma)--as-needed ,$(filter /%,$(shell $(CC) -print
 
 # The runtime under the suites, and the calls of the code and of a suite that it stands in for.
 REAL_THREADS = real_threads real_allocation
-SHARED = main check record
+SHARED = main check json record
 runtime_sources = $(SHARED:%=grader/suite/%.c) $(if $(filter interleave,$(VARIANT)),\
     $(wildcard grader/interleave/*.c),$(REAL_THREADS:%=grader/suite/%.c))
 runtime = $(runtime_sources:%.c=$(B)/%.o)
