@@ -76,8 +76,6 @@ test:      ## maintainers: the project's own tests
 	@$(if $(wildcard grader/tests),$(PYTHON) -m grader.tests,echo "This copy of the kit has no tests." >&2; exit 2)
 solutions: ## maintainers: solutions pass, wrong ones are caught   EX=04
 	$(GRADE) solutions
-roots:     ## maintainers: the README's commands elsewhere   ROOTS=sid QUICK=
-	$(GRADE) roots
 stubs:     ## maintainers: notes the stubs that reset gives back
 	$(GRADE) stubs
 known-wrong-table: ## maintainers: what catches what, into docs/
@@ -91,7 +89,7 @@ bench-grader: ## maintainers: how long grading takes
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
 .PHONY: help setup grade watch list hint carry reset replay talk doctor swap unswap handout class result gradescope stubs solutions test clean book
-.PHONY: known-wrong-table bench bench-peers bench-grader run compare-checkers roots bench-interleave compile_commands.json
+.PHONY: known-wrong-table bench bench-peers bench-grader run compare-checkers bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 
 # What is typed, but is no command. Only then: a file that is missing while something is built is told by make itself.
@@ -134,14 +132,15 @@ LIBATOMIC = $(addprefix -Wl$(comma)--as-needed ,$(filter /%,$(shell $(CC) -print
 
 # The runtime under the suites, and the calls of the code and of a suite that it stands in for.
 REAL_THREADS = real_threads real_allocation
-SHARED = main check json record
-runtime_sources = $(SHARED:%=grader/suite/%.c) $(if $(filter interleave,$(VARIANT)),\
+SHARED = main check record
+runtime_sources = $(SHARED:%=grader/suite/%.c) $(wildcard grader/model/*.c) $(if $(filter interleave,$(VARIANT)),\
     $(wildcard grader/interleave/*.c),$(REAL_THREADS:%=grader/suite/%.c))
 runtime = $(runtime_sources:%.c=$(B)/%.o)
 code_redirects = grader/suite/redirect.syms $(if $(filter interleave,$(VARIANT)),grader/interleave/redirect.syms)
 suite_redirects = $(if $(filter interleave,$(VARIANT)),$(B)/suite.syms,/dev/null)
 
-headers = $(wildcard exercises/*.h exercises/*/*.h grader/suite/*.h)
+headers = $(wildcard exercises/*.h exercises/*/*.h grader/suite/*.h grader/model/*.h)
+contracts = $(filter-out %/model.h %/calls.h,$(wildcard exercises/*/*.h))
 suite_sources = $(wildcard exercises/*/test_*.c)
 suite_objects = $(suite_sources:%.c=$(B)/%.o)
 
@@ -156,7 +155,7 @@ suite_objects_of = $(patsubst %.c,$(B)/%.o,$(wildcard exercises/$(basename $(not
 # The functions an exercise's headers declare: all that a submission may be seen with.
 build/api: $(headers) Makefile
 	@mkdir -p $(@D)
-	@sed -nE 's/^[a-z][a-z_0-9 ]*[ *]+([a-z_0-9]+)\(.*/\1/p' exercises/*/*.h | sort -u > $@.$$$$ && mv $@.$$$$ $@
+	@sed -nE 's/^[a-z][a-z_0-9 ]*[ *]+([a-z_0-9]+)\(.*/\1/p' $(contracts) | sort -u > $@.$$$$ && mv $@.$$$$ $@
 
 # A suite's own allocations are neither counted nor failed, and it may not be told that a thread can't
 # be started; all else is stood in for as in the code under test.
@@ -169,12 +168,12 @@ $(B)/suite.syms: $(code_redirects) Makefile
 
 $(suite_objects): $(B)/%.o: %.c $(headers) $(suite_redirects) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(call headers_for,$<) -Igrader/suite -c -o $@.$$$$.o $< && \
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(call headers_for,$<) -Igrader/suite -Igrader/model -c -o $@.$$$$.o $< && \
 	    $(OBJCOPY) --redefine-syms=$(suite_redirects) $@.$$$$.o && mv $@.$$$$.o $@
 
-$(runtime): $(B)/%.o: %.c $$(wildcard grader/suite/*.h grader/interleave/*.h) Makefile
+$(runtime): $(B)/%.o: %.c $$(wildcard grader/*/*.h) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_KIT) -Igrader/suite -c -o $@.$$$$.o $< && mv $@.$$$$.o $@
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_KIT) -Igrader/suite -Igrader/model -c -o $@.$$$$.o $< && mv $@.$$$$.o $@
 
 # The code under test: compiled alone, with the runtime's calls under the names of the runtime, and
 # with nothing to be seen of it but the API. What gcc says of sizeof it says of functions it knows only.

@@ -1,8 +1,8 @@
 """The exercises, as found on disk: nothing is registered in a list.
 
 An exercise is a directory `exercises/NN_name` with a `channel.h`; what it builds on is that
-header's include line; its suite is its `test_X.c` files, and `test_X.c` tests the
-student's `X.c`.
+header's include line; its suite is its `test_X.c` files, and where there is an `X.h`, `test_X.c`
+tests the student's `X.c`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ BUILD = ROOT / "build"
 
 _BASE = re.compile(r'^\s*#\s*include\s+"\.\./(\d\d_\w+)/channel\.h"', re.MULTILINE)
 _TEST = re.compile(r"^TEST\(\s*(\w+)", re.MULTILINE)
+_OF_THE_SUITE = ("model.h", "calls.h")  # headers, but not the student's
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 
 
@@ -69,7 +70,7 @@ class Exercise:
 
     @property
     def suite_sources(self) -> list[Path]:
-        return [self.directory / f"test_{stem}.c" for stem in self.stems]
+        return sorted(self.directory.glob("test_*.c"))
 
     def tests_in_source(self) -> list[str]:
         """The names of its suite's tests, for when the suite can't be built and asked."""
@@ -89,6 +90,8 @@ class Exercise:
         """The functions its own headers declare, in the order of the headers."""
         names: list[str] = []
         for header in sorted(self.directory.glob("*.h")):
+            if header.name in _OF_THE_SUITE:
+                continue
             text = without_comments(read_text(header))
             names += re.findall(r"\b([a-z]\w+)\((?!\*)[^;{}]*;", text)
         return list(dict.fromkeys(names))
@@ -121,7 +124,8 @@ def all_exercises() -> tuple[Exercise, ...]:
     found = []
     for header in sorted(EXERCISES.glob("[0-9][0-9]_*/channel.h")):
         base = _BASE.search(read_text(header))
-        stems = sorted(path.name[5:-2] for path in header.parent.glob("test_*.c"))
+        tested = sorted(path.name[5:-2] for path in header.parent.glob("test_*.c"))
+        stems = [stem for stem in tested if (header.parent / f"{stem}.h").exists()]
         found.append(Exercise(header.parent.name, base[1] if base else None, tuple(stems)))
     if not found:
         raise GraderError("There are no exercises here: exercises/NN_name/channel.h is missing.")

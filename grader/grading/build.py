@@ -122,7 +122,7 @@ def kit_digest(suite: str, variant: str) -> str:
 def _kit_files(suite: str, variant: str) -> list[Path]:
     parts = [ROOT / "Makefile", *EXERCISES.glob("*.h"), *EXERCISES.glob("*/*.h")]
     parts += (EXERCISES / suite).glob("test_*.c")
-    folders = ["suite"] + (["interleave"] if variant == "interleave" else [])
+    folders = ["suite", "model"] + (["interleave"] if variant == "interleave" else [])
     for folder in folders:
         parts += (p for p in (ROOT / "grader" / folder).iterdir() if p.suffix in (".c", ".h", ".S", ".syms"))
     return sorted(parts)

@@ -168,6 +168,8 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
         setattr(result, name, int(record.get(name, 0)))
     result.exhaustive = bool(record.get("exhaustive"))
     result.story = record.get("story")
+    if record.get("calls"):
+        result.sections.append(("The calls, from begin to return:", str(record["calls"]).splitlines()))
     if record.get("line"):
         result.test_where = f"{record.get('file')}:{record.get('line')}"
     result.where = str(record.get("pc", ""))  # an address until symbolize.resolve

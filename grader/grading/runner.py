@@ -26,7 +26,10 @@ from grader.grading.outcome import TestResult
 
 FORMAT = 2  # of kept results: raise it when the same run would be told in another way
 _FLAGS = r"(?:u|a\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/seed.c
-SCHEDULE = re.compile(rf"x{_FLAGS}(?:-|(?:-[0-9a-z]+(?:\.[0-9a-z]+)?)+)|(?:mix|random|pct|pos|dfs){_FLAGS}-\d+-\d+")
+_SCENARIO = r"(?:s\d+\.[0-9a-f]+\.)?"  # of many: grader/model/tell.c
+SCHEDULE = re.compile(
+    rf"{_SCENARIO}(?:x{_FLAGS}(?:-|(?:-[0-9a-z]+(?:\.[0-9a-z]+)?)+)|(?:mix|random|pct|pos|dfs){_FLAGS}-\d+-\d+)"
+)
 _SEED = (
     re.compile(rf"\d{{1,19}}|{SCHEDULE.pattern}"),
     "It is a number, or a schedule as make grade prints it: SEED=x-2-5.",
@@ -34,6 +37,7 @@ _SEED = (
 _KNOB_VALUES = {
     "SEED": _SEED,
     "REPLAY": _SEED,
+    "SCENARIOS": (re.compile(r"\d{1,9}"), "It is a number: SCENARIOS=10000."),
     "SCHEDULES": (re.compile(r"0*[1-9]\d{0,11}"), "It is a number: SCHEDULES=100000."),
     "STRATEGY": (re.compile("mix|random|pct|pos|dfs"), "It is mix, random, pct, pos or dfs."),
 }
@@ -118,7 +122,7 @@ def _run(
         environment=test_environment(knobs),
         record=nonce,  # in the file, not in the environment, where other processes would find it
         look_for_sleep=True,
-        background_threads=unit.variant == "tsan",
+        background_thread=unit.variant == "tsan",
     )
     return nonce, ended
 

@@ -22,7 +22,8 @@ struct shared {
         exhausted; /* these were all, with at most bound preemptions; 0: not all were run */
     unsigned bound;
 
-    char story[4 << 20]; /* as JSON, if it was told */
+    size_t story_size;
+    char story[4 << 20];
 };
 extern struct shared *shared;
 

@@ -201,8 +201,30 @@ static void run_with_stops(const struct test *test, struct plan plan, unsigned l
     }
 }
 
+/* Of a family each scenario gets its schedules: few, and by chance. */
+static void explore_family(const struct test *test)
+{
+    struct plan plan = plan_base(test);
+    unsigned long budget = budget_of(test);
+
+    do {
+        run_default(test, &plan);
+        child_silence();
+        bool has_choices = shared->taken.n > 0;
+        unsigned failable = run.failable;
+        if (has_choices)
+            run_random(test, &plan, budget);
+        if (test->options.allocations_fail)
+            run_with_failures(test, plan, budget, failable, has_choices);
+    } while (test->options.family->next(test));
+}
+
 static void explore_job(const struct test *test)
 {
+    if (test->options.family) {
+        explore_family(test);
+        return;
+    }
     struct plan plan = plan_base(test);
     unsigned long budget = budget_of(test);
     bool twice = test->options.allocations_fail || test->options.one_thread_stops;
@@ -249,8 +271,6 @@ static bool prepare(struct outcome *outcome)
 {
     static bool is_mapped;
 
-    if (shared)
-        munmap(shared, sizeof *shared); /* the test before */
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     taken = &shared->taken;
     script = script ? script : reserve(sizeof *script);
@@ -285,4 +305,5 @@ void explore(const struct test *test, struct outcome *outcome)
     outcome->exhaustive = outcome->verdict == VERDICT_PASSED && shared->exhausted;
     outcome->schedules = outcome->exhaustive ? shared->exhausted : schedules;
     outcome->preemption_bound = shared->bound;
+    munmap(shared, sizeof *shared);
 }

@@ -93,8 +93,10 @@ static void *hand_out(size_t alignment, size_t size, uintptr_t pc)
 /* Counted, and perhaps the one that fails. */
 bool allocation_fails(bool is_thread, uintptr_t pc)
 {
-    if (!is_thread)
+    if (!is_thread) {
         run.allocations++;
+        self->allocations++;
+    }
     if (++run.failable != run.plan.fail_at)
         return false;
     run.allocation_has_failed = true;
@@ -116,17 +118,21 @@ static void *allocate_block(size_t alignment, size_t size, uintptr_t pc)
     return block;
 }
 
-static void nobody_uses(struct object *object, uintptr_t pc)
+static void no_lock_inside(struct object *object, uintptr_t pc)
 {
-    const struct thread *holder = object_holder(object), *sleeper = object_sleeper(object);
-
-    if (holder)
+    struct thread *holder = object->kind == OBJECT_MUTEX    ? object->mutex.owner
+                            : object->kind == OBJECT_RWLOCK ? object->rwlock.writer
+                                                            : NULL;
+    if (holder && !object->destroyed)
         fail(VERDICT_MISUSE, pc, "%s frees memory with %s in it, which is locked by %s.",
              thread_name(self), object_name(object),
              holder == self ? "itself" : thread_name(holder));
-    if (sleeper)
-        fail(VERDICT_USE_AFTER_FREE, pc, "%s frees memory with %s in it, in which %s still sleeps.",
-             thread_name(self), object_name(object), thread_name(sleeper));
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (run.threads[t].state == THREAD_LIVE && &run.threads[t] != self &&
+            run.threads[t].object == object && run.threads[t].call)
+            fail(VERDICT_USE_AFTER_FREE, pc,
+                 "%s frees memory with %s in it, in which %s still sleeps.", thread_name(self),
+                 object_name(object), thread_name(&run.threads[t]));
 }
 
 static void check_freed(const struct block *block, const void *pointer, uintptr_t pc)
@@ -165,7 +171,7 @@ static void free_block(void *pointer, uintptr_t pc)
         check_freed(block, pointer, pc);
     story_event("free", 0, pc, "frees %zu byte%s", block->size, block->size == 1 ? "" : "s");
     memory_access(block->start, block->size, FREES, pc);
-    objects_in(block->start, block->size, nobody_uses, pc);
+    objects_in(block->start, block->size, no_lock_inside, pc);
     block->freed = true;
     block->freed_pc = (uint32_t)pc;
     block->freed_by = (uint8_t)self->id;
@@ -382,6 +388,11 @@ bool allocation_has_failed(void)
 size_t allocations(void)
 {
     return run.allocations;
+}
+
+size_t own_allocations(void)
+{
+    return self->allocations;
 }
 
 void *allocate(size_t size)

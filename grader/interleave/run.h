@@ -168,6 +168,7 @@ struct thread {
 
     /* mutex.c, rwlock.c, spinlock.c */
     unsigned locks_held;
+    unsigned allocations; /* it asked for */
 
     /* What it knows (memory model): all who order things; atomic.c */
     struct clock clock;

@@ -218,8 +218,11 @@ static void find_candidates(struct candidates *found)
 static int describe_sleeper(char *text, size_t size, const struct thread *thread)
 {
     struct object *object = thread->object;
-    const struct thread *holder = object ? object_holder(object) : NULL;
-
+    const struct thread *holder = !object                         ? NULL
+                                  : object->kind == OBJECT_MUTEX  ? object->mutex.owner
+                                  : object->kind == OBJECT_RWLOCK ? object->rwlock.writer
+                                  : object->kind == OBJECT_SPIN   ? object->spin.owner
+                                                                  : NULL;
     if (thread->joining)
         return snprintf(text, size, "%s waits in %s for %s to end", thread_name(thread),
                         thread->call, thread_name(thread->joining));
@@ -429,7 +432,7 @@ bool never(const struct thread *thread)
     return false;
 }
 
-void sleep_through(unsigned seconds, uintptr_t pc)
+void sleep_through(uint64_t nanoseconds, uintptr_t pc)
 {
     self->settling = true;
     step(NULL, false, pc);
@@ -438,7 +441,7 @@ void sleep_through(unsigned seconds, uintptr_t pc)
     run.settling = self;
     for (unsigned t = 0; t < run.thread_count; t++)
         run.threads[t].wakeups = 0;
-    sleep_until(never, NULL, "settle", pc, run.now + seconds * UINT64_C(1000000000), false, false);
+    sleep_until(never, NULL, "settle", pc, run.now + nanoseconds, false, false);
     run.settling = NULL;
 }
 

@@ -23,8 +23,8 @@ bool never(const struct thread *thread);
 /* Lets others go first, if there are any. */
 void yield_step(uintptr_t pc);
 
-/* Lets `seconds` pass on the virtual clock once every other thread sleeps or has ended (settle). */
-void sleep_through(unsigned seconds, uintptr_t pc);
+/* Lets so much pass on the virtual clock once every other thread sleeps or has ended (settle). */
+void sleep_through(uint64_t nanoseconds, uintptr_t pc);
 
 /* Self has ended, and the others go on. */
 _Noreturn void step_last(void);

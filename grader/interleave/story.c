@@ -4,6 +4,7 @@
 #include "arena.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 struct recorder *story;
@@ -12,17 +13,18 @@ static const char *const kind_words[OBJECT_KINDS] = {
     "object",   "mutex",     "condition variable", "read-write lock", "barrier", "once flag",
     "spinlock", "semaphore", "atomic variable",    "thread",          "clock",   "block"};
 
-void story_start(FILE *out)
+void story_start(void)
 {
     if (!story)
         story = reserve(sizeof *story);
-    memset(story, 0, sizeof *story);
-    story->out = out;
+    story->on = true;
+    story->event_count = story->place_count = story->object_count = story->last_thread = 0;
+    memset(story->of_kind, 0, sizeof story->of_kind);
 }
 
 bool story_on(void)
 {
-    return story && story->out;
+    return story && story->on;
 }
 
 unsigned story_now(void)

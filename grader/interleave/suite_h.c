@@ -5,7 +5,8 @@
 #include "story.h"
 #include "thread.h"
 
-enum { SETTLE_SECONDS = 10 };
+#define SETTLE_NANOSECONDS UINT64_C(10000000000)
+#define REST_NANOSECONDS UINT64_C(100000000)
 
 pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
 {
@@ -35,8 +36,19 @@ void may_stop(bool on)
 
 size_t settle(void)
 {
-    sleep_through(SETTLE_SECONDS, CALLER);
+    sleep_through(SETTLE_NANOSECONDS, CALLER);
     return run.live - 1;
+}
+
+size_t rest(void)
+{
+    sleep_through(REST_NANOSECONDS, CALLER);
+    return run.live - 1;
+}
+
+unsigned locks_held(void)
+{
+    return self->locks_held;
 }
 
 size_t naps(void)

@@ -21,6 +21,22 @@
 /* The linker gathers what TEST puts into this section. */
 extern const struct test *const __start_suite_tests[], *const __stop_suite_tests[];
 
+const char *const verdict_names[VERDICT_COUNT] = {
+    [VERDICT_PASSED] = "passed",
+    [VERDICT_FAILED] = "failed",
+    [VERDICT_DEADLOCK] = "deadlock",
+    [VERDICT_RACE] = "race",
+    [VERDICT_USE_AFTER_FREE] = "use_after_free",
+    [VERDICT_LEAK] = "leak",
+    [VERDICT_NO_PROGRESS] = "no_progress",
+    [VERDICT_MISUSE] = "misuse",
+    [VERDICT_CRASHED] = "crashed",
+    [VERDICT_TIMEOUT] = "timeout",
+    [VERDICT_EXITED_EARLY] = "exited_early",
+    [VERDICT_NOT_IMPLEMENTED] = "not_implemented",
+    [VERDICT_ENVIRONMENT] = "environment",
+};
+
 _Noreturn void todo_reached(const char *function)
 {
     struct outcome outcome = {.verdict = VERDICT_NOT_IMPLEMENTED};
@@ -53,16 +69,23 @@ static void run_scenario(void **state)
     static struct outcome outcome; /* static: cmocka's fail jumps out of here */
 
     restore_handlers();
+    if (test->options.family)
+        test->options.family->begin(test);
     explore(test, &outcome);
+    if (test->options.family && outcome.verdict != VERDICT_PASSED)
+        test->options.family->tell(test, &outcome);
     record_write(test, &outcome);
     if (outcome.verdict != VERDICT_PASSED)
-        fail_msg("%s: %s", verdict_name(outcome.verdict), outcome.message);
+        fail_msg("%s: %s", verdict_names[outcome.verdict], outcome.message);
 }
 
+/* What is drawn comes last: a test written by hand tells its mistake more plainly. */
 static int by_line(const void *a, const void *b)
 {
     const struct test *x = *(const struct test *const *)a, *y = *(const struct test *const *)b;
 
+    if (!x->options.family != !y->options.family)
+        return x->options.family ? 1 : -1;
     return (x->line > y->line) - (x->line < y->line);
 }
 

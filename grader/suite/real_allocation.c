@@ -16,6 +16,7 @@ static atomic_size_t asked_for; /* allocations of this run */
 static atomic_size_t starts;
 static atomic_size_t fail_at; /* 0: none */
 static atomic_bool has_failed;
+static thread_local size_t asked_for_here; /* in all runs */
 
 void allocation_begin_run(void)
 {
@@ -39,10 +40,16 @@ size_t allocations(void)
     return atomic_load(&asked_for);
 }
 
+size_t own_allocations(void)
+{
+    return asked_for_here;
+}
+
 /* Counts one and says whether it is the one that fails. */
 static bool fails(atomic_size_t *counter)
 {
     atomic_fetch_add(counter, 1);
+    asked_for_here += counter == &asked_for;
     if (atomic_load(&asked_for) + atomic_load(&starts) != atomic_load(&fail_at))
         return false;
     if (atomic_exchange(&has_failed, true))

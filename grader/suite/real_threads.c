@@ -132,6 +132,12 @@ static unsigned long runs_wanted(const struct test *test)
     return DEFAULT_RUNS;
 }
 
+/* Of a family each scenario is run once. */
+static bool has_another(const struct test *test, unsigned long *runs)
+{
+    return test->options.family ? test->options.family->next(test) : --*runs > 0;
+}
+
 static _Noreturn void run_child(const struct test *test)
 {
     unsigned long runs = runs_wanted(test);
@@ -140,7 +146,7 @@ static _Noreturn void run_child(const struct test *test)
 
     do
         run_once(test);
-    while (--runs && (milliseconds() < run_until || getenv("SCHEDULES")));
+    while (has_another(test, &runs) && (milliseconds() < run_until || getenv("SCHEDULES")));
     if (test->options.allocations_fail)
         run_with_failing_allocations(test);
     if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check())
@@ -323,6 +329,16 @@ size_t naps(void)
     long naps = usage.ru_nvcsw - asked;
     asked = usage.ru_nvcsw;
     return naps < NAPS ? 0 : (size_t)naps;
+}
+
+unsigned locks_held(void)
+{
+    return 0;
+}
+
+size_t rest(void)
+{
+    return settle();
 }
 
 void hold_others(bool on)

@@ -37,6 +37,7 @@
 /* ------------------------------------------------------------------------------------ tests */
 
 /* What a test asks of the runtime; everything left out has the default. */
+struct family;
 struct test_options {
     const char *hint; /* shown with a failure of this test: a question, never code */
     /* Besides the runs without, each allocation (and each thread start) of the submission fails
@@ -50,6 +51,7 @@ struct test_options {
     bool woken_by_others;
     bool once;                 /* one run is enough: much work, and one schedule tells all */
     unsigned schedules;        /* at most this many; 0: the runtime's default */
+    const struct family *family; /* the body is many scenarios (grader/model), each run that often */
     unsigned spurious_wakeups; /* at most this many in a run; 0: the default, 1 */
 };
 
@@ -136,6 +138,12 @@ size_t settle(void);
  * none. So ask after 32 calls that never sleep, while no other thread is inside one. */
 size_t naps(void);
 
+/* As settle, for a tenth of a second only: who is woken by nothing but a later time-out still sleeps. */
+size_t rest(void);
+
+/* How many locks of pthreads the calling thread has; on real threads, which nobody counts, 0. */
+unsigned locks_held(void);
+
 /* From hold_others(true) to hold_others(false) the other threads there are get no processor time, as if the
  * machine had better things to do; those started meanwhile do. For who is to be found waiting for them: after
  * a settle, so that none is in the middle of something. On real threads nobody is held. */
@@ -158,6 +166,9 @@ bool allocation_has_failed(void);
 
 /* How many allocations the submission asked for so far in this run; the suite's own are not counted. */
 size_t allocations(void);
+
+/* ... and how many of them the calling thread asked for. */
+size_t own_allocations(void);
 
 /* malloc for a suite: never fails, is not counted, and what is not freed is reported. Give it back
  * with free. */

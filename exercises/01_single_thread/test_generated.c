@@ -1,0 +1,57 @@
+/* Suite of 01: calls drawn by chance, and what model.h says to them. */
+#include <stdio.h>
+
+#include "calls.h"
+
+static const struct kind kinds[] = {KINDS_01, UNBOUNDED_SEND};
+
+static const struct setup setups[] = {
+    {.size = 1, .capacity = SIZE_MAX},    {.size = 4, .capacity = SIZE_MAX},
+    {.size = 3, .capacity = SIZE_MAX},    {.size = 8, .capacity = SIZE_MAX},
+    {.size = 24, .capacity = SIZE_MAX},   {.size = 63, .capacity = SIZE_MAX},
+    {.size = 2, .capacity = SIZE_MAX},    {.size = 256, .capacity = SIZE_MAX},
+    {.size = 4096, .capacity = SIZE_MAX}, {.size = 1000, .capacity = SIZE_MAX},
+};
+
+static const uint8_t endings[][4] = {{DROP_SENDER, TRY_RECV, NONE},
+                                     {TRY_RECV, SEND, DROP_RECEIVER, SEND},
+                                     {DROP_RECEIVER, SEND, NONE},
+                                     {NONE}};
+
+static const struct contract contract = {
+    .kinds = kinds,
+    .kind_count = KINDS_OF_01,
+    .status_names = channel_status_names,
+    .clone = CLONE,
+    .drop_many = DROP_SENDER,
+    .drop_one = DROP_RECEIVER,
+    .endings = endings,
+    .ending_count = 4,
+    .state_size = sizeof(struct channels),
+    .begin = begin_channels,
+    .allows = allows_01,
+    .may_sleep = may_sleep_01,
+    .open = open_01,
+    .make = make_01,
+    .meet = meet,
+    .describe = describe_01,
+};
+
+static const struct generated sequences = {
+    GENERATED,    &contract,        .scenarios = 40,
+    .calls = 300, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
+
+TEST(any_calls_on_one_thread_are_answered_as_the_contract_says, .family = &sequences.family)
+{
+    alone(&sequences);
+}
+
+static const struct generated short_sequences = {
+    GENERATED,   &contract,        .scenarios = 15,
+    .calls = 40, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
+
+TEST(any_calls_on_one_thread_are_answered_as_the_contract_says_when_an_allocation_fails,
+     .family = &short_sequences.family, .allocations_fail = true)
+{
+    alone(&short_sequences);
+}

@@ -1,0 +1,39 @@
+/* calls.h - how the calls of model.h are made, and what channel.h says of each status. */
+#pragma once
+
+#include "../01_single_thread/calls.h"
+
+#include "model.h"
+
+/* wakes_receiver: a kind of send that never sleeps. */
+#define KINDS_02(wakes_receiver)                                                                   \
+    KINDS_01, [RECV] = {                                                                           \
+                  .name = "receiver_recv",                                                         \
+                  .needs = THE_ONE,                                                                \
+                  .often = 6,                                                                      \
+                  .is_new = true,                                                                  \
+                  .hands_out = true,                                                               \
+                  .releases = {wakes_receiver, DROP_SENDER},                                       \
+                  .rules = {[CHANNEL_OK] =                                                         \
+                                "CHANNEL_OK: *message holds the oldest message, which is no "      \
+                                "longer in the channel.",                                          \
+                            [CHANNEL_CLOSED] =                                                     \
+                                "CHANNEL_CLOSED: nothing is queued, and no sender is left, "       \
+                                "now and for good."},                                              \
+                  .sleeps =                                                                        \
+                      "A send wakes a sleeping receiver, and so does dropping the last sender."}
+
+static struct answer make_02(const struct call *call, void *handle, void *const ones[])
+{
+    return call->kind == RECV ? receive_by(receiver_recv, call, handle)
+                              : make_01(call, handle, ones);
+}
+
+static void describe_02(const struct call *call, char *arguments, char *answer, size_t size)
+{
+    struct call alike = *call;
+
+    if (call->kind == RECV)
+        alike.kind = TRY_RECV; /* answers alike */
+    describe_01(&alike, arguments, answer, size);
+}

@@ -1,0 +1,78 @@
+/* calls.h - how the channels of model.h are made, and what channel.h says of drop. */
+#pragma once
+
+#include <stddef.h>
+
+#include "../02_blocking/calls.h"
+
+#include "model.h"
+
+#define DROPPED_ONCE                                                                               \
+    "drop runs exactly once for every message that was sent with CHANNEL_OK and can no longer be " \
+    "received."
+
+#define KINDS_03(wakes_receiver)                                                                   \
+    KINDS_02(wakes_receiver), [CREATE_WITH_DROP] = {.name = "channel_create_with_drop",            \
+                                                    .needs = NOTHING,                              \
+                                                    .often = 1,                                    \
+                                                    .arguments = ODD_SIZES,                        \
+                                                    .rules = RULES_OF_CREATE}
+
+static void check_drop(const void *message, size_t size)
+{
+    size_t strictest = size & -size; /* alignment of a type of that size */
+
+    check(locks_held() == 0, "drop never runs while the channel holds a lock.");
+    check((uintptr_t)message %
+                  (strictest < _Alignof(max_align_t) ? strictest : _Alignof(max_align_t)) ==
+              0,
+          "drop is called with a pointer to a message, aligned as for any type.");
+}
+
+static void drop_of_first(void *message)
+{
+    check_drop(message, message_sizes[0]);
+    message_dropped((long)number_of(message, message_sizes[0]));
+}
+
+static void drop_of_second(void *message)
+{
+    check_drop(message, message_sizes[1]);
+    message_dropped((long)number_of(message, message_sizes[1]));
+}
+
+static void (*const drops[OBJECTS])(void *message) = {drop_of_first, drop_of_second};
+
+static struct answer make_03(const struct call *call, void *handle, void *const ones[])
+{
+    struct sender *tx = nowhere();
+    struct receiver *rx = nowhere();
+
+    if (call->kind != CREATE_WITH_DROP)
+        return make_02(call, handle, ones);
+    size_t size = odd_sizes[call->argument];
+    enum channel_status status = channel_create_with_drop(size, NULL, &tx, &rx);
+    return try_channel(status, size, tx, rx);
+}
+
+static void describe_03(const struct call *call, char *arguments, char *answer, size_t size)
+{
+    struct call alike = *call;
+
+    if (call->kind == CREATE_WITH_DROP)
+        alike.kind = CREATE;
+    describe_02(&alike, arguments, answer, size);
+}
+
+static inline bool open_03(unsigned object, const struct setup *setup, void **many, void **one)
+{
+    struct sender *tx = NULL;
+    struct receiver *rx = NULL;
+
+    if (setup->variant == CREATE_01)
+        return open_01(object, setup, many, one);
+    enum channel_status status = channel_create_with_drop(setup->size, drops[object], &tx, &rx);
+    *many = tx;
+    *one = rx;
+    return is_made(object, setup, status);
+}

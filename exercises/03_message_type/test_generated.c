@@ -1,0 +1,75 @@
+/* Suite of 03: calls drawn by chance, and what model.h says to them. */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "calls.h"
+
+static const struct kind kinds[] = {KINDS_03(SEND), UNBOUNDED_SEND};
+static const struct setup setups[] = {{.variant = WITH_DROP_03, .size = 4, .capacity = SIZE_MAX},
+                                      {.variant = WITH_DROP_03, .size = 48, .capacity = SIZE_MAX},
+                                      {.variant = CREATE_01, .size = 8, .capacity = SIZE_MAX}};
+static const uint8_t endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
+                                     {TRY_RECV, SEND, DROP_RECEIVER, SEND},
+                                     {SEND, DROP_RECEIVER, SEND, NONE},
+                                     {NONE}};
+
+static const struct contract contract = {
+    .kinds = kinds,
+    .kind_count = KINDS_OF_03,
+    .status_names = channel_status_names,
+    .clone = CLONE,
+    .drop_many = DROP_SENDER,
+    .drop_one = DROP_RECEIVER,
+    .fill = SEND,
+    .most_filled = 2,
+    .setups = setups,
+    .setup_count = 3,
+    .new_setups = 1,
+    .endings = endings,
+    .ending_count = 4,
+    .state_size = offsetof(struct channels, messages[FEW_PLACES]),
+    .begin = begin_channels,
+    .allows = allows_03,
+    .may_sleep = may_sleep_02,
+    .open = open_03,
+    .make = make_03,
+    .meet = meet,
+    .is_dropped = is_dropped_03,
+    .dropped_once = DROPPED_ONCE,
+    .describe = describe_03,
+};
+
+static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
+
+TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them, .family = &drawn.family,
+     .schedules = 6)
+{
+    together(&drawn);
+}
+
+static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
+
+TEST(calls_of_several_threads_are_answered_as_the_contract_says_when_an_allocation_fails,
+     .family = &failing.family, .allocations_fail = true, .schedules = 20)
+{
+    together(&failing);
+}
+
+static const struct generated sequences = {
+    GENERATED,    &contract,        .scenarios = 20,
+    .calls = 300, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
+
+TEST(any_calls_on_one_thread_are_answered_as_the_contract_says, .family = &sequences.family)
+{
+    alone(&sequences);
+}
+
+static const struct generated short_sequences = {
+    GENERATED,   &contract,        .scenarios = 15,
+    .calls = 40, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
+
+TEST(any_calls_on_one_thread_are_answered_as_the_contract_says_when_an_allocation_fails,
+     .family = &short_sequences.family, .allocations_fail = true)
+{
+    alone(&short_sequences);
+}

@@ -1,0 +1,295 @@
+/* draw.c - the scenario of a number.
+ *
+ * The first ones cover: two calls by two threads, each pair of kinds, on each small object, filled from not at all to
+ * full, and with its one handle gone. All others are drawn by chance. What is drawn depends on seed and number
+ * alone. */
+#include "scenarios.h"
+
+#include <string.h>
+
+enum { SECOND_ROUND_ONE_IN = 4, SLEEPY = 5 };
+
+uint64_t draw_next(uint64_t *random)
+{
+    uint64_t z = *random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+unsigned draw_below(uint64_t *random, unsigned n)
+{
+    return n ? (unsigned)(((draw_next(random) >> 32) * n) >> 32) : 0;
+}
+
+static bool one_in(uint64_t *random, unsigned n)
+{
+    return draw_below(random, n) == 0;
+}
+
+static struct call *add_call(struct scenario *s, const struct contract *contract, uint64_t *random,
+                             unsigned thread, unsigned kind, unsigned object)
+{
+    struct call *call = &s->calls[s->n++];
+
+    *call = (struct call){.kind = (uint8_t)kind,
+                          .thread = (uint8_t)thread,
+                          .object = (uint8_t)object,
+                          .argument = (uint8_t)draw_below(random, contract->kinds[kind].arguments),
+                          .message = contract->kinds[kind].hands_in ? s->n : 0};
+    return call;
+}
+
+static void draw_the_rest(const struct contract *contract, struct scenario *s, uint64_t *random)
+{
+    for (unsigned t = 0; t < THREADS; t++) {
+        s->drops[t] = one_in(random, 2);
+        s->release[t] = (uint8_t)draw_below(random, 2);
+    }
+    for (unsigned o = 0; o < OBJECTS; o++) {
+        s->keeps[o] = s->objects > 1 || one_in(random, 2);
+        s->ending[o] = (uint8_t)draw_below(random, contract->ending_count);
+    }
+}
+
+/* ------------------------------------------------------------------------------------ pairs */
+
+struct pair {
+    unsigned kinds[2], setup, filled;
+};
+
+static unsigned fillings(const struct contract *contract)
+{
+    return contract->most_filled + 2u; /* the last one: the one handle is gone */
+}
+
+unsigned pair_count(const struct contract *contract)
+{
+    return (unsigned)contract->kind_count * contract->kind_count * contract->setup_count *
+           fillings(contract);
+}
+
+static struct pair pair_of(const struct contract *contract, unsigned number)
+{
+    struct pair pair;
+
+    pair.kinds[0] = number % contract->kind_count;
+    number /= contract->kind_count;
+    pair.kinds[1] = number % contract->kind_count;
+    number /= contract->kind_count;
+    pair.filled = number % fillings(contract);
+    pair.setup = number / fillings(contract);
+    return pair;
+}
+
+static bool is_wanted(const struct contract *contract, const struct pair *pair)
+{
+    const struct kind *a = &contract->kinds[pair->kinds[0]], *b = &contract->kinds[pair->kinds[1]];
+    bool is_gone = pair->filled > contract->most_filled;
+
+    if (pair->kinds[0] < pair->kinds[1] || !a->often || !b->often)
+        return false;
+    if (needs_one(a) && needs_one(b))
+        return false;
+    if (is_gone)
+        return contract->kinds[contract->drop_one].often && !needs_one(a) && !needs_one(b);
+    return pair->filled <= contract->setups[pair->setup].capacity &&
+           (pair->setup < contract->new_setups || a->is_new || b->is_new);
+}
+
+static bool draw_pair(const struct contract *contract, uint64_t *random, unsigned number,
+                      struct scenario *s)
+{
+    struct pair pair = pair_of(contract, number);
+
+    if (!is_wanted(contract, &pair))
+        return false;
+    s->objects = 1;
+    s->setups[0] = contract->setups[pair.setup];
+    if (pair.filled > contract->most_filled)
+        add_call(s, contract, random, 0, contract->drop_one, 0);
+    else
+        for (unsigned i = 0; i < pair.filled; i++)
+            add_call(s, contract, random, 0, contract->fill, 0);
+    add_call(s, contract, random, 1, pair.kinds[0], 0);
+    add_call(s, contract, random, 2, pair.kinds[1], 0);
+    draw_the_rest(contract, s, random);
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------- by chance */
+
+/* What a thread may still do: which objects' one handle it has, and how many of the others. */
+struct means {
+    bool has_one[OBJECTS];
+    unsigned many[OBJECTS];
+};
+
+/* Who has the one handle of any object does not sleep until somebody else uses such a handle: nobody may come. */
+static bool is_possible(const struct contract *contract, unsigned kind, const struct means *means,
+                        unsigned object)
+{
+    const struct kind *of = &contract->kinds[kind];
+
+    if (of->needs != A_MANY)
+        return of->often && (of->needs == NOTHING || means->has_one[object]);
+    if (of->sleeps && contract->kinds[of->releases[0]].needs == THE_ONE &&
+        (means->has_one[0] || means->has_one[1]))
+        return false;
+    return of->often && means->many[object] > 0;
+}
+
+static unsigned how_often(const struct kind *kind, bool sleepy)
+{
+    return sleepy && kind->sleeps ? SLEEPY * kind->often : kind->often;
+}
+
+/* A kind of call that the thread can make on the object; NONE. Who has the one handle mostly uses that. */
+static unsigned draw_kind(const struct contract *contract, uint64_t *random,
+                          const struct means *means, unsigned object, bool sleepy)
+{
+    bool with_the_one = means->has_one[object] && !one_in(random, 4);
+    unsigned sum = 0, at;
+
+    for (unsigned k = 0; k < contract->kind_count; k++)
+        if (is_possible(contract, k, means, object) &&
+            needs_one(&contract->kinds[k]) == with_the_one)
+            sum += how_often(&contract->kinds[k], sleepy);
+    if (!sum)
+        return NONE;
+    at = draw_below(random, sum);
+    for (unsigned k = 0;; k++)
+        if (is_possible(contract, k, means, object) &&
+            needs_one(&contract->kinds[k]) == with_the_one) {
+            if (at < how_often(&contract->kinds[k], sleepy))
+                return k;
+            at -= how_often(&contract->kinds[k], sleepy);
+        }
+}
+
+static void note_effect(const struct contract *contract, const struct call *call,
+                        struct means *means)
+{
+    const struct kind *kind = &contract->kinds[call->kind];
+
+    if (kind->does == ADDS)
+        means->many[call->object]++;
+    else if (kind->does == DROPS && kind->needs == A_MANY)
+        means->many[call->object]--;
+    else if (kind->does == DROPS)
+        means->has_one[call->object] = false;
+}
+
+static void draw_thread(const struct contract *contract, uint64_t *random, struct scenario *s,
+                        unsigned thread, const bool has_one[OBJECTS], bool sleepy)
+{
+    struct means means = {{has_one[0], has_one[1]}, {1, 1}};
+    unsigned calls = 1 + draw_below(random, 3), object = draw_below(random, s->objects);
+
+    for (unsigned i = 0; i < calls && s->n < MOST_PLANNED; i++) {
+        unsigned kind = draw_kind(contract, random, &means, object, sleepy);
+        if (kind != NONE)
+            note_effect(contract, add_call(s, contract, random, thread, kind, object), &means);
+        if (s->objects > 1 && one_in(random, 3))
+            object = !object;
+    }
+}
+
+static void draw_round(const struct contract *contract, uint64_t *random, struct scenario *s,
+                       unsigned first, unsigned threads)
+{
+    bool sleepy = one_in(random, 2);
+    unsigned holder[OBJECTS]; /* of the one handle; past the last thread: the test */
+
+    for (unsigned o = 0; o < OBJECTS; o++)
+        holder[o] = first + draw_below(random, threads + (!sleepy && one_in(random, 4)));
+    if (one_in(random, 2))
+        holder[1] = holder[0];
+    for (unsigned t = first; t < first + threads; t++) {
+        bool has_one[OBJECTS] = {holder[0] == t, holder[1] == t};
+        draw_thread(contract, random, s, t, has_one, sleepy);
+    }
+}
+
+/* The answer that the contract gives to a call made alone; false: it would sleep. */
+static bool answer_alone(const struct contract *contract, void *state, struct call *call)
+{
+    uint64_t before[MOST_STATE / sizeof(uint64_t)];
+
+    if (contract->may_sleep(state, call))
+        return false;
+    memcpy(before, state, contract->state_size);
+    call->value = ANY;
+    for (call->status = 0; call->status < STATUSES; call->status++) {
+        if (contract->allows(state, call, NULL))
+            return true;
+        memcpy(state, before, contract->state_size);
+    }
+    return false;
+}
+
+/* What the test does before the others begin: nothing that would sleep. */
+static void draw_before(const struct contract *contract, uint64_t *random, struct scenario *s)
+{
+    uint64_t state[MOST_STATE / sizeof(uint64_t)] = {0};
+    struct means means = {{true, true}, {1, 1}};
+    unsigned calls = draw_below(random, 5);
+
+    contract->begin(state, s->setups, s->objects);
+    for (unsigned i = 0; i < calls; i++) {
+        unsigned object = draw_below(random, s->objects);
+        unsigned kind =
+            one_in(random, 2) ? contract->fill : draw_kind(contract, random, &means, object, false);
+        if (kind == NONE)
+            continue;
+        struct call *call = add_call(s, contract, random, 0, kind, object);
+        bool drops = contract->kinds[kind].does == DROPS;
+        if ((drops && (kind == contract->drop_one ? !one_in(random, 8) : means.many[object] < 2)) ||
+            !answer_alone(contract, state, call))
+            s->n--;
+        else
+            note_effect(contract, call, &means);
+    }
+}
+
+static void draw_by_chance(const struct contract *contract, uint64_t *random, struct scenario *s)
+{
+    static const uint8_t threads[] = {1, 2, 2, 2, 2, 3, 3, 3};
+
+    s->objects = 1 + one_in(random, 4);
+    for (unsigned o = 0; o < OBJECTS; o++)
+        s->setups[o] = contract->setups[draw_below(
+            random, one_in(random, 4) ? contract->setup_count : contract->new_setups)];
+    draw_before(contract, random, s);
+    draw_round(contract, random, s, 1, threads[draw_below(random, sizeof threads)]);
+    if (one_in(random, SECOND_ROUND_ONE_IN))
+        draw_round(contract, random, s, SECOND_ROUND, 1 + draw_below(random, 2));
+    draw_the_rest(contract, s, random);
+}
+
+bool draw_scenario(const struct contract *contract, uint64_t seed, unsigned number,
+                   struct scenario *scenario)
+{
+    uint64_t random = seed * UINT64_C(0x2545f4914f6cdd1d) + number;
+
+    draw_next(&random);
+    memset(scenario, 0, sizeof *scenario);
+    if (number < pair_count(contract))
+        return draw_pair(contract, &random, number, scenario);
+    draw_by_chance(contract, &random, scenario);
+    return true;
+}
+
+bool draw_alone(const struct generated *generated, uint64_t seed, unsigned number,
+                struct scenario *scenario)
+{
+    uint64_t random = seed * UINT64_C(0x2545f4914f6cdd1d) + number;
+
+    memset(scenario, 0, sizeof *scenario);
+    scenario->objects = 1 + one_in(&random, 3);
+    scenario->setups[0] = generated->setups[number % generated->setup_count];
+    scenario->setups[1] = generated->setups[draw_below(&random, generated->setup_count)];
+    draw_the_rest(generated->contract, scenario, &random);
+    return true;
+}

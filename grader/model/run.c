@@ -1,0 +1,520 @@
+/* run.c - runs a scenario: its calls are made by its threads, noted, and what has come of them is checked.
+ *
+ * The test itself makes the objects and the calls before the others begin, hands out handles, and waits.
+ * When nothing moves any more, whoever still sleeps must be allowed to; then the test ends the sleep of one of
+ * them, until all have ended. Those of the second round get the handles of the first. At the end all handles
+ * are the test's, which looks at what is left and drops them. */
+#include "scenarios.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MOST_MESSAGES = 1 << 12,
+    REPEATED = 24,
+    REPEATED_SENDS = 6,
+    PHASE = 12,
+    RARELY = 40,
+    LONG = 100,
+    ONE_LONG_IN = 20
+};
+
+static const char *const thread_names[THREADS] = {"the test", "A", "B", "C", "D", "E"};
+
+static const struct generated *generated;
+static const struct contract *contract;
+static struct history *history;
+
+static void *manys[THREADS][OBJECTS][MOST_HANDLES];
+static unsigned many_counts[THREADS][OBJECTS];
+static void *ones[THREADS][OBJECTS];
+static const struct setup *setups;
+
+static atomic_uint moment;          /* begins and returns so far */
+static atomic_uint inside[THREADS]; /* the call a thread is in, from 1; 0: none */
+static pthread_t threads[THREADS];
+static bool is_started[THREADS]; /* ... and not yet waited for */
+static atomic_bool has_ended[THREADS];
+static unsigned messages; /* numbers given to messages */
+static bool is_alone;     /* there is one thread only, and this is what its calls have led to: */
+static uint64_t alone_state[1 << 13];
+
+/* What became of each message. */
+static struct message {
+    atomic_uchar sent_to; /* object + 1 */
+    atomic_bool received;
+    atomic_uchar drops;
+} message_table[MOST_MESSAGES];
+static atomic_bool one_is_gone[OBJECTS];
+
+static void begin_run(const struct generated *of)
+{
+    generated = of;
+    contract = of->contract;
+    history = &current->history;
+    history->n = 0;
+    is_alone = false;
+    setups = current->scenario.setups;
+    memset(many_counts, 0, sizeof many_counts);
+    memset(ones, 0, sizeof ones);
+    memset(message_table, 0,
+           (messages < MOST_MESSAGES ? messages + 1 : MOST_MESSAGES) * sizeof *message_table);
+    messages = 0;
+    atomic_store(&moment, 0);
+    for (unsigned t = 0; t < THREADS; t++) {
+        atomic_store(&inside[t], 0);
+        atomic_store(&has_ended[t], true);
+        is_started[t] = false;
+    }
+    for (unsigned o = 0; o < OBJECTS; o++)
+        atomic_store(&one_is_gone[o], false);
+}
+
+/* ------------------------------------------------------------------------------ messages */
+
+static struct message *message_of(long number)
+{
+    return &message_table[(unsigned long)number % MOST_MESSAGES];
+}
+
+void message_dropped(long number)
+{
+    struct message *message = message_of(number);
+
+    if (atomic_fetch_add(&message->drops, 1) || atomic_load(&message->received))
+        tell_call(contract, NULL, contract->dropped_once,
+                  "Message %ld is dropped, but it was %s before.", number,
+                  atomic_load(&message->received) ? "received" : "dropped");
+}
+
+/* Whatever nobody can receive any more has been dropped. */
+static void check_dropped(const struct call *call)
+{
+    if (!atomic_load(&one_is_gone[call->object]) || !contract->is_dropped(&setups[call->object]))
+        return;
+    for (unsigned m = 1; m <= messages && m < MOST_MESSAGES; m++)
+        if (atomic_load(&message_table[m].sent_to) == call->object + 1 &&
+            !atomic_load(&message_table[m].received) && !atomic_load(&message_table[m].drops))
+            tell_call(contract, call, contract->dropped_once,
+                      "Message %u was sent, nobody can receive it, and it has not been dropped.",
+                      m);
+}
+
+static void note_message(const struct call *call)
+{
+    const struct kind *kind = &contract->kinds[call->kind];
+
+    if (!contract->is_dropped)
+        return;
+    if (kind->hands_out && call->status == 0 && atomic_load(&message_of(call->value)->drops))
+        tell_call(contract, call, contract->dropped_once,
+                  "Message %ld is received, but it is dropped, too.", call->value);
+    if (kind->hands_out && call->status == 0)
+        atomic_store(&message_of(call->value)->received, true);
+    if (kind->hands_in && call->status == 0)
+        atomic_store(&message_of(call->message)->sent_to, call->object + 1);
+    if (kind->hands_in && call->status != 0 && atomic_load(&message_of(call->message)->drops))
+        tell_call(contract, call, contract->dropped_once,
+                  "Message %u was not sent, but it is dropped.", call->message);
+    if (call->kind == contract->drop_one)
+        atomic_store(&one_is_gone[call->object], true);
+    if (call->kind == contract->drop_one || kind->hands_in)
+        check_dropped(call);
+}
+
+/* ----------------------------------------------------------------------------------- calls */
+
+static bool has_handle(unsigned thread, unsigned kind, unsigned object)
+{
+    return contract->kinds[kind].needs == A_MANY    ? many_counts[thread][object] > 0
+           : contract->kinds[kind].needs == NOTHING ? true
+                                                    : ones[thread][object] != NULL;
+}
+
+/* The handle a call is made with; one that it drops is the thread's no more. */
+static void *handle_for(const struct call *call)
+{
+    const struct kind *kind = &contract->kinds[call->kind];
+    unsigned *count = &many_counts[call->thread][call->object];
+    void **many = manys[call->thread][call->object], *handle = ones[call->thread][call->object];
+
+    if (kind->needs == A_MANY)
+        handle =
+            kind->does == DROPS ? many[--*count] : many[(call->message + call->argument) % *count];
+    else if (kind->does == DROPS)
+        ones[call->thread][call->object] = NULL;
+    return handle;
+}
+
+static uint8_t held_by(unsigned thread)
+{
+    uint8_t held = 0;
+
+    for (unsigned o = 0; o < OBJECTS; o++)
+        held |= (uint8_t)((ones[thread][o] != NULL) << o);
+    return held;
+}
+
+static void note_answer(struct call *call, const struct answer *answer)
+{
+    call->status = answer->status;
+    call->value = answer->value;
+    if (contract->kinds[call->kind].does == ADDS && answer->handle)
+        manys[call->thread][call->object][many_counts[call->thread][call->object]++] =
+            answer->handle;
+}
+
+static struct call *new_call(void)
+{
+    if (is_alone && history->n == MOST_CALLS) { /* the last ones are enough to be told */
+        memmove(history->calls, history->calls + MOST_CALLS / 2,
+                MOST_CALLS / 2 * sizeof *history->calls);
+        history->n = MOST_CALLS / 2;
+    }
+    unsigned number = atomic_fetch_add(&history->n, 1);
+
+    if (number >= MOST_CALLS)
+        end_scenario(&(struct outcome){.verdict = VERDICT_ENVIRONMENT,
+                                       .message = "A scenario has too many calls."});
+    return &history->calls[number];
+}
+
+/* Makes a call that the thread has the handle for. */
+static const struct call *make_call(const struct call *planned)
+{
+    struct call *call;
+    void *handle;
+    contract->meet();
+    call = new_call();
+    *call = *planned;
+    call->held = held_by(call->thread);
+    handle = handle_for(call);
+    bool had_failed = allocation_has_failed(),
+         never_sleeps =
+             (contract->kinds[call->kind].hands_in || contract->kinds[call->kind].hands_out) &&
+             !contract->kinds[call->kind].sleeps;
+    naps();
+    size_t allocated = own_allocations();
+    call->began = atomic_fetch_add(&moment, 1) + 1;
+    atomic_store(&inside[call->thread], (unsigned)(call - history->calls) + 1);
+    struct answer answer = contract->make(call, handle, ones[call->thread]);
+    contract->meet();
+    atomic_store(&inside[call->thread], 0);
+    note_answer(call, &answer);
+    call->got_no_memory = !had_failed && allocation_has_failed();
+    call->returned = atomic_fetch_add(&moment, 1) + 1;
+    if (own_allocations() != allocated && contract->may_allocate &&
+        !contract->may_allocate(&setups[call->object], call))
+        tell_call(contract, call, contract->allocates_nothing, "%s allocates memory.",
+                  contract->kinds[call->kind].name);
+    if (naps() && never_sleeps)
+        tell_call(contract, call, contract->kinds[call->kind].rules[0],
+                  "%s never sleeps, and here it waits for a while.",
+                  contract->kinds[call->kind].name);
+    note_message(call);
+    if (is_alone && !contract->allows(alone_state, call, NULL))
+        tell_alone(contract, call);
+    return call;
+}
+
+static const struct call *perform(unsigned thread, unsigned kind, unsigned object)
+{
+    struct call planned = {.kind = (uint8_t)kind,
+                           .thread = (uint8_t)thread,
+                           .object = (uint8_t)object,
+                           .message = contract->kinds[kind].hands_in ? ++messages : 0};
+
+    return make_call(&planned);
+}
+
+static void drop_all(unsigned thread, unsigned object, bool one_first)
+{
+    if (one_first && has_handle(thread, contract->drop_one, object))
+        perform(thread, contract->drop_one, object);
+    while (has_handle(thread, contract->drop_many, object))
+        perform(thread, contract->drop_many, object);
+    if (has_handle(thread, contract->drop_one, object))
+        perform(thread, contract->drop_one, object);
+}
+
+/* -------------------------------------------------------------------------------- threads */
+
+static bool is_left_out(unsigned i)
+{
+    return current->left_out >> i & 1;
+}
+
+static bool needs(unsigned thread, unsigned object, bool the_one)
+{
+    const struct scenario *scenario = &current->scenario;
+
+    for (unsigned i = 0; i < scenario->n; i++)
+        if (scenario->calls[i].thread == thread && scenario->calls[i].object == object &&
+            !is_left_out(i) &&
+            (the_one ? needs_one(&contract->kinds[scenario->calls[i].kind])
+                     : contract->kinds[scenario->calls[i].kind].needs == A_MANY))
+            return true;
+    return false;
+}
+
+static bool is_used(unsigned object)
+{
+    if (is_alone)
+        return true;
+    for (unsigned t = 0; t < THREADS; t++)
+        if (needs(t, object, false) || needs(t, object, true))
+            return true;
+    return false;
+}
+
+static void make_calls_of(unsigned thread)
+{
+    const struct scenario *scenario = &current->scenario;
+
+    for (unsigned i = 0; i < scenario->n; i++) {
+        const struct call *planned = &scenario->calls[i];
+        if (planned->thread != thread || is_left_out(i))
+            continue;
+        if (has_handle(thread, planned->kind, planned->object) &&
+            !(is_alone && contract->may_sleep(alone_state, planned)))
+            make_call(planned);
+    }
+}
+
+static void *work(void *arg)
+{
+    unsigned thread = (unsigned)(uintptr_t)arg;
+    const struct scenario *scenario = &current->scenario;
+
+    make_calls_of(thread);
+    for (unsigned o = 0; o < scenario->objects && scenario->drops[thread]; o++)
+        drop_all(thread, o, scenario->release[thread]);
+    atomic_store(&has_ended[thread], true);
+    return NULL;
+}
+
+/* Somebody has to be able to wake a thread that waits for what it could only send itself. */
+static bool keeps_one(unsigned object)
+{
+    for (unsigned t = 1; t < THREADS; t++)
+        if (needs(t, object, true) && needs(t, object, false))
+            return true;
+    return current->scenario.keeps[object];
+}
+
+/* The test gives one of its handles away, or a new one. */
+static void give_many(unsigned thread, unsigned object, bool another_needs_one)
+{
+    bool keeps = keeps_one(object) || another_needs_one;
+
+    if (!many_counts[0][object])
+        return;
+    if (many_counts[0][object] == 1 && keeps && perform(0, contract->clone, object)->status != 0)
+        return;
+    manys[thread][object][many_counts[thread][object]++] =
+        manys[0][object][--many_counts[0][object]];
+}
+
+static bool one_after_needs(unsigned thread, unsigned object)
+{
+    for (unsigned t = thread + 1;
+         t < (thread < SECOND_ROUND ? (unsigned)SECOND_ROUND : (unsigned)THREADS); t++)
+        if (needs(t, object, false))
+            return true;
+    return false;
+}
+
+static void move_one(unsigned from, unsigned to, unsigned object)
+{
+    if (!ones[from][object])
+        return;
+    ones[to][object] = ones[from][object];
+    ones[from][object] = NULL;
+}
+
+/* Hands out handles, all before the first thread starts. */
+static bool hand_out(unsigned thread)
+{
+    for (unsigned o = 0; o < current->scenario.objects; o++) {
+        if (needs(thread, o, false))
+            give_many(thread, o, one_after_needs(thread, o));
+        if (needs(thread, o, true))
+            move_one(0, thread, o);
+    }
+    for (unsigned i = 0; i < current->scenario.n; i++)
+        if (current->scenario.calls[i].thread == thread && !is_left_out(i))
+            return true;
+    return false;
+}
+
+/* The test waits for those who have ended, and takes their handles. */
+static void collect(void)
+{
+    for (unsigned t = 1; t < THREADS; t++) {
+        if (!is_started[t] || !atomic_load(&has_ended[t]))
+            continue;
+        join(threads[t]);
+        is_started[t] = false;
+        for (unsigned o = 0; o < OBJECTS; o++) {
+            while (many_counts[t][o])
+                manys[0][o][many_counts[0][o]++] = manys[t][o][--many_counts[t][o]];
+            move_one(t, 0, o);
+        }
+    }
+}
+
+static bool is_held_by_others(unsigned object)
+{
+    for (unsigned t = 1; t < THREADS; t++)
+        if (!atomic_load(&has_ended[t]) && many_counts[t][object])
+            return true;
+    return false;
+}
+
+/* Ends the sleep of whoever is in a call that can be ended with a handle of the test's. */
+static void release_one(void)
+{
+    for (unsigned t = 1; t < THREADS; t++) {
+        unsigned in = atomic_load(&inside[t]);
+        if (!in)
+            continue;
+        const struct call *call = &history->calls[in - 1];
+        for (unsigned way = 0; way < 2; way++) {
+            unsigned kind =
+                contract->kinds[call->kind].releases[(current->scenario.release[t] + way) % 2];
+            if (kind == NONE || !has_handle(0, kind, call->object) ||
+                (kind == contract->drop_many && is_held_by_others(call->object)))
+                continue;
+            do
+                perform(0, kind, call->object);
+            while (kind == contract->drop_many && has_handle(0, kind, call->object));
+            return;
+        }
+    }
+}
+
+static bool all_have_ended(void)
+{
+    for (unsigned t = 1; t < THREADS; t++)
+        if (!atomic_load(&has_ended[t]))
+            return false;
+    return true;
+}
+
+static void check_history(void)
+{
+    if (!linearizable(contract, history, setups, current->scenario.objects, 0))
+        tell_history(contract, history, setups, current->scenario.objects);
+}
+
+static void run_round(unsigned first, unsigned end)
+{
+    for (unsigned t = first; t < end; t++)
+        is_started[t] = hand_out(t);
+    for (unsigned t = first; t < end; t++)
+        if (is_started[t])
+            atomic_store(&has_ended[t], false);
+    for (unsigned t = first; t < end; t++)
+        if (is_started[t])
+            threads[t] = spawn_named(thread_names[t], work, (void *)(uintptr_t)t);
+    for (size_t others = rest(); !all_have_ended(); others = rest()) {
+        if (others)
+            check_history();
+        if (settle())
+            check_history();
+        collect();
+        release_one();
+    }
+    collect();
+}
+
+/* The test looks at what is left, and drops its handles. */
+static void end_object(unsigned object)
+{
+    const uint8_t *ending = contract->endings[current->scenario.ending[object]];
+
+    for (unsigned i = 0; i < 4 && ending[i] != NONE; i++) {
+        unsigned most = contract->kinds[ending[i]].hands_in ? REPEATED_SENDS : REPEATED;
+        for (unsigned n = 0; n < most && has_handle(0, ending[i], object); n++)
+            if (perform(0, ending[i], object)->status != 0)
+                break;
+    }
+    drop_all(0, object, !contract->one_last && current->scenario.release[0]);
+}
+
+static bool open_objects(void)
+{
+    for (unsigned o = 0; o < current->scenario.objects; o++) {
+        void *many, *one;
+        if (!is_used(o))
+            continue;
+        if (!contract->open(o, &setups[o], &many, &one)) {
+            check(allocation_has_failed(), "Out of memory only when there is none.");
+            return false;
+        }
+        manys[0][o][many_counts[0][o]++] = many;
+        ones[0][o] = one;
+    }
+    return true;
+}
+
+void together(const struct generated *of)
+{
+    begin_run(of);
+    messages = current->scenario.n;
+    contract->begin(alone_state, setups, current->scenario.objects);
+    if (open_objects()) {
+        is_alone = true;
+        make_calls_of(0);
+        is_alone = false;
+        run_round(1, SECOND_ROUND);
+        run_round(SECOND_ROUND, THREADS);
+    }
+    for (unsigned o = 0; o < current->scenario.objects; o++)
+        end_object(o);
+    check_history();
+}
+
+/* ---------------------------------------------------------------------------------- alone */
+
+/* One call of a long sequence; nothing that would sleep, and few that drop a handle. */
+static void make_next(uint64_t *random, unsigned object, bool with_the_one)
+{
+    unsigned kind = draw_below(random, contract->kind_count);
+    const struct kind *of = &contract->kinds[kind];
+    struct call planned = {.kind = (uint8_t)kind,
+                           .object = (uint8_t)object,
+                           .argument = (uint8_t)draw_below(random, of->arguments),
+                           .message = of->hands_in ? messages + 1 : 0};
+
+    if (!of->often || !has_handle(0, kind, object) || needs_one(of) != with_the_one ||
+        (of->does == DROPS && draw_below(random, RARELY)) ||
+        (of->does == ADDS && many_counts[0][object] == MOST_HANDLES))
+        return;
+    if (contract->may_sleep(alone_state, &planned))
+        return;
+    messages += of->hands_in;
+    make_call(&planned);
+}
+
+void alone(const struct generated *of)
+{
+    uint64_t random = current->seed * UINT64_C(0x2545f4914f6cdd1d) ^ current->number;
+    bool with_the_one = false;
+
+    begin_run(of);
+    is_alone = true;
+    contract->begin(alone_state, setups, current->scenario.objects);
+    open_objects();
+    bool is_long = of->calls >= LONG && current->number % ONE_LONG_IN == 1;
+    for (unsigned i = 0; i < (is_long ? 30 * of->calls : of->calls); i++) {
+        unsigned object = draw_below(&random, current->scenario.objects);
+        if (draw_below(&random, is_long ? 20 * of->calls : PHASE) == 0)
+            with_the_one = !with_the_one;
+        make_next(&random, object, with_the_one != (draw_below(&random, 4) == 0));
+    }
+    for (unsigned o = 0; o < current->scenario.objects; o++)
+        end_object(o);
+}
