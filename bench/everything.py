@@ -18,22 +18,24 @@ from bench.programs import BUILD, ROOT, Program, ProgramError
 from bench.results import Results
 from bench.workloads import LIMITS, MAIN, MEMORY, by_senders, by_size
 
+
 def measure_all(rounds: int, quick: bool, only: Sequence[str]) -> int:
     """Measures, keeps what was measured in build/, and writes the pages and plots."""
     began = time.monotonic()
     results = Results()
     built = _build(results)
+    steps = programs.steps()
+    for step in steps:
+        _must_build(step)
     limits = programs.limits()
-    if why := programs.build(limits):
-        raise ProgramError(f"limits.c can't be built: {why}")
+    _must_build(limits)
     loads = [os.getloadavg()[0]]
     for workload in [*MAIN, *by_senders(), *MEMORY, *by_size()]:
         if only and workload.key.split("-")[0] not in only:
             continue
         print(f"  {workload.title}", file=sys.stderr, flush=True)
-        seconds = 0.4 if workload in MAIN else 0.15
-        point = take_turns(built, workload, rounds, 0.1 if quick else seconds)
-        results.points[workload.key] = point
+        seconds, lineup = (0.4, [*built, *steps]) if workload in MAIN else (0.15, built)
+        results.points[workload.key] = take_turns(lineup, workload, rounds, 0.1 if quick else seconds)
         loads.append(os.getloadavg()[0])
     _measure_limits(limits, results, rounds, 10 if quick else 1)
     results.machine = _machine(rounds, loads, time.monotonic() - began)
@@ -42,29 +44,33 @@ def measure_all(rounds: int, quick: bool, only: Sequence[str]) -> int:
 
 
 def write_pages(scratch: bool = False) -> int:
-    """The pages and plots once more, from what was measured last; scratch: not those in docs/."""
+    """The pages and plots once more, from what was measured last; scratch: not those of the kit."""
     results = measured.kept()
-    folder = BUILD / "docs" if scratch else ROOT / "docs"
+    folder = BUILD if scratch else ROOT
     pages.write(results, folder)
     for key, why in results.left_out.items():
         print(f"left out: {key} ({why})")
     took = results.machine["took"]
-    print(f"measured in {took}: {os.path.relpath(folder / 'performance.md')}")
+    print(f"measured in {took}: {os.path.relpath(folder / 'docs' / 'performance.md')}")
     return 0
 
 
 def _build(results: Results) -> list[Program]:
     built = []
     for program in [*programs.solutions(), *programs.peers()]:
-        why = programs.build(program)
-        if not why:
-            built.append(program)
-            results.labels[program.key] = program.label
-        elif program.ours:
-            raise ProgramError(f"{program.label} can't be built: {why}")
-        else:
+        if program.ours:
+            _must_build(program)
+        elif why := programs.build(program):
             results.left_out[program.label] = f"{why}; Debian's package is {program.needs}"
+            continue
+        built.append(program)
+        results.labels[program.key] = program.label
     return built
+
+
+def _must_build(program: Program) -> None:
+    if why := programs.build(program):
+        raise ProgramError(f"{program.label} can't be built: {why}")
 
 
 def _measure_limits(program: Program, results: Results, rounds: int, less: int) -> None:

@@ -6,29 +6,30 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import plots
+from bench import plots, programs
 from bench.measure import Measured, Point
 from bench.programs import ROOT
 from bench.results import Results
 from bench.workloads import LIMITS, MAIN, SENDERS, SIZES
+from grader.exercises import Exercise, all_exercises
+from grader.files import write_atomically
+from grader.selfcheck import implementations
 
-PAGES = ("performance.md", "which-channel-when.md")
+PAGES = ("docs/performance.md", "docs/which-channel-when.md", "solutions/fast/README.md")
 REFERENCE = "rust"
 
 
-def write(results: Results, folder: Path) -> None:
-    """Fills the blocks of each page, in that folder, and draws the plots beside them."""
+def write(results: Results, root: Path) -> None:
+    """Fills the blocks of each page, in that folder, and draws the plots."""
     blocks = blocks_of(results)
     for name in PAGES:
-        page = ROOT / "docs" / name
-        if page.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(fill(page.read_text(), blocks))
+        if (ROOT / name).exists():
+            write_atomically(root / name, fill((ROOT / name).read_text(), blocks))
     if plots.possible():
-        _draw(results, folder / "performance")
+        _draw(results, root / "docs" / "performance")
 
 
 def fill(page: str, blocks: Mapping[str, str]) -> str:
@@ -50,6 +51,9 @@ def blocks_of(results: Results) -> dict[str, str]:
     if all(workload.key in results.points for workload in MAIN):
         blocks["ratios"] = _overview(results, _ratio)
         blocks["rates"] = _overview(results, lambda measured, _: _million(measured.median))
+    for exercise in all_exercises():
+        if patches := list(implementations.steps(exercise)):
+            blocks[f"steps-{exercise.number}"] = _steps(results, exercise, patches)
     if "i-queued" in results.points and "i-rest" in results.points:
         blocks["memory"] = _memory(results)
     return blocks
@@ -72,6 +76,8 @@ def _rates(results: Results, point: Point) -> str:
     rows = ["| | million/s | lowest to highest | of Rust's |", "|---|--:|--:|--:|"]
     reference = point.get(REFERENCE)
     for key, measured in sorted(point.items(), key=lambda item: -item[1].median):
+        if key not in results.labels:
+            continue
         label = _name(results, key)
         if measured.problem:
             rows.append(f"| {label} | – | {measured.problem} | – |")
@@ -93,6 +99,28 @@ def _overview(results: Results, cell: Callable[[Measured, Measured | None], str]
             cells.append(cell(measured, point.get(REFERENCE)) if measured and measured.rates else "")
         rows.append(f"| {_name(results, program)} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
+
+
+def _steps(results: Results, exercise: Exercise, patches: Sequence[Path]) -> str:
+    """What each step to the fast channel changes, and what it brings."""
+    keys = [workload.key for workload in MAIN if f"ours-{exercise.number}" in results.points.get(workload.key, {})]
+    rows = [
+        "| | changed lines | " + " | ".join(f"({key})" for key in keys) + " |",
+        "|---|--:|" + "--:|" * len(keys),
+        f"| the solution | | {_row(results, keys, f'ours-{exercise.number}')} |",
+    ]
+    for number, path in enumerate(patches, 1):
+        last = number == len(patches)
+        key = f"fast-{exercise.number}" if last else programs.step_key(exercise, number)
+        changed = len(re.findall(r"^(?!---|\+\+\+)[-+]", path.read_text(), re.MULTILINE))
+        name = path.stem.replace("_", " ")
+        rows.append(f"| {'**' * last}{name}{'**' * last} | {changed} | {_row(results, keys, key)} |")
+    return "\n".join(rows)
+
+
+def _row(results: Results, keys: Sequence[str], program: str) -> str:
+    found = [results.points[key].get(program) for key in keys]
+    return " | ".join(_million(measured.median) if measured and measured.rates else "" for measured in found)
 
 
 def _memory(results: Results) -> str:

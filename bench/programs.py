@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from grader.exercises import ROOT, SOLUTIONS, Exercise, all_exercises
+from grader.files import write_atomically
+from grader.selfcheck import implementations
+
 BENCH = ROOT / "bench"
-SOLUTIONS = ROOT / "solutions"
 BUILD = ROOT / "build" / "bench"
 
 CC = os.environ.get("CC", "cc")
@@ -94,6 +96,22 @@ def _family(key: str, suffix: str, folder: Path) -> list[Program]:
     if server.exists() and base.exists():
         found.append(ticket_server(f"{key}-08", server.parent.name + suffix, server, base))
     return found
+
+
+def steps() -> list[Program]:
+    """The channels between a solution and its fast one; those two are among the solutions."""
+    found = []
+    for exercise in all_exercises():
+        channels = list(implementations.steps(exercise).values())[:-1]
+        for number, content in enumerate(channels, 1):
+            code = BUILD / "steps" / exercise.name / f"{number}.c"
+            write_atomically(code, content)
+            found.append(channel(step_key(exercise, number), f"{exercise.name}, step {number}", code, exercise.name))
+    return found
+
+
+def step_key(exercise: Exercise, number: int) -> str:
+    return f"step-{exercise.number}-{number}"
 
 
 def peers() -> list[Program]:

@@ -14,7 +14,7 @@ class Results:
     """All of it."""
 
     machine: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)  # by the key of the program
+    labels: dict[str, str] = field(default_factory=dict)  # by the key of the program; steps have none
     left_out: dict[str, str] = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)  # by the key of the workload
     limits: dict[str, list[float]] = field(default_factory=dict)  # nanoseconds each

@@ -17,6 +17,7 @@ from grader.exercises import BUILD, ROOT, Exercise, all_exercises, read_text
 
 SITE = BUILD / "book"
 PAGES = BUILD / "book-pages"
+FAST = ROOT / "solutions" / "fast" / "README.md"  # not in a kit for students
 FIRST = ("how-the-checks-work.md", "from-other-languages.md", "vocabulary.md")
 CURE = "On Debian: sudo apt-get install mkdocs mkdocs-material (or: sh setup.sh book)"
 
@@ -64,11 +65,12 @@ def contents() -> list[object]:
     """The chapters, in the order one reads them."""
     docs = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
     rest = [name for name in docs if name not in (*FIRST, "students.md")]
+    fast = [{"From clear to fast": str(FAST.relative_to(ROOT))}] if FAST.exists() else []
     return [
         {"Start": "README.md"},
         "docs/students.md",
         {"Exercises": [f"exercises/{exercise.name}/README.md" for exercise in all_exercises()]},
-        {"Background": [f"docs/{name}" for name in FIRST if name in docs]},
+        {"Background": [*(f"docs/{name}" for name in FIRST if name in docs), *fast]},
         {"More": [*(f"docs/{name}" for name in rest), *(p.name for p in ROOT.glob("C*.md"))]},
     ]
 
@@ -80,9 +82,20 @@ def write_pages() -> None:
             files.write_atomically(target, _for_mkdocs(read_text(path)))
         elif path.is_file():
             files.write_atomically(target, path.read_bytes())
+    if FAST.exists():
+        files.write_atomically(PAGES / FAST.relative_to(ROOT), _for_mkdocs(_with_diffs(FAST)))
     for exercise in all_exercises():
         page = PAGES / "exercises" / exercise.name / "README.md"
         files.write_atomically(page, _for_mkdocs(chapter(exercise)))
+
+
+def _with_diffs(page: Path) -> str:
+    """A page, and in the place of each line that leads to a patch, what is in it."""
+
+    def shown_here(link: re.Match[str]) -> str:
+        return f"```diff\n{read_text(page.parent / link[1]).rstrip()}\n```"
+
+    return re.sub(r"^\[[^\]]*\]\((\S+\.patch)\)$", shown_here, read_text(page), flags=re.MULTILINE)
 
 
 def chapter(exercise: Exercise) -> str:

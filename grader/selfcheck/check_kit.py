@@ -111,6 +111,9 @@ class Check:
         for implementation in right:
             bad = [r for unit in units[implementation] for r in results[unit] if r.verdict != "passed"]
             self.tally.check(not bad, f"{shown(implementation.path)} passes: {_words(bad)}")
+        if steps := list(implementations.steps(exercise).values()):
+            fast = implementations.FAST / exercise.name / "channel.c"
+            self.tally.check(steps[-1] == fast.read_bytes(), f"the patches beside {shown(fast)} lead to it")
         self.tally.tell(f"  known right: {len(right)}")
 
     def _followed(self, units: list[Unit]) -> list[Unit]:

@@ -1,6 +1,6 @@
 """The known-right and known-wrong implementations that prove the suites.
 
-A known-right one is a whole file. A known-wrong one is a whole file too, or a unified diff against a
+A known-right one is a whole file, or a step on the way from a solution to the fast one. A known-wrong one is a whole file too, or a unified diff against a
 known-right one; its head says what the mistake is and which verdicts are right:
 
     Mistake: one sentence.
@@ -22,8 +22,8 @@ from grader.exercises import ROOT, SOLUTIONS, Exercise, read_text, shown
 from grader.grading.outcome import VERDICTS
 from grader.grading.submission import Code, Source, find_channel
 
-# Whole files; the fast channels are right ones as well.
-KNOWN_RIGHT = (ROOT / "grader" / "tests" / "known_right", SOLUTIONS / "fast")
+FAST = SOLUTIONS / "fast"
+KNOWN_RIGHT = ROOT / "grader" / "tests" / "known_right"
 KNOWN_WRONG = ROOT / "grader" / "tests" / "known_wrong"
 
 _FIELD = re.compile(r"^(?:/\*|\s\*)?\s*(Mistake|Verdict|Test):\s*(.*?)\s*(?:\*/)?$")
@@ -47,8 +47,19 @@ class Implementation:
 
 def known_right(exercise: Exercise) -> list[Implementation]:
     """All known-right implementations of an exercise."""
-    paths = [path for folder in KNOWN_RIGHT for path in sorted((folder / exercise.name).glob("*.c"))]
-    return [Implementation(exercise, path, _code(exercise, path, path.read_bytes())) for path in paths]
+    paths = [path for folder in (KNOWN_RIGHT, FAST) for path in sorted((folder / exercise.name).glob("*.c"))]
+    found = {path: path.read_bytes() for path in paths} | steps(exercise)
+    return [Implementation(exercise, path, _code(exercise, path, content)) for path, content in found.items()]
+
+
+def steps(exercise: Exercise) -> dict[Path, bytes]:
+    """The channels on the way from the solution to the fast one, by the patch that makes each of the one before."""
+    found: dict[Path, bytes] = {}
+    patches = sorted((FAST / exercise.name).glob("*.patch"))
+    content = (SOLUTIONS / exercise.name / "channel.c").read_bytes() if patches else b""
+    for path in patches:
+        content = found[path] = _apply(path, content, "what is before it")
+    return found
 
 
 def known_wrong(exercise: Exercise) -> list[Implementation]:
@@ -85,19 +96,25 @@ def _head(path: Path) -> dict[str, str]:
 
 
 def _patched(path: Path) -> bytes:
-    """The file a patch makes. It must fit exactly."""
+    """The file a patch makes."""
     base = re.search(r"^--- (\S+)", read_text(path), re.MULTILINE)
     if base is None or not (ROOT / base[1]).is_file():
         raise GraderError(f"{shown(path)}: the file it changes does not exist.")
+    return _apply(path, (ROOT / base[1]).read_bytes(), base[1])
+
+
+def _apply(path: Path, content: bytes, name: str) -> bytes:
+    """What a patch makes of that content, called name. It must fit exactly."""
     if shutil.which("patch") is None:
         raise GraderError("patch is not installed, and known-wrong channels need it. Run: sh setup.sh --for test")
     with tempfile.TemporaryDirectory() as directory:
-        out = Path(directory) / "out.c"
-        command = ["patch", "-s", "-F0", "-r", "-", "-o", str(out), str(ROOT / base[1]), str(path)]
+        base, out = Path(directory) / "base.c", Path(directory) / "out.c"
+        base.write_bytes(content)
+        command = ["patch", "-s", "-F0", "-r", "-", "-o", str(out), str(base), str(path)]
         ended = subprocess.run(command, capture_output=True, check=False)
         if ended.returncode != 0:
             said = (ended.stdout + ended.stderr).decode("utf-8", "replace").strip()
-            raise GraderError(f"{shown(path)} does not apply to {base[1]}: {said}")
+            raise GraderError(f"{shown(path)} does not apply to {name}: {said}")
         return out.read_bytes()
 
 

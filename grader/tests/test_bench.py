@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from bench import exercise, pages, plots, programs  # noqa: E402
 from bench.measure import Measured, run, take_turns  # noqa: E402
 from bench.results import Results  # noqa: E402
 from bench.workloads import LIMITS, MAIN, MEMORY, Workload, by_senders, by_size  # noqa: E402
+from grader.exercises import all_exercises, by_name  # noqa: E402
+from grader.selfcheck import implementations  # noqa: E402
 
 PROGRAMS = {program.key: program for program in [*programs.solutions(), *programs.peers()]}
 KINDS = [*MAIN, *MEMORY, by_size()[0], by_senders()[0]]
@@ -142,3 +146,41 @@ def test_what_can_not_be_measured_is_said_in_one_line(typed: dict[str, str], sai
     ended = subprocess.run(command, cwd=ROOT, env=os.environ | typed, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert said in ended.stderr and str(ROOT) not in ended.stderr
+
+
+def test_the_steps_to_the_fast_channel_end_in_it_and_each_has_its_section() -> None:
+    page = (ROOT / "solutions" / "fast" / "README.md").read_text()
+    for exercise in all_exercises():
+        steps = implementations.steps(exercise)
+        fast = implementations.FAST / exercise.name
+        assert not steps or list(steps.values())[-1] == (fast / "channel.c").read_bytes()
+        for path in steps:
+            assert f"\n## {path.stem.replace('_', ' ')}\n".lower() in page.lower()
+            assert f"\n[The diff]({exercise.name}/{path.name})\n" in page
+    assert programs.steps(), "no step is measured"
+
+
+def test_a_row_for_each_step(tmp_path: Path) -> None:
+    exercise = by_name("04_bounded")
+    patches = [tmp_path / "1_do_less.patch", tmp_path / "2_do_nothing.patch"]
+    patches[0].write_text("--- a/channel.c\n+++ b/channel.c\n@@ -1,2 +1,1 @@\n same\n-gone\n")
+    patches[1].write_text("--- a/channel.c\n+++ b/channel.c\n@@ -1 +1 @@\n-old\n+new\n")
+    point = {key: Measured(1, [rate]) for key, rate in (("ours-04", 1e6), ("step-04-1", 2e6), ("fast-04", 3e6))}
+    table = pages._steps(Results(points={"c": point}), exercise, patches)
+    assert table.splitlines()[2:] == [
+        "| the solution | | 1 |",
+        "| 1 do less | 1 | 2 |",
+        "| **2 do nothing** | 2 | 3 |",
+    ]
+
+
+def test_files_of_bench_use_files_below_them_only() -> None:
+    files = {path.stem: ast.parse(path.read_text()) for path in (ROOT / "bench").glob("*.py")}
+    uses: dict[str, set[str]] = {}
+    for name, tree in files.items():
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        names = {alias.name for node in imports if node.module == "bench" for alias in node.names}
+        names |= {node.module[6:] for node in imports if (node.module or "").startswith("bench.")}
+        uses[name] = names & files.keys()
+    assert uses["__main__"] >= {"everything", "exercise"}
+    list(TopologicalSorter(uses).static_order())  # raises CycleError, which names the circle

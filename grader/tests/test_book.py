@@ -53,6 +53,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @needs_mkdocs
 def test_every_link_leads_somewhere_and_every_exercise_has_its_chapter(elsewhere: Path) -> None:
     site = book.make()
+    fast = (site / "solutions" / "fast" / "index.html").read_text()
+    assert "From clear to fast" in fast and "@@ -" in fast and "The diff" not in fast
     pages = {path: Page(path) for path in site.rglob("*.html") if path.name != "404.html"}
     for path, page in pages.items():
         for link in filter(None, page.links + page.fetched):

@@ -1,20 +1,23 @@
-/* Two batches of messages: senders append to one under the lock; the receiver reads the other
- * without it, and takes the lock only to swap the two when it has read its own to the end. In a
- * bounded channel, places go the other way in the same manner: the receiver gives one back for each
- * message, under a lock of their own, and senders fetch them all when they know of no room.
+/* The fast 04: messages go to the receiver in batches, and places back to the senders, each under a
+ * lock of their own.
  *
- * Invariants
- *   batch: of its count messages, oldest first, the first taken have been received.
- *   channel: every message in the receiver's batch is older than every message in queue.
- *     receiver_alive: the receiver has not been dropped. handles counts it and all senders; whoever
- *     drops the last one frees the channel.
- *     While the receiver waits for readable, receiver_waits is true or its signal is on the way.
- *     Bounded: room + places + messages queued + messages left in the receiver's batch = capacity.
- *     A sender falls asleep only while room and places are 0, and each place that is given back
- *     wakes one. lock is taken before places_lock.
- *   drop: called without the lock, for what is left in both batches, once receiver_alive is false
- *     and so nothing is appended any more, by the receiver, whose handle keeps the channel alive.
- *   All senders are one object, which is counted: a clone costs no memory.
+ * Invariants, true whenever nobody holds the lock
+ *   batch   Of its count messages, the oldest first, the first taken have been received.
+ *   order   Every message in the receiver's batch is older than every message in queue. The
+ *           receiver reads its batch without the lock, and swaps the two at its end.
+ *   room    Bounded: room + places + messages queued + messages left in the receiver's batch =
+ *           capacity. A sender falls asleep only while room and places are 0, and each place that
+ *           is given back wakes one.
+ *   locks   lock comes before places_lock.
+ *   memory  Whoever drops the last handle, of either kind, frees the channel.
+ *   owner   A queued message is the channel's. What is left in both batches when the receiver goes
+ *           is receiver_drop's, which drops it without the lock and without the channel.
+ *   waking  The receiver sleeps only while nothing is queued and a sender is left; a sender, while
+ *           the channel is full and the receiver is there. Whoever makes that false signals if one
+ *           sleeps: readable for a message or the last sender's drop, writable for a place that
+ *           comes free or, to all senders, the receiver's drop. And whoever wakes looks again.
+ *   asleep  A receiver that waits has said so in receiver_sleeps, or its signal is on the way; each
+ *           sender that waits is counted in sleeping_senders.
  */
 #include "channel.h"
 
@@ -28,9 +31,9 @@
 enum { LOOKS = 16 }; /* how often a thread looks again before it falls asleep */
 
 struct batch {
-    size_t message_size; /* in bytes */
     unsigned char *messages;
-    size_t capacity; /* in messages, like the following */
+    size_t message_size; /* in bytes */
+    size_t capacity;     /* in messages, like the following */
     size_t count;
     size_t taken;
 };
@@ -39,67 +42,41 @@ struct sender {
     struct channel *channel;
 };
 
-struct receiver { /* private to the thread that uses it, so lock need not be held */
+struct receiver { /* used by one thread at a time, so lock need not be held */
     struct channel *channel;
     struct batch batch;
 };
 
 struct channel {
     struct receiver rx; /* far from what senders use: a cache line has one writer at a time */
-    void (*drop)(void *message); /* never changes; may be NULL */
+    void (*drop)(void *message); /* never changes; NULL: messages own nothing */
     bool bounded;                /* never changes */
     pthread_mutex_t places_lock;
+    pthread_cond_t writable; /* a place has been given back, or the receiver has gone */
 
     /* places_lock must be held when using these: */
-    size_t places; /* given back */
-    size_t waiting_senders;
+    size_t places; /* given back, and not yet fetched */
+    size_t sleeping_senders;
 
-    pthread_cond_t writable; /* places or room is not 0, or the receiver has gone */
-    pthread_cond_t readable; /* something is queued, or the receiver's is the only handle */
-    struct sender tx;
+    pthread_cond_t readable; /* a message is queued, or no sender is left */
+    struct sender tx;        /* all senders: a clone is counted, and takes no memory */
     pthread_mutex_t lock;
 
     /* lock must be held when using these: */
     struct batch queue;
-    size_t room; /* for so many messages; unbounded: always enough */
-    size_t handles;
+    size_t room;    /* for so many messages; unbounded: always enough */
+    size_t senders; /* handles given out and not yet dropped */
     bool receiver_alive;
-    bool receiver_waits;
+    bool receiver_sleeps;
 };
 
-/* Takes the lock. Who finds it taken lets others run first, its owner among them: often that is all
- * it takes, and falling asleep and being woken take far longer. */
-static void lock(pthread_mutex_t *mutex)
-{
-    for (int look = 0; look < LOOKS; look++) {
-        if (pthread_mutex_trylock(mutex) == 0)
-            return;
-        sched_yield();
-    }
-    pthread_mutex_lock(mutex);
-}
-
-/* Like pthread_cond_wait, to be called in a loop; but the first LOOKS times it comes back as soon as
- * others have run, for the same reason. */
-static void wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int look)
-{
-    if (look >= LOOKS) {
-        pthread_cond_wait(condition, mutex);
-        return;
-    }
-    pthread_mutex_unlock(mutex);
-    sched_yield();
-    lock(mutex);
-}
-
-/* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
+/* Makes room for capacity messages. False when out of memory: then nothing has changed. */
 static bool grow(struct batch *batch, size_t capacity)
 {
-    unsigned char *messages;
+    unsigned char *messages = NULL;
 
-    if (capacity > SIZE_MAX / batch->message_size)
-        return false;
-    messages = realloc(batch->messages, capacity * batch->message_size);
+    if (capacity <= SIZE_MAX / batch->message_size)
+        messages = realloc(batch->messages, capacity * batch->message_size);
     if (messages == NULL)
         return false;
     batch->messages = messages;
@@ -107,43 +84,13 @@ static bool grow(struct batch *batch, size_t capacity)
     return true;
 }
 
-/* Copies a message in, behind the others. False, and nothing has changed, when out of memory. */
-static bool append(struct batch *batch, const void *message)
-{
-    if (batch->count == batch->capacity && !grow(batch, batch->count > 0 ? 2 * batch->count : 4))
-        return false;
-    memcpy(batch->messages + batch->count * batch->message_size, message, batch->message_size);
-    batch->count++;
-    return true;
-}
-
-/* Copies the oldest message out. False, and message is untouched, when there is none. */
-static bool take(struct batch *batch, void *message)
-{
-    if (batch->taken == batch->count)
-        return false;
-    memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
-    batch->taken++;
-    return true;
-}
-
-/* Swaps a batch that has been read to the end for what is queued. */
-static void next_batch(struct batch *batch, struct batch *queue)
-{
-    struct batch read = *batch;
-
-    *batch = *queue;
-    *queue = read;
-    queue->count = queue->taken = 0;
-}
-
-static enum channel_status create(size_t message_size, bool bounded, size_t capacity,
-                                  void (*drop)(void *message), struct sender **tx,
-                                  struct receiver **rx)
+/* capacity 0: unbounded. */
+static enum channel_status create(size_t message_size, size_t capacity, void (*drop)(void *message),
+                                  struct sender **tx, struct receiver **rx)
 {
     struct channel *ch;
 
-    if (message_size == 0 || capacity == 0)
+    if (message_size == 0)
         return CHANNEL_INVALID;
     ch = malloc(sizeof *ch);
     if (ch == NULL)
@@ -152,19 +99,19 @@ static enum channel_status create(size_t message_size, bool bounded, size_t capa
         .rx = {.channel = ch, .batch.message_size = message_size},
         .tx.channel = ch,
         .drop = drop,
-        .bounded = bounded,
+        .bounded = capacity > 0,
         .places_lock = PTHREAD_MUTEX_INITIALIZER,
         .writable = PTHREAD_COND_INITIALIZER,
         .readable = PTHREAD_COND_INITIALIZER,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .queue.message_size = message_size,
-        .room = capacity,
-        .handles = 2,
+        .room = capacity > 0 ? capacity : SIZE_MAX,
+        .senders = 1,
         .receiver_alive = true,
     };
-    if (bounded && !(grow(&ch->rx.batch, capacity) && grow(&ch->queue, capacity))) {
-        sender_drop(&ch->tx);
-        receiver_drop(&ch->rx);
+    if (ch->bounded && !(grow(&ch->queue, capacity) && grow(&ch->rx.batch, capacity))) {
+        free(ch->queue.messages);
+        free(ch);
         return CHANNEL_NO_MEMORY;
     }
     *tx = &ch->tx;
@@ -176,18 +123,43 @@ enum channel_status channel_create_bounded(size_t message_size, size_t capacity,
                                            void (*drop)(void *message), struct sender **tx,
                                            struct receiver **rx)
 {
-    return create(message_size, true, capacity, drop, tx, rx);
+    return capacity == 0 ? CHANNEL_INVALID : create(message_size, capacity, drop, tx, rx);
 }
 
 enum channel_status channel_create_with_drop(size_t message_size, void (*drop)(void *message),
                                              struct sender **tx, struct receiver **rx)
 {
-    return create(message_size, false, SIZE_MAX, drop, tx, rx);
+    return create(message_size, 0, drop, tx, rx);
 }
 
 enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx)
 {
-    return create(message_size, false, SIZE_MAX, NULL, tx, rx);
+    return create(message_size, 0, NULL, tx, rx);
+}
+
+/* Takes the lock. A thread that finds it taken first lets others run, its owner among them, and
+ * falls asleep only after a while. */
+static void lock(pthread_mutex_t *mutex)
+{
+    for (int look = 0; look < LOOKS; look++) {
+        if (pthread_mutex_trylock(mutex) == 0)
+            return;
+        sched_yield();
+    }
+    pthread_mutex_lock(mutex);
+}
+
+/* Like pthread_cond_wait, to be called in a loop that counts its looks. The first of them only let
+ * others run: often that is all it takes, and to fall asleep and be woken takes far longer. */
+static void wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int look)
+{
+    if (look >= LOOKS) {
+        pthread_cond_wait(condition, mutex);
+        return;
+    }
+    pthread_mutex_unlock(mutex);
+    sched_yield();
+    lock(mutex);
 }
 
 struct sender *sender_clone(struct sender *tx)
@@ -195,12 +167,12 @@ struct sender *sender_clone(struct sender *tx)
     struct channel *ch = tx->channel;
 
     lock(&ch->lock);
-    ch->handles++;
+    ch->senders++;
     pthread_mutex_unlock(&ch->lock);
     return tx;
 }
 
-/* Says whether there is room, having fetched it if need be. The lock is held. */
+/* Says whether there is room, having fetched all places if need be. lock is held. */
 static bool has_room(struct channel *ch)
 {
     if (ch->room == 0) {
@@ -212,102 +184,121 @@ static bool has_room(struct channel *ch)
     return ch->room > 0;
 }
 
-/* Waits until places may have been given back. The lock is let go meanwhile, and another sender may
- * fetch them first: that is why this, too, is called in a loop, and why it has none. */
-static void wait_for_places(struct channel *ch, int look)
+/* Waits until places may have been given back. lock is held, and let go meanwhile: another sender
+ * may fetch them first. So this has no loop of its own, and is called in one. */
+static void wait_for_place(struct channel *ch, int look)
 {
     lock(&ch->places_lock);
     pthread_mutex_unlock(&ch->lock);
-    ch->waiting_senders++;
+    ch->sleeping_senders++;
     if (ch->places == 0)
         wait(&ch->writable, &ch->places_lock, look);
-    ch->waiting_senders--;
+    ch->sleeping_senders--;
     pthread_mutex_unlock(&ch->places_lock);
     lock(&ch->lock);
 }
 
-/* What a send says that does not wait any longer. The lock is held. */
+/* A send as far as it gets without sleeping. lock is held. */
 static enum channel_status push(struct channel *ch, const void *message)
 {
+    struct batch *queue = &ch->queue;
+
     if (!ch->receiver_alive)
         return CHANNEL_CLOSED;
     if (!has_room(ch))
         return CHANNEL_FULL;
-    if (!append(&ch->queue, message))
+    if (queue->count == queue->capacity && !grow(queue, 2 * queue->capacity + 4))
         return CHANNEL_NO_MEMORY;
+    memcpy(queue->messages + queue->count * queue->message_size, message, queue->message_size);
+    queue->count++;
     ch->room--;
     return CHANNEL_OK;
 }
 
-static enum channel_status send(struct sender *tx, const void *message, bool may_wait)
+/* Unlocks, and then wakes the receiver if there is something to wake it for. The caller's sender
+ * keeps the channel alive. */
+static void unlock_and_wake_receiver(struct channel *ch)
 {
-    struct channel *ch = tx->channel;
-    enum channel_status status;
-    bool wake;
+    bool wake = ch->receiver_sleeps && ch->queue.count > 0;
 
-    lock(&ch->lock);
-    for (int look = 0; may_wait && ch->receiver_alive && !has_room(ch); look++)
-        wait_for_places(ch, look);
-    status = push(ch, message);
-    wake = status == CHANNEL_OK && ch->receiver_waits;
     if (wake)
-        ch->receiver_waits = false; /* the next sender need not wake it again */
+        ch->receiver_sleeps = false; /* the next sender need not wake it again */
     pthread_mutex_unlock(&ch->lock);
     if (wake)
-        pthread_cond_signal(&ch->readable); /* tx keeps the channel alive */
-    return status;
+        pthread_cond_signal(&ch->readable);
 }
 
 enum channel_status sender_send(struct sender *tx, const void *message)
 {
-    return send(tx, message, true);
+    struct channel *ch = tx->channel;
+    enum channel_status status;
+
+    lock(&ch->lock);
+    for (int look = 0; (status = push(ch, message)) == CHANNEL_FULL; look++)
+        wait_for_place(ch, look);
+    unlock_and_wake_receiver(ch);
+    return status;
 }
 
 enum channel_status sender_try_send(struct sender *tx, const void *message)
 {
-    return send(tx, message, false);
-}
-
-/* Gets the receiver, which has read its batch, the next one. Says whether a sender is left. */
-static bool refill(struct receiver *rx, bool may_wait)
-{
-    struct channel *ch = rx->channel;
-    bool senders_left;
+    struct channel *ch = tx->channel;
+    enum channel_status status;
 
     lock(&ch->lock);
-    for (int look = 0; may_wait && ch->queue.count == 0 && ch->handles > 1; look++) {
-        ch->receiver_waits = true;
+    status = push(ch, message);
+    unlock_and_wake_receiver(ch);
+    return status;
+}
+
+/* Gets the receiver, which has read its batch to the end, the next one. Says whether a sender is
+ * left. */
+static bool refill(struct receiver *rx, bool may_sleep)
+{
+    struct channel *ch = rx->channel;
+    struct batch read = rx->batch;
+    bool senders_left;
+
+    read.count = read.taken = 0;
+    lock(&ch->lock);
+    for (int look = 0; may_sleep && ch->queue.count == 0 && ch->senders > 0; look++) {
+        ch->receiver_sleeps = true;
         wait(&ch->readable, &ch->lock, look);
     }
-    ch->receiver_waits = false;
-    next_batch(&rx->batch, &ch->queue);
-    senders_left = ch->handles > 1;
+    ch->receiver_sleeps = false;
+    rx->batch = ch->queue;
+    ch->queue = read;
+    senders_left = ch->senders > 0;
     pthread_mutex_unlock(&ch->lock);
     return senders_left;
 }
 
-static void give_place_back(struct channel *ch)
+/* Gives back the place of a message that has been received, to a sender that sleeps for one. */
+static void give_back_place(struct channel *ch)
 {
     bool wake;
 
     lock(&ch->places_lock);
     ch->places++;
-    wake = ch->waiting_senders > 0;
+    wake = ch->sleeping_senders > 0;
     pthread_mutex_unlock(&ch->places_lock);
     if (wake)
-        pthread_cond_signal(&ch->writable); /* the receiver's handle keeps the channel alive */
+        pthread_cond_signal(&ch->writable); /* the receiver keeps the channel alive */
 }
 
-static enum channel_status receive(struct receiver *rx, void *message, bool may_wait)
+static enum channel_status receive(struct receiver *rx, void *message, bool may_sleep)
 {
+    struct batch *batch = &rx->batch;
     bool senders_left = true;
 
-    if (rx->batch.taken == rx->batch.count)
-        senders_left = refill(rx, may_wait);
-    if (!take(&rx->batch, message)) /* first of all: queued messages come before CLOSED */
+    if (batch->taken == batch->count)
+        senders_left = refill(rx, may_sleep);
+    if (batch->taken == batch->count)
         return senders_left ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
+    batch->taken++;
     if (rx->channel->bounded)
-        give_place_back(rx->channel);
+        give_back_place(rx->channel);
     return CHANNEL_OK;
 }
 
@@ -321,16 +312,12 @@ enum channel_status receiver_recv(struct receiver *rx, void *message)
     return receive(rx, message, true);
 }
 
-/* Gives a handle up. */
-static void release(struct channel *ch)
+/* Unlocks, and frees the channel if the handle that was just dropped was the last one. Which one is
+ * the last is decided under the lock: without it, somebody else may free the channel meanwhile. */
+static void unlock_and_free_if_last(struct channel *ch)
 {
-    bool last;
+    bool last = ch->senders == 0 && !ch->receiver_alive;
 
-    lock(&ch->lock);
-    ch->handles--;
-    last = ch->handles == 0;
-    if (ch->handles == 1)                   /* perhaps the receiver's. Under the lock: */
-        pthread_cond_signal(&ch->readable); /* after it, who has that handle may free ch */
     pthread_mutex_unlock(&ch->lock);
     if (!last)
         return;
@@ -338,21 +325,24 @@ static void release(struct channel *ch)
     pthread_cond_destroy(&ch->readable);
     pthread_mutex_destroy(&ch->places_lock);
     pthread_mutex_destroy(&ch->lock);
-    free(ch->rx.batch.messages);
-    free(ch->queue.messages);
     free(ch);
 }
 
 void sender_drop(struct sender *tx)
 {
-    if (tx != NULL)
-        release(tx->channel);
+    if (tx == NULL)
+        return;
+    lock(&tx->channel->lock);
+    if (--tx->channel->senders == 0)
+        pthread_cond_signal(&tx->channel->readable);
+    unlock_and_free_if_last(tx->channel);
 }
 
 static void drop_all(const struct batch *batch, void (*drop)(void *message))
 {
     for (size_t i = batch->taken; drop != NULL && i < batch->count; i++)
         drop(batch->messages + i * batch->message_size);
+    free(batch->messages);
 }
 
 void receiver_drop(struct receiver *rx)
@@ -361,13 +351,14 @@ void receiver_drop(struct receiver *rx)
         return;
 
     struct channel *ch = rx->channel;
+    void (*drop)(void *message) = ch->drop;
     lock(&ch->lock);
     ch->receiver_alive = false;
     lock(&ch->places_lock);
     pthread_cond_broadcast(&ch->writable);
     pthread_mutex_unlock(&ch->places_lock);
-    pthread_mutex_unlock(&ch->lock);
-    drop_all(&rx->batch, ch->drop);
-    drop_all(&ch->queue, ch->drop);
-    release(ch);
+    struct batch older = rx->batch, newer = ch->queue;
+    unlock_and_free_if_last(ch); /* from here on ch may be gone: drop may drop its last sender */
+    drop_all(&older, drop);
+    drop_all(&newer, drop);
 }
