@@ -492,7 +492,8 @@ TEST(drop_runs_for_every_message_left_of_a_queue_that_moved)
     }
 }
 
-static atomic_int numbers_dropped, sum_dropped;
+static atomic_int numbers_dropped;
+static atomic_long sum_dropped;
 
 static void drop_a_number(void *message)
 {
@@ -527,7 +528,7 @@ static void recv_number(struct receiver *rx, int number)
 static void leave_numbers(int taken, int left)
 {
     struct ends ends = open_numbers();
-    int sum = 0;
+    long sum = 0;
 
     for (int i = 0; i < taken; i++) {
         send_number(ends.tx, 1000 + i);
