@@ -1,6 +1,7 @@
 /* atomic.c - see atomic.h. */
 #include "atomic.h"
 
+#include "arena.h"
 #include "fail.h"
 #include "memory.h"
 #include "object.h"
@@ -11,8 +12,21 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Clocks of the last seq_cst fence and the last seq_cst store of each thread. */
-static struct clock last_fences, last_sc_stores;
+/* What is before a seq_cst fence in the single total order of seq_cst operations, which here is the
+ * order in which they are taken: what happens before it or an earlier fence, and the seq_cst stores.
+ * A clock names a fence by its number (run.h). Number 0 is that of no fence, which has nothing before
+ * it. */
+struct fence {
+    struct clock known, stores;
+};
+
+enum {
+    MAX_FENCES = 1 << 16
+}; /* any more count as the last one: their readers see more than they must */
+
+static struct fence *fences;
+static uint32_t last_fence;
+static struct clock sequential_stores; /* the last one of each thread */
 
 void atomic_begin(void)
 {
@@ -20,8 +34,10 @@ void atomic_begin(void)
     run.weak_left = 2;
     run.fences = object_new(OBJECT_NONE, 0);
     history_begin();
-    memset(&last_fences, 0, sizeof last_fences);
-    memset(&last_sc_stores, 0, sizeof last_sc_stores);
+    if (!fences)
+        fences = reserve(MAX_FENCES * sizeof *fences);
+    last_fence = 0;
+    memset(&sequential_stores, 0, sizeof sequential_stores);
 }
 
 static bool is_acquire(int order)
@@ -110,7 +126,7 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
     atomic_value value = peek(where, size);
     if (atomic->atomic.count &&
         (atomic->atomic.size != size || nth_newest(atomic, 0)->value != value))
-        atomic->atomic.count = 0;
+        history_clear(atomic);
     atomic->atomic.size = size;
     if (!atomic->atomic.count)
         history_push(atomic, value)->clock = 0; /* everybody knows it */
@@ -119,21 +135,25 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
 
 /* ------------------------------------------------------------------------- what a load may read */
 
-/* Was it made or read before these seq_cst fences? */
-static bool is_fenced(const struct store *store, const struct clock *fences)
+static bool happens_before(const struct store *store, const struct clock *clock)
 {
-    return store->clock <= fences->at[store->thread] || was_seen(store, fences);
+    return store->clock <= clock->at[store->thread];
 }
 
-/* Must a load by self see this store, or a newer one? */
+/* Must a load by self see this store, or a newer one? By coherence, or because there would be a cycle
+ * in the order of seq_cst operations (psc in RC11: Lahav et al., PLDI 2017). */
 static bool binds(const struct store *store, int order)
 {
-    if (store->clock <= self->clock.at[store->thread] || was_seen(store, &self->clock))
+    const struct fence *fence = &fences[self->clock.fence];
+
+    if (happens_before(store, &self->clock) || was_seen(store, &self->clock))
         return true;
-    if (is_fenced(store, &self->fences_seen) ||
-        (store->sequential && store->clock <= self->sc_stores_seen.at[store->thread]))
+    if (happens_before(store, &fence->known) || was_seen(store, &fence->known))
         return true;
-    return order == __ATOMIC_SEQ_CST && (store->sequential || is_fenced(store, &last_fences));
+    if (store->sequential && happens_before(store, &fence->stores))
+        return true;
+    return order == __ATOMIC_SEQ_CST &&
+           (store->sequential || happens_before(store, &fences[last_fence].known));
 }
 
 static struct store *choose_store(struct object *atomic, int order)
@@ -153,47 +173,37 @@ static void read_store(struct store *store, int order)
 {
     if (!store->seen[self->id])
         store->seen[self->id] = self->clock.at[self->id];
-    if (!store->releases)
-        return;
-    if (is_acquire(order))
-        acquire(&store->release);
-    else
-        clock_join(&self->acquire_pending, &store->release);
+    struct clock *learns = is_acquire(order) ? &self->clock : &self->acquire_pending;
+    for (const struct sequence *s = sequence_first(store); s; s = sequence_next(s))
+        clock_join(learns, &s->clock);
 }
 
 /* ------------------------------------------------------------------------------------ stores */
 
-static void release_from(struct store *store, const struct clock *clock)
+static void put_in_sequence(struct store *store, unsigned head, const struct clock *clock)
 {
-    if (!store->releases)
-        store->release = *clock;
-    else
-        clock_join(&store->release, clock);
-    store->releases = true;
+    if (!sequence_add(store, head, clock))
+        fail(VERDICT_ENVIRONMENT, 0, "More release sequences than the check can follow.");
 }
 
-/* Release sequence: a read-modify-write carries on what the store it read releases, and so does a
- * store of the same thread. */
+/* A new newest store, in the release sequences that it goes on with or is the head of. */
 static void add_store(struct object *atomic, atomic_value value, int order, bool modifies)
 {
     const struct store *newest = nth_newest(atomic, 0);
-    struct store before;
-    bool carries = newest->releases && (modifies || newest->thread == self->id);
 
-    if (carries)
-        before.release = newest->release;
     if (newest->value != value)
         made_progress();
     struct store *store = history_push(atomic, value);
     store->sequential = order == __ATOMIC_SEQ_CST;
-    if (carries)
-        release_from(store, &before.release);
+    for (const struct sequence *s = sequence_first(newest); s; s = sequence_next(s))
+        if (modifies || s->thread == self->id)
+            put_in_sequence(store, s->thread, &s->clock);
     if (self->has_release_fence)
-        release_from(store, &self->release_fence);
+        put_in_sequence(store, self->id, &self->release_fence);
     if (is_release(order))
-        release_from(store, &self->clock);
+        put_in_sequence(store, self->id, &self->clock);
     if (store->sequential)
-        last_sc_stores.at[self->id] = store->clock;
+        sequential_stores.at[self->id] = store->clock;
     if (is_release(order))
         self->clock.at[self->id]++;
 }
@@ -346,6 +356,19 @@ atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic
     return old;
 }
 
+static void pass_sequential_fence(void)
+{
+    uint32_t before = last_fence;
+
+    if (last_fence + 1 < MAX_FENCES)
+        last_fence++;
+    struct fence *fence = &fences[last_fence];
+    fence->known = fences[before].known;
+    clock_join(&fence->known, &self->clock);
+    fence->stores = sequential_stores;
+    self->clock.fence = last_fence;
+}
+
 void atomic_fence(int order, uintptr_t pc)
 {
     if (!self)
@@ -355,11 +378,8 @@ void atomic_fence(int order, uintptr_t pc)
         return;
     if (is_acquire(order))
         acquire(&self->acquire_pending);
-    if (order == __ATOMIC_SEQ_CST) {
-        last_fences.at[self->id] = self->clock.at[self->id];
-        self->fences_seen = last_fences;
-        self->sc_stores_seen = last_sc_stores;
-    }
+    if (order == __ATOMIC_SEQ_CST)
+        pass_sequential_fence();
     if (is_release(order)) {
         self->release_fence = self->clock;
         self->has_release_fence = true;

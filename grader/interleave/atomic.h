@@ -3,8 +3,11 @@
  * A location remembers its last stores. A load that nothing forces to see the newest one may be
  * given an older one: the strategy draws. What forces it: that the newer store, or somebody's
  * reading it, happens before the load; and for seq_cst loads and after seq_cst fences, the single
- * total order, which here is the order in which the operations were taken. A fence also passes on
- * what its thread has read, as in C++20 and on all processors; C11's text lets IRIW with fences be.
+ * total order, which here is the order in which the operations were taken. A fence counts for every
+ * load that it happens before, those of other threads included. It passes on all that happens before
+ * it, and what was read there, as in RC11, in C++20 and on all processors; C11's text lets IRIW with
+ * fences be. A release sequence is that of C11 and C23 (5.1.2.4): stores of its head's thread go on
+ * with it. In C++20 they do not.
  *
  * Not modelled: a load that reads a store of the future (load buffering), stores that enter the
  * modification order before older ones (2+2W), an exchange that fails on an old value, and accesses

@@ -12,11 +12,19 @@ struct store {
     atomic_value value;
     uint32_t clock; /* of its thread, then */
     uint8_t thread;
-    bool sequential;      /* seq_cst */
-    bool releases;        /* an acquire that reads it learns `release` */
-    struct clock release; /* ... of the head of the release sequence, too */
+    bool sequential;    /* seq_cst */
+    uint32_t sequences; /* the first release sequence that it is part of; 0: none */
     uint32_t
         seen[MAX_THREADS]; /* each thread's clock when it first read this store; 0: it has not */
+};
+
+/* A release sequence: an acquire that reads a store of it learns the clock of its head. It goes on
+ * with stores of the head's thread and with read-modify-writes of any thread (C11 5.1.2.4p10). A
+ * store is part of one for each thread at most: of two heads of one thread the later tells all. */
+struct sequence {
+    struct clock clock;
+    uint32_t next; /* of the same store; 0: it is the last */
+    uint8_t thread;
 };
 
 /* A new schedule: there are no histories. */
@@ -25,7 +33,10 @@ void history_begin(void);
 /* An empty one, for object->atomic.stores; NULL: there are too many. */
 struct store *history_new(void);
 
-/* A new newest store. What it releases is still empty. */
+/* Forgets all stores. */
+void history_clear(struct object *atomic);
+
+/* A new newest store. It is part of no release sequence yet. The newest one of before is kept. */
 struct store *history_push(struct object *atomic, atomic_value value);
 
 static inline struct store *nth_newest(const struct object *atomic, unsigned n)
@@ -37,6 +48,14 @@ static inline unsigned kept(const struct object *atomic)
 {
     return atomic->atomic.count < KEPT ? atomic->atomic.count : KEPT;
 }
+
+/* Makes the store part of a release sequence whose head a thread stored at that clock. False: there
+ * are too many. */
+bool sequence_add(struct store *store, unsigned thread, const struct clock *clock);
+
+/* The release sequences of a store, one after the other. */
+const struct sequence *sequence_first(const struct store *store);
+const struct sequence *sequence_next(const struct sequence *sequence);
 
 /* Was the store read by somebody at a time that is in that clock? */
 static inline bool was_seen(const struct store *store, const struct clock *by)

@@ -27,9 +27,11 @@ enum {
 };
 
 /* What a thread knows of each thread's past: a vector clock. clock.at[t] >= n: all that t did before
- * its n+1st release happens before what is done next here. */
+ * its n+1st release happens before what is done next here. fence: the number of the last seq_cst
+ * fence that happens before it, in the single total order of these fences; 0: none does. */
 struct clock {
     uint32_t at[MAX_THREADS];
+    uint32_t fence;
 };
 
 /* ------------------------------------------------------------------------------- objects */
@@ -175,7 +177,6 @@ struct thread {
     struct clock acquire_pending; /* read by relaxed loads, takes effect at an acquire fence */
     struct clock release_fence;   /* clock at its last release fence */
     bool has_release_fence;
-    struct clock fences_seen, sc_stores_seen; /* of others, at its last seq_cst fence */
 
     /* tsan.c. From depth on nothing is cleared for a new thread. */
     unsigned depth;
@@ -282,6 +283,8 @@ static inline void clock_join(struct clock *into, const struct clock *from)
     for (unsigned t = 0; t < run.thread_count; t++)
         if (into->at[t] < from->at[t])
             into->at[t] = from->at[t];
+    if (into->fence < from->fence)
+        into->fence = from->fence;
 }
 
 /* Self learns what the releases of an object tell; and the other way round, after which what self

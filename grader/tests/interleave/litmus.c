@@ -25,6 +25,8 @@ static int r1, r2, r3, r4;
         return unused;                                                                             \
     }
 
+THREAD(nothing, (void)0)
+
 #define OUTCOME "this outcome"
 
 static void run_2(void *(*a)(void *), void *(*b)(void *))
@@ -125,6 +127,34 @@ TEST(seen__store_buffering_a_seq_cst_exchange_is_no_fence)
 TEST(seen__store_buffering_a_signal_fence_is_no_fence)
 {
     run_2(sb_signal_fence_1, sb_signal_fence_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+THREAD(sb_store, STORE(x, 1, relaxed))
+THREAD(sb_fence_3, STORE(y, 1, relaxed); FENCE(seq_cst); STORE(z, 1, release))
+THREAD(sb_load_behind_3, r2 = LOAD(z, acquire) ? LOAD(x, relaxed) : 1)
+THREAD(sb_load_relaxed_behind_3, r2 = LOAD(z, relaxed) ? LOAD(x, relaxed) : 1)
+
+TEST(never__store_buffering_a_store_joined_before_the_fence)
+{
+    pthread_t a = spawn_named("a", sb_store, NULL), b = spawn_named("b", sb_fence_2, NULL);
+
+    join(a);
+    FENCE(seq_cst);
+    r1 = LOAD(y, relaxed);
+    join(b);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(never__store_buffering_a_fence_that_happens_before_the_load_of_another_thread)
+{
+    run_4(sb_fence_1, sb_fence_3, sb_load_behind_3, nothing);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(seen__store_buffering_a_fence_that_does_not_happen_before_the_load)
+{
+    run_4(sb_fence_1, sb_fence_3, sb_load_relaxed_behind_3, nothing);
     check(!(r1 == 0 && r2 == 0), OUTCOME);
 }
 
@@ -235,8 +265,6 @@ THREAD(isa2_write, STORE(x, 1, relaxed); STORE(y, 1, release))
 THREAD(isa2_pass, r1 = LOAD(y, acquire); STORE(z, 1, release))
 THREAD(isa2_read, r2 = LOAD(z, acquire); r3 = LOAD(x, relaxed))
 THREAD(isa2_pass_relaxed, r1 = LOAD(y, relaxed); STORE(z, 1, release))
-THREAD(nothing, (void)0)
-
 TEST(seen__write_to_read_causality_relaxed)
 {
     run_4(wrc_write, wrc_pass_relaxed, wrc_read, nothing);
@@ -440,6 +468,20 @@ TEST(race__an_acquire_fence_before_the_load_is_too_early, .schedules = 100000)
 TEST(race__release_sequence_broken_by_another_threads_store)
 {
     run_4(rs_head, rs_store, rs_read, nothing);
+}
+
+THREAD(rs_add_10, atomic_fetch_add_explicit(&x, 10, memory_order_relaxed))
+THREAD(rs_add_and_store,
+       if (atomic_fetch_add_explicit(&x, 10, memory_order_relaxed) == 1) STORE(x, 2, relaxed))
+
+TEST(never__release_sequence_goes_on_with_its_heads_thread_behind_a_read_modify_write)
+{
+    run_4(rs_head_and_store, rs_add_10, rs_read, nothing);
+}
+
+TEST(race__release_sequence_does_not_go_on_with_a_store_of_who_modified)
+{
+    run_4(rs_head, rs_add_and_store, rs_read, nothing);
 }
 
 /* ------------------------------------------------------------ parking: the fence nobody misses */
