@@ -1149,6 +1149,30 @@ TEST(of_two_sends_of_which_one_returned_before_the_other_began_the_first_arrives
     join(second);
 }
 
+static void *recv_1_to_4(void *rx)
+{
+    for (int i = 1; i <= 4; i++)
+        expect_int(rx, i, "Of two sends, one after the other, the first arrives first.");
+    return NULL;
+}
+
+TEST(sends_of_one_thread_arrive_in_order_whichever_of_two_senders_it_uses,
+     .hint = "What keeps two messages in order that were sent through different handles?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *clone = clone_of(ends.tx);
+    pthread_t receiver = spawn(recv_1_to_4, ends.rx);
+
+    send_int(clone, 1);
+    send_int(ends.tx, 2);
+    send_int(clone, 3);
+    sender_drop(clone);
+    send_int(ends.tx, 4);
+    join(receiver);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 static void *echo_twice(void *arg)
 {
     struct relay *relay = arg;

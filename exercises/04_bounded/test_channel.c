@@ -635,6 +635,23 @@ static void *recv_0_to_4(void *rx)
     return NULL;
 }
 
+TEST(messages_of_one_thread_arrive_in_order_whichever_of_two_senders_it_uses,
+     .hint = "What keeps two messages in order that were sent through different handles?")
+{
+    struct ends ends = open_channel(2);
+    struct sender *another = clone(ends.tx);
+    pthread_t thread = spawn(recv_0_to_4, ends.rx);
+
+    send(another, 0);
+    send(ends.tx, 1);
+    send(another, 2);
+    send(ends.tx, 3);
+    send(another, 4);
+    sender_drop(ends.tx);
+    sender_drop(another);
+    join(thread);
+}
+
 TEST(a_receiver_in_another_thread_keeps_the_senders_going)
 {
     struct ends ends = open_channel(1);
