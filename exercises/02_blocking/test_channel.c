@@ -1164,9 +1164,9 @@ TEST(sends_of_one_thread_arrive_in_order_whichever_of_two_senders_it_uses,
     pthread_t receiver = spawn(recv_1_to_4, ends.rx);
 
     send_int(clone, 1);
-    send_int(ends.tx, 2);
-    send_int(clone, 3);
+    send_int(clone, 2);
     sender_drop(clone);
+    send_int(ends.tx, 3);
     send_int(ends.tx, 4);
     join(receiver);
     sender_drop(ends.tx);
