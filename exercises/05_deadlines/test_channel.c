@@ -1205,6 +1205,26 @@ TEST(who_timed_out_as_the_receiver_took_another_message_is_not_owed_room, .spuri
     drop_both(ends);
 }
 
+TEST(who_timed_out_is_woken_by_a_sender_that_was_cloned_meanwhile,
+     .hint = "What does a clone take over from a sender, besides the channel?")
+{
+    struct ends ends = open_channel();
+    struct timespec deadline = in_ms(SOON);
+    struct call hasty = {.rx = ends.rx, .deadline = &deadline}, patient = {.rx = ends.rx};
+    pthread_t thread = spawn(recv_until, &hasty);
+    struct sender *another = clone(ends.tx);
+
+    join(thread);
+    check_status(hasty.status, CHANNEL_TIMEOUT, "Nothing is queued, and a sender is left.");
+    thread = spawn(recv_now, &patient);
+    send_int(another, 7);
+    join(thread);
+    check_status(patient.status, CHANNEL_OK, "A send wakes a sleeping receiver.");
+    check_equal(patient.number, 7, ARRIVES);
+    sender_drop(another);
+    drop_both(ends);
+}
+
 /* In all, settle lets thirty seconds pass: twice before the deadline, once until after it. */
 enum { IN_25_SECONDS = 25 * 1000 };
 #define AT_MOST "It sleeps until the deadline at most, whatever wakes it meanwhile."
@@ -1576,6 +1596,34 @@ TEST(send_until_says_closed_whoever_else_sends,
         receiver_drop(ends.rx);
         two_send_until_passed(ends, CHANNEL_CLOSED);
         sender_drop(ends.tx);
+    }
+}
+
+TEST(one_message_received_is_room_for_one_whatever_the_capacity, .once = true,
+     .hint = "When does a place that is free again count as room?")
+{
+    for (int capacity = 1; capacity <= 9; capacity++) {
+        struct ends ends = open_bounded((size_t)capacity);
+        struct timespec past = passed(0), far = in_ms(FAR);
+        int next = 0;
+
+        for (; next < capacity; next++)
+            send_int(ends.tx, next);
+        for (int i = 0; i < 2 * capacity; i++) {
+            struct call sender = {
+                .tx = ends.tx, .number = next++, .deadline = i % 2 ? &past : &far};
+            pthread_t thread;
+
+            if (i % 2)
+                expect_int(ends.rx, i);
+            thread = spawn(send_until, &sender);
+            settle();
+            if (i % 2 == 0)
+                expect_int(ends.rx, i);
+            join(thread);
+            check_status(sender.status, CHANNEL_OK, ROOM_FIRST);
+        }
+        drop_both(ends);
     }
 }
 

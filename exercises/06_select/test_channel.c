@@ -3,6 +3,7 @@
  * Time passes when it likes: a deadline far away may be over before anybody else has done a step. So
  * a test says what must be true of a call that says TIMEOUT, and only sometimes that it must not. */
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -689,12 +690,12 @@ TEST(a_deadline_may_end_in_any_nanosecond,
     size_t none;
 
     check_status(receiver_select(channels.rx, 2, &soon, &none), CHANNEL_TIMEOUT, NONE_READY);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         struct timespec deadline = now();
         pthread_t thread = spawn(send_number, &send);
         size_t ready = NOTHING;
 
-        deadline.tv_sec += i < 3 ? 100 : (time_t)1900000000;
+        deadline.tv_sec += 100;
         deadline.tv_nsec = i == 0 ? 0 : i == 1 ? 999999999 : 1;
         if (in_time(receiver_select(channels.rx, 2, &deadline, &ready), deadline))
             check_equal(ready, 1, IS_READY);
@@ -702,6 +703,120 @@ TEST(a_deadline_may_end_in_any_nanosecond,
         expect_int(channels.rx[1], 7);
     }
     drop_all(&channels);
+}
+
+/* Somebody selects until deadline; after ten seconds, or so, a message comes. */
+static void select_before(struct timespec deadline)
+{
+    struct channels channels = open_channels(2);
+    struct select select;
+    pthread_t thread = spawn_select(&select, &channels, &deadline);
+
+    settle();
+    send_int(channels.tx[1], 7);
+    join(thread);
+    if (check_one_of(select.status, WOKEN, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
+        check(!is_before(select.returned, deadline), NOT_EARLY);
+    else
+        check_equal(select.ready, 1, IS_READY);
+    expect_int(channels.rx[1], 7);
+    drop_all(&channels);
+}
+
+TEST(select_is_not_early_when_what_is_left_takes_more_than_32_bits, .once = true,
+     .hint = "In what unit is the time counted that is left, and in how many bits?")
+{
+    select_before((struct timespec){.tv_sec = now().tv_sec + 1900000000});
+    for (long unit = 1; unit <= 1000000000; unit *= 1000) {
+        for (int bits = 31; bits <= 32; bits++) {
+            struct timespec deadline = now();
+            long whole = 1000000000 / unit;
+
+            deadline.tv_sec += (1L << bits) / whole;
+            deadline.tv_nsec += (1L << bits) % whole * unit;
+            deadline.tv_sec += 1 + deadline.tv_nsec / 1000000000;
+            deadline.tv_nsec %= 1000000000;
+            select_before(deadline);
+        }
+    }
+}
+
+TEST(select_is_not_early_when_the_deadline_takes_more_than_64_bits, .once = true,
+     .hint = "How many years of nanoseconds do 64 bits hold?")
+{
+    for (long whole = 1000; whole <= 1000000000; whole *= 1000) {
+        select_before((struct timespec){.tv_sec = LONG_MAX / whole + 1});
+        if (whole > 1000)
+            select_before(
+                (struct timespec){.tv_sec = (time_t)(ULONG_MAX / (unsigned long)whole) + 1});
+    }
+}
+
+TEST(select_waits_for_the_last_deadline_there_is, .once = true,
+     .hint = "What becomes of the largest number there is when something is added to it?")
+{
+    select_before((struct timespec){LONG_MAX, 999999999});
+    select_before((struct timespec){LONG_MAX, 0});
+    select_before((struct timespec){LONG_MAX - 1, 999999999});
+}
+
+/* Nothing is ready, and then something is. */
+static void expect_long_past(struct timespec deadline)
+{
+    struct channels channels = open_channels(2);
+    struct timespec much_later = in_ms(600 * 1000);
+    size_t ready = NOTHING;
+
+    check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_TIMEOUT, NONE_READY);
+    check_equal(ready, NOTHING, UNTOUCHED);
+    check(is_before(now(), much_later), "Nobody sleeps for a deadline that has passed.");
+    send_int(channels.tx[1], 7);
+    check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_OK, READY_FIRST);
+    check_equal(ready, 1, LOWEST);
+    drop_all(&channels);
+}
+
+TEST(a_deadline_of_0_is_long_past, .hint = "Is 0 a point in time, or is it no deadline?")
+{
+    for (int i = 0; i < 2; i++)
+        expect_long_past((struct timespec){.tv_sec = 0, .tv_nsec = i});
+}
+
+TEST(a_negative_tv_sec_is_long_past,
+     .hint = "What becomes of a number below 0 when something is taken away from it?")
+{
+    const time_t seconds[] = {-1, -4294967296, LONG_MIN / 1000000000 - 1, LONG_MIN + 1, LONG_MIN};
+
+    for (int i = 0; i < 5; i++)
+        for (long nanoseconds = 0; nanoseconds < 1000000000; nanoseconds += 999999999)
+            expect_long_past((struct timespec){seconds[i], nanoseconds});
+}
+
+/* In all, settle lets thirty seconds pass: twice before the deadline, once until after it. */
+TEST(select_sleeps_until_the_deadline_at_most_whatever_wakes_it, .spurious_wakeups = 3,
+     .schedules = 2000,
+     .hint = "Is what is left until the deadline found out again after each wake-up?")
+{
+    static const char rule[] = "It sleeps until the deadline at most, whatever wakes it meanwhile.";
+    struct channels channels = open_channels(2), other = open_channels(1);
+    struct timespec deadline = in_ms(25 * 1000);
+    struct select select;
+    pthread_t thread = spawn_select(&select, &channels, &deadline);
+    size_t still_asleep;
+
+    for (int i = 0; i < 2; i++) {
+        settle();
+        sender_drop(clone(channels.tx[i])); /* nothing to wake for, */
+        send_int(other.tx[0], 7);           /* nor is this */
+    }
+    still_asleep = settle();
+    check_equal(still_asleep, 0, rule);
+    send_int(channels.tx[1], 7);
+    join(thread);
+    if (check_one_of(select.status, rule, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
+        check(!is_before(select.returned, deadline), NOT_EARLY);
+    drop_all(&channels);
+    drop_all(&other);
 }
 
 TEST(select_says_invalid_to_no_receivers_and_to_a_time_that_is_none)
@@ -868,6 +983,320 @@ TEST(a_receiver_may_be_selected_by_one_thread_after_another)
     check_equal(select_one(others, 2), 0, WOKEN);
     expect_int(channels.rx[1], 7);
     join(sending);
+    drop_all(&channels);
+}
+
+TEST(a_channel_that_closes_as_select_returns_does_not_know_of_it, .spurious_wakeups = 2,
+     .hint = "Whom does the last sender's drop ring, and are they sure to be there still?")
+{
+    struct channels channels = open_channels(2);
+    struct send send = {channels.tx[1], 7};
+    struct select select;
+    pthread_t selecting = spawn_select(&select, &channels, NULL);
+    pthread_t threads[] = {spawn(drop_sender, channels.tx[0]), spawn(send_number, &send)};
+
+    channels.tx[0] = NULL;
+    join(selecting); /* its stack has gone, and the drop may still be on its way */
+    check_status(select.status, CHANNEL_OK, WOKEN);
+    join(threads[0]);
+    join(threads[1]);
+    expect_status(channels.rx[0], CHANNEL_CLOSED);
+    expect_int(channels.rx[1], 7);
+    drop_all(&channels);
+}
+
+TEST(a_channel_that_closes_as_select_times_out_does_not_know_of_it, .spurious_wakeups = 2,
+     .hint = "Whom does the last sender's drop ring, and are they sure to be there still?")
+{
+    struct channels channels = open_channels(2);
+    struct timespec deadline = in_ms(SOON);
+    struct select select;
+    pthread_t selecting = spawn_select(&select, &channels, &deadline);
+    pthread_t dropping = spawn(drop_sender, channels.tx[1]);
+
+    channels.tx[1] = NULL;
+    join(selecting);
+    in_time(select.status, deadline);
+    join(dropping);
+    expect_status(channels.rx[0], CHANNEL_EMPTY);
+    expect_status(channels.rx[1], CHANNEL_CLOSED);
+    drop_all(&channels);
+}
+
+/* ---------------------------------------------------------------- one call after another */
+
+/* Has the call that another thread makes returned? Asked while that thread is there. */
+static atomic_bool has_returned;
+
+static void *select_and_say_so(void *select)
+{
+    select_until(select);
+    atomic_store(&has_returned, true);
+    return NULL;
+}
+
+static bool still_sleeps(void)
+{
+    settle();
+    return !atomic_load(&has_returned);
+}
+
+/* Nothing is ready: select sleeps until a message comes, which is taken. */
+static void expect_to_sleep(struct channels *channels)
+{
+    struct select select = {.rx = channels->rx, .n = channels->n};
+    pthread_t thread;
+
+    atomic_store(&has_returned, false);
+    thread = spawn(select_and_say_so, &select);
+    check(still_sleeps(), "receiver_select sleeps while none is ready.");
+    send_int(channels->tx[0], 8);
+    join(thread);
+    check_status(select.status, CHANNEL_OK, WOKEN);
+    check_equal(select.ready, 0, IS_READY);
+    expect_int(channels->rx[0], 8);
+}
+
+TEST(select_that_timed_out_as_a_message_came_sleeps_when_there_is_none,
+     .hint = "A wake-up is on its way to somebody who has given up. Who gets it?")
+{
+    struct channels channels = open_channels(2);
+    struct timespec deadline = in_ms(SOON);
+    struct send send = {channels.tx[1], 7};
+    pthread_t thread = spawn(send_number, &send);
+    size_t ready = NOTHING;
+
+    if (in_time(receiver_select(channels.rx, 2, &deadline, &ready), deadline))
+        check_equal(ready, 1, IS_READY);
+    join(thread);
+    expect_int(channels.rx[1], 7);
+    expect_to_sleep(&channels);
+    drop_all(&channels);
+}
+
+TEST(select_sleeps_when_the_messages_that_woke_it_are_taken,
+     .hint = "Two messages woke it, and it returned once. What becomes of the second wake-up?")
+{
+    struct channels channels = open_channels(2);
+    struct send a = {channels.tx[0], 7}, b = {channels.tx[1], 7};
+    pthread_t threads[] = {spawn(send_number, &a), spawn(send_number, &b)};
+
+    select_one(channels.rx, 2);
+    join(threads[0]);
+    join(threads[1]);
+    expect_int(channels.rx[0], 7);
+    expect_int(channels.rx[1], 7);
+    expect_to_sleep(&channels);
+    drop_all(&channels);
+}
+
+/* Every way to wait or to ask, after every other, on one pair of receivers. */
+enum way { RECV, TRY_RECV, RECV_FAR, RECV_PASSED, SELECT, SELECT_FAR, SELECT_PASSED, WAYS };
+enum found { A_MESSAGE, NO_MESSAGE, CLOSED, FINDS };
+
+struct asking {
+    struct receiver *const *rx; /* two, of which the second one is asked, or both are */
+    enum way way;
+    enum channel_status status;
+    int got;
+    size_t ready;
+};
+
+static void *ask(void *arg)
+{
+    struct asking *call = arg;
+    struct timespec far = in_ms(FAR), past = passed(0);
+    const struct timespec *deadlines[WAYS] = {
+        [RECV_FAR] = &far, [RECV_PASSED] = &past, [SELECT_FAR] = &far, [SELECT_PASSED] = &past};
+
+    call->got = -1;
+    call->ready = NOTHING;
+    if (call->way == TRY_RECV)
+        call->status = receiver_try_recv(call->rx[1], &call->got);
+    else if (call->way < SELECT)
+        call->status = receiver_recv_until(call->rx[1], &call->got, deadlines[call->way]);
+    else
+        call->status = receiver_select(call->rx, 2, deadlines[call->way], &call->ready);
+    atomic_store(&has_returned, true);
+    return NULL;
+}
+
+static bool waits(enum way way)
+{
+    return way != TRY_RECV && way != RECV_PASSED && way != SELECT_PASSED;
+}
+
+static enum channel_status answer_of(enum way way, enum found what)
+{
+    if (what == NO_MESSAGE && !waits(way))
+        return way == TRY_RECV ? CHANNEL_EMPTY : CHANNEL_TIMEOUT;
+    return what == CLOSED && way < SELECT ? CHANNEL_CLOSED : CHANNEL_OK;
+}
+
+/* A call that finds a message on the second channel, or none, or that it is closed. Who waits gets a message. */
+static void ask_and_check(struct channels *channels, enum way way, enum found what)
+{
+    struct asking call = {.rx = channels->rx, .way = way};
+    pthread_t thread;
+
+    if (what == A_MESSAGE)
+        send_int(channels->tx[1], 7);
+    if (what == CLOSED)
+        close_channel(channels, 1);
+    atomic_store(&has_returned, false);
+    thread = spawn(ask, &call);
+    if (what == NO_MESSAGE && waits(way)) {
+        check(still_sleeps(), "It sleeps while there is nothing, whatever was before.");
+        send_int(channels->tx[1], 7);
+    }
+    join(thread);
+    check_status(call.status, answer_of(way, what), "A call says the same whatever was before.");
+    if (way < SELECT)
+        check_equal(call.got, call.status == CHANNEL_OK ? 7 : -1, ARRIVES);
+    else
+        check_equal(call.ready, call.status == CHANNEL_OK ? 1 : NOTHING, IS_READY);
+    if (way >= SELECT && call.status == CHANNEL_OK && what != CLOSED)
+        expect_int(channels->rx[1], 7);
+}
+
+static void any_after(enum way first)
+{
+    for (int way = 0; way < WAYS; way++)
+        for (int before = A_MESSAGE; before <= NO_MESSAGE; before++)
+            for (int what = 0; what < FINDS; what++) {
+                struct channels channels = what % 2 == 0 ? open_channels(2) : open_bounded(2, 1);
+
+                ask_and_check(&channels, first, (enum found)before);
+                ask_and_check(&channels, (enum way)way, (enum found)what);
+                drop_all(&channels);
+            }
+}
+
+#define HINT_AFTER "What does the first call leave behind that the second one finds?"
+
+TEST(after_select_any_call_does_as_ever, .once = true, .hint = HINT_AFTER)
+{
+    for (int way = SELECT; way < WAYS; way++)
+        any_after((enum way)way);
+}
+
+TEST(after_any_receive_select_does_as_ever, .once = true, .hint = HINT_AFTER)
+{
+    for (int way = RECV; way < SELECT; way++)
+        any_after((enum way)way);
+}
+
+/* --------------------------------------------------------------------- while others are busy */
+
+#define WHOEVER "What had returned before the call began is seen, whoever else is inside."
+#define HINT_INSIDE "Somebody else has the lock just now. Does that say anything about the channel?"
+
+TEST(select_a_passed_deadline_sees_a_message_whoever_else_sends, .schedules = 5000,
+     .hint = HINT_INSIDE)
+{
+    struct channels channels = open_channels(2);
+    struct timespec deadline = passed(0);
+    struct send a = {channels.tx[0], 2}, b = {clone(channels.tx[1]), 2};
+    pthread_t threads[2];
+    size_t ready = NOTHING;
+
+    send_int(channels.tx[1], 1);
+    threads[0] = spawn(send_number, &b);
+    threads[1] = spawn(send_number, &a);
+    check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_OK, WHOEVER);
+    check(ready < 2, IN_RANGE);
+    expect_int(channels.rx[ready], ready == 1 ? 1 : 2);
+    join(threads[0]);
+    join(threads[1]);
+    sender_drop(b.tx);
+    drop_all(&channels);
+}
+
+static void *clone_and_drop(void *tx)
+{
+    sender_drop(clone(tx));
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(select_a_passed_deadline_says_timeout_whoever_else_is_inside, .schedules = 5000,
+     .hint = HINT_INSIDE)
+{
+    struct channels channels = open_channels(2), other = open_channels(1);
+    struct send send = {other.tx[0], 7};
+    pthread_t threads[] = {spawn(clone_and_drop, clone(channels.tx[1])), spawn(send_number, &send)};
+
+    expect_none_ready(channels.rx, 2);
+    join(threads[0]);
+    join(threads[1]);
+    drop_all(&channels);
+    drop_all(&other);
+}
+
+TEST(a_closed_channel_is_ready_for_a_passed_deadline_whoever_else_sends, .schedules = 5000,
+     .hint = HINT_INSIDE)
+{
+    struct channels channels = open_channels(3);
+    struct timespec deadline = passed(0);
+    struct send send = {channels.tx[2], 7};
+    pthread_t thread;
+    size_t ready = NOTHING;
+
+    close_channel(&channels, 1);
+    thread = spawn(send_number, &send);
+    check_status(receiver_select(channels.rx, 3, &deadline, &ready), CHANNEL_OK, WHOEVER);
+    check_equal(ready, 1, LOWEST);
+    join(thread);
+    drop_all(&channels);
+}
+
+/* Makes a channel ready that nobody selects: with a message, or by closing it. */
+static void make_ready(struct channels *channels, size_t i, bool close)
+{
+    if (close)
+        close_channel(channels, i);
+    else
+        send_int(channels->tx[i], 1);
+}
+
+TEST(a_channel_that_is_not_among_them_does_not_end_select, .woken_by_others = true,
+     .schedules = 5000,
+     .hint = "A wake-up was for somebody else. What is there to be looked at again?")
+{
+    for (int close = 0; close < 2; close++) {
+        struct channels channels = open_channels(3);
+        struct receiver *two[] = {channels.rx[0], channels.rx[2]};
+        struct timespec deadline = in_ms(FAR);
+        struct select select = {.rx = two, .n = 2, .deadline = &deadline};
+        pthread_t thread = spawn(select_until, &select);
+
+        make_ready(&channels, 1, close);
+        send_int(channels.tx[2], 7);
+        join(thread);
+        check_status(select.status, CHANNEL_OK,
+                     "CHANNEL_TIMEOUT is never said before the deadline.");
+        check_equal(select.ready, 1, IS_READY);
+        drop_all(&channels);
+    }
+}
+
+TEST(a_channel_that_is_not_among_them_any_more_does_not_end_select, .woken_by_others = true,
+     .schedules = 5000, .hint = "What do the channels of the last call still point at?")
+{
+    struct channels channels = open_channels(3);
+    struct timespec deadline = in_ms(FAR);
+    struct select select = {.rx = &channels.rx[1], .n = 2, .deadline = &deadline};
+    pthread_t thread;
+
+    send_int(channels.tx[1], 1);
+    check_equal(select_one(channels.rx, 3), 1, IS_READY);
+    expect_int(channels.rx[1], 1);
+    thread = spawn(select_until, &select);
+    send_int(channels.tx[0], 7); /* was selected before, and is not now */
+    send_int(channels.tx[2], 7);
+    join(thread);
+    check_status(select.status, CHANNEL_OK, "CHANNEL_TIMEOUT is never said before the deadline.");
+    check_equal(select.ready, 1, IS_READY);
     drop_all(&channels);
 }
 
@@ -1118,28 +1547,94 @@ TEST(select_may_run_out_of_memory_and_then_nothing_has_changed, .allocations_fai
 
 /* --------------------------------------------------------------------------------- volume */
 
-enum { CROWD = 50 }; /* fewer than 64: so many threads, or locks held, the checks keep apart */
+enum { CROWD = 257 }; /* more than a byte counts, or a word has bits */
 
-TEST(select_of_many_channels_finds_the_one_that_is_ready, .once = true)
+static void open_crowd(struct sender *tx[], struct receiver *rx[], size_t n)
 {
-    struct sender *tx[CROWD];
-    struct receiver *rx[CROWD];
-
-    for (size_t i = 0; i < CROWD; i++)
+    for (size_t i = 0; i < n; i++)
         check_status(channel_create(sizeof(int), &tx[i], &rx[i]), CHANNEL_OK,
                      "channel_create makes a channel.");
-    for (size_t i = 0; i < CROWD; i += 7) {
-        struct send send = {tx[i], (int)i};
-        pthread_t thread = spawn(send_number, &send);
+}
 
-        check_equal(select_one(rx, CROWD), i, WOKEN);
-        expect_int(rx[i], (int)i);
-        join(thread);
-    }
-    for (size_t i = 0; i < CROWD; i++) {
+static void drop_crowd(struct sender *tx[], struct receiver *rx[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
         sender_drop(tx[i]);
         receiver_drop(rx[i]);
     }
+}
+
+TEST(of_any_number_of_receivers_the_one_that_is_ready_is_found, .once = true,
+     .hint = "Which of them are ready: in how many bits is that kept?")
+{
+    size_t crowd = CROWD < locks_kept_apart() ? CROWD : locks_kept_apart();
+    struct sender *tx[CROWD];
+    struct receiver *rx[CROWD];
+
+    open_crowd(tx, rx, crowd);
+    for (size_t n = 1; n <= crowd; n++) {
+        send_int(tx[n - 1], (int)n);
+        check_equal(select_one(rx, n), n - 1, IS_READY);
+        expect_int(rx[n - 1], (int)n);
+    }
+    sender_drop(tx[crowd - 1]);
+    tx[crowd - 1] = NULL;
+    check_equal(select_one(rx, crowd), crowd - 1, "A closed channel is ready.");
+    drop_crowd(tx, rx, crowd);
+}
+
+enum { FEW = 50 };
+
+/* A select that has threads of its own sleeps on few channels: the checks keep 64 threads apart. */
+static size_t most_to_sleep_on(void)
+{
+    struct channels channels = open_channels(1);
+    struct select select;
+    pthread_t thread = spawn_select(&select, &channels, NULL);
+    size_t threads = settle();
+
+    send_int(channels.tx[0], 7);
+    join(thread);
+    drop_all(&channels);
+    if (threads > 1)
+        return FEW;
+    return CROWD < locks_kept_apart() ? CROWD : locks_kept_apart();
+}
+
+TEST(select_of_many_channels_is_woken_by_any, .once = true,
+     .hint = "Which of them are ready: in how many bits is that kept?")
+{
+    size_t crowd = most_to_sleep_on();
+    struct sender *tx[CROWD];
+    struct receiver *rx[CROWD];
+
+    open_crowd(tx, rx, crowd);
+    for (size_t i = 0; i < crowd; i += 7 + i % 3) {
+        struct send send = {tx[i], (int)i};
+        pthread_t thread = spawn(send_number, &send);
+
+        check_equal(select_one(rx, crowd), i, WOKEN);
+        expect_int(rx[i], (int)i);
+        join(thread);
+    }
+    drop_crowd(tx, rx, crowd);
+}
+
+TEST(the_drop_of_the_last_of_257_senders_makes_it_ready, .once = true,
+     .hint = "How far does the count of the senders go?")
+{
+    struct channels channels = open_channels(2);
+    struct sender *all[CROWD];
+
+    for (int i = 0; i < CROWD; i++)
+        all[i] = i > 0 ? clone(all[i / 2]) : channels.tx[1];
+    channels.tx[1] = NULL;
+    for (int i = 0; i < CROWD; i++) {
+        expect_none_ready(channels.rx, 2);
+        sender_drop(all[i]);
+    }
+    check_equal(select_one(channels.rx, 2), 1, "A closed channel is ready.");
+    drop_all(&channels);
 }
 
 enum { MANY = 300 };

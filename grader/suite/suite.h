@@ -158,6 +158,10 @@ void hold_others(bool on);
 void may_stop(bool on);
 bool join_unless_stopped(pthread_t thread);
 
+/* How many locks one thread may hold at once and the runtime still tells them apart: ThreadSanitizer gives up
+ * at 64. */
+size_t locks_kept_apart(void);
+
 /* ------------------------------------------------------------------------------- allocation */
 
 /* In a test with .allocations_fail: has the failure of this run already happened? Before, nothing
