@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -124,3 +125,10 @@ def test_the_python_is_new_enough_and_has_the_modules(tmp_path: Path) -> None:
 def test_it_says_what_it_is_for() -> None:
     code, lines = setup(Path("/usr/bin"), "--help")
     assert code == 0 and lines[0].startswith("Installs what the kit needs")
+
+
+def test_the_devcontainer_is_a_machine_that_is_tested() -> None:
+    image = re.search("^FROM (.*)", (ROOT / ".devcontainer" / "Dockerfile").read_text(), re.MULTILINE)
+    assert image is not None
+    systems = re.findall(r"^ +- (\w+:\S+)$", (ROOT / ".github" / "workflows" / "ci.yml").read_text(), re.MULTILINE)
+    assert image[1] in systems
