@@ -127,10 +127,6 @@ packages_of()
     pacman) echo "$1" | cut -d'|' -f6 ;;
     brew) echo "$1" | cut -d'|' -f7 ;;
     esac
-    # Ubuntu 22.04: its python3 is too old, and its modules serve the newer one too.
-    case "$manager $1" in
-    "apt python|"*) if have python3 && ! python_with >/dev/null; then echo python3.11; fi ;;
-    esac
 }
 
 # An update can fail for a repository that nothing here comes from: the install is what counts.
@@ -235,6 +231,8 @@ if [ -n "$needed" ]; then
     echo "setup: installing $names (with $manager; this takes a minute or two)"
     update
     install $(packages_of "$needed") || explain
+    # Ubuntu 22.04: its python3 is too old, and its modules serve the newer one, too.
+    has_python || [ "$manager" != apt ] || install python3.11
 fi
 
 optional=$(optional "$lacking")

@@ -15,6 +15,7 @@ from grader.exercises import ROOT
 SHELL_TOOLS = "sh dirname uname id grep sed tail cat rm printf cut sort env".split()
 OFFLINE = "E: Failed to fetch http://x/y.deb  Temporary failure resolving 'x'"
 BROKEN = "E: dpkg was interrupted"
+PYTHON = "Python 3.11 or newer with rich and jinja2"
 UNKNOWN = "E: Unable to locate package libcmocka-dev"
 
 
@@ -33,9 +34,9 @@ def bare_machine(folder: Path, apt: str | None, root: bool = True) -> Path:
     return folder
 
 
-def setup(path: Path, *words: str) -> tuple[int, list[str]]:
+def setup(path: Path, *words: str, kit: Path = ROOT) -> tuple[int, list[str]]:
     ended = subprocess.run(
-        ["/bin/sh", str(ROOT / "setup.sh"), *words],
+        ["/bin/sh", str(kit / "setup.sh"), *words],
         env={"PATH": str(path), "TMPDIR": os.environ.get("TMPDIR", "/tmp")},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -108,6 +109,28 @@ def test_what_is_needed_and_not_to_be_had_ends_it(tmp_path: Path) -> None:
     code, lines = setup(path, "--for", "class")
     assert code == 3 and "bubblewrap" in lines[0]
     assert setup(path, "--for", "grade") == (0, [])  # has no use for it
+
+
+def test_where_python_is_too_old_the_newer_one_is_brought(tmp_path: Path) -> None:
+    path = machine_with(tmp_path / "bin", ["make", "cc", "objcopy", "gdb"], "*python*")
+    (path / "python3").unlink()
+    for name, code in (("python3", 1), ("newer", 0)):
+        (path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (path / name).chmod(0o755)
+    apt = (path / "apt-get").read_text()
+    (path / "apt-get").write_text(f"{apt}case $* in *python3.11*) mv {path}/newer {path}/python3.11 ;; esac\n")
+    (path / "mv").symlink_to(str(shutil.which("mv")))
+    kit = tmp_path / "kit"
+    kit.mkdir()
+    (kit / "setup.sh").write_text((ROOT / "setup.sh").read_text().replace("/usr/bin/python3 python3", "python3"))
+    assert setup(path, "--for", "grade", kit=kit) == (
+        0,
+        [f"setup: installing {PYTHON} (with apt; this takes a minute or two)"],
+    )
+    assert [line.split()[4:] for line in (path / "asked").read_text().splitlines() if "install" in line] == [
+        ["python3", "python3-rich", "python3-jinja2"],
+        ["python3.11"],
+    ]
 
 
 def test_a_machine_that_has_everything_is_left_alone(tmp_path: Path) -> None:
