@@ -76,6 +76,8 @@ test:      ## maintainers: the project's own tests
 	@$(if $(wildcard grader/tests),$(PYTHON) -m grader.tests,echo "This copy of the kit has no tests." >&2; exit 2)
 solutions: ## maintainers: solutions pass, wrong ones are caught   EX=04
 	$(GRADE) solutions
+roots:     ## maintainers: the README's commands elsewhere   ROOTS=sid QUICK=
+	$(GRADE) roots
 stubs:     ## maintainers: notes the stubs that reset gives back
 	$(GRADE) stubs
 known-wrong-table: ## maintainers: what catches what, into docs/
@@ -89,7 +91,7 @@ bench-grader: ## maintainers: how long grading takes
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
 .PHONY: help setup grade watch list hint carry reset replay talk doctor swap unswap handout class result gradescope stubs solutions test clean book
-.PHONY: known-wrong-table bench bench-peers bench-grader run compare-checkers bench-interleave compile_commands.json
+.PHONY: known-wrong-table bench bench-peers bench-grader run compare-checkers roots bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 
 # What is typed, but is no command. Only then: a file that is missing while something is built is told by make itself.
@@ -132,7 +134,7 @@ LIBATOMIC = $(addprefix -Wl$(comma)--as-needed ,$(filter /%,$(shell $(CC) -print
 
 # The runtime under the suites, and the calls of the code and of a suite that it stands in for.
 REAL_THREADS = real_threads real_allocation
-SHARED = main check record
+SHARED = main check json record
 runtime_sources = $(SHARED:%=grader/suite/%.c) $(wildcard grader/model/*.c) $(if $(filter interleave,$(VARIANT)),\
     $(wildcard grader/interleave/*.c),$(REAL_THREADS:%=grader/suite/%.c))
 runtime = $(runtime_sources:%.c=$(B)/%.o)

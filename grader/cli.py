@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from grader import arguments, streams
-from grader.errors import EXIT_ENVIRONMENT, EXIT_PASSED, GraderError, tell
+from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, GraderError, tell
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -109,6 +109,13 @@ def solutions(options: argparse.Namespace) -> int:
     from grader.commands import grade as grading
 
     return grading.check_kit(options.ex, options.variant)
+
+
+def roots(options: argparse.Namespace) -> int:
+    from grader.selfcheck import roots as other_debians
+
+    well = other_debians.run(options.roots, arguments.is_on(options.quick), lambda line: print(line, flush=True))
+    return EXIT_PASSED if well else EXIT_FAILED
 
 
 def stubs(_: argparse.Namespace) -> int:
@@ -257,6 +264,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("gradescope", gradescope, "the autograder to upload", ("ex", "class", "out")),
     ("compare-checkers", compare_checkers, "compare the ways of checking", ("ex", "seconds")),
     ("solutions", solutions, "check the kit itself", ("ex", "variant")),
+    ("roots", roots, "the README's commands on other Debians", ("roots", "quick")),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
     ("known-wrong-table", known_wrong_table, "the recorded catches, into docs/known-wrong.md", ()),
 )

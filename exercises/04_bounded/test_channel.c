@@ -361,6 +361,42 @@ TEST(try_send_on_an_unbounded_channel_may_run_out_of_memory, .allocations_fail =
     receiver_drop(ends.rx);
 }
 
+static void *try_send_until_sent(void *tx)
+{
+    int number = 1;
+
+    if (check_one_of(sender_try_send(tx, &number), "Out of memory: CHANNEL_NO_MEMORY.", CHANNEL_OK,
+                     CHANNEL_NO_MEMORY) == CHANNEL_NO_MEMORY) {
+        check(allocation_has_failed(), "CHANNEL_NO_MEMORY only when out of memory.");
+        try_send(tx, 1, CHANNEL_OK, "CHANNEL_NO_MEMORY: the channel is as before.");
+    }
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(two_try_sends_on_an_unbounded_channel_go_on_when_one_ran_out_of_memory,
+     .allocations_fail = true, .hint = "What have you locked when the allocation fails?")
+{
+    struct ends ends = {NULL, NULL};
+    struct sender *second;
+    pthread_t thread;
+    int got, received = 0;
+
+    if (channel_create(sizeof(int), &ends.tx, &ends.rx) != CHANNEL_OK) {
+        check(allocation_has_failed(), "CHANNEL_NO_MEMORY only when out of memory.");
+        return;
+    }
+    second = sender_clone(ends.tx);
+    thread = spawn(try_send_until_sent, ends.tx);
+    if (second != NULL)
+        try_send_until_sent(second);
+    while (receiver_recv(ends.rx, &got) == CHANNEL_OK)
+        received += got;
+    join(thread);
+    check_equal(received, 1 + (second != NULL), "Each message is received once.");
+    receiver_drop(ends.rx);
+}
+
 /* ------------------------------------------- the four behaviours, on a bounded channel */
 
 static void *send_1_2(void *tx)
@@ -1103,9 +1139,55 @@ TEST(receiver_drop_wakes_two_senders_of_a_channel_with_three_places, .schedules 
     sender_drop(second);
 }
 
-enum {
-    MANY = 60
-}; /* more than the bits of an int, and no more threads than there may be at once */
+static void *recv_0(void *rx)
+{
+    recv(rx, 0);
+    return NULL;
+}
+
+TEST(a_receiver_of_a_bounded_channel_that_was_handed_over_sleeps_and_is_woken_in_each_thread,
+     .schedules = 500, .hint = "Whom does a send wake: who sleeps now, or who slept first?")
+{
+    struct ends ends = open_channel(1);
+    pthread_t thread = spawn(settle_and_send_0, ends.tx);
+
+    recv(ends.rx, 0);
+    join(thread);
+    for (int i = 0; i < 2; i++) {
+        thread = spawn(recv_0, ends.rx);
+        settle();
+        try_send(ends.tx, 0, CHANNEL_OK, THERE);
+        join(thread);
+    }
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_send_wakes_the_receiver_of_its_own_bounded_channel_whichever_slept_first, .schedules = 300,
+     .hint = "Is there anything that both channels use?")
+{
+    struct ends one = open_channel(1), two = open_channel(1);
+    pthread_t receiver_of_one = spawn(recv_0, one.rx), receiver_of_two;
+
+    settle();
+    receiver_of_two = spawn(recv_0, two.rx);
+    settle();
+    send(two.tx, 0);
+    join(receiver_of_two);
+    receiver_of_two = spawn(recv_0, two.rx);
+    settle();
+    try_send(one.tx, 0, CHANNEL_OK, THERE);
+    join(receiver_of_one);
+    send(two.tx, 0);
+    join(receiver_of_two);
+    sender_drop(one.tx);
+    sender_drop(two.tx);
+    receiver_drop(one.rx);
+    receiver_drop(two.rx);
+}
+
+/* More than the bits of an int, and no more threads than there may be at once. */
+enum { MANY = 60 };
 
 TEST(sixty_senders_sleep_and_each_is_woken_by_a_message_taken, .schedules = 3,
      .hint = "How many sleepers can your code tell apart?")
@@ -1423,6 +1505,26 @@ TEST(try_send_never_sleeps_full_closed_or_neither,
     receiver_drop(ends.rx);
     try_32_times(ends.tx, CHANNEL_CLOSED);
     sender_drop(ends.tx);
+}
+
+TEST(try_recv_from_a_bounded_channel_never_sleeps_either, .hint = "Does it wait for anything?")
+{
+    struct ends ends = open_channel(40);
+    int got;
+
+    naps(); /* those before are no matter */
+    for (int i = 0; i < 32; i++)
+        check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY, "Nothing is queued.");
+    check_equal(naps(), 0, "receiver_try_recv never blocks.");
+    fill(ends.tx, 32);
+    for (int i = 0; i < 32; i++)
+        try_recv(ends.rx, i);
+    check_equal(naps(), 0, "receiver_try_recv never blocks.");
+    sender_drop(ends.tx);
+    for (int i = 0; i < 32; i++)
+        check_status(receiver_try_recv(ends.rx, &got), CHANNEL_CLOSED, "No sender is left.");
+    check_equal(naps(), 0, "receiver_try_recv never blocks.");
+    receiver_drop(ends.rx);
 }
 
 TEST(try_send_never_sleeps_while_another_sender_does, .schedules = 200,

@@ -39,10 +39,10 @@ def make() -> tuple[Path, Path]:
 
 def kit_files() -> list[str]:
     """The files of the handout, as paths from the kit's directory."""
-    return sorted(n for n in _tracked() if not n.startswith(LEFT_OUT) and not n.endswith(".bak"))
+    return sorted(n for n in known_files() if not n.startswith(LEFT_OUT) and not n.endswith(".bak"))
 
 
-def _tracked() -> list[str]:
+def known_files() -> list[str]:
     """What git knows, or all that does not look generated."""
     if shutil.which("git") and (ROOT / ".git").exists():
         ended = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)

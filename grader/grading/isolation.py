@@ -151,14 +151,14 @@ def run(
     record: str | None = None,
     kept_output: int = KEPT_OUTPUT,
     look_for_sleep: bool = False,
-    background_thread: bool = False,
+    background_threads: bool = False,
 ) -> ProcessResult:
     """Runs command in the kit's directory, and returns once nothing of it is left.
 
     kept_output: so many bytes of stdout and of stderr are returned.
     record: the environment variable SUITE_RECORD has the number of a descriptor to write to; so far, this is in it.
     look_for_sleep: end it early once all of its threads sleep with nothing to wake them.
-    background_thread: each process has one thread that is the sanitizer's own."""
+    background_threads: each process has threads that are the sanitizer's own."""
     if _stopping.is_set():
         raise Interrupted
     prepare()
@@ -179,7 +179,7 @@ def run(
         begun = time.monotonic()
         process = _start(enclose(command, directory), env, out, err, None if record is None else rec, limits)
         try:
-            ended = _watch(process, limits, rec, look_for_sleep, background_thread)
+            ended = _watch(process, limits, rec, look_for_sleep, background_threads)
         finally:
             _end_session(process)
         ended.seconds = time.monotonic() - begun
@@ -227,11 +227,11 @@ def _limit(pid: int, what: int, value: int) -> None:
 
 
 def _watch(
-    process: subprocess.Popen[bytes], limits: Limits, rec: IO[bytes], look_for_sleep: bool, background_thread: bool
+    process: subprocess.Popen[bytes], limits: Limits, rec: IO[bytes], look_for_sleep: bool, background_threads: bool
 ) -> ProcessResult:
     """Waits for the end of the leader, or until it is clear that there will be none."""
     end, recorded = time.monotonic() + limits.wall_seconds, 0
-    sleepers = hang.HangDetector(process.pid, background_thread)
+    sleepers = hang.HangDetector(process.pid, background_threads)
     while not _has_ended(process, TICK):
         if _stopping.is_set():
             raise Interrupted

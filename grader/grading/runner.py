@@ -122,7 +122,7 @@ def _run(
         environment=test_environment(knobs),
         record=nonce,  # in the file, not in the environment, where other processes would find it
         look_for_sleep=True,
-        background_thread=unit.variant == "tsan",
+        background_threads=unit.variant == "tsan",
     )
     return nonce, ended
 

@@ -14,12 +14,19 @@ from grader.grading.build import Unit
 
 _FOLLOWABLE = ROOT / "grader" / "interleave" / "followable.syms"
 _ALWAYS = re.compile(
-    r"suite_\w+|__tsan_\w+|__asan_\w+|__ubsan_\w+|__sanitizer_\w+|_GLOBAL_OFFSET_TABLE_|todo_reached|__stack_chk_fail"
+    # what the build puts there
+    r"suite_\w+|__tsan_\w+|__asan_\w+|__ubsan_\w+|__sanitizer_\w+|todo_reached"
+    # what a compiler does: the stack protector's names (on arm64 its canary is one), the start of a nested function
+    r"|_GLOBAL_OFFSET_TABLE_|__stack_chk_(?:fail|guard)|__clear_cache"
+    # libgcc's arithmetic of what the machine has no instructions for: 128 bits, and on arm64 long double
+    r"|__(?:abs|add|ash[lr]|bswap|clrs|clz|cmp|ctz|div|divmod|eq|extend|ffs|fix|fixuns|float|floatun|ge|gt|le|lshr|lt"
+    r"|mod|mul|ne|neg|parity|popcount|pow|sub|trunc|ucmp|udiv|udivmod|umod|unord)"
+    r"[a-z]*(?:[hsdt]i|[hbsdtx]f|[hsdtx]c)[a-z]*[2-4]?"
 )
 _ASM = re.compile(rb"\b(?:__)?asm(?:__)?\b")
 _BETWEEN_THREADS = re.compile(  # x86-64, then arm64
     r"\t(lock|[lms]fence|xchg(?= [^\n]*\()|syscall|int"
-    r"|dmb|dsb|svc|ld(?:add|set|clr|eor)\w*|(?:cas|swp|ldx|ldax|stx|stlx)\w*)\b"
+    r"|dmb|dsb|svc|wfe|sevl?|ldapu?r[bh]?|ldar[bh]?|stlu?r[bh]?|ld(?:add|set|clr|eor)\w*|(?:cas|swp|ldx|ldax|stx|stlx)\w*)\b"
 )
 _BRINGS_CODE = re.compile(r"\.(init_array|fini_array|preinit_array|ctors|dtors|init|fini)\b")
 _WORD = 8  # bytes

@@ -23,10 +23,7 @@ STAND_IN(int, pthread_barrier_init, pthread_barrier_t *where,
 
 STAND_IN(int, pthread_barrier_destroy, pthread_barrier_t *where)
 {
-    struct object *barrier = object_for(where, OBJECT_BARRIER, "pthread_barrier_destroy", CALLER);
-
-    return object_destroy_unused(barrier, barrier->barrier.arrived, "pthread_barrier_destroy",
-                                 CALLER);
+    return object_destroy(where, OBJECT_BARRIER, "pthread_barrier_destroy", CALLER);
 }
 
 STAND_IN(int, pthread_barrier_wait, pthread_barrier_t *where)

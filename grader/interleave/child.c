@@ -36,12 +36,8 @@ extern char __executable_start[], etext[];
 /* The schedule that runs has failed, and the child with it. */
 static _Noreturn void child_failed(void)
 {
-    if (story_on()) {
-        const char *json =
-            story_finish(verdict_names[shared->outcome.verdict], shared->outcome.seed);
-        shared->story_size = strlen(json);
-        memcpy(shared->story, json, shared->story_size + 1);
-    }
+    if (story_on())
+        story_write(shared->outcome.verdict, shared->outcome.seed);
     shared->steps = run.steps;
     shared->failed = true;
     fflush(NULL);

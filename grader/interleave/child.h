@@ -22,8 +22,7 @@ struct shared {
         exhausted; /* these were all, with at most bound preemptions; 0: not all were run */
     unsigned bound;
 
-    size_t story_size;
-    char story[4 << 20];
+    char story[4 << 20]; /* as JSON, if it was told */
 };
 extern struct shared *shared;
 

@@ -25,7 +25,8 @@
 enum { CLOCK_SET_ONE_IN = 16 };
 #define SECOND UINT64_C(1000000000)
 #define HOUR (3600 * SECOND)
-#define CENTURIES UINT64_C(6000000000) /* in seconds; a count of nanoseconds in 64 bits holds more */
+#define CENTURIES                                                                                  \
+    UINT64_C(6000000000) /* in seconds; a count of nanoseconds in 64 bits holds more */
 
 /* The clocks at the start of a schedule. Not whole seconds: a sum of nanoseconds needs its carry. */
 #define FIRST_MONOTONIC UINT64_C(1000654321098)

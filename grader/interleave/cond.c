@@ -24,8 +24,7 @@ int cond_init(void *where, clockid_t clock, const char *call, uintptr_t pc)
 
 int cond_destroy(void *where, const char *call, uintptr_t pc)
 {
-    object_destroy(object_for(where, OBJECT_COND, call, pc), call, pc);
-    return 0;
+    return object_destroy(where, OBJECT_COND, call, pc);
 }
 
 clockid_t cond_clock(void *where, const char *call, uintptr_t pc)

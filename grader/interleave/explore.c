@@ -271,6 +271,8 @@ static bool prepare(struct outcome *outcome)
 {
     static bool is_mapped;
 
+    if (shared)
+        munmap(shared, sizeof *shared); /* the test before */
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     taken = &shared->taken;
     script = script ? script : reserve(sizeof *script);
@@ -305,5 +307,4 @@ void explore(const struct test *test, struct outcome *outcome)
     outcome->exhaustive = outcome->verdict == VERDICT_PASSED && shared->exhausted;
     outcome->schedules = outcome->exhaustive ? shared->exhausted : schedules;
     outcome->preemption_bound = shared->bound;
-    munmap(shared, sizeof *shared);
 }

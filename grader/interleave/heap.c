@@ -118,21 +118,17 @@ static void *allocate_block(size_t alignment, size_t size, uintptr_t pc)
     return block;
 }
 
-static void no_lock_inside(struct object *object, uintptr_t pc)
+static void nobody_uses(struct object *object, uintptr_t pc)
 {
-    struct thread *holder = object->kind == OBJECT_MUTEX    ? object->mutex.owner
-                            : object->kind == OBJECT_RWLOCK ? object->rwlock.writer
-                                                            : NULL;
-    if (holder && !object->destroyed)
+    const struct thread *holder = object_holder(object), *sleeper = object_sleeper(object);
+
+    if (holder)
         fail(VERDICT_MISUSE, pc, "%s frees memory with %s in it, which is locked by %s.",
              thread_name(self), object_name(object),
              holder == self ? "itself" : thread_name(holder));
-    for (unsigned t = 0; t < run.thread_count; t++)
-        if (run.threads[t].state == THREAD_LIVE && &run.threads[t] != self &&
-            run.threads[t].object == object && run.threads[t].call)
-            fail(VERDICT_USE_AFTER_FREE, pc,
-                 "%s frees memory with %s in it, in which %s still sleeps.", thread_name(self),
-                 object_name(object), thread_name(&run.threads[t]));
+    if (sleeper)
+        fail(VERDICT_USE_AFTER_FREE, pc, "%s frees memory with %s in it, in which %s still sleeps.",
+             thread_name(self), object_name(object), thread_name(sleeper));
 }
 
 static void check_freed(const struct block *block, const void *pointer, uintptr_t pc)
@@ -171,7 +167,7 @@ static void free_block(void *pointer, uintptr_t pc)
         check_freed(block, pointer, pc);
     story_event("free", 0, pc, "frees %zu byte%s", block->size, block->size == 1 ? "" : "s");
     memory_access(block->start, block->size, FREES, pc);
-    objects_in(block->start, block->size, no_lock_inside, pc);
+    objects_in(block->start, block->size, nobody_uses, pc);
     block->freed = true;
     block->freed_pc = (uint32_t)pc;
     block->freed_by = (uint8_t)self->id;

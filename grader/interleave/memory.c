@@ -340,7 +340,8 @@ static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size
         if (object->kind == OBJECT_ATOMIC && object->address < address + size &&
             object->address + object->atomic.size > address)
             object->atomic.count = 0;
-        if (hit && object->kind != OBJECT_ATOMIC && !object_is_in_use(object))
+        if (hit && object->kind != OBJECT_ATOMIC && !object_holder(object) &&
+            !object_sleeper(object))
             *link = object->next;
         else
             link = &object->next;

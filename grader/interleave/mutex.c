@@ -42,14 +42,7 @@ int mutex_init(void *where, int type, const char *call, uintptr_t pc)
 
 int mutex_destroy(void *where, const char *call, uintptr_t pc)
 {
-    struct object *mutex = object_for(where, OBJECT_MUTEX, call, pc);
-
-    if (mutex->mutex.owner)
-        fail(VERDICT_MISUSE, pc, "%s is called by %s on %s, which %s holds.", call,
-             thread_name(self), object_name(mutex),
-             mutex->mutex.owner == self ? "it still" : thread_name(mutex->mutex.owner));
-    object_destroy(mutex, call, pc);
-    return 0;
+    return object_destroy(where, OBJECT_MUTEX, call, pc);
 }
 
 static int relock(struct object *mutex)

@@ -35,13 +35,21 @@ struct object *object_new(enum kind kind, uintptr_t pc)
     return object;
 }
 
+static const struct thread *first_reader(const struct object *lock)
+{
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (lock->rwlock.reads[t])
+            return &run.threads[t];
+    return NULL;
+}
+
 const struct thread *object_holder(const struct object *object)
 {
     switch (object->kind) {
     case OBJECT_MUTEX:
         return object->mutex.owner;
     case OBJECT_RWLOCK:
-        return object->rwlock.writer;
+        return object->rwlock.writer ? object->rwlock.writer : first_reader(object);
     case OBJECT_SPIN:
         return object->spin.owner;
     case OBJECT_ONCE:
@@ -51,20 +59,17 @@ const struct thread *object_holder(const struct object *object)
     }
 }
 
-bool object_has_sleeper(const struct object *object)
+/* Who has seen a barrier open is through with it: the last to arrive may destroy it. */
+static bool sleeps_on(const struct thread *thread, const struct object *object)
 {
-    for (unsigned t = 0; t < run.thread_count; t++) {
-        const struct thread *thread = &run.threads[t];
-        if (thread != self && !is_over(thread) && thread->object == object && thread->call)
-            return true;
-    }
-    return false;
+    return !is_over(thread) && thread->object == object && thread->call &&
+           !(object->kind == OBJECT_BARRIER && thread->ready(thread));
 }
 
-bool object_is_in_use(const struct object *object)
+const struct thread *object_sleeper(const struct object *object)
 {
     for (unsigned t = 0; t < run.thread_count; t++)
-        if (run.threads[t].object == object && run.threads[t].call && !is_over(&run.threads[t]))
-            return true;
-    return object->kind == OBJECT_MUTEX && object->mutex.owner;
+        if (&run.threads[t] != self && sleeps_on(&run.threads[t], object))
+            return &run.threads[t];
+    return NULL;
 }

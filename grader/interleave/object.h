@@ -16,11 +16,8 @@ void object_begin(void);
 /* An object without an address. */
 struct object *object_new(enum kind kind, uintptr_t pc);
 
-/* Who holds the lock, alone; NULL: nobody, or it is no lock. */
+/* Who holds the lock, or of several readers the first; NULL: nobody, or it is no lock. */
 const struct thread *object_holder(const struct object *object);
 
-/* Does a thread but self sleep in a call on it? */
-bool object_has_sleeper(const struct object *object);
-
-/* Is it slept on, or held? */
-bool object_is_in_use(const struct object *object);
+/* The first thread but self that is in a call on it, asleep or about to go on; NULL: none is. */
+const struct thread *object_sleeper(const struct object *object);

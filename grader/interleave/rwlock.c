@@ -77,10 +77,7 @@ STAND_IN(int, pthread_rwlock_init, pthread_rwlock_t *lock, const pthread_rwlocka
 
 STAND_IN(int, pthread_rwlock_destroy, pthread_rwlock_t *where)
 {
-    struct object *lock = object_for(where, OBJECT_RWLOCK, "pthread_rwlock_destroy", CALLER);
-
-    return object_destroy_unused(lock, lock->rwlock.writer || lock->rwlock.readers,
-                                 "pthread_rwlock_destroy", CALLER);
+    return object_destroy(where, OBJECT_RWLOCK, "pthread_rwlock_destroy", CALLER);
 }
 
 STAND_IN(int, pthread_rwlock_rdlock, pthread_rwlock_t *lock)

@@ -218,11 +218,8 @@ static void find_candidates(struct candidates *found)
 static int describe_sleeper(char *text, size_t size, const struct thread *thread)
 {
     struct object *object = thread->object;
-    const struct thread *holder = !object                         ? NULL
-                                  : object->kind == OBJECT_MUTEX  ? object->mutex.owner
-                                  : object->kind == OBJECT_RWLOCK ? object->rwlock.writer
-                                  : object->kind == OBJECT_SPIN   ? object->spin.owner
-                                                                  : NULL;
+    const struct thread *holder = object ? object_holder(object) : NULL;
+
     if (thread->joining)
         return snprintf(text, size, "%s waits in %s for %s to end", thread_name(thread),
                         thread->call, thread_name(thread->joining));

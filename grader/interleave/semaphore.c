@@ -74,19 +74,7 @@ STAND_IN(int, sem_init, sem_t *where, int shared, unsigned value)
 
 STAND_IN(int, sem_destroy, sem_t *where)
 {
-    struct object *semaphore = object_for(where, OBJECT_SEMAPHORE, "sem_destroy", CALLER);
-
-    for (unsigned t = 0; t < run.thread_count; t++)
-        if (&run.threads[t] != self && !is_over(&run.threads[t]) &&
-            run.threads[t].object == semaphore && run.threads[t].call)
-            fail(VERDICT_USE_AFTER_FREE, CALLER,
-                 "sem_destroy is called by %s on %s while %s sleeps on it.", thread_name(self),
-                 object_name(semaphore), thread_name(&run.threads[t]));
-    memory_access((uintptr_t)where, 1, DESTROYS, CALLER);
-    semaphore->destroyed = true;
-    story_event("sem_destroy", story_object(semaphore), CALLER, "destroys {%u}",
-                story_object(semaphore));
-    return 0;
+    return object_destroy(where, OBJECT_SEMAPHORE, "sem_destroy", CALLER);
 }
 
 STAND_IN(int, sem_wait, sem_t *semaphore)

@@ -31,9 +31,7 @@ STAND_IN(int, pthread_spin_init, pthread_spinlock_t *lock, int shared)
 
 STAND_IN(int, pthread_spin_destroy, pthread_spinlock_t *where)
 {
-    struct object *lock = object_for((void *)where, OBJECT_SPIN, "pthread_spin_destroy", CALLER);
-
-    return object_destroy_unused(lock, lock->spin.owner, "pthread_spin_destroy", CALLER);
+    return object_destroy((void *)where, OBJECT_SPIN, "pthread_spin_destroy", CALLER);
 }
 
 STAND_IN(int, pthread_spin_lock, pthread_spinlock_t *where)

@@ -4,7 +4,6 @@
 #include "arena.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 struct recorder *story;
@@ -13,18 +12,17 @@ static const char *const kind_words[OBJECT_KINDS] = {
     "object",   "mutex",     "condition variable", "read-write lock", "barrier", "once flag",
     "spinlock", "semaphore", "atomic variable",    "thread",          "clock",   "block"};
 
-void story_start(void)
+void story_start(FILE *out)
 {
     if (!story)
         story = reserve(sizeof *story);
-    story->on = true;
-    story->event_count = story->place_count = story->object_count = story->last_thread = 0;
-    memset(story->of_kind, 0, sizeof story->of_kind);
+    memset(story, 0, sizeof *story);
+    story->out = out;
 }
 
 bool story_on(void)
 {
-    return story && story->on;
+    return story && story->out;
 }
 
 unsigned story_now(void)

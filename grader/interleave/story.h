@@ -43,12 +43,13 @@
 
 #include "run.h"
 
+#include <stdio.h>
+
 enum {
     STORY_STACK = 16,  /* frames kept of a call stack */
     MAX_EVENTS = 1200, /* the last ones are kept */
     MAX_PLACES = 12,
     MAX_TOLD_OBJECTS = 4096,
-    MAX_JSON = 4 << 20,
 };
 
 struct stack {
@@ -75,18 +76,17 @@ struct place {
 
 /* What was noted, for story_json.c. */
 extern struct recorder {
-    bool on;
     unsigned event_count, place_count, object_count, last_thread;
     struct event events[MAX_EVENTS];
     struct place places[MAX_PLACES];
     struct object *objects[MAX_TOLD_OBJECTS];
     unsigned of_kind[OBJECT_KINDS];
-    char json[MAX_JSON];
-    size_t used;
+    FILE *out;
 } * story;
 
-/* Turns the recorder on, empty. It stays off, and all of the calls below do nothing, otherwise. */
-void story_start(void);
+/* Turns the recorder on, empty; story_write (story_json.h) will write to out. It stays off, and all of
+ * the calls below do nothing, otherwise. */
+void story_start(FILE *out);
 bool story_on(void);
 
 /* Notes what the running thread does now. object: number as told by story_object, or 0. */

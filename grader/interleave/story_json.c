@@ -1,10 +1,10 @@
 /* story_json.c - see story_json.h. */
 #include "story_json.h"
 
+#include "../suite/json.h"
 #include "object.h"
 #include "story.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,28 +14,11 @@ static const char *const kind_names[OBJECT_KINDS] = {"object",  "mutex",  "cond"
 
 /* ------------------------------------------------------------------------------------- JSON */
 
-__attribute__((format(printf, 1, 2))) static void put(const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    int n = vsnprintf(story->json + story->used, MAX_JSON - story->used, format, arguments);
-    va_end(arguments);
-    story->used += n > 0 && story->used + (size_t)n < MAX_JSON ? (size_t)n : 0;
-}
+#define put(...) fprintf(story->out, __VA_ARGS__)
 
 static void put_text(const char *text)
 {
-    put("\"");
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            put("\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            put("\\u%04x", (unsigned char)*text);
-        else
-            put("%c", *text);
-    }
-    put("\"");
+    json_string(story->out, text);
 }
 
 static void put_stack(const struct stack *stack)
@@ -50,7 +33,7 @@ static void put_threads(void)
 {
     put("\"threads\":[");
     for (unsigned t = 0; t < run.thread_count; t++) {
-        put("%s{\"id\":%u,\"name\":", t ? ",\n" : "", t);
+        put("%s{\"id\":%u,\"name\":", t ? "," : "", t);
         put_text(run.threads[t].name);
         put(",\"start\":\"0x%lx\"}", (unsigned long)run.threads[t].start);
     }
@@ -59,9 +42,9 @@ static void put_threads(void)
 
 static void put_objects(void)
 {
-    put(",\n\"objects\":[");
+    put(",\"objects\":[");
     for (unsigned i = 1; i <= story->object_count; i++)
-        put("%s{\"id\":%u,\"kind\":\"%s\",\"pc\":\"0x%lx\"}", i > 1 ? ",\n" : "", i,
+        put("%s{\"id\":%u,\"kind\":\"%s\",\"pc\":\"0x%lx\"}", i > 1 ? "," : "", i,
             kind_names[story->objects[i]->kind], (unsigned long)story->objects[i]->pc);
     put("]");
 }
@@ -70,10 +53,10 @@ static void put_events(void)
 {
     unsigned first = story->event_count > MAX_EVENTS ? story->event_count - MAX_EVENTS : 0;
 
-    put(",\n\"events\":[");
+    put(",\"events\":[");
     for (unsigned i = first; i < story->event_count; i++) {
         const struct event *event = &story->events[i % MAX_EVENTS];
-        put("%s{\"n\":%u,\"thread\":%u,\"pc\":\"0x%lx\",", i > first ? ",\n" : "", i + 1,
+        put("%s{\"n\":%u,\"thread\":%u,\"pc\":\"0x%lx\",", i > first ? "," : "", i + 1,
             event->thread, (unsigned long)event->pc);
         put_stack(&event->stack);
         put(",\"op\":\"%s\",\"object\":%u,\"text\":", event->op, event->object);
@@ -85,10 +68,10 @@ static void put_events(void)
 
 static void put_places(void)
 {
-    put(",\n\"accesses\":[");
+    put(",\"accesses\":[");
     for (unsigned i = 0; i < story->place_count; i++) {
         const struct place *place = &story->places[i];
-        put("%s{\"role\":\"%s\",\"thread\":%u,\"pc\":\"0x%lx\",", i ? ",\n" : "", place->role,
+        put("%s{\"role\":\"%s\",\"thread\":%u,\"pc\":\"0x%lx\",", i ? "," : "", place->role,
             place->thread, (unsigned long)place->pc);
         put_stack(&place->stack);
         put(",\"text\":");
@@ -166,18 +149,18 @@ static void put_ends(void)
 {
     bool first = true;
 
-    put(",\n\"ends\":[");
+    put(",\"ends\":[");
     for (unsigned t = 0; t < run.thread_count; t++) {
         if (run.threads[t].state == THREAD_UNUSED)
             continue;
-        put("%s", first ? "" : ",\n");
+        put("%s", first ? "" : ",");
         first = false;
         put_end(&run.threads[t]);
     }
     put("]");
 }
 
-static void put_waker(const struct thread *thread)
+static void put_waker(const struct thread *thread, bool *first)
 {
     struct object *object = thread->object;
     const struct thread *holder = object ? object_holder(object) : NULL;
@@ -203,29 +186,30 @@ static void put_waker(const struct thread *thread)
                  object->barrier.size - object->barrier.arrived, id);
     else
         return;
-    put("%s{\"thread\":%u,\"object\":%u,\"text\":",
-        story->json[story->used - 1] == '[' ? "" : ",\n", thread->id, id);
+    put("%s{\"thread\":%u,\"object\":%u,\"text\":", *first ? "" : ",", thread->id, id);
+    *first = false;
     put_text(text);
     put("}");
 }
 
 static void put_wakers(void)
 {
-    put(",\n\"wakers\":[");
+    bool first = true;
+
+    put(",\"wakers\":[");
     for (unsigned t = 0; t < run.thread_count; t++)
         if (!is_over(&run.threads[t]) && strcmp(state_of(&run.threads[t]), "asleep") == 0)
-            put_waker(&run.threads[t]);
+            put_waker(&run.threads[t], &first);
     put("]");
 }
 
-const char *story_finish(const char *verdict, const char *seed)
+void story_write(enum verdict verdict, const char *seed)
 {
     unsigned omitted = story->event_count > MAX_EVENTS ? story->event_count - MAX_EVENTS : 0;
 
-    story->used = 0;
-    put("{\"format\":1,\"verdict\":\"%s\",\"seed\":", verdict);
+    put("{\"format\":1,\"verdict\":\"%s\",\"seed\":", verdict_name(verdict));
     put_text(seed);
-    put(",\"steps\":%u,\"omitted\":%u,\n", story->event_count, omitted);
+    put(",\"steps\":%u,\"omitted\":%u,", story->event_count, omitted);
     put_threads();
     put_events();
     put_places();
@@ -233,6 +217,5 @@ const char *story_finish(const char *verdict, const char *seed)
     put_wakers();
     put_objects();
     put("}");
-    story->on = false;
-    return story->json;
+    fflush(story->out);
 }

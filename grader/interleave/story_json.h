@@ -1,6 +1,7 @@
 /* story_json.h - the story as JSON, in the format story.h describes. */
 #pragma once
 
-/* Ends the story: notes in what state each thread is, and returns the whole as JSON in a buffer of the
- * recorder (valid until the next story_start). */
-const char *story_finish(const char *verdict, const char *seed);
+#include "run.h"
+
+/* Writes what was noted, and in what state each thread is now, to where story_start said. */
+void story_write(enum verdict verdict, const char *seed);

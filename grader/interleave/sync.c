@@ -80,22 +80,19 @@ struct object *object_initialise(void *where, enum kind kind, const char *call, 
     return object;
 }
 
-void object_destroy(struct object *object, const char *call, uintptr_t pc)
+int object_destroy(void *where, enum kind kind, const char *call, uintptr_t pc)
 {
-    if (object_has_sleeper(object))
-        fail(VERDICT_USE_AFTER_FREE, pc,
-             "%s is called by %s on %s while another thread is inside a call on it.", call,
-             thread_name(self), object_name(object));
-    memory_access(object->address, 1, DESTROYS, pc);
-    object->destroyed = true;
-    story_event(call, story_object(object), pc, "destroys {%u}", story_object(object));
-}
+    struct object *object = object_for(where, kind, call, pc);
+    const struct thread *holder = object_holder(object), *sleeper = object_sleeper(object);
 
-int object_destroy_unused(struct object *object, bool in_use, const char *call, uintptr_t pc)
-{
-    if (in_use)
-        fail(VERDICT_MISUSE, pc, "%s is called by %s on %s while it is in use.", call,
-             thread_name(self), object_name(object));
+    if (holder)
+        fail(VERDICT_MISUSE, pc, "%s is called by %s on %s, which %s holds.", call,
+             thread_name(self), object_name(object),
+             holder == self ? "it still" : thread_name(holder));
+    if (sleeper)
+        fail(VERDICT_USE_AFTER_FREE, pc,
+             "%s is called by %s on %s while %s is inside a call on it.", call, thread_name(self),
+             object_name(object), thread_name(sleeper));
     memory_access(object->address, 1, DESTROYS, pc);
     object->destroyed = true;
     story_event(call, story_object(object), pc, "destroys {%u}", story_object(object));

@@ -17,6 +17,5 @@ struct object *object_initialise(void *where, enum kind kind, const char *call, 
 void object_touch(const struct object *object, uintptr_t pc);
 void object_did(struct object *object, const char *op, const char *text, uintptr_t pc);
 
-/* Destroys it, unless somebody sleeps on it; or unless it is in use. */
-void object_destroy(struct object *object, const char *call, uintptr_t pc);
-int object_destroy_unused(struct object *object, bool in_use, const char *call, uintptr_t pc);
+/* Destroys the object at an address: fails if somebody holds it, or is in a call on it. Returns 0. */
+int object_destroy(void *where, enum kind kind, const char *call, uintptr_t pc);

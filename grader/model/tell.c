@@ -312,20 +312,30 @@ void generated_begin(const struct test *test)
         generated_next(test);
 }
 
+/* The story of what is told: explore's own stays only until it is called again. */
+static void keep_story(struct outcome *outcome)
+{
+    static char *kept;
+
+    if (!outcome->story || outcome->story == kept)
+        return;
+    char *copy = strdup(outcome->story);
+    free(kept);
+    outcome->story = kept = copy;
+}
+
 /* The same outcome of a smaller scenario is the one that is told. */
 static bool fails_without(const struct test *test, uint64_t calls, struct outcome *outcome)
 {
     struct test often = *test;
     struct outcome smaller;
 
+    keep_story(outcome);
     current->left_out = calls;
     often.options.schedules = TRIES;
     explore(&often, &smaller);
-    if (smaller.verdict != outcome->verdict || strcmp(smaller.rule, outcome->rule) != 0) {
-        free(smaller.story);
+    if (smaller.verdict != outcome->verdict || strcmp(smaller.rule, outcome->rule) != 0)
         return false;
-    }
-    free(outcome->story);
     smaller.schedules = outcome->schedules;
     *outcome = smaller;
     tell_calls(generated_of(test)->contract, &current->history, current->scenario.objects,

@@ -21,22 +21,6 @@
 /* The linker gathers what TEST puts into this section. */
 extern const struct test *const __start_suite_tests[], *const __stop_suite_tests[];
 
-const char *const verdict_names[VERDICT_COUNT] = {
-    [VERDICT_PASSED] = "passed",
-    [VERDICT_FAILED] = "failed",
-    [VERDICT_DEADLOCK] = "deadlock",
-    [VERDICT_RACE] = "race",
-    [VERDICT_USE_AFTER_FREE] = "use_after_free",
-    [VERDICT_LEAK] = "leak",
-    [VERDICT_NO_PROGRESS] = "no_progress",
-    [VERDICT_MISUSE] = "misuse",
-    [VERDICT_CRASHED] = "crashed",
-    [VERDICT_TIMEOUT] = "timeout",
-    [VERDICT_EXITED_EARLY] = "exited_early",
-    [VERDICT_NOT_IMPLEMENTED] = "not_implemented",
-    [VERDICT_ENVIRONMENT] = "environment",
-};
-
 _Noreturn void todo_reached(const char *function)
 {
     struct outcome outcome = {.verdict = VERDICT_NOT_IMPLEMENTED};
@@ -76,7 +60,7 @@ static void run_scenario(void **state)
         test->options.family->tell(test, &outcome);
     record_write(test, &outcome);
     if (outcome.verdict != VERDICT_PASSED)
-        fail_msg("%s: %s", verdict_names[outcome.verdict], outcome.message);
+        fail_msg("%s: %s", verdict_name(outcome.verdict), outcome.message);
 }
 
 /* What is drawn comes last: a test written by hand tells its mistake more plainly. */

@@ -3,6 +3,7 @@
  * Scenarios run in child processes, and with them the code under test. What makes a record believed is
  * therefore the parent's alone: a child finds neither nonce nor descriptor, and can't look for them in
  * the parent's memory. */
+#include "json.h"
 #include "runtime.h"
 
 #include <fcntl.h>
@@ -55,29 +56,10 @@ void record_prepare(bool timed)
     begun = seconds();
 }
 
-/* A JSON string. Bytes that are not ASCII are written as they are, except that what isn't UTF-8 can't
- * come up: every text here is the kit's own or from a source file the grader has checked. */
 static void write_string(const char *key, const char *value)
 {
-    fprintf(out, ",\"%s\":\"", key);
-    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            fprintf(out, "\\%c", *c);
-        else if (*c < 0x20)
-            fprintf(out, "\\u%04x", *c);
-        else
-            fputc(*c, out);
-    }
-    fputc('"', out);
-}
-
-/* A story may be laid out in lines; a record is one. No JSON string holds a bare line end. */
-static void write_story(const char *story)
-{
-    fprintf(out, ",\"story\":");
-    for (const char *c = story ? story : "null"; *c; c++)
-        fputc(*c == '\n' ? ' ' : *c, out);
-    fprintf(out, "}\n");
+    fprintf(out, ",\"%s\":", key);
+    json_string(out, value);
 }
 
 static void write_outcome(const struct test *test, const struct outcome *o)
@@ -86,7 +68,7 @@ static void write_outcome(const struct test *test, const struct outcome *o)
     write_string("nonce", nonce);
     write_string("test", test->name);
     write_string("runtime", runtime_name);
-    write_string("verdict", verdict_names[o->verdict]);
+    write_string("verdict", verdict_name(o->verdict));
     write_string("message", o->message);
     write_string("rule", o->rule);
     write_string("call", o->call);
@@ -101,7 +83,7 @@ static void write_outcome(const struct test *test, const struct outcome *o)
     write_string("hint", test->options.hint ? test->options.hint : "");
     if (is_timed)
         fprintf(out, ",\"seconds\":%.3f", seconds() - begun);
-    write_story(o->story);
+    fprintf(out, ",\"story\":%s}\n", o->story ? o->story : "null");
 }
 
 void record_write(const struct test *test, const struct outcome *outcome)

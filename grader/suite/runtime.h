@@ -8,26 +8,36 @@
 
 #include "suite.h"
 
-/* Verdicts of one test that a runtime can tell; the grader knows more (timeout, build_failed, ...).
- * verdict_names[] has them as the JSON report spells them. */
+/* Verdicts of one test that a runtime can tell, as the JSON report spells them; the grader knows more
+ * (build_failed, ...). */
+#define VERDICTS(X)                                                                                \
+    X(PASSED, passed)                                                                              \
+    X(FAILED, failed)                 /* a check did not hold */                                   \
+    X(DEADLOCK, deadlock)             /* everybody sleeps */                                       \
+    X(RACE, race)                     /* two accesses without happens-before, one a write */       \
+    X(USE_AFTER_FREE, use_after_free) /* also a block freed twice */                               \
+    X(LEAK, leak)                                                                                  \
+    X(NO_PROGRESS, no_progress) /* spins or polls; "not lock-free" is told in the message */       \
+    X(MISUSE, misuse)           /* of a lock, a thread, a block's bounds, ... */                   \
+    X(CRASHED, crashed)                                                                            \
+    X(TIMEOUT, timeout)                                                                            \
+    X(EXITED_EARLY, exited_early)                                                                  \
+    X(NOT_IMPLEMENTED, not_implemented)                                                            \
+    X(ENVIRONMENT, environment) /* the machine's or the kit's fault */
+
+#define VERDICT_(name, spelling) VERDICT_##name,
+enum verdict { VERDICTS(VERDICT_) };
+#undef VERDICT_
+
+static inline const char *verdict_name(enum verdict verdict)
+{
+#define SPELLING_(name, spelling) [VERDICT_##name] = #spelling,
+    static const char *const names[] = {VERDICTS(SPELLING_)};
+#undef SPELLING_
+    return names[verdict];
+}
+
 struct outcome;
-enum verdict {
-    VERDICT_PASSED,
-    VERDICT_FAILED,         /* a check did not hold */
-    VERDICT_DEADLOCK,       /* everybody sleeps */
-    VERDICT_RACE,           /* two accesses without happens-before, one of them a write */
-    VERDICT_USE_AFTER_FREE, /* also a block freed twice */
-    VERDICT_LEAK,
-    VERDICT_NO_PROGRESS, /* spins or polls; "not lock-free" is told in the message */
-    VERDICT_MISUSE,      /* of a lock, a thread, a block's bounds, ... */
-    VERDICT_CRASHED,
-    VERDICT_TIMEOUT,
-    VERDICT_EXITED_EARLY,
-    VERDICT_NOT_IMPLEMENTED,
-    VERDICT_ENVIRONMENT, /* the machine's or the kit's fault */
-    VERDICT_COUNT
-};
-extern const char *const verdict_names[VERDICT_COUNT];
 
 /* A test whose body is one scenario of many. begin: makes the first the current one. next: the next one, or
  * false if there is none; called where scenarios run. tell: one of them has failed, and may be explored again. */
@@ -48,14 +58,15 @@ struct outcome {
     char got[160];
     char file[256]; /* where in the suite; line 0: nowhere */
     int line;
-    uintptr_t pc;   /* an address in the submission's code that "where" can be told from, or 0 */
+    uintptr_t pc;     /* an address in the submission's code that "where" can be told from, or 0 */
     char calls[1600]; /* of a scenario that was drawn: what was called, a line each */
-    char seed[200]; /* what SEED= must be to see this failure again, or "" */
+    char seed[200];   /* what SEED= must be to see this failure again, or "" */
     unsigned long schedules; /* how many were run */
     bool exhaustive;         /* ... and these were all with at most preemption_bound preemptions */
     unsigned preemption_bound;
-    /* The failing schedule as JSON (see grader/interleave/story.h), or NULL; malloc'ed. */
-    char *story;
+    /* The failing schedule as JSON (see grader/interleave/story.h), or NULL. It stays until the next
+     * call of explore. */
+    const char *story;
 };
 
 /* ---------------------------------------------------------------------- the runtime gives */

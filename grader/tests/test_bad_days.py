@@ -37,7 +37,7 @@ def make(root: Path, *words: str, env: dict[str, str] | None = None, cwd: Path |
 def copied(kit: Kit, tmp_path: Path) -> Iterator[Kit]:
     """A kit of one's own, nothing built, in a directory with a name that is hard to quote."""
     root = tmp_path / f"Käse & Brot ({'long ' * 20}) $x"
-    shutil.copytree(kit.root, root, ignore=shutil.ignore_patterns("build", "__pycache__"))
+    shutil.copytree(kit.root, root, symlinks=True, ignore=shutil.ignore_patterns("build", "__pycache__"))
     yield Kit(root)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import time
 
 import pytest
 
+from grader.exercises import ROOT
+from grader.grading import outcome
 from grader.tests.conftest import ANSWER, Kit
 
 
@@ -99,6 +102,30 @@ def test_a_hang_is_a_deadlock_with_its_stack_and_soon(kit: Kit) -> None:
     assert ran.exercise("01_answer")["tests"][0]["where"] == "channel.c:6"
     assert "pthread_mutex_lock" in ran.out
     assert time.monotonic() - begun < 60
+
+
+def test_threads_of_the_sanitizer_do_not_hide_a_deadlock(kit: Kit) -> None:
+    text = """#include "channel.h"
+#include <pthread.h>
+#include <semaphore.h>
+
+static void *wait_for_ever(void *semaphore)
+{
+    sem_wait(semaphore);
+    return 0;
+}
+
+int answer(void)
+{
+    sem_t semaphore;
+    pthread_t thread;
+    sem_init(&semaphore, 0, 0);
+    pthread_create(&thread, 0, wait_for_ever, &semaphore);
+    pthread_join(thread, 0);
+    return 42;
+}
+"""
+    assert kit.grade(text, variant="tsan").verdicts("01_answer") == ["deadlock", "deadlock"]
 
 
 def test_leaving_with_exit_0_is_no_pass(kit: Kit) -> None:
@@ -278,3 +305,13 @@ def test_what_cannot_be_followed_is_graded_on_real_threads_and_named(kit: Kit, s
     assert ran.code == 0
     assert ("the scheduler can't follow" in ran.out) == bool(named)
     assert named in ran.out
+
+
+def test_the_lists_of_names_that_c_and_python_keep_are_the_same() -> None:
+    """What a runtime can say is a verdict of ours, and a status is told by the name the header gives it."""
+    in_c = re.findall(r"^    X\([A-Z_]+, (\w+)\)", (ROOT / "grader/suite/runtime.h").read_text(), re.MULTILINE)
+    assert "race" in in_c and set(in_c) == set(outcome.VERDICTS) - {"build_failed", "skipped"}
+    header = (ROOT / "exercises/01_single_thread/channel.h").read_text()
+    statuses = re.findall(r"^    (CHANNEL_\w+)", header.partition("enum channel_status {")[2].partition("};")[0], re.M)
+    told = (ROOT / "grader/suite/check.c").read_text().partition("channel_status_names[]")[2].partition("};")[0]
+    assert len(statuses) == 7 and re.findall(r'"(\w+)"', told) == statuses

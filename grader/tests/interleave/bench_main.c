@@ -13,8 +13,6 @@
 
 extern const struct test *const __start_suite_tests[];
 
-const char *const verdict_names[VERDICT_COUNT] = {[VERDICT_PASSED] = "passed"};
-
 _Noreturn void todo_reached(const char *function)
 {
     (void)function;

@@ -8,23 +8,6 @@
 
 extern const struct test *const __start_suite_tests[], *const __stop_suite_tests[];
 
-#define NAME(verdict, text) [VERDICT_##verdict] = text
-const char *const verdict_names[VERDICT_COUNT] = {
-    NAME(PASSED, "passed"),
-    NAME(FAILED, "failed"),
-    NAME(DEADLOCK, "deadlock"),
-    NAME(RACE, "race"),
-    NAME(LEAK, "leak"),
-    NAME(USE_AFTER_FREE, "use_after_free"),
-    NAME(MISUSE, "misuse"),
-    NAME(NO_PROGRESS, "no_progress"),
-    NAME(CRASHED, "crashed"),
-    NAME(TIMEOUT, "timeout"),
-    NAME(ENVIRONMENT, "environment"),
-    NAME(EXITED_EARLY, "exited_early"),
-    NAME(NOT_IMPLEMENTED, "not_implemented"),
-};
-
 _Noreturn void todo_reached(const char *function)
 {
     struct outcome outcome = {.verdict = VERDICT_NOT_IMPLEMENTED};

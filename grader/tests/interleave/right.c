@@ -459,6 +459,25 @@ TEST(right__barriers, .schedules = 5000)
     pthread_barrier_destroy(&barrier);
 }
 
+static void *meet_once(void *where)
+{
+    if (pthread_barrier_wait(where) == PTHREAD_BARRIER_SERIAL_THREAD) {
+        pthread_barrier_destroy(where);
+        free(where);
+    }
+    return NULL;
+}
+
+TEST(right__a_barrier_is_destroyed_before_the_other_is_back, .schedules = 1000)
+{
+    pthread_barrier_t *once_only = malloc(sizeof *once_only);
+
+    pthread_barrier_init(once_only, NULL, 2);
+    pthread_t other = spawn(meet_once, once_only);
+    meet_once(once_only);
+    join(other);
+}
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 

@@ -580,6 +580,39 @@ TEST(misuse__destroyed_while_held, .hint = "it still holds")
     pthread_mutex_destroy(&lock);
 }
 
+static void *arrive(void *barrier)
+{
+    pthread_barrier_wait(barrier);
+    return NULL;
+}
+
+TEST(use_after_free__a_barrier_destroyed_under_a_sleeper,
+     .hint = "while arrive is inside a call on it")
+{
+    pthread_barrier_t barrier;
+
+    pthread_barrier_init(&barrier, NULL, 2);
+    spawn(arrive, &barrier);
+    settle();
+    pthread_barrier_destroy(&barrier);
+}
+
+TEST(use_after_free__a_condition_variable_destroyed_under_a_sleeper,
+     .hint = "while sleep_for_ever is inside a call on it")
+{
+    spawn(sleep_for_ever, NULL);
+    settle();
+    pthread_cond_destroy(&changed);
+}
+
+TEST(misuse__a_read_write_lock_destroyed_under_a_reader, .hint = "which it still holds")
+{
+    pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+
+    pthread_rwlock_rdlock(&rwlock);
+    pthread_rwlock_destroy(&rwlock);
+}
+
 TEST(misuse__locked_after_destroy, .hint = "which was destroyed before")
 {
     pthread_mutex_destroy(&lock);
@@ -610,6 +643,24 @@ TEST(misuse__freed_with_a_lock_held, .hint = "locked by itself")
     pthread_mutex_init(&g->lock, NULL);
     pthread_mutex_lock(&g->lock);
     free(g);
+}
+
+TEST(misuse__freed_with_a_spinlock_held, .hint = "spinlock 1 in it, which is locked by itself")
+{
+    pthread_spinlock_t *spinlock = malloc(sizeof *spinlock);
+
+    pthread_spin_init(spinlock, 0);
+    pthread_spin_lock(spinlock);
+    free((void *)spinlock);
+}
+
+TEST(misuse__freed_with_a_lock_held_for_reading, .hint = "which is locked by itself")
+{
+    pthread_rwlock_t *rwlock = malloc(sizeof *rwlock);
+
+    pthread_rwlock_init(rwlock, NULL);
+    pthread_rwlock_rdlock(rwlock);
+    free(rwlock);
 }
 
 TEST(misuse__joined_twice, .hint = "joined before")
