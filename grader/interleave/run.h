@@ -154,8 +154,9 @@ struct thread {
     /* scheduler.c: progress, in steps since anything changed that it could have noticed */
     unsigned idle;
     unsigned long progress_seen;
-    unsigned wakeups; /* time-outs during settle */
-    unsigned naps;    /* time-outs since naps() */
+    unsigned wakeups;   /* time-outs during settle */
+    uint64_t asleep_at; /* when it began to sleep */
+    unsigned naps;      /* time-outs since naps(), but for those that had passed before */
 
     /* scheduler.c: who is stopped for ever, and who may not go on */
     bool may_stop, stopped, held;

@@ -305,7 +305,8 @@ static void go(const struct option *option)
         next->wake = is_ready(next) ? WAKE_READY : WAKE_TIMEOUT;
     if (next->wake == WAKE_TIMEOUT)
         count_wakeup(next);
-    next->naps += next->wake == WAKE_TIMEOUT && option->how == GO;
+    if (next->wake == WAKE_TIMEOUT && option->how == GO && next->deadline > next->asleep_at)
+        next->naps++;
     if (some_yielded)
         forget_yields(next);
     if (next != self)
@@ -401,6 +402,7 @@ enum wake sleep_until(bool (*ready)(const struct thread *), struct object *objec
     self->on_realtime = on_realtime;
     self->interruptible = interruptible;
     self->asleep_since = story_now();
+    self->asleep_at = run.now;
     pick_next();
     self->deadline = FOREVER;
     self->interruptible = false;

@@ -37,6 +37,7 @@ enum {
     BUSY_MS = 200,        /* of that time */
     NAPS = 16,            /* less may be the system's doing */
 };
+#define NAP_MS 0.5 /* on average: less is a deadline that has passed, or is passing */
 
 /* Shared by the child that runs the scenario and the parent that tells of it. */
 struct report {
@@ -323,12 +324,18 @@ size_t settle(void)
 size_t naps(void)
 {
     static _Thread_local long asked;
+    static _Thread_local double off_before; /* milliseconds without the processor */
     struct rusage usage;
+    struct timespec on;
 
     getrusage(RUSAGE_THREAD, &usage);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &on);
     long naps = usage.ru_nvcsw - asked;
+    double off = milliseconds() - ((double)on.tv_sec * 1e3 + (double)on.tv_nsec / 1e6);
+    bool short_ones = off - off_before < (double)naps * NAP_MS;
     asked = usage.ru_nvcsw;
-    return naps < NAPS ? 0 : (size_t)naps;
+    off_before = off;
+    return naps < NAPS || short_ones ? 0 : (size_t)naps;
 }
 
 unsigned locks_held(void)

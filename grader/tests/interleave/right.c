@@ -713,6 +713,22 @@ TEST(right__who_waits_for_a_lock_takes_no_nap)
     join(thread);
 }
 
+TEST(right__a_wait_whose_deadline_has_passed_is_no_nap)
+{
+    struct timespec past = {.tv_sec = 1};
+    sem_t nothing;
+
+    sem_init(&nothing, 0, 0);
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < 32; i++) {
+        check_equal(sem_timedwait(&nothing, &past), -1, "The deadline has passed.");
+        check_equal(pthread_cond_timedwait(&changed, &lock, &past), ETIMEDOUT, "This one too.");
+        usleep(0);
+    }
+    pthread_mutex_unlock(&lock);
+    check_equal(naps(), 0, "It asked without sleeping.");
+}
+
 TEST(right__each_nap_is_counted_once)
 {
     for (int i = 0; i < 32; i++)
