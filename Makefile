@@ -82,6 +82,10 @@ stubs:     ## maintainers: notes the stubs that reset gives back
 	$(GRADE) stubs
 known-wrong-table: ## maintainers: what catches what, into docs/
 	$(GRADE) known-wrong-table
+mutants:   ## maintainers: right channels, each made wrong a little   EX=04 N=500
+	$(GRADE) mutants
+mutants-table: ## maintainers: the last mutants, into docs/
+	$(GRADE) mutants-table
 compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 	$(GRADE) compare-checkers
 bench-peers: ## maintainers: solutions and peers, docs/performance.md
@@ -91,7 +95,7 @@ bench-grader: ## maintainers: how long grading takes
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
 .PHONY: help setup grade watch list hint carry reset replay talk doctor swap unswap handout class result gradescope stubs solutions test clean book
-.PHONY: known-wrong-table bench bench-peers bench-grader run compare-checkers roots bench-interleave compile_commands.json
+.PHONY: known-wrong-table mutants mutants-table bench bench-peers bench-grader run compare-checkers roots bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 
 # What is typed, but is no command. Only then: a file that is missing while something is built is told by make itself.

@@ -118,6 +118,20 @@ def roots(options: argparse.Namespace) -> int:
     return EXIT_PASSED if well else EXIT_FAILED
 
 
+def mutants(options: argparse.Namespace) -> int:
+    from grader.selfcheck.mutants import command
+
+    number = int(arguments.number("N", options.n, 500))
+    return command.run(arguments.chosen(options.ex), number, lambda line: print(line, flush=True))
+
+
+def mutants_table(_: argparse.Namespace) -> int:
+    from grader.selfcheck.mutants import command
+
+    print(command.write_page())
+    return EXIT_PASSED
+
+
 def stubs(_: argparse.Namespace) -> int:
     from grader.grading import stubs as copies
 
@@ -265,6 +279,8 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("compare-checkers", compare_checkers, "compare the ways of checking", ("ex", "seconds")),
     ("solutions", solutions, "check the kit itself", ("ex", "variant")),
     ("roots", roots, "the README's commands on other Debians", ("roots", "quick")),
+    ("mutants", mutants, "known-right channels, each changed a little", ("ex", "n")),
+    ("mutants-table", mutants_table, "the last mutants, into docs/mutants.md", ()),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
     ("known-wrong-table", known_wrong_table, "the recorded catches, into docs/known-wrong.md", ()),
 )

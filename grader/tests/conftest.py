@@ -142,7 +142,7 @@ class Kit:
         ended = subprocess.run(
             [sys.executable, "-m", "grader", command, *arguments],
             cwd=self.root,
-            env={**_environment(), **(env or {})},
+            env={**environment(), **(env or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=300,
@@ -164,7 +164,7 @@ class Kit:
             backup.unlink()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Nothing of how these tests were started reaches the grader."""
     left_out = ("EX", "SRC", "JSON", "VARIANT", "SEED", "SOLUTIONS", "MAKEFLAGS", "MAKELEVEL", "NO_COLOR")
     return {name: value for name, value in os.environ.items() if name not in left_out}
