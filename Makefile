@@ -127,7 +127,7 @@ CFLAGS_interleave = -fsanitize=thread -fstack-protector-strong
 CFLAGS_asan = -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_tsan = -fsanitize=thread
 CFLAGS_plain =
-CFLAGS_KIT_interleave = -O3 -fomit-frame-pointer
+CFLAGS_KIT_interleave = -O3 -fomit-frame-pointer -DNDEBUG
 CFLAGS_KIT_asan = $(CFLAGS_asan)
 CFLAGS_KIT_tsan = $(CFLAGS_tsan)
 LDFLAGS_asan = $(CFLAGS_asan)

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static const size_t GUARD_SIZE = 65536;
-
 uintptr_t arena, arena_size, heap_start, heap_limit;
 struct locals locals;
 static int stack_protection = PROT_READ | PROT_WRITE;

@@ -4,9 +4,6 @@
 
 #include "run.h"
 
-static const size_t STACK_SIZE = (size_t)16 << 20;
-static const size_t HEAP_SIZE = (size_t)16 << 30;
-
 extern uintptr_t arena, arena_size;      /* the stacks, then the heap */
 extern uintptr_t heap_start, heap_limit; /* all that can be handed out */
 

@@ -9,6 +9,7 @@
 #include "story.h"
 #include "strategy.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,18 +21,14 @@ struct fence {
     struct clock known, stores;
 };
 
-enum {
-    MAX_FENCES = 1 << 16
-}; /* any more count as the last one: their readers see more than they must */
-
 static struct fence *fences;
 static uint32_t last_fence;
 static struct clock sequential_stores; /* the last one of each thread */
 
 void atomic_begin(void)
 {
-    run.stale_left = 8;
-    run.weak_left = 2;
+    run.stale_left = STALE_LOADS;
+    run.weak_left = WEAK_FAILURES;
     run.fences = object_new(OBJECT_NONE, 0);
     history_begin();
     if (!fences)
@@ -165,6 +162,7 @@ static struct store *choose_store(struct object *atomic, int order)
     while (choices < n && !binds(nth_newest(atomic, choices - 1), order))
         choices++;
     unsigned choice = strategy_draw(choices, true);
+    assert(choice < choices && choices <= n);
     run.stale_left -= choice > 0;
     return nth_newest(atomic, choice);
 }
@@ -337,7 +335,8 @@ atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic
     memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
     location(where, size, pc);
     atomic_value old = peek(where, size);
-    if (old == expected && weak && run.weak_left && strategy_chance(8)) {
+    if (old == expected && weak && run.weak_left && strategy_chance(WEAK_FAILS_ONE_IN)) {
+        assert(run.weak_left);
         run.weak_left--;
         *failed = true;
     }

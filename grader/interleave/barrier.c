@@ -3,6 +3,7 @@
 #include "sync.h"
 #include "../suite/stand_in.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 
@@ -34,6 +35,7 @@ STAND_IN(int, pthread_barrier_wait, pthread_barrier_t *where)
     object_did(barrier, "barrier_wait", "arrives at", CALLER);
     release(&barrier->clock);
     self->barrier_round = barrier->barrier.round;
+    assert(barrier->barrier.arrived < barrier->barrier.size);
     bool last = ++barrier->barrier.arrived == barrier->barrier.size;
     if (last) {
         barrier->barrier.arrived = 0;

@@ -8,10 +8,7 @@
 #include "arena.h"
 #include "shadow.h"
 
-enum {
-    MAX_BLOCKS = 1 << 20, /* of one schedule */
-    FRESH = 0xbe,         /* fills memory that was allocated and not yet written */
-};
+enum { FRESH = 0xbe }; /* fills memory that was allocated and not yet written */
 
 /* The bytes [low, high) belong to the block and its red zones, [start, start + size) to the
  * program. */

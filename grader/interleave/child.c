@@ -20,14 +20,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum {
-    TICK_MS = 100,
-    TICKS_WITHOUT_STEP = 10, /* of processor time, not of the clock on the wall */
-    LOOK_MS = 1000,
-    LOOKS_ASLEEP =
-        10, /* times the child has used no processor time in between: it sleeps for real */
-};
-
 struct shared *shared;
 extern char __executable_start[], etext[];
 

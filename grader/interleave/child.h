@@ -22,7 +22,7 @@ struct shared {
         exhausted; /* these were all, with at most bound preemptions; 0: not all were run */
     unsigned bound;
 
-    char story[4 << 20]; /* as JSON, if it was told */
+    char story[MAX_STORY]; /* as JSON, if it was told */
 };
 extern struct shared *shared;
 

@@ -1,10 +1,13 @@
 /* choices.c - see choices.h. */
 #include "choices.h"
 
+#include <assert.h>
+
 struct script *script, *taken;
 
 unsigned note_choice(unsigned choice)
 {
+    assert(choice <= UINT8_MAX);
     if (taken->n < MAX_CHOICES)
         taken->choices[taken->n] = (uint8_t)choice;
     taken->n++;

@@ -1,9 +1,7 @@
 /* choices.h - the choices that make up a schedule, 0 being what happens when nobody interferes. */
 #pragma once
 
-#include <stdint.h>
-
-enum { MAX_CHOICES = 1 << 20 };
+#include "tuning.h"
 
 struct script {
     unsigned n;

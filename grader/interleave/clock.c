@@ -22,7 +22,6 @@
 #include <threads.h>
 #include <unistd.h>
 
-enum { CLOCK_SET_ONE_IN = 16 };
 #define SECOND UINT64_C(1000000000)
 #define HOUR (3600 * SECOND)
 #define CENTURIES                                                                                  \
@@ -96,7 +95,7 @@ bool clock_deadline(clockid_t clock, const struct timespec *when, uint64_t *dead
 static uint64_t look(clockid_t clock, uintptr_t pc)
 {
     step(run.clock_object, false, pc);
-    run.now += 1000;
+    run.now += LOOK_AT_CLOCK_NS;
     return run.now + (is_realtime(clock) ? (uint64_t)run.realtime_offset : 0);
 }
 

@@ -10,6 +10,7 @@
 #include "sync.h"
 #include "../suite/stand_in.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 
@@ -114,6 +115,7 @@ static enum wake late_perhaps(enum wake wake, uint64_t deadline)
     if (run.settling || !strategy_draw(2, true))
         return wake;
     if (!passed) {
+        assert(run.early_left);
         run.early_left--;
         run.now = deadline;
     }
@@ -140,6 +142,7 @@ int cond_wait(void *where, void *where_mutex, const char *call, uintptr_t pc, cl
 
 static void wake(struct thread *sleeper)
 {
+    assert(sleeper->and_mutex && sleeper->interruptible);
     sleeper->object = sleeper->and_mutex;
     sleeper->ready = mutex_is_free;
     sleeper->deadline = FOREVER;

@@ -3,13 +3,8 @@
 
 #include "fail.h"
 
+#include <assert.h>
 #include <string.h>
-
-enum {
-    MAX_NODES = 8192, /* choices of one schedule that are treated systematically */
-    MAX_ASLEEP = 6,
-    MAX_TOUCHED = 11,
-};
 
 /* What a step did: two steps whose footprints don't meet can be swapped. */
 struct footprint {
@@ -131,6 +126,7 @@ static struct node *visit(unsigned n, unsigned free)
         was_cut = true;
         return NULL;
     }
+    assert(depth < node_count && node->chosen < node->n && node->free <= node->n);
     depth++;
     spent = node->spent + (node->chosen >= node->free ? 1 : 0);
     return node;

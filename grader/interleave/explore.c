@@ -27,16 +27,6 @@
 
 const char runtime_name[] = "interleave";
 
-enum {
-    DEFAULT_SCHEDULES = 20000,
-    DEFAULT_SEED = 1,
-    DEFAULT_SPURIOUS = 1,
-    PREEMPTION_BOUND = 2,
-    DFS_TRIAL = 3000,       /* schedules after which DFS has to look promising */
-    MOST_PER_FAILURE = 500, /* schedules for each allocation that fails */
-    MOST_STEPS = 16000000,  /* after which a scenario has been looked at for long enough */
-};
-
 /* ------------------------------------------------------------------------------------- plans */
 
 static unsigned long budget_of(const struct test *test)
@@ -53,7 +43,7 @@ static unsigned long budget_of(const struct test *test)
 static struct plan plan_base(const struct test *test)
 {
     const char *seed = getenv("SEED");
-    struct plan plan = {.strategy = PLAN_MIX, .seed = DEFAULT_SEED, .spurious = DEFAULT_SPURIOUS};
+    struct plan plan = {.strategy = PLAN_MIX, .seed = DEFAULT_SEED, .spurious = SPURIOUS_WAKEUPS};
 
     if (seed && *seed)
         plan.seed = strtoull(seed, NULL, 10);
@@ -124,9 +114,9 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
         run_one(test, &plan);
         plan.index++;
         if (impatient && ++tries % DFS_TRIAL == 0 &&
-            dfs_done() * (double)schedules < (double)tries / 2)
+            dfs_done() * (double)schedules < (double)tries / DFS_OVERRUN)
             return false;
-        if (tries > 2 * schedules)
+        if (tries > DFS_OVERRUN * schedules)
             return false;
     } while (dfs_next() && shared->schedules - first < schedules);
     if (dfs_next() || dfs_was_cut())
@@ -161,8 +151,8 @@ static void run_all(const struct test *test, struct plan *plan, unsigned long bu
             run_random(test, plan, budget);
         return;
     }
-    run_random(test, plan, budget / 10);
-    if (!run_dfs(test, plan, budget - budget / 10, true))
+    run_random(test, plan, budget / FIRST_SHARE);
+    if (!run_dfs(test, plan, budget - budget / FIRST_SHARE, true))
         run_rest(test, plan, budget);
 }
 

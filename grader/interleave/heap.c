@@ -8,6 +8,7 @@
 #include "story.h"
 #include "../suite/stand_in.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -15,16 +16,10 @@
 #include <sys/mman.h>
 
 enum {
-    RED_ZONE = 16,
     FREED = 0xdf,
     RED = 0xfd,
     PAGE = 4096,
-    BIG = 256 * 1024,      /* from here on: pages from the system instead of a fill */
-    TRIM_EVERY = 64 << 20, /* bytes handed out between two looks for pages to give back */
 };
-static const size_t LARGEST = (size_t)1
-                              << 30; /* more is refused, as a machine out of memory does */
-
 static uintptr_t trim_next;
 
 void heap_begin(void)
@@ -77,6 +72,7 @@ static void *hand_out(size_t alignment, size_t size, uintptr_t pc)
         fail(VERDICT_NO_PROGRESS, pc, "%s allocates for ever: it is at block %d, in one test.",
              thread_name(self), MAX_BLOCKS);
     run.activity++;
+    assert(!block_count || blocks[block_count - 1].high == heap_end);
     struct block *block = &blocks[block_count++];
     uintptr_t high = (start + size + RED_ZONE + 15) & ~(uintptr_t)15;
     *block = (struct block){.low = heap_end, .start = start, .high = high, .size = size};

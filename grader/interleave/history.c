@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-enum {
-    MAX_HISTORIES = 1 << 18,
-    MAX_SEQUENCES = 1 << 22, /* each store of each history could be part of five */
-};
-
 static struct store (*histories)[KEPT];
 static uint32_t history_count;
 

@@ -3,10 +3,12 @@
 
 #include "run.h"
 
+#include <assert.h>
+
 /* A value of any size an atomic can have: 1, 2, 4, 8 or 16 bytes. */
 __extension__ typedef unsigned __int128 atomic_value;
 
-enum { LOOK_BACK = 2, KEPT = LOOK_BACK + 1 }; /* a load can miss that many of the newest stores */
+enum { KEPT = LOOK_BACK + 1 }; /* stores of each atomic */
 
 struct store {
     atomic_value value;
@@ -41,6 +43,7 @@ struct store *history_push(struct object *atomic, atomic_value value);
 
 static inline struct store *nth_newest(const struct object *atomic, unsigned n)
 {
+    assert(n < atomic->atomic.count);
     return &atomic->atomic.stores[(atomic->atomic.count - 1 - n) % KEPT];
 }
 

@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "../suite/stand_in.h"
 
+#undef NDEBUG /* or <assert.h> does not declare __assert_fail */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>

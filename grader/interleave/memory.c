@@ -10,20 +10,13 @@
 #include "scheduler.h"
 #include "story.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* The program's variables, from the linker. */
 extern char __data_start[], _end[];
 
-enum {
-    MAX_ACCESSES = 1 << 24,
-    MAX_UNDO = 1 << 24,
-    MAX_FOREIGN = 256,
-    LINE = 64,
-    LOWEST_ADDRESS = 65536, /* below is nothing but NULL, and members of what NULL points to */
-    ACCESSES_PER_TURN =
-        50000, /* of plain accesses without a step between: then others get a turn */
-};
+enum { LINE = 64 };
 
 static uint32_t generation;
 static struct shadow *arena_shadow;
@@ -68,6 +61,7 @@ bool memory_map(void)
 void memory_begin(void)
 {
     generation++;
+    assert(generation); /* it has wrapped: an old shadow is taken for one of this schedule */
     more_count = 1;
     undo_count = 0;
     foreign_count = 0;
@@ -96,6 +90,7 @@ static inline struct shadow *shadow_of(uintptr_t address)
  * words have their own. Such a line lies in one block of the heap, and no object lives in it. */
 static inline struct shadow *line_of(uintptr_t address)
 {
+    assert(address - arena < arena_size);
     return fresh(&arena_lines[(address - arena) / LINE]);
 }
 
@@ -316,6 +311,7 @@ static inline void check_word(struct shadow *shadow, unsigned mask, enum access_
     const struct access *last = &shadow->last[0];
     uint32_t now = self->clock.at[self->id];
 
+    assert(mask && mask <= 0xff && shadow->more < more_count && shadow->generation == generation);
     if (last->clock == now && last->thread == self->id && last->mask == mask && last->kind == kind)
         return; /* again the same, nothing can have changed: who wrote since would have been told */
     struct access *place = compare_quickly(shadow, mask, kind);
@@ -351,8 +347,9 @@ static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size
 static void too_many_accesses(uintptr_t pc)
 {
     run.accesses = 0;
-    self->idle += 100; /* a loop without a call in it: let the others show what it waits for */
-    run.rounds += 250;
+    self->idle +=
+        IDLE_A_TURN; /* a loop without a call in it: let the others show what it waits for */
+    run.rounds += ROUNDS_A_TURN;
     yield_step(pc);
 }
 
@@ -482,6 +479,7 @@ struct object *object_at(const volatile void *where, enum kind kind, uintptr_t p
     else if (address - arena < arena_size && !line_of(address)->block)
         split(line_of(address), address);
     *created = false;
+    assert(shadow->object < object_count);
     for (uint32_t i = shadow->object; i; i = objects[i].next)
         if (objects[i].address == address && objects[i].kind == kind)
             return &objects[i];

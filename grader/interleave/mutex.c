@@ -8,6 +8,7 @@
 #include "sync.h"
 #include "../suite/stand_in.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 
@@ -20,6 +21,7 @@ bool mutex_is_free(const struct thread *thread)
 
 void mutex_take(struct object *mutex, uintptr_t pc)
 {
+    assert(!mutex->mutex.owner);
     object_touch(mutex, pc);
     mutex->mutex.owner = self;
     mutex->mutex.depth = 1;
@@ -29,6 +31,7 @@ void mutex_take(struct object *mutex, uintptr_t pc)
 
 void mutex_drop(struct object *mutex)
 {
+    assert(mutex->mutex.owner == self && mutex->mutex.depth == 1 && self->locks_held);
     release(&mutex->clock);
     mutex->mutex.owner = NULL;
     self->locks_held--;

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { MAX_OBJECTS = 1 << 22 };
-
 struct object *objects;
 uint32_t object_count;
 

@@ -4,15 +4,11 @@
 #include "priority.h"
 #include "random.h"
 
-enum { PCT_DEPTH = 3 };
-
 static unsigned long steps, changes[PCT_DEPTH - 1];
 
-/* How long a schedule will be is not known beforehand; three scales serve short and long ones. */
 void pct_begin(void)
 {
-    static const unsigned scales[] = {24, 80, 400};
-    unsigned scale = scales[random_below(3)];
+    unsigned scale = PCT_SCALES[random_below(sizeof PCT_SCALES / sizeof *PCT_SCALES)];
 
     steps = 0;
     for (unsigned i = 0; i < PCT_DEPTH - 1; i++)

@@ -11,7 +11,7 @@ static uint32_t lowest;
 void priority_begin(void)
 {
     memset(priorities, 0, sizeof priorities);
-    lowest = MAX_LOWERED;
+    lowest = PCT_DEPTH;
 }
 
 static uint32_t priority_of(const struct thread *thread)
@@ -19,7 +19,7 @@ static uint32_t priority_of(const struct thread *thread)
     uint32_t *priority = &priorities[thread->id];
 
     if (!*priority)
-        *priority = (uint32_t)(random_next() >> 33) + MAX_LOWERED + 1;
+        *priority = (uint32_t)(random_next() >> 33) + PCT_DEPTH + 1;
     return *priority;
 }
 

@@ -12,6 +12,7 @@
 
 #include "../suite/runtime.h"
 #include "fiber.h"
+#include "tuning.h"
 
 #include <time.h>
 
@@ -19,12 +20,6 @@
 #define CALLER ((uintptr_t)__builtin_return_address(0) - 1)
 
 #define FOREVER UINT64_MAX /* no deadline */
-
-enum {
-    MAX_THREADS = 64,     /* at once; ended ones make room */
-    MAX_CALL_DEPTH = 512, /* deeper calls are counted, not remembered */
-    MAX_KEYS = 64,        /* pthread_key_create */
-};
 
 /* What a thread knows of each thread's past: a vector clock. clock.at[t] >= n: all that t did before
  * its n+1st release happens before what is done next here. fence: the number of the last seq_cst

@@ -7,6 +7,7 @@
 #include "sync.h"
 #include "../suite/stand_in.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 
@@ -33,6 +34,7 @@ static int lock_for_reading(struct object *lock, uintptr_t pc)
 static int lock_for_writing(struct object *lock, uintptr_t pc)
 {
     object_did(lock, "rwlock_wrlock", "locks, for writing,", pc);
+    assert(nobody(self));
     lock->rwlock.writer = self;
     self->locks_held++;
     acquire(&lock->clock);
@@ -123,6 +125,7 @@ STAND_IN(int, pthread_rwlock_unlock, pthread_rwlock_t *where)
     } else if (lock->rwlock.reads[self->id]) {
         object_did(lock, "rwlock_unlock", "unlocks", CALLER);
         release(&lock->rwlock.read_clock);
+        assert(lock->rwlock.readers && !lock->rwlock.writer);
         lock->rwlock.reads[self->id]--;
         lock->rwlock.readers--;
     } else {
@@ -130,6 +133,7 @@ STAND_IN(int, pthread_rwlock_unlock, pthread_rwlock_t *where)
              "pthread_rwlock_unlock is called by %s on %s, which it does not hold.",
              thread_name(self), object_name(lock));
     }
+    assert(self->locks_held);
     self->locks_held--;
     return 0;
 }

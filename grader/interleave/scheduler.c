@@ -7,21 +7,9 @@
 #include "story.h"
 #include "strategy.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-
-enum {
-    SPINNING = 300,         /* steps without any change: from now on only when nobody else can go */
-    ROUNDS_IN_VAIN = 20000, /* turns of all who spin, without any change: nothing will come of it */
-    ROUNDS_ALONE =
-        200000, /* ... of the only thread there is, which may as well be counting something */
-    ROUNDS_A_TIMER = 64,   /* ... after that many the clock advances to the next deadline */
-    WAKEUPS_TO_POLL = 50,  /* during settle's ten seconds */
-    LATE = 100000000,      /* nanoseconds that everybody sleeps: longer than between two of those */
-    STARVING = 2000,       /* steps of one call: from now on each is as likely to go on */
-    MAX_STEPS = 3000000,   /* of one call */
-    SLOW_STEPS = 30000000, /* of one schedule whose calls do return: it is left at that */
-};
 
 static bool some_yielded;
 
@@ -29,7 +17,7 @@ void scheduler_begin(void)
 {
     some_yielded = false;
     run.spurious_left = run.plan.spurious;
-    run.early_left = run.test->options.woken_by_others ? 0 : 3;
+    run.early_left = run.test->options.woken_by_others ? 0 : CLOCK_JUMPS;
 }
 
 static void switch_to(struct thread *next)
@@ -138,6 +126,7 @@ static bool let_time_pass(void)
 
     if (next == FOREVER)
         return false;
+    assert(next > run.now);
     run.now = next;
     return true;
 }
@@ -275,9 +264,11 @@ static void inject(const struct option *option)
     struct thread *thread = option->thread;
 
     if (option->how == WAKE_IT_SPURIOUSLY) {
+        assert(thread->interruptible && run.spurious_left);
         run.spurious_left--;
         thread->wake = WAKE_SPURIOUS;
     } else {
+        assert(thread->deadline > run.now && run.early_left);
         run.early_left--;
         run.now = thread->deadline;
         thread->wake = WAKE_TIMEOUT;
@@ -299,6 +290,7 @@ static void go(const struct option *option)
 {
     struct thread *next = option->thread;
 
+    assert(!is_out(next));
     if (option->how != GO)
         inject(option);
     else
@@ -339,7 +331,7 @@ static void stop_perhaps(uintptr_t pc)
 
 static _Noreturn void tell_endless(uintptr_t pc)
 {
-    if (run.yields > MAX_STEPS / 10)
+    if (run.yields > MAX_STEPS / YIELDS_ONE_IN)
         fail(VERDICT_NO_PROGRESS, pc,
              "%s asks again and again and only yields in between (%u steps by now), instead of "
              "sleeping until somebody wakes it.",
@@ -351,6 +343,7 @@ static _Noreturn void tell_endless(uintptr_t pc)
 
 static void count_step(struct object *object, bool writes, uintptr_t pc)
 {
+    assert(!is_over(self) && !self->ready && self->clock.at[self->id]);
     run.activity++;
     run.accesses = 0;
     if (++run.steps - run.returned > MAX_STEPS)
@@ -414,8 +407,8 @@ void yield_step(uintptr_t pc)
 {
     count_step(NULL, false, pc);
     if (run.live > 1 && run.yields++ == 0)
-        run.patient = !strategy_chance(8);
-    if (run.live > 1 && !strategy_chance(4))
+        run.patient = !strategy_chance(IMPATIENT_ONE_IN);
+    if (run.live > 1 && !strategy_chance(NO_YIELD_ONE_IN))
         self->yielded = some_yielded = true;
     if (run.live > 1 || self->idle > SPINNING)
         pick_next();
@@ -448,6 +441,7 @@ _Noreturn void step_last(void)
 {
     self->state = THREAD_ENDED;
     self->depth = 0;
+    assert(run.live);
     run.live--;
     made_progress();
     pick_next();

@@ -8,6 +8,7 @@
 #include "sync.h"
 #include "../suite/stand_in.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <semaphore.h>
@@ -26,6 +27,7 @@ static int error(int number)
 static int take(struct object *semaphore, const char *op, uintptr_t pc)
 {
     object_touch(semaphore, pc);
+    assert(semaphore->semaphore.value);
     semaphore->semaphore.value--;
     acquire(&semaphore->clock);
     story_event(op, story_object(semaphore), pc, "takes one from {%u}, which leaves %u",

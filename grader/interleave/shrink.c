@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MAX_ATTEMPTS = 400, LONG_SCHEDULE = 20000, ATTEMPTS_IF_LONG = 12 };
-
 /* The state of a shrink, shared with the child that tries: it may die of a try. */
 static struct shrink {
     enum verdict verdict; /* a smaller schedule has to fail in the same way */

@@ -5,6 +5,7 @@
 #include "sync.h"
 #include "../suite/stand_in.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 
@@ -16,6 +17,7 @@ static bool spin_is_free(const struct thread *thread)
 static int take_spin(struct object *lock, uintptr_t pc)
 {
     object_did(lock, "spin_lock", "locks", pc);
+    assert(!lock->spin.owner);
     lock->spin.owner = self;
     self->locks_held++;
     acquire(&lock->clock);
@@ -64,6 +66,7 @@ STAND_IN(int, pthread_spin_unlock, pthread_spinlock_t *where)
     object_did(lock, "spin_unlock", "unlocks", CALLER);
     release(&lock->clock);
     lock->spin.owner = NULL;
+    assert(self->locks_held);
     self->locks_held--;
     return 0;
 }

@@ -45,13 +45,6 @@
 
 #include <stdio.h>
 
-enum {
-    STORY_STACK = 16,  /* frames kept of a call stack */
-    MAX_EVENTS = 1200, /* the last ones are kept */
-    MAX_PLACES = 12,
-    MAX_TOLD_OBJECTS = 4096,
-};
-
 struct stack {
     unsigned n;
     uintptr_t pcs[STORY_STACK];

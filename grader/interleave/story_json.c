@@ -93,7 +93,7 @@ static const char *state_of(const struct thread *thread)
     return thread->state == THREAD_ENDED                                            ? "ended"
            : thread->stopped                                                        ? "stopped"
            : is_asleep(thread) || (thread == self && thread->call && thread->ready) ? "asleep"
-           : thread->idle > 100                                                     ? "spinning"
+           : thread->idle > TOLD_AS_SPINNING                                        ? "spinning"
            : thread == self                                                         ? "running"
                                                                                     : "runnable";
 }

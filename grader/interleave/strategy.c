@@ -14,9 +14,7 @@
 #include "priority.h"
 #include "random.h"
 
-enum {
-    EVENT_ONE_IN = 8, /* steps at which a random strategy injects an event, if there is one to */
-};
+#include <assert.h>
 
 static int strategy; /* of this schedule: MIX has become one of its three */
 
@@ -46,8 +44,10 @@ static unsigned pick_random(const struct option options[], unsigned n, unsigned 
 
 unsigned strategy_pick(const struct option options[], unsigned n, unsigned able, bool continues)
 {
+    assert(able >= 1 && able <= n);
     if (strategy == PLAN_DFS) {
         unsigned choice = dfs_pick(options, n, able, continues);
+        assert(choice < n);
         return n > 1 ? note_choice(choice) : choice;
     }
     if (n == 1)
@@ -56,15 +56,20 @@ unsigned strategy_pick(const struct option options[], unsigned n, unsigned able,
         unsigned choice = noted_choice();
         return note_choice(choice < n ? choice : 0);
     }
-    return note_choice(pick_random(options, n, able));
+    unsigned choice = pick_random(options, n, able);
+    assert(choice < n);
+    return note_choice(choice);
 }
 
 unsigned strategy_draw(unsigned n, bool costs)
 {
     if (n < 2)
         return 0;
-    if (strategy == PLAN_DFS)
-        return note_choice(dfs_draw(n, costs));
+    if (strategy == PLAN_DFS) {
+        unsigned choice = dfs_draw(n, costs);
+        assert(choice < n);
+        return note_choice(choice);
+    }
     if (strategy == PLAN_REPLAY) {
         unsigned choice = noted_choice();
         return note_choice(choice < n ? choice : 0);

@@ -5,9 +5,6 @@
 #include "story.h"
 #include "thread.h"
 
-#define SETTLE_NANOSECONDS UINT64_C(10000000000)
-#define REST_NANOSECONDS UINT64_C(100000000)
-
 pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
 {
     unsigned long handle;
@@ -36,13 +33,13 @@ void may_stop(bool on)
 
 size_t settle(void)
 {
-    sleep_through(SETTLE_NANOSECONDS, CALLER);
+    sleep_through(SETTLE_NS, CALLER);
     return run.live - 1;
 }
 
 size_t rest(void)
 {
-    sleep_through(REST_NANOSECONDS, CALLER);
+    sleep_through(REST_NS, CALLER);
     return run.live - 1;
 }
 

@@ -17,8 +17,6 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { STACK_CLEAN = 4096 }; /* bytes of a fresh stack that are as in every other schedule */
-
 /* -------------------------------------------------------------------------------- start and end */
 
 /* A slot nobody has used in this schedule, or that of a thread all others know the end of. */

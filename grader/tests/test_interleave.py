@@ -180,6 +180,12 @@ def test_a_file_uses_only_files_that_the_readme_lists_above_it() -> None:
     assert not upward
 
 
+def test_what_must_hold_in_the_runtime_is_checked_here() -> None:
+    build("wrong")
+    objects = (ROOT / "build/interleave-tests/cc/grader/interleave").glob("*.o")
+    assert {"scheduler", "memory", "strategy", "mutex"} <= {p.stem for p in objects if "__assert_fail" in symbols(p)[1]}
+
+
 def test_all_that_stands_in_for_a_call_has_its_type() -> None:
     lists = [ROOT / f"grader/{folder}/redirect.syms" for folder in ("suite", "interleave")]
     redirected = {line.split()[0] for path in lists for line in path.read_text().splitlines()}

@@ -1,0 +1,248 @@
+/* tuning.h - the numbers that somebody chose, all of them.
+ *
+ * Each with its unit, what is lost if it is less, and what it costs if it is more. The numbers of
+ * the first two sections decide which schedules a seed stands for: with another value an old SEED=
+ * is another schedule. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ------------------------------------------------------------------ what may happen in a schedule */
+
+enum {
+    /* Wake-ups without cause, unless the test asks for another number. Less: an `if` round a wait
+     * goes unnoticed. More: a schedule of nothing but these, and a deeper tree for DFS. */
+    SPURIOUS_WAKEUPS = 1,
+
+    /* Times the clock jumps to the deadline of a sleeper although others could go on. Less: no
+     * time-out meets a signal twice. More: time-outs drown what else can happen. */
+    CLOCK_JUMPS = 3,
+
+    /* Loads that are given an older value. Less: mistakes that need two or three of them (IRIW, a
+     * ring's two ends). More: loops that wait for a value look again and again. */
+    STALE_LOADS = 8,
+
+    /* Stores a load can miss. Less: none but the newest, that is no weak memory at all. More: a
+     * longer history for each atomic, and reads that no processor shows. */
+    LOOK_BACK = 2,
+
+    /* Weak exchanges that fail without cause. Less: one that is not in a loop goes unnoticed. More:
+     * longer loops. */
+    WEAK_FAILURES = 2,
+
+    /* ... and one in how many of them does. Less: it happens at the first ones, never at a later
+     * one. More: seldom in a short test. */
+    WEAK_FAILS_ONE_IN = 8,
+
+    /* Steps at which a random strategy injects an event, if there is one to inject: one in so many.
+     * Less: all events come early. More: a short schedule has none. */
+    EVENT_ONE_IN = 8,
+
+    /* Deadlines on CLOCK_REALTIME, one in so many, that see the clock set an hour ahead. Less: what
+     * else such a wait can do is seldom seen. More: a wait that believes the wrong clock is. */
+    CLOCK_SET_ONE_IN = 16,
+
+    /* Nanoseconds that pass each time somebody looks at the clock. Less (0): a loop that waits for
+     * time never ends. More: deadlines pass while nobody sleeps. */
+    LOOK_AT_CLOCK_NS = 1000,
+
+    /* The first yield of a schedule, one in so many, decides that yielding is for one step only.
+     * Less: loops that yield are slow. More: what happens between two looks is seldom seen. */
+    IMPATIENT_ONE_IN = 8,
+
+    /* Yields, one in so many, that do nothing. Less: as above. More: as above. */
+    NO_YIELD_ONE_IN = 4,
+
+    /* Bytes of a fresh stack that are as in every other schedule. Less: what a missing
+     * initialisation reads depends on the schedule before. More: a memset for each thread. */
+    STACK_CLEAN = 4096,
+};
+
+/* ------------------------------------------------------------------------------------ strategies */
+
+enum {
+    /* PCT's d: steps that have to come in one order, to be found with a known probability. Less:
+     * mistakes of two preemptions are missed. More: the probability falls with each. */
+    PCT_DEPTH = 3,
+
+    /* Preemptions and injected events that DFS's schedules have at most. Less: mistakes that
+     * need both are left to chance. More: for each, the tree has as many times the schedules as a
+     * schedule has choices. */
+    PREEMPTION_BOUND = 2,
+
+    /* Choices of one schedule that DFS treats systematically. Less: long schedules are not known to
+     * have been explored to the end. More: memory. */
+    MAX_NODES = 8192,
+
+    /* Threads DFS has asleep at once, and objects in the footprint of a step. Less: schedules that
+     * only swap two steps are run. More: a copy for each choice. */
+    MAX_ASLEEP = 6,
+    MAX_TOUCHED = 11,
+
+    /* Schedules of a scenario, unless the test or SCHEDULES= says otherwise. Less: rare mistakes are
+     * missed. More: time. Of the known-wrong channels most are caught by the tenth. */
+    DEFAULT_SCHEDULES = 20000,
+
+    /* The share of them, one in so many, that MIX has before DFS gets its turn. Less: easy mistakes
+     * are found late, if DFS begins at the wrong end. More: DFS gets less. */
+    FIRST_SHARE = 10,
+
+    /* Schedules after which DFS has to look as if it will end within DFS_OVERRUN times its budget.
+     * Less: given up before it can be told. More: wasted where the tree is large. */
+    DFS_TRIAL = 3000,
+    DFS_OVERRUN = 2,
+
+    /* Schedules for each allocation that fails. Less: a failure that only some schedules can't cope
+     * with. More: time, for each allocation. */
+    MOST_PER_FAILURE = 500,
+
+    /* Steps in all after which a scenario has been looked at for long enough. Less: long scenarios
+     * get few schedules. More: a suite of long ones takes minutes. */
+    MOST_STEPS = 16000000,
+
+    DEFAULT_SEED = 1,
+};
+
+/* How long a schedule will be is not known when PCT draws the steps at which priorities change: one
+ * of these. Without the short ones changes come after the end, without the long ones all at once. */
+static const unsigned PCT_SCALES[] = {24, 80, 400};
+
+/* ------------------------------------------------------------------------- when it is no progress */
+
+enum {
+    /* Steps of a thread in which nothing changed: from then on it goes only when nobody else can.
+     * Less: a short loop that does end is put off. More: spinning fills the schedule. */
+    SPINNING = 300,
+
+    /* The same, for the story to call it spinning. Less: who looked twice is said to spin. */
+    TOLD_AS_SPINNING = 100,
+
+    /* Turns of all who spin, times their number, without any change: nothing will come of it. And of
+     * the only thread there is, which may as well be counting. Less: slow but right code is blamed.
+     * More: each failing schedule takes longer. */
+    ROUNDS_IN_VAIN = 20000,
+    ROUNDS_ALONE = 200000,
+
+    /* ... after that many the clock advances to the next deadline. Less: time-outs come while others
+     * could still go on. More: who spins until a deadline is blamed. */
+    ROUNDS_A_TIMER = 64,
+
+    /* Time-outs during a settle of ten seconds. Less: who looks once a second is blamed. More: who
+     * polls five times a second is not found. */
+    WAKEUPS_TO_POLL = 50,
+
+    /* Nanoseconds everybody sleeps where others are to wake a sleeper. Less: a nap that a right
+     * submission may take. More: who polls with a long period is not found. */
+    LATE = 100000000,
+
+    /* Steps of one call: from then on each who can go on is as likely to. Less: strategies that are
+     * unfair for a reason are cut short. More: two that wait for a third go on for long. */
+    STARVING = 2000,
+
+    /* Steps of one call after which it does not end. Less: a call that does much is blamed. More:
+     * seconds, until an endless one is told. */
+    MAX_STEPS = 3000000,
+
+    /* ... and with one yield in so many steps it is told as yielding. Less: one that yields now and
+     * then is. More: one that only yields is told as busy. */
+    YIELDS_ONE_IN = 10,
+
+    /* Steps of one schedule whose calls do return: it is left at that. Less: long tests are cut
+     * short. More: minutes. */
+    SLOW_STEPS = 30000000,
+
+    /* Plain accesses without a step between, then others get a turn. Less: switches where nothing
+     * can be noticed. More: a loop that waits for a plain variable is found late. */
+    ACCESSES_PER_TURN = 50000,
+
+    /* ... and what such a turn counts for, in steps without a change and in turns in vain. Less:
+     * found late. More: a loop that only computes is blamed. */
+    IDLE_A_TURN = 100,
+    ROUNDS_A_TURN = 250,
+
+    /* The watchdog, for loops in which nothing is called: milliseconds of processor time between two
+     * looks, and looks without a step. Less: a long memset is blamed. More: a second for each. */
+    TICK_MS = 100,
+    TICKS_WITHOUT_STEP = 10,
+
+    /* The same for sleeps in real system calls, on the clock on the wall. Less: a machine that stalls
+     * is blamed on the code. More: ten seconds for each test that sleeps. */
+    LOOK_MS = 1000,
+    LOOKS_ASLEEP = 10,
+};
+
+/* Nanoseconds that pass in a settle, and in a rest. Less: who polls with a long period is not found.
+ * More: nothing, they cost no time; but a deadline of the test may lie in them. */
+static const uint64_t SETTLE_NS = UINT64_C(10000000000);
+static const uint64_t REST_NS = UINT64_C(100000000);
+
+/* ------------------------------------------------------------------------------ what is told of it */
+
+enum {
+    /* Attempts at making a failing schedule smaller; fewer where a schedule has more than
+     * LONG_SCHEDULE steps. Less: stories with switches that have nothing to do with it. More: time
+     * before the first word. */
+    MAX_ATTEMPTS = 400,
+    LONG_SCHEDULE = 20000,
+    ATTEMPTS_IF_LONG = 12,
+
+    /* Frames of a call stack, events (the last ones), places, objects with a number. Less: what is
+     * left out may be what matters. More: a story nobody reads; MAX_STORY bytes hold it. */
+    STORY_STACK = 16,
+    MAX_EVENTS = 1200,
+    MAX_PLACES = 12,
+    MAX_TOLD_OBJECTS = 4096,
+    MAX_STORY = 4 << 20,
+};
+
+/* ------------------------------------------------------------------------------------------- room */
+
+enum {
+    /* Threads at once. Less: tests of sixty threads. More: each vector clock grows, and with it the
+     * time of each acquire. */
+    MAX_THREADS = 64,
+
+    /* Calls remembered for a stack trace; deeper ones are counted. Less: recursion is told without
+     * its callers. More: memory for each thread. */
+    MAX_CALL_DEPTH = 512,
+
+    /* Keys of pthread_key_create. Less: code with many. More: a look at each when a thread ends. */
+    MAX_KEYS = 64,
+
+    /* Tables that are full end the schedule (environment, or no_progress: allocates for ever). Less:
+     * long tests can't be followed. More: address space, of which there is enough. */
+    MAX_OBJECTS = 1 << 22,
+    MAX_HISTORIES = 1 << 18,
+    MAX_SEQUENCES = 1 << 22, /* each store of each history could be part of five */
+    MAX_FENCES = 1 << 16,    /* any more count as the last one: readers see more than they must */
+    MAX_BLOCKS = 1 << 20,
+    MAX_ACCESSES = 1 << 24, /* this one, and the next, are then no longer added to */
+    MAX_UNDO = 1 << 24,
+    MAX_FOREIGN = 256,
+    MAX_CHOICES = 1 << 20,
+
+    /* Bytes round a block in which a write is noticed as past its end. Less: it hits the neighbour.
+     * More: memory for each block. */
+    RED_ZONE = 16,
+
+    /* Bytes from which on a block's pages come from the system instead of being filled, and bytes
+     * handed out between two looks for pages to give back. Less: system calls. More: a fill of
+     * megabytes, or memory that is needed no more. */
+    BIG = 256 * 1024,
+    TRIM_EVERY = 64 << 20,
+
+    /* Addresses below are NULL, and members of what NULL points to. Less: a member far down a large
+     * struct is told as a pointer to nowhere. More than 64 KiB: may be mapped. */
+    LOWEST_ADDRESS = 65536,
+};
+
+/* Bytes a thread's stack has, and of these the guard, that may not be touched. Less: deep recursion
+ * that works elsewhere. More: address space. */
+static const size_t STACK_SIZE = (size_t)16 << 20;
+static const size_t GUARD_SIZE = 65536;
+
+/* Bytes of the heap in a schedule, and of the largest block. More is refused, as a machine out of
+ * memory does. Less: tests of large messages. More: address space, with the shadows six times that. */
+static const size_t HEAP_SIZE = (size_t)16 << 30;
+static const size_t LARGEST = (size_t)1 << 30;
