@@ -192,8 +192,11 @@ $(B)/%.o: %.c build/api $(headers) $(code_redirects) Makefile
 	    $(CC) $(CFLAGS_ALL) -fsyntax-only -Wsizeof-pointer-memaccess $(call headers_for,$<) $< && \
 	    mv $@.$$$$.o $@
 
+# A suite that defines __wrap_FUNCTION stands between the code under test and that function.
+wraps = $(addprefix -Wl$(comma)--wrap=,$(sort $(shell sed -n 's/^.* __wrap_\([a-z_]*\).*/\1/p' $(wildcard exercises/$(basename $(notdir $1))/test_*.c))))
+
 $(B)/%.suite: $$(call code_objects,$$@) $$(call suite_objects_of,$$@) $(runtime)
-	$(CC) -pthread -no-pie $(LDFLAGS_$(VARIANT)) -o $@.$$$$ $^ -lcmocka $(LIBATOMIC) && mv $@.$$$$ $@
+	$(CC) -pthread -no-pie $(LDFLAGS_$(VARIANT)) $(call wraps,$@) -o $@.$$$$ $^ -lcmocka $(LIBATOMIC) && mv $@.$$$$ $@
 
 # build/demo/DIR/demo is the code in DIR as a program of its own, with the demo/ of its exercise. The live
 # page is built in where its library is installed.

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "suite.h"
 
+#include "channel.h"
 #include "ticket_server.h"
 
 #define ON_OK_ONLY "Out-parameters are written on TICKET_OK only."
@@ -182,6 +184,54 @@ TEST(a_start_that_fails_leaves_nothing_behind, .allocations_fail = true,
     }
 }
 
+/* Stands between the server and its channel: which capacities are asked for. */
+enum { NOTED = 8 };
+static atomic_bool noting;
+static atomic_size_t noted[NOTED];
+static atomic_uint notes;
+
+enum channel_status __real_channel_create_bounded(size_t message_size, size_t capacity,
+                                                  void (*drop)(void *message), struct sender **tx,
+                                                  struct receiver **rx);
+enum channel_status __wrap_channel_create_bounded(size_t message_size, size_t capacity,
+                                                  void (*drop)(void *message), struct sender **tx,
+                                                  struct receiver **rx);
+
+enum channel_status __wrap_channel_create_bounded(size_t message_size, size_t capacity,
+                                                  void (*drop)(void *message), struct sender **tx,
+                                                  struct receiver **rx)
+{
+    if (atomic_load(&noting))
+        atomic_store(&noted[atomic_fetch_add(&notes, 1) % NOTED], capacity);
+    return __real_channel_create_bounded(message_size, capacity, drop, tx, rx);
+}
+
+TEST(capacity_is_how_many_requests_may_wait_in_the_request_channel, .once = true,
+     .hint = "Does the request that is being worked on wait as well?")
+{
+    static const size_t capacities[] = {3, 7, 255, 256, 300};
+
+    for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
+        struct running running;
+        size_t asked_for = 0; /* that one if it is among them, or else the largest */
+
+        atomic_store(&notes, 0);
+        atomic_store(&noting, true);
+        running = start(capacities[i]);
+        atomic_store(&noting, false);
+        for (unsigned n = 0; n < atomic_load(&notes) && n < NOTED; n++) {
+            size_t capacity = atomic_load(&noted[n]);
+
+            if (asked_for != capacities[i] && (capacity == capacities[i] || capacity > asked_for))
+                asked_for = capacity;
+        }
+        check_equal(asked_for, capacities[i],
+                    "capacity: how many requests may wait in the request channel.");
+        check_equal(add(running.client, "title", "description"), 1, "The first ticket's id is 1.");
+        finish(running);
+    }
+}
+
 TEST(joining_null_is_a_no_op)
 {
     ticket_server_join(NULL);
@@ -196,6 +246,35 @@ TEST(servers_share_nothing)
     finish(a);
     check_ticket(b.client, 1, "of b", "first", TICKET_TODO);
     finish(b);
+}
+
+/* Uses a server of its own, whose tickets are like nobody else's. */
+static void use_a_server(const char *title, unsigned tickets)
+{
+    struct running running = start(1);
+
+    for (unsigned i = 1; i <= tickets; i++)
+        check_equal(add(running.client, title, title), i, "Each next id is one higher.");
+    check_ticket(running.client, 1, title, title, TICKET_TODO);
+    set_status(running.client, 1, TICKET_DONE);
+    check_counts(running.client, tickets - 1, 0, 1);
+    finish(running);
+}
+
+static void *use_another_server(void *arg)
+{
+    (void)arg;
+    use_a_server("another", 2);
+    return NULL;
+}
+
+TEST(two_servers_at_once_share_nothing, .schedules = 500,
+     .hint = "Is there a variable that two servers use?")
+{
+    pthread_t other = spawn(use_another_server, NULL);
+
+    use_a_server("one", 1);
+    join(other);
 }
 
 /* ------------------------------------------------------------------------------------- adding */
@@ -313,6 +392,161 @@ TEST(a_description_that_is_longer_is_invalid)
     free(longer);
 }
 
+TEST(a_text_of_blanks_is_a_text, .once = true, .hint = "Who said that a title is to be seen?")
+{
+    static const char *const blanks[] = {" ", "   ", "\t", "\n", "\r\n", "\xc2\xa0", "\x01", "0"};
+    struct running running = start(2);
+
+    for (size_t i = 0; i < sizeof blanks / sizeof blanks[0]; i++) {
+        check_ticket(running.client, add(running.client, blanks[i], "description"), blanks[i],
+                     "description", TICKET_TODO);
+        check_ticket(running.client, add(running.client, "title", blanks[i]), "title", blanks[i],
+                     TICKET_TODO);
+    }
+    finish(running);
+}
+
+/* A text of that many bytes: one character again and again, the last one perhaps cut. */
+static char *text_in(const char *character, size_t length)
+{
+    char *text = allocate(length + 1);
+
+    for (size_t i = 0; i < length; i++)
+        text[i] = character[i % strlen(character)];
+    text[length] = '\0';
+    return text;
+}
+
+TEST(the_limits_are_counted_in_bytes, .once = true,
+     .hint = "How many bytes is a character, and which of the two is counted?")
+{
+    static const char *const characters[] = {"e",    "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8e\xab",
+                                             "\x80", "\xff"};
+    static const char rule[] = "1 to TICKET_TITLE_MAX and 1 to TICKET_DESCRIPTION_MAX bytes.";
+    struct running running = start(2);
+    uint64_t none = 77;
+
+    for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++) {
+        char *title = text_in(characters[i], TICKET_TITLE_MAX);
+        char *description = text_in(characters[i], TICKET_DESCRIPTION_MAX);
+        char *longer = text_in(characters[i], TICKET_DESCRIPTION_MAX + 1);
+
+        check_equal(add(running.client, title, description), i + 1, rule);
+        check_ticket(running.client, i + 1, title, description, TICKET_TODO);
+        check_result(ticket_client_add(running.client, title, longer, &none), rule, TICKET_INVALID);
+        longer[TICKET_TITLE_MAX + 1] = '\0';
+        check_result(ticket_client_add(running.client, longer, description, &none), rule,
+                     TICKET_INVALID);
+        free(title);
+        free(description);
+        free(longer);
+    }
+    check_equal(none, 77, ON_OK_ONLY);
+    finish(running);
+}
+
+TEST(a_longer_text_is_refused_however_long_it_is, .once = true,
+     .hint = "Is a text measured before it is copied, and in how many bits?")
+{
+    static const size_t lengths[] = {501,  502,  510,   511,   512,   556,   600,   756,   1000,
+                                     4095, 4096, 10000, 65535, 65536, 65537, 65586, 66036, 100000};
+    static const char rule[] = "TICKET_INVALID: title or description is longer.";
+    struct running running = start(2);
+    uint64_t none = 77;
+
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        char *text = text_of(lengths[i]);
+
+        check_result(ticket_client_add(running.client, text, "description", &none), rule,
+                     TICKET_INVALID);
+        check_result(ticket_client_add(running.client, "title", text, &none), rule, TICKET_INVALID);
+        check_result(ticket_client_add(running.client, text, text, &none), rule, TICKET_INVALID);
+        free(text);
+    }
+    for (size_t length = TICKET_TITLE_MAX + 1; length <= TICKET_DESCRIPTION_MAX; length++) {
+        char *text = text_of(length);
+
+        check_result(ticket_client_add(running.client, text, text, &none), rule, TICKET_INVALID);
+        free(text);
+    }
+    check_equal(none, 77, ON_OK_ONLY);
+    check_counts(running.client, 0, 0, 0);
+    check_equal(add(running.client, "still", "here"), 1, NO_ID);
+    finish(running);
+}
+
+TEST(ids_grow_by_one_whatever_becomes_of_the_tickets, .once = true,
+     .hint = "What is the next id counted by, and does that ever become less?")
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+
+    for (uint64_t id = 1; id <= 60; id++) {
+        check_equal(add(id % 2 ? running.client : other, "title", "description"), id,
+                    "Each next ticket's id is one higher.");
+        set_status(id % 3 ? running.client : other, id, (enum ticket_status)(id / 4 % 3));
+        set_status(other, 1 + id / 2, (enum ticket_status)(id % 3));
+        check_equal(get(running.client, id).id, id,
+                    "ticket_client_get copies out the ticket that was asked for.");
+    }
+    ticket_client_drop(other);
+    finish(running);
+}
+
+/* Slow is not wrong, nor is a table that grows by a ticket at a time: a server that has needed that much
+ * time, memory or that many allocations by now is left at that. */
+static bool has_been_enough(void)
+{
+    enum { SECONDS = 5, KILOBYTES = 800 * 1024, ALLOCATIONS = 900 * 1000 };
+    struct rusage used;
+
+    getrusage(RUSAGE_SELF, &used);
+    return used.ru_utime.tv_sec + used.ru_stime.tv_sec >= SECONDS || used.ru_maxrss > KILOBYTES ||
+           allocations() > ALLOCATIONS;
+}
+
+TEST(more_tickets_are_counted_than_16_bits_hold, .once = true,
+     .hint = "How far do the counts and the ids go?")
+{
+    enum { MANY = 65536 + 2 };
+    struct running running = start(2);
+    uint64_t added = 0, id = 0;
+
+    while (added < MANY && !has_been_enough() &&
+           check_result(ticket_client_add(running.client, "title", "description", &id),
+                        "ticket_client_add adds a ticket.", TICKET_OK,
+                        TICKET_NO_MEMORY) == TICKET_OK)
+        check_equal(id, ++added, "Each next id is one higher.");
+    check_counts(running.client, (unsigned)added, 0, 0);
+    set_status(running.client, added, TICKET_DONE);
+    check_counts(running.client, (unsigned)added - 1, 0, 1);
+    check_ticket(running.client, added, "title", "description", TICKET_DONE);
+    finish(running);
+}
+
+static void *look_at_the_first(void *client)
+{
+    check_ticket(client, 1, "first", "of many", TICKET_TODO);
+    return NULL;
+}
+
+TEST(a_copy_is_not_the_servers_ticket_which_may_move, .once = true,
+     .hint = "Who copies the ticket, and where is it by then?")
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+    pthread_t looker;
+
+    add(running.client, "first", "of many");
+    looker = spawn(look_at_the_first, other);
+    settle();
+    for (int i = 2; i <= 1100; i++)
+        add(running.client, "another", "of many");
+    join(looker);
+    ticket_client_drop(other);
+    finish(running);
+}
+
 TEST(thousands_of_tickets_are_kept, .once = true)
 {
     enum { MANY = 5000 };
@@ -416,6 +650,26 @@ TEST(setting_the_status_of_an_unknown_id_is_not_found)
         check_result(ticket_client_set_status(running.client, unknown_ids[i], TICKET_DONE),
                      "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
     check_counts(running.client, 1, 0, 0);
+    finish(running);
+}
+
+TEST(an_id_is_all_of_its_64_bits, .once = true, .hint = "How many bits of an id arrive?")
+{
+    struct running running = start(2);
+    struct ticket ticket = {.id = 77};
+
+    for (int i = 0; i < 3; i++)
+        add(running.client, "title", "description");
+    for (int bit = 2; bit < 64; bit++) {
+        uint64_t id = UINT64_C(1) << bit | 1;
+
+        check_result(ticket_client_get(running.client, id, &ticket),
+                     "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
+        check_result(ticket_client_set_status(running.client, id, TICKET_DONE),
+                     "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
+    }
+    check_equal(ticket.id, 77, ON_OK_ONLY);
+    check_counts(running.client, 3, 0, 0);
     finish(running);
 }
 
@@ -711,6 +965,183 @@ TEST(clients_are_cloned_and_dropped_in_any_thread)
     join(one);
     join(two);
     ticket_server_join(running.server);
+}
+
+/* -------------------------------------------------------------------- one request after another */
+
+/* What can be asked for, and what the tickets are then. */
+enum request {
+    ADD,
+    SET,
+    GET,
+    COUNT,
+    BAD_TEXT,
+    BAD_STATUS,
+    BAD_COUNT,
+    NO_TICKET,
+    NOT_THERE,
+    REQUESTS
+};
+enum { MOST = 400 };
+
+struct expected {
+    uint64_t n;
+    enum ticket_status status[MOST + 1]; /* of each ticket */
+};
+
+static unsigned expected_count(const struct expected *expected, enum ticket_status status)
+{
+    unsigned n = 0;
+
+    for (uint64_t id = 1; id <= expected->n; id++)
+        n += expected->status[id] == status;
+    return n;
+}
+
+static void expect_failure(struct ticket_client *client, enum request request, uint64_t unknown)
+{
+    static const char rule[] = "A bad request says so, whatever was asked before.";
+    struct ticket ticket = {.id = 77};
+    uint64_t number = 77;
+
+    if (request == BAD_TEXT)
+        check_result(ticket_client_add(client, "", "", &number), rule, TICKET_INVALID);
+    else if (request == BAD_STATUS)
+        check_result(ticket_client_set_status(client, 1, (enum ticket_status)3), rule,
+                     TICKET_INVALID);
+    else if (request == BAD_COUNT)
+        check_result(ticket_client_count(client, (enum ticket_status)3, &number), rule,
+                     TICKET_INVALID);
+    else if (request == NO_TICKET)
+        check_result(ticket_client_set_status(client, unknown, TICKET_DONE), rule,
+                     TICKET_NOT_FOUND);
+    else
+        check_result(ticket_client_get(client, unknown, &ticket), rule, TICKET_NOT_FOUND);
+    check(number == 77 && ticket.id == 77, ON_OK_ONLY);
+}
+
+static void ask(struct ticket_client *client, enum request request, struct expected *expected)
+{
+    uint64_t id = expected->n / 2 + 1;
+
+    if (request == ADD) {
+        check_equal(add(client, "title", "description"), ++expected->n,
+                    "Each next ticket's id is one higher.");
+        expected->status[expected->n] = TICKET_TODO;
+    } else if (request == SET) {
+        expected->status[id] = (enum ticket_status)((expected->status[id] + 1) % 3);
+        set_status(client, id, expected->status[id]);
+    } else if (request == GET) {
+        check_ticket(client, id, "title", "description", expected->status[id]);
+    } else if (request == COUNT) {
+        check_equal(count(client, TICKET_TODO), expected_count(expected, TICKET_TODO),
+                    "ticket_client_count counts the tickets that have a status.");
+    } else {
+        expect_failure(client, request, expected->n + 1);
+    }
+}
+
+/* Every client sees the tickets as they are. */
+static void check_all(struct ticket_client *client, const struct expected *expected)
+{
+    uint64_t id = expected->n / 2 + 1;
+
+    check_counts(client, expected_count(expected, TICKET_TODO),
+                 expected_count(expected, TICKET_IN_PROGRESS),
+                 expected_count(expected, TICKET_DONE));
+    check_ticket(client, id, "title", "description", expected->status[id]);
+    check_ticket(client, expected->n, "title", "description", expected->status[expected->n]);
+}
+
+TEST(any_request_may_follow_any_other_by_the_same_client_or_by_another, .once = true,
+     .hint = "What does a request leave behind, in the server or in the client?")
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+    struct expected expected = {.n = 0};
+
+    ask(running.client, ADD, &expected);
+    for (int first = 0; first < REQUESTS; first++)
+        for (int second = 0; second < REQUESTS; second++)
+            for (int another = 0; another < 2; another++) {
+                ask(running.client, (enum request)first, &expected);
+                ask(another ? other : running.client, (enum request)second, &expected);
+                check_all(other, &expected);
+                check_all(running.client, &expected);
+            }
+    ticket_client_drop(other);
+    finish(running);
+}
+
+TEST(the_server_sleeps_after_any_request, .once = true, .hint = "Which call waits without polling?")
+{
+    struct running running = start(2);
+    struct expected expected = {.n = 0};
+
+    ask(running.client, ADD, &expected);
+    for (int request = 0; request < REQUESTS; request++) {
+        ask(running.client, (enum request)request, &expected);
+        settle();
+        ticket_client_drop(clone(running.client));
+        settle();
+    }
+    check_all(running.client, &expected);
+    finish(running);
+}
+
+/* Adds a ticket that is done at once, and one more. */
+static uintptr_t add_and_finish_two(struct ticket_client *client)
+{
+    uint64_t first = add(client, "soon", "done"), second;
+
+    set_status(client, first, TICKET_DONE);
+    second = add(client, "another", "one");
+    check(first < second, "Ids grow.");
+    return (uintptr_t)(first * 100 + second);
+}
+
+static void *add_two_elsewhere(void *client)
+{
+    return (void *)add_and_finish_two(client);
+}
+
+TEST(an_id_is_never_given_twice, .schedules = 1000,
+     .hint = "What is the next id counted by, and does that ever become less?")
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+    pthread_t adder = spawn(add_two_elsewhere, other);
+    uintptr_t mine = add_and_finish_two(running.client), theirs = (uintptr_t)join(adder);
+    bool seen[5] = {false};
+
+    seen[mine / 100 % 5] = seen[mine % 100 % 5] = true;
+    seen[theirs / 100 % 5] = seen[theirs % 100 % 5] = true;
+    check(seen[1] && seen[2] && seen[3] && seen[4],
+          "The first ticket's id is 1, each next one is one higher.");
+    ticket_client_drop(other);
+    finish(running);
+}
+
+enum { CROWD = 50 }; /* the checks keep 64 threads apart */
+
+TEST(fifty_clients_at_once_each_get_their_own_answers, .once = true, .hint = "Whose answer is it?")
+{
+    struct running running = start(3);
+    struct ticket_client *clients[CROWD];
+    pthread_t threads[CROWD];
+
+    for (int i = 0; i < CROWD; i++)
+        clients[i] = clone(running.client);
+    settle();
+    hold_others(true); /* so that all wait at once */
+    for (int i = 0; i < CROWD; i++)
+        threads[i] = spawn(add_and_look, clients[i]);
+    settle();
+    hold_others(false);
+    for (int i = 0; i < CROWD; i++)
+        join(threads[i]);
+    check_counts(running.client, CROWD, 0, 0);
+    finish(running);
 }
 
 /* --------------------------------------------------------------------------- the last one leaves */
@@ -1012,6 +1443,100 @@ TEST(a_shutdown_meets_queries)
     ticket_client_drop(second);
     ticket_client_drop(third);
     finish(running);
+}
+
+/* A request by a client of its own, and what was answered. */
+struct asked {
+    struct ticket_client *client;
+    enum request request;
+    enum ticket_result result;
+};
+
+static void *ask_for(void *arg)
+{
+    struct asked *asked = arg;
+    struct ticket ticket;
+    uint64_t number;
+
+    asked->result =
+        asked->request == ADD   ? ticket_client_add(asked->client, "a", "b", &number)
+        : asked->request == SET ? ticket_client_set_status(asked->client, 1, TICKET_DONE)
+        : asked->request == GET ? ticket_client_get(asked->client, 1, &ticket)
+                                : ticket_client_count(asked->client, TICKET_TODO, &number);
+    ticket_client_drop(asked->client);
+    return NULL;
+}
+
+static void *shut_down_and_drop(void *client)
+{
+    shut_down(client);
+    ticket_client_drop(client);
+    return NULL;
+}
+
+/* Has been used already, so that its next request is all it sends. */
+static struct ticket_client *used_clone(struct ticket_client *client)
+{
+    struct ticket_client *other = clone(client);
+
+    count(other, TICKET_TODO);
+    return other;
+}
+
+TEST(a_shutdown_never_overtakes_and_is_never_overtaken, .schedules = 60,
+     .hint = "In which order are requests taken out of the channel?")
+{
+    enum { EACH = 4 };
+    static const char rule[] = "Requests queued before a shutdown are answered as ever; those "
+                               "queued behind it get TICKET_SERVER_GONE.";
+    struct running running = start(64);
+    struct ticket_client *stop = used_clone(running.client);
+    struct asked asked[2 * EACH];
+    pthread_t threads[2 * EACH], stopper;
+    bool queued; /* in that order: on real threads nobody is held, and nobody knows */
+
+    add(running.client, "title", "description");
+    for (int i = 0; i < 2 * EACH; i++)
+        asked[i] = (struct asked){used_clone(running.client), (enum request)(i % EACH), TICKET_OK};
+    settle();
+    hold_others(true);
+    for (int i = 0; i < EACH; i++)
+        threads[i] = spawn(ask_for, &asked[i]);
+    queued = settle() > 0;
+    stopper = spawn(shut_down_and_drop, stop);
+    settle();
+    for (int i = EACH; i < 2 * EACH; i++)
+        threads[i] = spawn(ask_for, &asked[i]);
+    settle();
+    hold_others(false);
+    for (int i = 0; i < 2 * EACH; i++)
+        join(threads[i]);
+    join(stopper);
+    for (int i = 0; i < 2 * EACH; i++)
+        if (queued)
+            check_result(asked[i].result, rule, i < EACH ? TICKET_OK : TICKET_SERVER_GONE);
+        else
+            check_result(asked[i].result, rule, TICKET_OK, TICKET_SERVER_GONE);
+    finish(running);
+}
+
+TEST(after_a_shutdown_by_another_client_nothing_is_answered_from_before, .once = true,
+     .hint = "Who knows that the server has gone, and who only remembers what it said?")
+{
+    for (int request = 0; request < REQUESTS; request++) {
+        struct running running = start(2);
+        struct ticket_client *other = clone(running.client);
+        struct expected expected = {.n = 0};
+
+        ask(running.client, ADD, &expected);
+        check_all(running.client, &expected);
+        ask(running.client, (enum request)request, &expected);
+        shut_down(other);
+        check_gone(running.client);
+        check_gone(other);
+        ticket_client_drop(other);
+        finish(running);
+    }
 }
 
 static void *shut_down_or_gone(void *client)
