@@ -42,6 +42,8 @@ hint:      ## the next hint of three   EX=04
 	$(GRADE) hint
 carry:     ## begins with your own code   EX=04 [FROM=solutions]
 	$(GRADE) carry
+adopt:     ## your work out of an older copy of the kit   FROM=dir
+	$(GRADE) adopt
 reset:     ## the empty exercise back; yours is kept   EX=04
 	$(GRADE) reset
 replay:    ## one failing schedule again   TEST= SEED= [GDB=1 HTML=1]
@@ -94,7 +96,7 @@ bench-grader: ## maintainers: how long grading takes
 	$(RUN_PYTHON) -m bench grader
 bench-interleave: ## maintainers: schedules a second
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
-.PHONY: help setup grade watch list hint carry reset replay talk doctor swap unswap handout class result gradescope stubs solutions test clean book
+.PHONY: help setup grade watch list hint carry adopt reset replay talk doctor swap unswap handout class result gradescope stubs solutions test clean book
 .PHONY: known-wrong-table mutants mutants-table bench bench-peers bench-grader run compare-checkers roots bench-interleave compile_commands.json
 .DEFAULT_GOAL = help
 

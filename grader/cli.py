@@ -178,6 +178,12 @@ def hint(options: argparse.Namespace) -> int:
     return workspace.hint(options.ex)
 
 
+def adopt(options: argparse.Namespace) -> int:
+    from grader.commands import workspace
+
+    return workspace.adopt(getattr(options, "from"))
+
+
 def carry(options: argparse.Namespace) -> int:
     from grader.commands import workspace
 
@@ -252,6 +258,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("watch", watch, "grade what is saved, as it is saved", ("variant",)),
     ("list", show_list, "all exercises, and the next step", ()),
     ("hint", hint, "the next hint", ("ex",)),
+    ("adopt", adopt, "your work out of an older copy of the kit", ("from",)),
     ("carry", carry, "begin with the code of the exercise before", ("ex", "from")),
     ("reset", reset, "the stub back", ("ex",)),
     (

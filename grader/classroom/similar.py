@@ -50,7 +50,7 @@ class Pair:
 def pairs(group: Class, names: Sequence[str]) -> tuple[list[Pair], str]:
     """The most similar pairs of each exercise, and a remark when there is something to be said."""
     if shutil.which("sim_c") is None:
-        return [], "Near-copies were not looked for: sim_c is not installed (Debian: similarity-tester)."
+        return [], "Near-copies were not looked for: sim_c is not installed (similarity-tester; Debian 13 has none)."
     found: list[Pair] = []
     submissions = {**intake.find_submissions(group.submissions), **OURS}
     wanted = worker.wanted(group.exercises)

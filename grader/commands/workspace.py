@@ -161,6 +161,12 @@ def carry_over(ex: str, tree: str) -> int:
     return _say(carry.carry(exercise, tree), f"make grade EX={exercise.number}")
 
 
+def adopt(tree: str) -> int:
+    from grader.commands import adopt as adopting
+
+    return _say(adopting.adopt(tree), "make grade")
+
+
 def reset(ex: str) -> int:
     exercise = _one(ex, "reset")
     said = carry.reset(exercise)
