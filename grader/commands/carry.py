@@ -29,6 +29,7 @@ def carry(exercise: Exercise, tree: str) -> list[str]:
     where = tree_of("" if tree == "solutions" else tree, tree == "solutions", "FROM")
     if exercise.carries_channel and where == EXERCISES:
         return [
+            *replace(exercise.directory / "channel.c", stubs.pristine(exercise, "channel.c")),
             f"{exercise.name} uses your channel of {base.name} as it is.",
             f"What you write is exercises/{exercise.name}/{exercise.files[0]}.",
         ]

@@ -443,9 +443,10 @@ def test_the_channel_alone_is_swapped_for_that_of_the_solution(kit: Kit) -> None
     assert kit.run("grade", ex="04").code == 1
 
 
-def test_reset_takes_the_carried_channel_over_again(kit: Kit) -> None:
+@pytest.mark.parametrize("command", ["reset", "carry"])
+def test_the_carried_channel_is_taken_over_again(kit: Kit, command: str) -> None:
     kit.write("exercises/04_server/channel.c", "/* another one */\n")
-    kit.run("reset", ex="04")
+    kit.run(command, ex="04")
     assert kit.read("exercises/04_server/channel.c") == STUBS["04_server/channel.c"]
     assert kit.read("exercises/04_server/channel.c.1.bak") == "/* another one */\n"
 
