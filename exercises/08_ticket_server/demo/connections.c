@@ -1,4 +1,4 @@
-/* connections.c - a thread and a ticket_client for each who connects.
+/* connections.c - a thread and a ticket_client for each peer that connects.
  *
  * The list of connections is the main thread's. A connection that has ended is told to it through
  * the pipe of stop.h, so that it sleeps in poll for that and for new ones. */
@@ -97,7 +97,7 @@ static struct connection *join_connections(struct connection *list, bool all)
 static void end_connections(struct connection *list)
 {
     for (struct connection *c = list; c != NULL; c = c->next)
-        shutdown(c->talk.fd, SHUT_RD); /* wakes who waits for a command; answers still go out */
+        shutdown(c->talk.fd, SHUT_RD); /* ends the wait for a command; answers still go out */
     join_connections(list, true);
 }
 

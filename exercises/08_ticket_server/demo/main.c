@@ -5,10 +5,10 @@
  * Each connection has a thread and a ticket_client of its own. It ends when its peer has no more to
  * say; all of them end, and with them the program, on the command shutdown and on SIGINT or SIGTERM.
  *
- *   connections.c  who is connected         commands.c       what they can type
- *   page.c         the live page            load.c           the clients that its button starts
- *   board.c        what the page shows      channel_calls.c  how it learns what is in the channel
- *   stop.c         how the program ends     no_page.c        stands in for page.c
+ *   connections.c  the peers, a thread each   commands.c       what they can type
+ *   page.c         the live page              load.c           the clients that its button starts
+ *   board.c        what the page shows        channel_calls.c  how it learns what is in the channel
+ *   stop.c         how the program ends       no_page.c        stands in for page.c
  */
 #include <ctype.h>
 #include <errno.h>
@@ -95,7 +95,7 @@ int main(int argc, char **argv)
     unsigned port = number(argc, argv, 1, PORT);
     unsigned page_port = number(argc, argv, 2, PAGE_PORT);
     unsigned capacity = number(argc, argv, 3, CAPACITY);
-    int listener = listen_on(&port), wakeup = stop_open();
+    int wakeup = stop_open(), listener = listen_on(&port);
 
     if (listener < 0 || wakeup < 0) {
         fprintf(stderr, "Port %u of 127.0.0.1: %s\n", port, strerror(errno));

@@ -159,7 +159,7 @@ static void press_shutdown(void)
     if (load_shutdown_server() == TICKET_NO_MEMORY)
         return; /* the server goes on */
     board_set_over();
-    nanosleep(&look, NULL); /* at who has got what */
+    nanosleep(&look, NULL); /* so that the last answers can be seen */
     stop_program();
 }
 
