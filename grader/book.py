@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from grader import files
-from grader.errors import GraderError
+from grader.errors import GraderError, NotInstalled
 from grader.exercises import BUILD, ROOT, Exercise, all_exercises, read_text
 
 SITE = BUILD / "book"
@@ -46,7 +46,7 @@ def make() -> Path:
     """Makes build/book/ anew; a link that leads nowhere is an error."""
     mkdocs = shutil.which("mkdocs")
     if mkdocs is None:
-        raise GraderError(f"mkdocs is not installed. {CURE}")
+        raise NotInstalled("mkdocs", CURE)
     shutil.rmtree(PAGES, ignore_errors=True)
     write_pages()
     settings = BUILD / "book.yml"  # JSON is YAML, too

@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from grader.errors import GraderError
+from grader.errors import NotWritable
 from grader.exercises import shown
 
 
@@ -33,14 +33,28 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        raise GraderError(cannot_write(path, error)) from error
+        raise NotWritable(cannot_write(path, error)) from error
+
+
+MAKE_ROOM = "Make room (make clean frees what was built), then try again."
+ENOUGH = 4 << 20  # bytes: a suite and what it is made of
+
+
+def is_full(directory: Path) -> bool:
+    """Is there no room for what is built next? Asked of the file system, which may count by users."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            os.posix_fallocate(file.fileno(), 0, ENOUGH)
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return False
 
 
 def cannot_write(path: Path, error: OSError) -> str:
     """Why that file couldn't be written, and what to do."""
     cure = {
-        errno.ENOSPC: "Make room (make clean frees what was built), then try again.",
-        errno.EDQUOT: "Make room (make clean frees what was built), then try again.",
+        errno.ENOSPC: MAKE_ROOM,
+        errno.EDQUOT: MAKE_ROOM,
         errno.EROFS: "Copy the kit to a directory of your own.",
         errno.EACCES: "Copy the kit to a directory of your own.",
         errno.EPERM: "Copy the kit to a directory of your own.",

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from grader import files
-from grader.classroom import gradebooks, results, run, settings
-from grader.errors import EXIT_PASSED, GraderError, UsageError
+from grader.classroom import gradebooks, keys, options, results, settings, workers
+from grader.classroom.group import Job, give_up
+from grader.errors import EXIT_PASSED, NotWritable, UsageError
 from grader.exercises import BUILD, EXERCISES, ROOT, all_exercises
 from grader.grading import stubs
 
@@ -112,13 +113,13 @@ def _grade(arguments: Mapping[str, str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=BUILD) as directory:
         given = {**arguments, "submissions": directory, "out": str(Path(directory) / "out")}
         given["unsafe"] = given.get("unsafe") or "1"  # a machine of its own is what such services give
-        group = run.from_arguments(given)
+        group = options.from_arguments(given)
         group.results.mkdir(parents=True)
-        job = run.Job("submission", source, run.submission_key(source, run.kit_key(group)))
-        run.prepare(group)
-        if not run.run_job(group, job):
-            run.run_job(group, job)
-        run.give_up(group, job)
+        job = Job("submission", source, keys.submission_key(source, keys.kit_key(group)))
+        workers.prepare(group)
+        if not workers.run_job(group, job):
+            workers.run_job(group, job)
+        give_up(group, job)
         return next(iter(results.read_students(group, ["submission"])))
 
 
@@ -146,5 +147,5 @@ def _to_github(student: dict[str, Any]) -> str:
                 with open(path, "a", encoding="utf-8") as file:
                     file.write(text + "\n")
             except OSError as error:
-                raise GraderError(f"{path} can't be written: {error.strerror}.") from error
+                raise NotWritable(files.cannot_write(Path(path), error)) from error
     return report + "\n"

@@ -8,18 +8,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from grader.classroom import results, run, sandbox
+from grader.classroom import local, options, results, run, sandbox
+from grader.classroom.group import Engine
+from grader.classroom.progress import ProgressBar
 from grader.errors import EXIT_PASSED, UsageError
 from grader.exercises import all_exercises, find, shown
 
 
 def make_class(arguments: Mapping[str, str]) -> int:
     """make class SUBMISSIONS=dir"""
-    group = run.from_arguments(arguments)
+    group = options.from_arguments(arguments)
     engine = _engine(arguments)
     box = sandbox.choose(group.unsafe)
     group = replace(group, sandbox=box.name)
-    progress = run.Progress(box.name)
+    progress = ProgressBar(box.name)
     try:
         names = run.grade(group, engine, progress)
     finally:
@@ -30,10 +32,10 @@ def make_class(arguments: Mapping[str, str]) -> int:
     return EXIT_PASSED
 
 
-def _engine(arguments: Mapping[str, str]) -> run.Engine:
+def _engine(arguments: Mapping[str, str]) -> Engine:
     name = arguments.get("engine") or "local"
     if name == "local":
-        return run.Local()
+        return local.Local()
     if name == "slurm":
         from grader.classroom import slurm
 

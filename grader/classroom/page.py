@@ -7,7 +7,6 @@ are kept once each however many students share them, so a class of hundreds stay
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 import statistics
 from collections import Counter
@@ -18,7 +17,7 @@ from typing import Any
 
 from grader import files
 from grader.classroom.similar import Pair
-from grader.errors import GraderError
+from grader.output import pages
 
 MOST_TESTS = 25  # of those most often failed
 LONGEST_REPORT = 12_000  # characters of one exercise's report; reports/ has all of it
@@ -125,16 +124,9 @@ class Table:
         return lines
 
     def write(self, path: Path, pairs: Sequence[Pair], notes: Sequence[str]) -> None:
-        try:
-            import jinja2
-        except ImportError:
-            raise GraderError("class.html needs jinja2, which this Python lacks. Run: sh setup.sh") from None
         percents = [row.percent for row in self.rows] or [0.0]
-        loader = jinja2.FileSystemLoader(Path(__file__).parent)
-        environment = jinja2.Environment(
-            loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-        )
-        text = environment.get_template("class.html.j2").render(
+        text = pages.fill(
+            Path(__file__).with_name("class.html.j2"),
             exercises=self.exercises,
             rows=self.rows,
             mean=statistics.fmean(percents),
@@ -146,7 +138,7 @@ class Table:
             sandbox=self.sandbox,
             engine=self.engine,
             made=dt.datetime.now().strftime("%Y-%m-%d %H:%M"),
-            texts=_for_script(list(self.texts)),
+            texts=pages.for_script(list(self.texts)),
         )
         files.write_atomically(path, text)
 
@@ -169,9 +161,3 @@ def alike(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
 
 def _printable(text: str) -> str:
     return _CONTROL.sub("?", text.encode("utf-8", "replace").decode())
-
-
-def _for_script(data: Any) -> str:
-    """JSON that nothing in it can end early: neither </script> nor <!-- survive."""
-    text = json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -18,7 +18,7 @@ from typing import Any
 
 from grader import files
 from grader.classroom import gradebooks, similar
-from grader.classroom.run import Class
+from grader.classroom.group import Class
 from grader.classroom.sandbox import Sandbox
 from grader.classroom.settings import Settings
 from grader.exercises import Exercise

@@ -46,18 +46,29 @@ class Sandbox:
     uid: int | None = None
     cgroups: tuple[Path, ...] = field(default=())
 
+    @property
+    def tells_status(self) -> bool:
+        """Does it write to a descriptor how the command ended, and so whether it was begun at all?"""
+        return self.namespaces
+
     def wrap(
-        self, command: Sequence[str], read: Sequence[Path] = (), write: Sequence[Path] = (), kit: bool = True
+        self,
+        command: Sequence[str],
+        read: Sequence[Path] = (),
+        write: Sequence[Path] = (),
+        kit: bool = True,
+        status: int | None = None,
     ) -> list[str]:
         """The command that runs `command` inside, in the kit's directory.
 
         read, write: what it may see, and change, besides the system's and the kit's own files.
-        kit: does it need these at all? Each thing that is to be seen takes time."""
+        kit: does it need these at all? Each thing that is to be seen takes time.
+        status: the descriptor for the command's end, if this is a sandbox that tells it."""
         inside = list(command)
         if self.namespaces and self.uid is None and _processes_count_by_namespace():
             inside = [*_PROCESS_LIMIT, *inside]
         if self.namespaces:
-            inside = [*_bubblewrap(read, write, kit), *inside]
+            inside = [*_bubblewrap(read, write, kit, status), *inside]
         if self.uid is not None:
             user = [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", "--no-new-privs"]
             inside = ["setpriv", *user, "--", *inside]
@@ -88,9 +99,11 @@ _BUBBLEWRAP = (
 )
 
 
-def _bubblewrap(read: Sequence[Path], write: Sequence[Path], kit: bool) -> list[str]:
+def _bubblewrap(read: Sequence[Path], write: Sequence[Path], kit: bool, status: int | None) -> list[str]:
     command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
     command += ["--proc", "/proc", "--dev", "/dev"]
+    if status is not None:
+        command += ["--json-status-fd", str(status)]
     for memory in ("/dev/shm", "/tmp"):
         command += ["--size", str(TMP), "--tmpfs", memory]
     for path in (*SYSTEM, *TOOLS) if kit else SYSTEM:

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from grader.classroom import intake, worker
-from grader.classroom.run import Class
+from grader.classroom import intake, one_submission
+from grader.classroom.group import Class
 from grader.exercises import SOLUTIONS, by_name
 
 LEAST_PERCENT = 80
@@ -53,7 +53,7 @@ def pairs(group: Class, names: Sequence[str]) -> tuple[list[Pair], str]:
         return [], "Near-copies were not looked for: sim_c is not installed (similarity-tester; Debian 13 has none)."
     found: list[Pair] = []
     submissions = {**intake.find_submissions(group.submissions), **OURS}
-    wanted = worker.wanted(group.exercises)
+    wanted = one_submission.wanted(group.exercises)
     everybody = [*names, *OURS]
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)

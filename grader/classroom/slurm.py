@@ -1,6 +1,6 @@
 """ENGINE=slurm: the class as a Slurm job array, for when one machine is not enough.
 
-Each task of the array grades a few submissions, with the same workers as on one machine (run.py) and into
+Each task of the array grades a few submissions, with the same workers as on one machine (workers.py) and into
 the same result files: so nothing has to be merged, and a run that was stopped goes on where it was. What a
 task leaves without a result is graded once more, in an array with one submission a task, and that is said;
 what is left after that is given up.
@@ -29,9 +29,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import files
-from grader.classroom import run
-from grader.classroom.run import Class, Job
-from grader.classroom.worker import Request
+from grader.classroom import workers
+from grader.classroom.group import Class, Job, Request, give_up, is_known, request_for
 from grader.errors import GraderError
 from grader.exercises import ROOT
 
@@ -63,13 +62,13 @@ class Slurm:
                 raise GraderError(f"ENGINE=slurm: there is no {tool} here. Is this the cluster's login node?")
         left = list(jobs)
         if _end_old_array(group) and not group.again:  # it may have graded some since we looked
-            left = [job for job in jobs if not run.is_known(group, job)]
+            left = [job for job in jobs if not is_known(group, job)]
             yield from (job for job in jobs if job not in left)
         for size in CHUNKS:
             if left:
                 left = yield from self._grade(group, left, max(size, math.ceil(len(left) / MAX_TASKS)))
         for job in left:
-            run.give_up(group, job)
+            give_up(group, job)
             yield job
 
     def _grade(self, group: Class, jobs: Sequence[Job], size: int) -> Generator[Job, None, list[Job]]:
@@ -78,7 +77,7 @@ class Slurm:
         waiting = {job.student: job for job in jobs}
         before = _result_times(group)
         array = Array(group.out / "slurm" / f"make-class-{secrets.token_hex(3)}")
-        array.submit([[run.request_for(group, job) for job in chunk] for chunk in chunks], self)
+        array.submit([[request_for(group, job) for job in chunk] for chunk in chunks], self)
         try:
             running = True
             while running:
@@ -86,7 +85,7 @@ class Slurm:
                 running = array.is_running()  # asked first: who has ended has written the results
                 for student, when in _result_times(group).items():
                     job = waiting.get(student)
-                    if job and when != before.get(student) and run.is_known(group, job):
+                    if job and when != before.get(student) and is_known(group, job):
                         yield waiting.pop(student)
         finally:
             array.cancel()
@@ -204,7 +203,7 @@ def main(words: Sequence[str]) -> int:
     requests = json.loads(Path(words[0], f"{os.environ['SLURM_ARRAY_TASK_ID']}.json").read_bytes())
     code = 0
     for request in requests:
-        message = run.ask_worker(request)
+        message = workers.ask_worker(request)
         if message:
             code = 1
             print(f"{request['student']}: {message}", flush=True)

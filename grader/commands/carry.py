@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from grader import files
-from grader.errors import GraderError, UsageError
+from grader.errors import GraderError, NotWritable, UsageError
 from grader.exercises import EXERCISES, SOLUTIONS, Exercise, by_name, shown
 from grader.grading import progress, stubs
 from grader.grading.submission import Source, find_channel, plain_lines, read_source, tree_of
@@ -176,5 +176,5 @@ def back_up(target: Path, content: bytes) -> Path:
         except OSError as error:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)  # half a backup is none
-            raise GraderError(files.cannot_write(path, error)) from error
+            raise NotWritable(files.cannot_write(path, error)) from error
     raise GraderError(f"There are 9,999 backups beside {shown(target)} already: remove some.")

@@ -126,7 +126,7 @@ def _python() -> CheckResult:
 
 def _module(name: str) -> CheckResult:
     there = importlib.util.find_spec(name) is not None
-    use = {"rich": "colours on the terminal", "jinja2": "the page of a class"}[name]
+    use = {"rich": "colours on the terminal", "jinja2": "the pages of a class and of a story"}[name]
     words = f"there, for {use}" if there else f"missing: no {use}"
     return CheckResult(name, there, words, INSTALL, needed=False)
 

@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from grader.errors import GraderError
+from grader.errors import NotWritable
 from grader.exercises import BUILD, ROOT, all_exercises
 from grader.grading import stubs
 
@@ -33,7 +33,7 @@ def make() -> tuple[Path, Path]:
         with tarfile.open(archive, "w:gz") as tar:
             tar.add(target, arcname=NAME)
     except OSError as error:
-        raise GraderError(f"The handout can't be written: {error.strerror}: {error.filename}.") from error
+        raise NotWritable(f"The handout can't be written: {error.strerror}: {error.filename}.") from error
     return target, archive
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from grader import files
-from grader.errors import EXIT_FAILED, EXIT_PASSED, GraderError, UsageError
+from grader.errors import EXIT_FAILED, EXIT_PASSED, NotInstalled, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, find, shown
 from grader.grading import build, isolation, runner
 from grader.grading.build import Unit
@@ -87,7 +87,7 @@ def _write_page(graded: Graded, result: TestResult) -> None:
 def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:
     """Gives the terminal to gdb, at the first step of the schedule, the student's source found."""
     if shutil.which("gdb") is None:
-        raise GraderError("gdb is not installed. On Debian: sudo apt-get install gdb")
+        raise NotInstalled("gdb", "On Debian: sudo apt-get install gdb")
     source = unit.code.sources[0].path.parent
     command = ["gdb", "-q", "-ex", f"directory {source}:{ROOT}"]
     if unit.variant == "interleave":

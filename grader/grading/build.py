@@ -12,21 +12,22 @@ import os
 import re
 import shlex
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import files
-from grader.errors import GraderError, UsageError
+from grader.errors import BuildError, NotInstalled, NotWritable, UsageError
 from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises
 from grader.grading import isolation
+from grader.grading.isolation import AS_IT_IS, Policy
 from grader.grading.submission import Code
 
 VARIANTS = ("interleave", "asan", "tsan", "plain")
 REAL_VARIANTS = ("asan", "tsan", "plain")
 SHOWN_ERRORS = 3
 
-_LIMITS = isolation.Limits(cpu_seconds=120, wall_seconds=600.0, file_size=256 << 20)
 _FAILED = re.compile(r"^make: Target '([^']+)' not remade|^make: \*\*\* \[[^ ]*: ([^]]+)\] ", re.MULTILINE)
 _ERROR = re.compile(r"^(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$")
 _WARNING = re.compile(r"^(\S+?):(\d+):(?:\d+:)? warning: (.*?) \[(-W[^]]*)\]$")
@@ -65,7 +66,7 @@ class Unit:
 
 
 @dataclass
-class BuildError:
+class BuildFailure:
     """Why a program could not be built, in words for the student."""
 
     message: str
@@ -103,7 +104,7 @@ def require_tools() -> None:
     needed = (compiler_command()[0], "make", objcopy())
     for tool in needed:
         if shutil.which(tool) is None:
-            raise GraderError(f"{tool} is not installed. Run: sh setup.sh")
+            raise NotInstalled(tool)
 
 
 @functools.cache
@@ -128,19 +129,19 @@ def _kit_files(suite: str, variant: str) -> list[Path]:
     return sorted(parts)
 
 
-def build(units: Sequence[Unit], jobs: int) -> dict[Unit, BuildError]:
+def build(units: Sequence[Unit], jobs: int, policy: Policy = AS_IT_IS) -> dict[Unit, BuildFailure]:
     """Builds the programs of one variant; those that could not be are returned, with the reason."""
     if not units:
         return {}
     for code in {unit.code.key: unit.code for unit in units}.values():
         code.stage()
-    output, failed = _make(units[0].variant, [unit.target for unit in units], jobs)
+    output, failed = _make(units[0].variant, [unit.target for unit in units], jobs, policy)
     for code in {unit.code.key: unit.code for unit in units}.values():
         _note_warnings(code, output)
     errors = {unit: _explain(unit, output) for unit in units if unit.target in failed}
     for unit in units:
         if unit not in errors and not unit.program.exists():
-            raise GraderError(_tail("The suites can't be built. make says:", output))
+            raise BuildError(_tail("The suites can't be built. make says:", output))
     return errors
 
 
@@ -169,32 +170,32 @@ def build_demo(code: Code) -> Path:
     code.stage()
     own = str(code.directory.relative_to(ROOT))
     target = f"build/demo/{own}/demo"
-    output, failed = _make("plain", [target], 1)
+    output, failed = _make("plain", [target], 1, AS_IT_IS)
     if failed:
         blocks = _error_blocks(output, own + "/")
         if not blocks:
-            raise GraderError(_tail("The program can't be built. make says:", output))
+            raise BuildError(_tail("The program can't be built. make says:", output))
         error = _compile_error(blocks, code)
         raise UsageError("\n".join([f"{error.where}: {error.message}", *error.lines]))
     return ROOT / target
 
 
-def _make(variant: str, targets: Sequence[str], jobs: int) -> tuple[str, set[str]]:
+def _make(variant: str, targets: Sequence[str], jobs: int, policy: Policy) -> tuple[str, set[str]]:
     """Runs make; returns what was said, and the targets that could not be made."""
     require_tools()
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     environment["LC_ALL"] = "C"
     command = ["make", "--no-print-directory", "-k", "-s", f"-j{jobs}", "-Otarget"]
     command += [f"VARIANT={variant}", f"B={folder(variant)}", f"CC={compiler()}", f"OBJCOPY={objcopy()}", *targets]
-    ended = isolation.run(command, _LIMITS, environment=environment, kept_output=64 << 20)
+    ended = isolation.run(command, policy.compiling, enclose=policy.enclose, environment=environment)
     output = (ended.stdout + ended.stderr).decode("utf-8", "replace")
     if ended.timed_out:
-        raise GraderError("The compiler did not come to an end.")
-    if ended.code != 0 and ("No space left on device" in output or shutil.disk_usage(BUILD).free < 1 << 16):
-        raise GraderError("The disk is full. Make room (make clean frees what was built), then try again.")
+        raise BuildError("The compiler did not come to an end.")
+    if ended.code != 0 and any(map(files.is_full, (BUILD, Path(tempfile.gettempdir())))):
+        raise NotWritable(f"The disk is full. {files.MAKE_ROOM}")
     failed = {first or second for first, second in _FAILED.findall(output)} & set(targets)
     if ended.code != 0 and not failed:
-        raise GraderError(_tail("make failed:", output))
+        raise BuildError(_tail("make failed:", output))
     return output, failed
 
 
@@ -203,7 +204,7 @@ def _tail(head: str, output: str) -> str:
     return "\n".join([head, *(f"  {line}" for line in lines)])
 
 
-def _explain(unit: Unit, output: str) -> BuildError:
+def _explain(unit: Unit, output: str) -> BuildFailure:
     """The student's own errors if there are any; errors of the kit or the machine end the grader."""
     own = str(unit.code.directory.relative_to(ROOT)) + "/"
     blocks = _error_blocks(output, own)
@@ -211,17 +212,17 @@ def _explain(unit: Unit, output: str) -> BuildError:
         return _compile_error(blocks, unit.code)
     missing = sorted(set(_UNDEFINED.findall(output)))
     if missing and not unit.code.text.strip():
-        return BuildError("There is nothing in it.", explanation="`make reset` gives the empty exercise back.")
+        return BuildFailure("There is nothing in it.", explanation="`make reset` gives the empty exercise back.")
     if missing and all(_is_own(name, unit.code) for name in missing):
         return _link_error(missing, output)
     refused = _REFUSED.search(output)
     if refused:
-        raise GraderError(f"The compiler refuses what it is asked (CC={compiler()}): {refused[1]}")
+        raise BuildError(f"The compiler refuses what it is asked (CC={compiler()}): {refused[1]}")
     library = _KIT_LIBRARY.search(output)
     if library:
         name = library[1] or library[2]
-        raise GraderError(f"{name} is not installed, and every suite needs it. Run: sh setup.sh")
-    raise GraderError(_tail(f"{unit.target} can't be built, and it is not your code's fault:", output))
+        raise NotInstalled(name, why=", and every suite needs it")
+    raise BuildError(_tail(f"{unit.target} can't be built, and it is not your code's fault:", output))
 
 
 def _is_own(name: str, code: Code) -> bool:
@@ -247,7 +248,7 @@ def _error_blocks(output: str, own: str) -> list[list[str]]:
     return blocks
 
 
-def _compile_error(blocks: list[list[str]], code: Code) -> BuildError:
+def _compile_error(blocks: list[list[str]], code: Code) -> BuildFailure:
     from grader.grading import diagnostics
 
     match = _ERROR.match(blocks[0][0])
@@ -257,7 +258,7 @@ def _compile_error(blocks: list[list[str]], code: Code) -> BuildError:
     more = len(blocks) - SHOWN_ERRORS
     if more > 0:
         lines.append(f"... and {more} more error{'s' if more > 1 else ''}")
-    return BuildError(
+    return BuildFailure(
         message=match[3],
         where=f"{Path(match[1]).name}:{match[2]}",
         lines=lines,
@@ -265,12 +266,12 @@ def _compile_error(blocks: list[list[str]], code: Code) -> BuildError:
     )
 
 
-def _link_error(missing: list[str], output: str) -> BuildError:
+def _link_error(missing: list[str], output: str) -> BuildFailure:
     names = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
     what = "is" if len(missing) == 1 else "are"
     called = re.search(r"^\S*?:?(\w+\.c):(\d+): undefined reference", output, re.MULTILINE)
     in_kit = called is None or called[1].startswith("test_")
-    return BuildError(
+    return BuildFailure(
         message=f"{names} {what} called, but nowhere defined.",
         where="" if called is None or in_kit else f"{called[1]}:{called[2]}",
         explanation="A function of channel.h that your file does not define, or one misspelt; "

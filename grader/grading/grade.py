@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from grader.exercises import Exercise
 from grader.grading import build, isolation, runner
-from grader.grading.build import BuildError, Unit
+from grader.grading.build import BuildFailure, Unit
+from grader.grading.isolation import AS_IT_IS, Policy
 from grader.grading.outcome import TestResult
 from grader.grading.runner import RunTest
 from grader.grading.submission import Submission, read_submission
@@ -26,7 +27,7 @@ class Graded:
     submission: Submission
     verdict: str  # passed failed not_started build_failed environment
     results: list[TestResult] = field(default_factory=list)
-    build_error: BuildError | None = None
+    build_error: BuildFailure | None = None
     reused: bool = False  # nothing was run: the code is unchanged
     note: str = ""  # one line the student should know
 
@@ -89,7 +90,8 @@ class Grading:
     leave_out: frozenset[str] = frozenset()  # tests that are not run
     jobs: int = field(default_factory=cpu_count)
     listener: GradingListener = field(default_factory=Silent)
-    running: Callable[[Unit, Sequence[str], Mapping[str, str]], RunTest] = runner.each_alone
+    policy: Policy = AS_IT_IS
+    running: Callable[[Unit, Sequence[str], Mapping[str, str], Policy], RunTest] = runner.each_alone
 
     def run(self) -> list[Graded]:
         """Grades all, in order."""
@@ -115,7 +117,7 @@ class _Work:
 
     submission: Submission
     units: list[Unit] = field(default_factory=list)
-    errors: dict[Unit, BuildError] = field(default_factory=dict)
+    errors: dict[Unit, BuildFailure] = field(default_factory=dict)
     note: str = ""
 
 
@@ -129,7 +131,7 @@ class _Workers:
         self._known: dict[Unit, list[TestResult]] = {}
         self._tests: dict[Unit, list[str]] = {}  # in the order of the suite
         self._running: dict[Unit, dict[str, Future[TestResult]]] = {}  # those begun first come first
-        self._errors: dict[Unit, BuildError] = {}
+        self._errors: dict[Unit, BuildFailure] = {}
         self._not_followed: dict[Unit, list[str]] = {}  # calls the scheduler can't follow
 
     def close(self) -> None:
@@ -167,7 +169,7 @@ class _Workers:
             self._grading.listener.building(submission.exercise)
         own = submission.exercise  # its suite runs while those it builds on are built
         for group in ([u for u in wanted if u.suite == own], [u for u in wanted if u.suite != own]):
-            self._errors.update(build.build(group, self._grading.jobs))
+            self._errors.update(build.build(group, self._grading.jobs, self._grading.policy))
             built = [unit for unit in group if unit not in self._errors]
             self._look_through(built)
             self._submit([unit for unit in built if unit not in self._not_followed])
@@ -196,10 +198,11 @@ class _Workers:
 
             self._pool = ThreadPoolExecutor(self._grading.jobs)
         for unit in units:
-            self._tests[unit] = [name for name in runner.list_tests(unit) if name not in self._grading.leave_out]
+            listed = runner.list_tests(unit, self._grading.policy)
+            self._tests[unit] = [name for name in listed if name not in self._grading.leave_out]
             failed = runner.failed_last(unit)
             order = sorted(self._tests[unit], key=lambda name: name not in failed)
-            run_test = self._grading.running(unit, order, self._knobs)
+            run_test = self._grading.running(unit, order, self._knobs, self._grading.policy)
             self._running[unit] = {name: self._pool.submit(run_test, name) for name in order}
 
     def finish(self, work: _Work) -> Graded:
@@ -236,7 +239,7 @@ class _Workers:
         return results
 
 
-def not_built(unit: Unit, error: BuildError) -> list[TestResult]:
+def not_built(unit: Unit, error: BuildFailure) -> list[TestResult]:
     """What the tests of a suite are when it could not be built."""
     return [
         TestResult(unit.suite.name, name, unit.variant, "build_failed", error.message, error.where)

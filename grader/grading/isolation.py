@@ -23,11 +23,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from grader.errors import GraderError
+from grader import files
+from grader.errors import MachineError, NotWritable, SandboxError
 from grader.exercises import BUILD, ROOT
 from grader.grading import hang
 
-KEPT_OUTPUT = 1 << 16  # bytes of stdout and stderr that are looked at
 TICK = 0.25  # seconds between two looks at a running test
 
 _ADDR_NO_RANDOMIZE = 0x0040000
@@ -37,9 +37,9 @@ _lock = threading.Lock()  # guards _running, and starting a process against the 
 _running: set[int] = set()  # leaders of the sessions that are running now
 _stopping = threading.Event()
 
-# Puts a command into a sandbox, of which it may write to that private directory. Set by whoever runs
-# other people's code (grader/classroom); a student's own runs as it is.
-enclose: Callable[[Sequence[str], Path], Sequence[str]] = lambda command, directory: command
+# Puts a command into a sandbox, of which it may write to that private directory. To that descriptor the
+# sandbox writes a line with "exit-code" in it, once what it began has ended.
+Enclose = Callable[[Sequence[str], Path, int], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,21 @@ class Limits:
         4 << 30
     )  # bytes in use by the whole process tree; address space is not limited, sanitizers need it all
     file_size: int = 16 << 20
+    kept_output: int = 1 << 16  # bytes of stdout, and of stderr, that are looked at
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How the commands of a grading are run. The default is for code of one's own."""
+
+    enclose: Enclose | None = None
+    compiling: Limits = field(
+        default=Limits(cpu_seconds=120, wall_seconds=600.0, file_size=256 << 20, kept_output=64 << 20)
+    )
+    testing: Limits | None = None  # of one test; None: generous, as variant and machine need it
+
+
+AS_IT_IS = Policy()
 
 
 @dataclass
@@ -138,7 +153,7 @@ def private_directory() -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         directory = tempfile.TemporaryDirectory(prefix=owned_by(os.getpid()), dir=parent)
     except OSError as error:
-        raise GraderError(f"build/run can't be written: {error.strerror}.") from error
+        raise NotWritable(files.cannot_write(parent, error)) from error
     with directory as path:
         yield Path(path)
 
@@ -147,15 +162,15 @@ def run(
     command: Sequence[str],
     limits: Limits,
     *,
+    enclose: Enclose | None = None,
     environment: Mapping[str, str] | None = None,
     record: str | None = None,
-    kept_output: int = KEPT_OUTPUT,
     look_for_sleep: bool = False,
     background_threads: bool = False,
 ) -> ProcessResult:
     """Runs command in the kit's directory, and returns once nothing of it is left.
 
-    kept_output: so many bytes of stdout and of stderr are returned.
+    enclose: puts it into a sandbox; one that does not get so far as to begin it is a SandboxError.
     record: the environment variable SUITE_RECORD has the number of a descriptor to write to; so far, this is in it.
     look_for_sleep: end it early once all of its threads sleep with nothing to wake them.
     background_threads: each process has threads that are the sanitizer's own."""
@@ -167,6 +182,7 @@ def run(
         open(directory / "out", "w+b") as out,
         open(directory / "err", "w+b") as err,
         tempfile.TemporaryFile(dir=directory) as rec,  # without a name by which what runs could find it
+        tempfile.TemporaryFile(dir=directory) as status,
     ):
         env = dict(os.environ if environment is None else environment)
         quote = "'" if '"' in str(directory) else '"'
@@ -177,15 +193,22 @@ def run(
             env["SUITE_RECORD"] = str(rec.fileno())
             os.pwrite(rec.fileno(), record.encode(), 0)
         begun = time.monotonic()
-        process = _start(enclose(command, directory), env, out, err, None if record is None else rec, limits)
+        inherited = [] if record is None else [rec.fileno()]
+        if enclose is not None:
+            command = enclose(command, directory, status.fileno())
+            inherited.append(status.fileno())
+        process = _start(command, env, out, err, inherited, limits)
         try:
             ended = _watch(process, limits, rec, look_for_sleep, background_threads)
         finally:
             _end_session(process)
         ended.seconds = time.monotonic() - begun
-        ended.stdout, ended.stderr = _first_part(out, kept_output), _first_part(err, kept_output)
+        ended.stdout, ended.stderr = _first_part(out, limits.kept_output), _first_part(err, limits.kept_output)
         ended.record = _first_part(rec, 16 << 20)
         ended.sanitizer = _logs(directory)
+        if enclose is not None and ended.code > 0 and b"exit-code" not in _first_part(status, 1 << 16):
+            said = ended.stderr.decode("utf-8", "replace").strip()
+            raise SandboxError(f"The sandbox failed: {said[-2000:]}")
         return ended
 
 
@@ -194,7 +217,7 @@ def _start(
     env: Mapping[str, str],
     out: IO[bytes],
     err: IO[bytes],
-    rec: IO[bytes] | None,
+    inherited: Sequence[int],
     limits: Limits,
 ) -> subprocess.Popen[bytes]:
     with _lock:
@@ -206,12 +229,12 @@ def _start(
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                pass_fds=() if rec is None else (rec.fileno(),),
+                pass_fds=inherited,
                 start_new_session=True,
                 restore_signals=False,
             )
         except OSError as error:
-            raise GraderError(f"{command[0]} can't be started: {error.strerror}.") from error
+            raise MachineError(f"{command[0]} can't be started: {error.strerror}.") from error
         _running.add(process.pid)
     _limit(process.pid, resource.RLIMIT_CPU, limits.cpu_seconds)
     _limit(process.pid, resource.RLIMIT_FSIZE, limits.file_size)

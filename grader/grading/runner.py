@@ -18,10 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from grader import files
-from grader.errors import GraderError, UsageError
+from grader.errors import GraderError, SuiteError, UsageError
 from grader.exercises import BUILD
 from grader.grading import build, isolation, outcome, symbolize
 from grader.grading.build import Unit
+from grader.grading.isolation import AS_IT_IS, Enclose, Policy
 from grader.grading.outcome import TestResult
 
 FORMAT = 2  # of kept results: raise it when the same run would be told in another way
@@ -55,55 +56,63 @@ def _slowness() -> float:
     return 1.0
 
 
-def limits(variant: str) -> isolation.Limits:
-    """Generous: a test that needs a tenth of this is broken."""
+def limits(variant: str, policy: Policy = AS_IT_IS) -> isolation.Limits:
+    """What one test may use. Generous: a test that needs a tenth of this is broken."""
+    if policy.testing is not None:
+        return policy.testing
     cpu = 120 if variant == "interleave" else 60
     return isolation.Limits(int(cpu * _slowness()), 3 * cpu * _slowness())
 
 
-def list_tests(unit: Unit) -> list[str]:
+def list_tests(unit: Unit, policy: Policy = AS_IT_IS) -> list[str]:
     """The names of the tests of a built suite, by asking it."""
-    ended = isolation.run([str(unit.program), "--list"], limits(unit.variant))
+    ended = isolation.run([str(unit.program), "--list"], limits(unit.variant, policy), enclose=policy.enclose)
     names = ended.stdout.decode("utf-8", "replace").split()
     if ended.code != 0 or not names:
         text = (ended.sanitizer or ended.stderr.decode("utf-8", "replace")).strip()[:300]
-        raise GraderError(f"{unit.target} can't say which tests it has. {text}\nRun: make doctor")
+        raise SuiteError(f"{unit.target} can't say which tests it has. {text}", "Run: make doctor")
     return names
 
 
 def run_test(
-    unit: Unit, name: str, knobs: Mapping[str, str] | None = None, cpu_seconds: int | None = None
+    unit: Unit,
+    name: str,
+    knobs: Mapping[str, str] | None = None,
+    policy: Policy = AS_IT_IS,
+    cpu_seconds: int | None = None,
 ) -> TestResult:
     """Runs one test in a process of its own and judges it. cpu_seconds: what it may use, if not the usual;
     a test that sleeps through ten times as much has hung."""
     result = TestResult(unit.suite.name, name, unit.variant, "environment")
     for _ in range(_ATTEMPTS):
-        result = _run_once(unit, name, knobs or {}, cpu_seconds)
+        result = _run_once(unit, name, knobs or {}, policy, cpu_seconds)
         if result.verdict != "environment":
             break
     return result
 
 
-def each_alone(unit: Unit, names: Sequence[str], knobs: Mapping[str, str]) -> RunTest:
+def each_alone(unit: Unit, names: Sequence[str], knobs: Mapping[str, str], policy: Policy) -> RunTest:
     """What runs any of these tests by its name, each for itself."""
-    return lambda name: run_test(unit, name, knobs)
+    return lambda name: run_test(unit, name, knobs, policy)
 
 
-def run_together(unit: Unit, names: Sequence[str], knobs: Mapping[str, str]) -> list[TestResult]:
+def run_together(
+    unit: Unit, names: Sequence[str], knobs: Mapping[str, str], policy: Policy = AS_IT_IS
+) -> list[TestResult]:
     """Runs these tests in one go, and returns those of the first ones that passed. It ends at the first that
     does not, or takes long; what is to be said of that one, only run_test can tell."""
-    usual = limits(unit.variant)
+    usual = limits(unit.variant, policy)
     short = dataclasses.replace(usual, cpu_seconds=-(-usual.cpu_seconds // 4), wall_seconds=usual.wall_seconds / 4)
-    nonce, ended = _run(unit, names, knobs, short)
+    nonce, ended = _run(unit, names, knobs, short, policy.enclose)
     results = [TestResult(unit.suite.name, name, unit.variant, "environment") for name in names]
     return outcome.passed_together(results, ended, nonce, _sources(unit))
 
 
-def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], cpu_seconds: int | None) -> TestResult:
-    limit = limits(unit.variant)
+def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], policy: Policy, cpu_seconds: int | None) -> TestResult:
+    limit = limits(unit.variant, policy)
     if cpu_seconds is not None:
         limit = dataclasses.replace(limit, cpu_seconds=cpu_seconds, wall_seconds=10.0 * cpu_seconds)
-    nonce, ended = _run(unit, [name], knobs, limit)
+    nonce, ended = _run(unit, [name], knobs, limit, policy.enclose)
     result = TestResult(unit.suite.name, name, unit.variant, "environment")
     result = outcome.judge(result, ended, nonce, _sources(unit))
     if result.verdict != "passed":
@@ -112,13 +121,14 @@ def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], cpu_seconds: int 
 
 
 def _run(
-    unit: Unit, names: Sequence[str], knobs: Mapping[str, str], limit: isolation.Limits
+    unit: Unit, names: Sequence[str], knobs: Mapping[str, str], limit: isolation.Limits, enclose: Enclose | None
 ) -> tuple[str, isolation.ProcessResult]:
     """Runs these tests. Returns what their completion records will be known by, too."""
     nonce = secrets.token_hex(16)
     ended = isolation.run(
         [str(unit.program), *names],
         limit,
+        enclose=enclose,
         environment=test_environment(knobs),
         record=nonce,  # in the file, not in the environment, where other processes would find it
         look_for_sleep=True,

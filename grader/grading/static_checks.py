@@ -24,7 +24,8 @@ from grader.exercises import BUILD, ROOT, Exercise, all_exercises
 from grader.grading import build, isolation
 from grader.grading.submission import Code
 
-LOOKING = isolation.Limits(cpu_seconds=10, wall_seconds=30.0)
+# What a look takes is read to its end: what is cut off is not looked at.
+LOOKING = isolation.Limits(cpu_seconds=10, wall_seconds=30.0, file_size=16 << 20, kept_output=16 << 20)
 
 # Runs a command, in a sandbox or not, and returns its exit code and what it printed on stdout.
 Runner = Callable[[Sequence[str]], tuple[int, str]]
@@ -92,14 +93,21 @@ class Violation:
         return f"{where}: {self.what}"
 
 
-def examine_code(code: Code, exercise: Exercise, scratch: Path) -> list[Violation]:
+def examine_code(
+    code: Code, exercise: Exercise, scratch: Path, enclose: isolation.Enclose | None = None
+) -> list[Violation]:
     """What is odd or wrong with the code of an exercise. scratch: a directory for what is compiled."""
     code.stage()
     api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
     flags = ["-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", *exercise.header_flags(ROOT)]
     compiler = [*build.compiler_command(), *flags]
     sources = [code.directory / source.name for source in code.sources]
-    return [found for source in sources for found in examine(source, api, ROOT, compiler, _run, scratch)]
+
+    def run(command: Sequence[str]) -> tuple[int, str]:
+        ended = isolation.run(command, LOOKING, enclose=enclose)
+        return -1 if ended.timed_out else ended.code, ended.stdout.decode("utf-8", "replace")
+
+    return [found for source in sources for found in examine(source, api, ROOT, compiler, run, scratch)]
 
 
 def refusals(code: Code, exercise: Exercise) -> list[str]:
@@ -110,13 +118,6 @@ def refusals(code: Code, exercise: Exercise) -> list[str]:
             found = examine_code(code, exercise, scratch)
         files.write_atomically(kept, "".join(f"{finding}\n" for finding in found if finding.refused))
     return kept.read_text(encoding="utf-8").splitlines()
-
-
-def _run(command: Sequence[str]) -> tuple[int, str]:
-    ended = isolation.run(
-        command, LOOKING, kept_output=LOOKING.file_size
-    )  # to its end: what is cut off is not looked at
-    return -1 if ended.timed_out else ended.code, ended.stdout.decode("utf-8", "replace")
 
 
 def examine(

@@ -93,6 +93,11 @@ class Story:
         self.ends = [self._note(entry, "state") for entry in data.get("ends", [])]
         self.wakers = [self._note(entry, "") for entry in data.get("wakers", [])]
 
+    @property
+    def tells_its_end(self) -> bool:
+        """Did it fail by not going on, so that it matters where each thread is?"""
+        return self.verdict in ("deadlock", "no_progress", "timeout")
+
     def source(self, file: str) -> list[str]:
         """The lines of a file of the student's or of the kit's."""
         if file not in self._sources:

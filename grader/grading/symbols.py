@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from grader.errors import GraderError
+from grader.errors import BuildError, MachineError
 from grader.exercises import EXERCISES, ROOT, read_text
 from grader.grading.build import Unit
 
@@ -118,8 +118,10 @@ def _sections(listing: str) -> list[str]:
 def _tool(*command: str) -> str:
     try:
         ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GraderError(f"{command[0]} can't be run ({error}). Run: sh setup.sh") from error
+    except OSError as error:
+        raise MachineError(f"{command[0]} can't be run ({error}). Run: sh setup.sh") from error
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{command[0]} does not come to an end.") from error
     return ended.stdout.decode("utf-8", "replace")
 
 

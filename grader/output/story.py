@@ -167,7 +167,7 @@ def _stack(stack: tuple[Spot, ...], width: int) -> list[Line]:
 
 
 def _ends(story: Story, width: int) -> list[Line]:
-    if story.verdict not in ("deadlock", "no_progress", "timeout"):
+    if not story.tells_its_end:
         return []
     lines: list[Line] = [[], [("At the end:", "bold")]]
     for note in story.ends:

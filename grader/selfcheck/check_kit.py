@@ -22,7 +22,7 @@ from grader import files
 from grader.errors import GraderError
 from grader.exercises import BUILD, EXERCISES, SOLUTIONS, Exercise, shown
 from grader.grading import build, isolation, runner, stubs, symbols
-from grader.grading.build import BuildError, Unit
+from grader.grading.build import BuildFailure, Unit
 from grader.grading.grade import Grading, cpu_count
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code, read_submission
@@ -171,7 +171,7 @@ class Check:
 
     # ------------------------------------------------------------------------------ running
 
-    def _build(self, units: list[Unit]) -> dict[Unit, BuildError]:
+    def _build(self, units: list[Unit]) -> dict[Unit, BuildFailure]:
         errors = {}
         for variant in dict.fromkeys(unit.variant for unit in units):
             errors.update(build.build([unit for unit in units if unit.variant == variant], self.jobs))

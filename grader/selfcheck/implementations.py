@@ -17,7 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.errors import GraderError
+from grader.errors import GraderError, NotInstalled
 from grader.exercises import ROOT, SOLUTIONS, Exercise, read_text, shown
 from grader.grading.outcome import VERDICTS
 from grader.grading.submission import Code, Source, find_channel
@@ -106,7 +106,7 @@ def _patched(path: Path) -> bytes:
 def _apply(path: Path, content: bytes, name: str) -> bytes:
     """What a patch makes of that content, called name. It must fit exactly."""
     if shutil.which("patch") is None:
-        raise GraderError("patch is not installed, and known-wrong channels need it. Run: sh setup.sh --for test")
+        raise NotInstalled("patch", "Run: sh setup.sh --for test", ", and known-wrong channels need it")
     with tempfile.TemporaryDirectory() as directory:
         base, out = Path(directory) / "base.c", Path(directory) / "out.c"
         base.write_bytes(content)

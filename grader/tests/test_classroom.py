@@ -19,10 +19,26 @@ from typing import Any
 import pytest
 
 from grader import files
-from grader.classroom import intake, results, run, sandbox, settings, similar, worker
+from grader.classroom import (
+    intake,
+    local,
+    one_submission,
+    progress,
+    results,
+    run,
+    sandbox,
+    settings,
+    similar,
+    suite_runner,
+    workers,
+)
+from grader.classroom.group import Class, Job, Request
+from grader.classroom.one_submission import ExerciseResult
+from grader.classroom.suite_runner import SuiteRunner
 from grader.errors import UsageError
 from grader.exercises import ROOT, SOLUTIONS, Exercise, all_exercises, by_name
 from grader.grading import build, isolation, outcome, runner, static_checks
+from grader.grading.isolation import AS_IT_IS
 from grader.grading.submission import read_submission, taken_over
 from grader.selfcheck import implementations
 
@@ -99,19 +115,18 @@ def test_a_channel_that_is_carried_is_taken_in_with_what_carries_it(
         write(tmp_path / "s" / "08_ticket_server" / "channel.c", f'#include "../{origin}/channel.c"\n')
     seen: list[bytes] = []
 
-    def run_it(request: worker.Request, tree: Path, exercise: Exercise, told: worker.Outcome) -> None:
+    def run_it(request: Request, tree: Path, exercise: Exercise, told: ExerciseResult, _: object) -> None:
         channel = read_submission(tree, exercise).channel
         seen.append(channel.content if channel else b"")
         told.verdict = "run"
 
-    monkeypatch.setattr(isolation, "enclose", isolation.enclose)  # which a worker sets for good
-    monkeypatch.setattr(worker, "_grade_exercise", run_it)
-    only = worker.Request("ann", str(tmp_path / "s"), "", "", ("08_ticket_server",), (), static_checks=True)
-    absent = worker.grade(only, sandbox.NONE)["exercises"]
+    monkeypatch.setattr(one_submission, "_grade_exercise", run_it)
+    only = Request("ann", str(tmp_path / "s"), "", "", ("08_ticket_server",), (), static_checks=True)
+    absent = one_submission.grade(only, sandbox.NONE)["exercises"]
     expected = origin if line else "04_bounded"
     assert [(one["verdict"], one["message"]) for one in absent] == [("absent", f"{expected}/channel.c is missing.")]
     write(tmp_path / "s" / expected / "channel.c", "int its_channel;")
-    told = worker.grade(only, sandbox.NONE)["exercises"]
+    told = one_submission.grade(only, sandbox.NONE)["exercises"]
     assert [(one["name"], one["verdict"]) for one in told] == [("08_ticket_server", "run")]
     assert seen == [b"int its_channel;"]
 
@@ -298,7 +313,7 @@ class Recorded:
         self.asked: list[str] = []
         self._stop_after = stop_after
 
-    def run(self, group: run.Class, jobs: Sequence[run.Job]) -> Iterator[run.Job]:
+    def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]:
         for job in jobs:
             if len(self.asked) == self._stop_after:
                 raise KeyboardInterrupt
@@ -327,15 +342,15 @@ class Quiet:
 
 
 @pytest.fixture
-def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> run.Class:
-    monkeypatch.setattr(run, "prepare", lambda group: None)
+def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Class:
+    monkeypatch.setattr(workers, "prepare", lambda group: None)
     for name in ("ann", "bob", "cid", "dot"):
         write(tmp_path / "subs" / name / "02_blocking" / "channel.c", f"/* {name} */")
     exercises = (by_name("02_blocking"),)
-    return run.Class(tmp_path / "subs", tmp_path / "out", exercises, settings.Settings())
+    return Class(tmp_path / "subs", tmp_path / "out", exercises, settings.Settings())
 
 
-def test_a_run_that_was_stopped_goes_on_where_it_was(group: run.Class) -> None:
+def test_a_run_that_was_stopped_goes_on_where_it_was(group: Class) -> None:
     first, second = Recorded(stop_after=2), Recorded()
     with pytest.raises(KeyboardInterrupt):
         run.grade(group, first, Quiet())
@@ -343,7 +358,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(group: run.Class) -> None:
     assert (first.asked, second.asked) == (["ann", "bob"], ["cid", "dot"])
 
 
-def test_only_a_changed_submission_is_graded_again(group: run.Class) -> None:
+def test_only_a_changed_submission_is_graded_again(group: Class) -> None:
     run.grade(group, Recorded(), Quiet())
     write(group.submissions / "cid" / "02_blocking" / "channel.c", "/* changed, and longer */")
     again, unchanged = Recorded(), Recorded()
@@ -352,7 +367,7 @@ def test_only_a_changed_submission_is_graded_again(group: run.Class) -> None:
     assert (again.asked, unchanged.asked) == (["cid"], [])
 
 
-def test_all_are_graded_again_when_asked_or_when_the_rules_of_running_change(group: run.Class) -> None:
+def test_all_are_graded_again_when_asked_or_when_the_rules_of_running_change(group: Class) -> None:
     run.grade(group, Recorded(), Quiet())
     for other in (replace(group, again=True), replace(group, variants=("plain",))):
         engine = Recorded()
@@ -360,7 +375,7 @@ def test_all_are_graded_again_when_asked_or_when_the_rules_of_running_change(gro
         assert len(engine.asked) == 4
 
 
-def test_half_a_result_is_no_result(group: run.Class) -> None:
+def test_half_a_result_is_no_result(group: Class) -> None:
     run.grade(group, Recorded(), Quiet())
     group.result_file("bob").write_text(group.result_file("bob").read_text()[:50])
     engine = Recorded()
@@ -368,33 +383,33 @@ def test_half_a_result_is_no_result(group: run.Class) -> None:
     assert engine.asked == ["bob"]
 
 
-def test_two_runs_into_one_directory_are_refused(group: run.Class) -> None:
+def test_two_runs_into_one_directory_are_refused(group: Class) -> None:
     group.out.mkdir()
     with run._only_one(group.out), pytest.raises(UsageError):
         run.grade(group, Recorded(), Quiet())
 
 
-def test_a_worker_that_breaks_costs_one_submission(group: run.Class, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_breaks_costs_one_submission(group: Class, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(request: Mapping[str, Any], timeout: float) -> subprocess.CompletedProcess[str]:
         if request["student"] == "bob":
             return subprocess.CompletedProcess([], 1, "", "Traceback: boom")
         done = Recorded()
-        list(done.run(group, [run.Job(request["student"], Path(request["path"]), request["key"])]))
+        list(done.run(group, [Job(request["student"], Path(request["path"]), request["key"])]))
         return subprocess.CompletedProcess([], 0, "", "")
 
-    monkeypatch.setattr(run, "_worker_process", broken)
-    run.grade(group, run.Local(), Quiet())
-    verdicts = {n: run._verdicts(group, run.Job(n, Path(), ""))["02_blocking"] for n in ("ann", "bob", "dot")}
+    monkeypatch.setattr(workers, "_worker_process", broken)
+    run.grade(group, local.Local(), Quiet())
+    verdicts = {n: run._verdicts(group, Job(n, Path(), ""))["02_blocking"] for n in ("ann", "bob", "dot")}
     assert verdicts == {"ann": "failed", "bob": "environment", "dot": "failed"}
 
 
 def test_the_kit_is_built_first_and_said_to_be(
-    group: run.Class, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    group: Class, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run, "prepare", lambda group: print("(it is)"))
-    run.grade(group, Recorded(), run.Progress("none"))
+    monkeypatch.setattr(workers, "prepare", lambda group: print("(it is)"))
+    run.grade(group, Recorded(), progress.ProgressBar("none"))
     said = capsys.readouterr().out.splitlines()
-    assert said[:4] == ["4 submissions; sandbox: none", run.BUILDING, "(it is)", "    1 of 4, 0:00 left"]
+    assert said[:4] == ["4 submissions; sandbox: none", progress.BUILDING, "(it is)", "    1 of 4, 0:00 left"]
 
 
 def test_what_failed_in_one_variant_is_not_run_in_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,9 +424,9 @@ def test_what_failed_in_one_variant_is_not_run_in_the_next(tmp_path: Path, monke
         return run_before(unit, names, *rest)
 
     monkeypatch.setattr(runner, "_run", run_tests)
-    request = worker.Request("ann", "", "", "", (exercise.name,), ("interleave", "plain"))
-    told = worker.Outcome(exercise.name, "")
-    worker._grade_exercise(request, tmp_path, exercise, told)
+    request = Request("ann", "", "", "", (exercise.name,), ("interleave", "plain"))
+    told = ExerciseResult(exercise.name, "")
+    one_submission._grade_exercise(request, tmp_path, exercise, told, AS_IT_IS)
     failed = {test["name"] for test in told.tests if test["verdict"] != "passed"}
     tests = set(exercise.tests_in_source())
     assert failed and {test["name"] for test in told.tests} == tests
@@ -438,13 +453,13 @@ def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(
         run_as_before = getattr(runner, how)
 
         def run_it(
-            unit: build.Unit, what: Any, knobs: Any, seen: Any = seen, run_as_before: Any = run_as_before
+            unit: build.Unit, what: Any, *rest: Any, seen: Any = seen, run_as_before: Any = run_as_before
         ) -> Any:
             seen.append(what)
-            return run_as_before(unit, what, knobs)
+            return run_as_before(unit, what, *rest)
 
         monkeypatch.setattr(runner, how, run_it)
-    suite = worker.Suite(worker.Request("ann", "", "", "", (), ()), unit, names, {})
+    suite = SuiteRunner(Request("ann", "", "", "", (), ()), unit, names, {}, AS_IT_IS)
     assert [replace(suite.run_test(name), seconds=0) for name in names] == alone
     assert runs["run_test"] == failed and 0 < len(failed) < 5
     assert len(runs["run_together"]) <= len(failed) + 1
@@ -453,18 +468,18 @@ def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(
 def test_once_a_few_tests_failed_the_others_are_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     exercise = by_name("01_single_thread")
     unit = build.Unit(read_submission(SOLUTIONS, exercise).code, exercise, "plain")
-    names = [f"test_{n}" for n in range(2 * worker.TOGETHER)]
+    names = [f"test_{n}" for n in range(2 * suite_runner.TOGETHER)]
     tries: list[Sequence[str]] = []
 
-    def none_passes(unit: build.Unit, names: Sequence[str], knobs: Mapping[str, str]) -> list[outcome.TestResult]:
+    def none_passes(unit: build.Unit, names: Sequence[str], *_: object) -> list[outcome.TestResult]:
         tries.append(names)
         return []
 
     monkeypatch.setattr(runner, "run_together", none_passes)
-    monkeypatch.setattr(runner, "run_test", lambda unit, name, knobs: outcome.TestResult("", name, "plain", "failed"))
-    suite = worker.Suite(worker.Request("ann", "", "", "", (), ()), unit, names, {})
+    monkeypatch.setattr(runner, "run_test", lambda unit, name, *_: outcome.TestResult("", name, "plain", "failed"))
+    suite = SuiteRunner(Request("ann", "", "", "", (), ()), unit, names, {}, AS_IT_IS)
     assert [suite.run_test(name).verdict for name in names] == ["failed"] * len(names)
-    assert tries == [names[n:] for n in range(worker.TOGETHER)]
+    assert tries == [names[n:] for n in range(suite_runner.TOGETHER)]
 
 
 LOOKS_FOR_A_RECORD = """
@@ -547,15 +562,15 @@ def test_wall_time_is_counted_from_record_to_record() -> None:
     assert run_it(60).timed_out
 
 
-def test_no_name_leads_to_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_name_leads_to_the_records() -> None:
     private: list[Path] = []
 
-    def find_in(command: Sequence[str], directory: Path) -> list[str]:
+    def find_in(command: Sequence[str], directory: Path, status: int) -> list[str]:
+        os.write(status, b"exit-code")
         private.append(directory)
         return [*command, str(directory)]
 
-    monkeypatch.setattr(isolation, "enclose", find_in)
-    ended = isolation.run(["find"], isolation.Limits(), record="a secret")
+    ended = isolation.run(["find"], isolation.Limits(), enclose=find_in, record="a secret")
     assert ended.record == b"a secret"
     assert {Path(line).name for line in ended.stdout.decode().splitlines()} == {private[0].name, "out", "err"}
 
@@ -565,7 +580,7 @@ needs_sim = pytest.mark.skipif(not shutil.which("sim_c"), reason="sim_c is not i
 
 @needs_sim
 def test_what_a_killed_run_left_is_removed_but_nothing_of_who_is_at_work(
-    group: run.Class, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    group: Class, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead, not_waited_for = subprocess.Popen(["true"]), subprocess.Popen(["true"])
     dead.wait()
@@ -580,7 +595,7 @@ def test_what_a_killed_run_left_is_removed_but_nothing_of_who_is_at_work(
     not_waited_for.wait()
 
 
-def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(group: run.Class) -> None:
+def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(group: Class) -> None:
     right = ROOT / "grader" / "tests" / "known_right" / "02_blocking"
     code = (right / "student_style.c").read_text()
     solution = (ROOT / "solutions" / "02_blocking" / "channel.c").read_text()
@@ -599,7 +614,7 @@ def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(grou
 
 
 @needs_sim
-def test_code_that_was_given_out_is_no_copy(group: run.Class) -> None:
+def test_code_that_was_given_out_is_no_copy(group: Class) -> None:
     server = replace(group, exercises=(by_name("08_ticket_server"),))
     stub = (ROOT / "grader" / "stubs" / "08_ticket_server" / "ticket_server.c").read_text()
     for name in ("ann", "bob"):
@@ -609,7 +624,7 @@ def test_code_that_was_given_out_is_no_copy(group: run.Class) -> None:
 
 
 @needs_sim
-def test_what_repeats_itself_does_not_hold_up_the_others(group: run.Class, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_repeats_itself_does_not_hold_up_the_others(group: Class, monkeypatch: pytest.MonkeyPatch) -> None:
     parentheses = "int x = " + "(" * 30_000 + "1" + ")" * 30_000 + ";"
     for name in ("ann", "bob"):
         write(group.submissions / name / "02_blocking" / "channel.c", parentheses)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grader import arguments
-from grader.classroom import run, sandbox
+from grader.classroom import options, sandbox
 from grader.commands import doctor
 from grader.errors import UsageError
 from grader.tests.conftest import ANSWER, ROOT, SOLUTIONS, Kit
@@ -159,10 +159,10 @@ def test_why_there_is_no_sandbox_is_told(
 
 def test_no_is_no_in_any_spelling(tmp_path: Path) -> None:
     for word in ("", "0", "no", "No", "off", "OFF", "false", "False"):
-        group = run.from_arguments({"submissions": str(tmp_path), "unsafe": word, "again": word})
+        group = options.from_arguments({"submissions": str(tmp_path), "unsafe": word, "again": word})
         assert not group.unsafe and not group.again, word
     for word in ("1", "yes", "on", "true"):
-        group = run.from_arguments({"submissions": str(tmp_path), "unsafe": word, "again": word})
+        group = options.from_arguments({"submissions": str(tmp_path), "unsafe": word, "again": word})
         assert group.unsafe and group.again, word
 
 

@@ -25,7 +25,8 @@ from typing import Any
 
 import pytest
 
-from grader.classroom import intake, results, run, sandbox
+from grader.classroom import intake, local, results, run, sandbox
+from grader.classroom.group import Class
 from grader.classroom.settings import Settings
 from grader.exercises import ROOT, by_name
 
@@ -132,9 +133,9 @@ def hard_link(path: Path) -> None:
 
 
 OTHER_FILES = {
-    "Makefile": b"all:; touch hacked",
-    f"{EXERCISE}/channel.h": b"#error mine",
-    f"{EXERCISE}/test_channel.c": b"",
+    "hw/Makefile": b"all:; touch hacked",
+    f"hw/{EXERCISE}/channel.h": b"#error mine",
+    f"hw/{EXERCISE}/test_channel.c": b"",
 }
 ODD: dict[str, tuple[str, Callable[[Path], object]]] = {
     "link_to_the_solution": ("rejected", lambda p: folder(p).symlink_to(ROOT / "solutions" / FILE)),
@@ -165,7 +166,7 @@ ODD: dict[str, tuple[str, Callable[[Path], object]]] = {
     "crlf": ("passed", lambda p: folder(p).write_bytes(solution().replace(b"\n", b"\r\n"))),
     "latin_1": ("passed", lambda p: folder(p).write_bytes(b"/* M\xfcller, G\xf6teborg */\n" + solution())),
     "byte_order_mark": ("passed", lambda p: folder(p).write_bytes(b"\xef\xbb\xbf" + solution())),
-    "other_files_too": ("passed", lambda p: zip_of(p, {f"hw/{name}": text for name, text in OTHER_FILES.items()} | {f"hw/{FILE}": solution()})),
+    "other_files_too": ("passed", lambda p: zip_of(p, {f"hw/{FILE}": solution(), **OTHER_FILES})),
 }  # fmt: skip
 
 
@@ -182,7 +183,7 @@ def seal() -> dict[str, str]:
     return found
 
 
-def make_class(directory: Path, odd: bool) -> run.Class:
+def make_class(directory: Path, odd: bool) -> Class:
     submissions = directory / "submissions"
     for case in CASES:
         folder(submissions / case.name).write_text(case.text)
@@ -190,7 +191,7 @@ def make_class(directory: Path, odd: bool) -> run.Class:
         folder(submissions / f"{'anz'[number]}_canary").write_bytes(solution())
     for name, (_, write) in ODD.items() if odd else ():
         write(submissions / name)
-    return run.Class(
+    return Class(
         submissions=submissions,
         out=directory / "out",
         exercises=(by_name(EXERCISE),),
@@ -216,8 +217,8 @@ class Quiet:
         pass
 
 
-def grade(group: run.Class) -> dict[str, dict[str, Any]]:
-    students = run.grade(group, run.Local(), Quiet())
+def grade(group: Class) -> dict[str, dict[str, Any]]:
+    students = run.grade(group, local.Local(), Quiet())
     loaded = {name: json.loads(group.result_file(name).read_bytes()) for name in students}
     return {name: result["exercises"][0] for name, result in loaded.items()}
 
@@ -231,12 +232,12 @@ def box() -> sandbox.Sandbox:
 
 
 @pytest.fixture(scope="module")
-def group(tmp_path_factory: pytest.TempPathFactory) -> run.Class:
+def group(tmp_path_factory: pytest.TempPathFactory) -> Class:
     return make_class(tmp_path_factory.mktemp("gated"), odd=True)
 
 
 @pytest.fixture(scope="module")
-def gated(group: run.Class) -> dict[str, dict[str, Any]]:
+def gated(group: Class) -> dict[str, dict[str, Any]]:
     return grade(group)
 
 
@@ -334,7 +335,7 @@ def test_a_theft_would_be_seen(tmp_path: Path) -> None:
 
 
 def test_every_file_of_the_class_is_written(
-    box: sandbox.Sandbox, gated: dict[str, dict[str, Any]], group: run.Class
+    box: sandbox.Sandbox, gated: dict[str, dict[str, Any]], group: Class
 ) -> None:
     results.write_all(group, sorted(gated), box, "local", [])
     assert len((group.out / "class.csv").read_text().splitlines()) == 1 + len(gated)

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from grader.classroom import run, sandbox, settings, slurm
+from grader.classroom import sandbox, settings, slurm
+from grader.classroom.group import Class, Job
 from grader.exercises import ROOT, by_name
 
 EXERCISE = "01_single_thread"
@@ -229,9 +230,9 @@ def test_what_fails_twice_is_given_up(submissions: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(slurm, "_slurm", answer)
     monkeypatch.setattr(slurm, "POLL", 0.0)
     monkeypatch.setattr("shutil.which", lambda tool: tool)
-    group = run.Class(submissions, out(submissions), (by_name(EXERCISE),), settings.Settings())
+    group = Class(submissions, out(submissions), (by_name(EXERCISE),), settings.Settings())
     group.results.mkdir(parents=True)
-    jobs = [run.Job(name, submissions / name, "key") for name in sorted(EXPECTED)]
+    jobs = [Job(name, submissions / name, "key") for name in sorted(EXPECTED)]
     engine = slurm.Slurm()
     assert list(engine.run(group, jobs)) == jobs and arrays == [2, 6]
     result = json.loads(group.result_file("ann").read_bytes())["exercises"][0]

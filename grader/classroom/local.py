@@ -1,0 +1,54 @@
+"""The engine of one machine: workers beside each other."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from grader.classroom import workers
+from grader.classroom.group import Class, Job, give_up
+
+ATTEMPTS = 2  # for what is the machine's fault
+
+
+@dataclass
+class Local:
+    """The engine of one machine: `jobs` workers beside each other."""
+
+    name: str = "local"
+    notes: tuple[str, ...] = ()
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]:
+        todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        done: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        for job in jobs:
+            todo.put(job)
+        threads = [
+            threading.Thread(target=self._work, args=(group, todo, done), daemon=True)
+            for _ in range(min(group.jobs, len(jobs)))
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in jobs:
+                yield done.get()
+        finally:
+            self._stopping.set()
+            workers.stop()
+
+    def _work(self, group: Class, todo: queue.SimpleQueue[Job], done: queue.SimpleQueue[Job]) -> None:
+        while not self._stopping.is_set():
+            try:
+                job = todo.get_nowait()
+            except queue.Empty:
+                return
+            while not workers.run_job(group, job) and job.attempts < ATTEMPTS:
+                if self._stopping.is_set():
+                    return
+            if self._stopping.is_set():
+                return
+            give_up(group, job)
+            done.put(job)
