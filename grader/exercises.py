@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from grader import c_text
 from grader.errors import GraderError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +23,6 @@ BUILD = ROOT / "build"
 _BASE = re.compile(r'^\s*#\s*include\s+"\.\./(\d\d_\w+)/channel\.h"', re.MULTILINE)
 _TEST = re.compile(r"^TEST\(\s*(\w+)", re.MULTILINE)
 _OF_THE_SUITE = ("model.h", "calls.h")  # headers, but not the student's
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,8 @@ class Exercise:
         for header in sorted(self.directory.glob("*.h")):
             if header.name in _OF_THE_SUITE:
                 continue
-            text = without_comments(read_text(header))
-            names += re.findall(r"\b([a-z]\w+)\((?!\*)[^;{}]*;", text)
+            names += c_text.declared_functions(read_text(header))
         return list(dict.fromkeys(names))
-
-
-def without_comments(text: str) -> str:
-    """A C text, its comments taken out."""
-    return _COMMENT.sub("", text)
 
 
 def read_text(path: Path) -> str:
@@ -130,6 +124,12 @@ def all_exercises() -> tuple[Exercise, ...]:
     if not found:
         raise GraderError("There are no exercises here: exercises/NN_name/channel.h is missing.")
     return tuple(found)
+
+
+@functools.cache
+def api() -> frozenset[str]:
+    """Every function that a header of an exercise declares: all that a submission may be seen with."""
+    return frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
 
 
 @functools.cache

@@ -6,10 +6,9 @@ Whatever is replaced is kept first, beside it as channel.c.1.bak (2, 3, ...); no
 from __future__ import annotations
 
 import contextlib
-import re
 from pathlib import Path
 
-from grader import files
+from grader import c_text, files
 from grader.errors import GraderError, NotWritable, UsageError
 from grader.exercises import EXERCISES, SOLUTIONS, Exercise, by_name, shown
 from grader.grading import progress, stubs
@@ -48,34 +47,20 @@ def carry(exercise: Exercise, tree: str) -> list[str]:
 
 def carried(exercise: Exercise, source: Source) -> tuple[bytes, list[str]]:
     """The code of source, and below it the stubs of what is new; with the names of those."""
-    text = _code_only(source.content)
-    new = [name for name in exercise.new_functions() if not _definition(name, text)]
+    text = c_text.decoded(source.content)
+    new = [name for name in exercise.new_functions() if c_text.definition(name, text) is None]
     if not new or exercise.carries_channel:
         return source.content, []
-    stub = stubs.pristine(exercise, "channel.c").decode("utf-8", "replace")
+    stub = c_text.decoded(stubs.pristine(exercise, "channel.c"))
     parts = [f"/* New in {exercise.number} */", '#include "../todo.h"']
     for name in new:
-        found = _definition(name, stub)
-        if not found:
+        found = c_text.definition(name, stub)
+        if found is None:
             raise GraderError(f"The stub of {exercise.name} does not define {name}.")
-        parts.append(found)
+        parts.append(found.text)
     end = b"\r\n" if b"\r\n" in source.content else b"\n"
     added = "\n\n".join(parts).encode().replace(b"\n", end)
     return source.content.rstrip() + end + end + added + end, new
-
-
-def _code_only(content: bytes) -> str:
-    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
-    return re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
-
-
-def _definition(name: str, text: str) -> str:
-    """The definition of a function in a text, from its first line to its closing brace; or ""."""
-    match = re.search(rf"^[^\n;{{}}#/ ][^\n;{{}}]*?\b{name}\s*\([^;{{}}]*\)\s*\{{", text, re.MULTILINE)
-    if match is None:
-        return ""
-    end = text.find("\n}", match.end() - 1)
-    return text[match.start() : end + 2] if end >= 0 else text[match.start() :]
 
 
 # ------------------------------------------------------------------------------ reset and swap

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 
+from grader import c_text
 from grader.commands import workspace
 from grader.exercises import SOLUTIONS, read_text
 from grader.grading.grade import Graded
@@ -47,18 +48,15 @@ def _figures(graded: Graded) -> list[Line]:
     own = next((s for s in graded.submission.code.sources if s.name == name), None)
     if own is None:
         return []
-    text = f"Your {name}: {code_lines(own)} lines of code"
+    text = f"Your {name}: {_lines(own)} lines of code"
     solution = read_source(SOLUTIONS, graded.exercise, name)
     if solution is not None and solution.content != own.content:
-        text += f"; the solution: {code_lines(solution)}"
+        text += f"; the solution: {_lines(solution)}"
     told: list[Line] = [[(text, "")]]
     if graded.exercise.base is not None:  # without threads there is nothing to measure
         told.append([(f"How fast it is: make bench EX={graded.exercise.number}", "")])
     return told
 
 
-def code_lines(source: Source) -> int:
-    """Lines that are neither blank nor comment."""
-    text = source.content.decode("utf-8", "replace")
-    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
-    return sum(bool(line.strip()) for line in text.splitlines())
+def _lines(source: Source) -> int:
+    return c_text.lines_of_code(c_text.decoded(source.content))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from grader import files
 from grader.errors import BuildError, NotInstalled, NotWritable, UsageError
-from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, all_exercises
+from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, api
 from grader.grading import isolation
 from grader.grading.isolation import AS_IT_IS, Policy
 from grader.grading.submission import Code
@@ -227,8 +227,7 @@ def _explain(unit: Unit, output: str) -> BuildFailure:
 
 def _is_own(name: str, code: Code) -> bool:
     """Is it for the student to define that name: part of the API, or used in their code?"""
-    declared = {function for exercise in all_exercises() for function in exercise.new_functions()}
-    return name in declared or any(name.encode() in source.content for source in code.sources)
+    return name in api() or any(name.encode() in source.content for source in code.sources)
 
 
 def _error_blocks(output: str, own: str) -> list[list[str]]:

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from grader import files
-from grader.exercises import BUILD, ROOT, Exercise, all_exercises
+from grader.exercises import BUILD, ROOT, Exercise, api
 from grader.grading import build, isolation
 from grader.grading.submission import Code
 
@@ -98,7 +98,6 @@ def examine_code(
 ) -> list[Violation]:
     """What is odd or wrong with the code of an exercise. scratch: a directory for what is compiled."""
     code.stage()
-    api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
     flags = ["-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", *exercise.header_flags(ROOT)]
     compiler = [*build.compiler_command(), *flags]
     sources = [code.directory / source.name for source in code.sources]
@@ -107,7 +106,7 @@ def examine_code(
         ended = isolation.run(command, LOOKING, enclose=enclose)
         return -1 if ended.timed_out else ended.code, ended.stdout.decode("utf-8", "replace")
 
-    return [found for source in sources for found in examine(source, api, ROOT, compiler, run, scratch)]
+    return [found for source in sources for found in examine(source, api(), ROOT, compiler, run, scratch)]
 
 
 def refusals(code: Code, exercise: Exercise) -> list[str]:

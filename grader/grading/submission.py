@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader import files
+from grader import c_text, files
 from grader.errors import UsageError
 from grader.exercises import (
     BUILD,
@@ -24,7 +24,6 @@ from grader.exercises import (
     all_exercises,
     by_name,
     shown,
-    without_comments,
 )
 
 STUBS = ROOT / "grader" / "stubs"
@@ -162,7 +161,7 @@ def _origin(tree: Path, exercise: Exercise) -> str:
 
 def taken_over(content: bytes) -> str | None:
     """The exercise whose channel.c is this one: there is nothing in it but the line that includes that."""
-    line = _TAKES_OVER.fullmatch(without_comments(content.decode("utf-8", "replace")).strip())
+    line = _TAKES_OVER.fullmatch(c_text.without_comments(c_text.decoded(content)).strip())
     origins = [exercise.name for exercise in all_exercises() if not exercise.carries_channel]
     return line[1] if line and line[1] in origins else None
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from grader import c_text
 from grader.exercises import ROOT
 from grader.grading import story
 from grader.grading.outcome import TestResult
@@ -86,16 +87,7 @@ def definition_of(call: str, code: Code) -> str:
     match = re.match(r"\W*(\w+)\s*\(", call)
     if match is None:
         return ""
-    pattern = re.compile(rf"\b{match[1]}\s*\([^;{{}}]*\)\s*\{{")
     for source in code.sources:
-        text = source.content.decode("utf-8", "replace")
-        found = pattern.search(_without_comments(text))
-        if found:
-            return f"{source.name}:{text.count(chr(10), 0, found.start()) + 1}"
+        if found := c_text.definition(match[1], c_text.decoded(source.content)):
+            return f"{source.name}:{found.line}"
     return ""
-
-
-def _without_comments(text: str) -> str:
-    """The same text, comments blanked, lines kept."""
-    blank = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-    return blank.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)

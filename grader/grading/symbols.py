@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from grader.errors import BuildError, MachineError
-from grader.exercises import EXERCISES, ROOT, read_text
+from grader.exercises import EXERCISES, ROOT, api, read_text
 from grader.grading.build import Unit
 
 _FOLLOWABLE = ROOT / "grader" / "interleave" / "followable.syms"
@@ -49,14 +49,6 @@ def _followable() -> frozenset[str]:
     for line in read_text(_FOLLOWABLE).splitlines():
         names.update(line.partition("#")[0].split())
     return frozenset(names)
-
-
-@functools.cache
-def api() -> frozenset[str]:
-    """Every function that a header of an exercise declares."""
-    from grader.exercises import all_exercises
-
-    return frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
 
 
 def not_followed(units: Sequence[Unit]) -> list[str]:
