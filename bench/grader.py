@@ -22,9 +22,9 @@ from pathlib import Path
 
 from bench.pages import fill
 from bench.programs import ROOT
+from grader.kit import GENERATED
 
 PAGE = ROOT / "docs" / "performance.md"
-NOT_COPIED = shutil.ignore_patterns("build", ".git", ".progress", "__pycache__")
 EDITED = "04_bounded"
 ELECTIVES = ("05_deadlines", "06_select", "07_lock_free")
 # A line that a student may leave out, and what the grader's status line then says first.
@@ -45,7 +45,7 @@ def measure_all() -> int:
     """Measures, and writes the tables into docs/performance.md."""
     with tempfile.TemporaryDirectory() as folder:
         kit = Path(folder) / "kit"
-        shutil.copytree(ROOT, kit, ignore=NOT_COPIED)
+        shutil.copytree(ROOT, kit, ignore=shutil.ignore_patterns(*GENERATED))
         rows, shares = _grade(kit)
         rows += _edits(kit, Path(folder) / "edited")
         rows.append(_class(kit, Path(folder) / "class"))

@@ -132,6 +132,13 @@ def mutants_table(_: argparse.Namespace) -> int:
     return EXIT_PASSED
 
 
+def api(_: argparse.Namespace) -> int:
+    from grader import exercises
+
+    print(*sorted(exercises.api()), sep="\n")
+    return EXIT_PASSED
+
+
 def stubs(_: argparse.Namespace) -> int:
     from grader.grading import stubs as copies
 
@@ -274,7 +281,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("unswap", unswap, "the student's file back", ("ex",)),
     ("handout", handout, "the kit for students", ()),
     ("book", book, "docs and exercises as a site", ()),
-    ("compile-commands", compile_commands, "write compile_commands.json", ()),
+    ("compile_commands.json", compile_commands, "write compile_commands.json", ()),
     (
         "class",
         make_class,
@@ -288,6 +295,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("roots", roots, "the README's commands on other Debians", ("roots", "quick")),
     ("mutants", mutants, "known-right channels, each changed a little", ("ex", "n")),
     ("mutants-table", mutants_table, "the last mutants, into docs/mutants.md", ()),
+    ("api", api, "the functions of the headers, for grader/build.mk", ()),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
     ("known-wrong-table", known_wrong_table, "the recorded catches, into docs/known-wrong.md", ()),
 )

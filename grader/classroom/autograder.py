@@ -11,16 +11,15 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import files
+from grader import files, kit
 from grader.classroom import gradebooks, keys, options, results, settings, workers
 from grader.classroom.group import Job, give_up
 from grader.errors import EXIT_PASSED, NotWritable, UsageError
-from grader.exercises import BUILD, EXERCISES, ROOT, all_exercises
-from grader.grading import stubs
+from grader.exercises import BUILD, EXERCISES, ROOT
 
 FORMATS = ("gradescope", "github", "junit", "tap", "json", "text")
 
@@ -33,9 +32,6 @@ _RUN = """#!/usr/bin/env bash
 make -s -C /autograder/source/kit result SRC=/autograder/submission {options} \\
     FORMAT=gradescope OUT=/autograder/results/results.json
 """
-# Everything a grading needs: not the solutions, not the tests of the grader.
-_KIT = ("Makefile", "setup.sh", "LICENSE", "exercises", "grader")
-_LEFT_OUT = ("grader/tests", "grader/interleave/tests")
 
 
 def write_zip(path: Path, exercises: Sequence[str] = (), rules: Path | None = None) -> Path:
@@ -49,31 +45,12 @@ def write_zip(path: Path, exercises: Sequence[str] = (), rules: Path | None = No
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _put(archive, "setup.sh", _SETUP.format(options=options).encode(), executable=True)
         _put(archive, "run_autograder", _RUN.format(options=options).encode(), executable=True)
-        for file in kit_files():
-            _put(archive, f"kit/{file}", _content(file), os.access(ROOT / file, os.X_OK))
+        for name in kit.for_grading():
+            _put(archive, f"kit/{name}", kit.as_given_out(name), os.access(ROOT / name, os.X_OK))
         if (rules or settings.DEFAULT).exists():
             _put(archive, "kit/class.toml", (rules or settings.DEFAULT).read_bytes(), executable=False)
     temporary.replace(path)
     return path
-
-
-def _content(file: Path) -> bytes:
-    """Of a file a student edits the stub, whatever is in place here."""
-    for exercise in all_exercises():
-        if file.parent == Path("exercises", exercise.name) and file.name in exercise.stubs:
-            return stubs.pristine(exercise, file.name)
-    return (ROOT / file).read_bytes()
-
-
-def kit_files() -> Iterator[Path]:
-    """The files of the kit that grading needs, relative to it, sorted."""
-    for part in _KIT:
-        found = sorted((ROOT / part).rglob("*")) if (ROOT / part).is_dir() else [ROOT / part]
-        for path in found:
-            relative = path.relative_to(ROOT)
-            skipped = any(relative.is_relative_to(folder) for folder in _LEFT_OUT)
-            if path.is_file() and not skipped and "__pycache__" not in path.parts:
-                yield relative
 
 
 def _put(archive: zipfile.ZipFile, name: str, data: bytes, executable: bool) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from grader.errors import GraderError
 from grader.exercises import ROOT
 from grader.grading import isolation
+from grader.kit import BUILT_FROM
 
 FIRST_UID, UIDS = 61_900, 1_000  # of nobody on common systems; one for each worker, so they can't meet
 MEMORY = 2 << 30  # resident bytes of one command and all it starts; sanitizers need some of it
@@ -26,8 +27,6 @@ _PROCESS_LIMIT = ("prlimit", f"--nproc={PROCESSES}")
 TMP = 64 << 20  # bytes of private /tmp, and of /dev/shm: both are in memory
 FILE_SIZE = 64 << 20
 
-# What of the kit a submission is compiled with. Not the solutions, and no tests of the grader.
-KIT = ("Makefile", "exercises", "grader/suite", "grader/interleave")
 SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache")
 TOOLS = ("/etc/alternatives",)  # by which the system's compiler may go
 
@@ -111,7 +110,7 @@ def _bubblewrap(read: Sequence[Path], write: Sequence[Path], kit: bool, status: 
             command += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):
             command += ["--ro-bind", path, path]
-    for part in KIT if kit else ():
+    for part in BUILT_FROM if kit else ():
         command += ["--ro-bind", str(ROOT / part), str(ROOT / part)]
     for seen in read:
         command += ["--ro-bind-try", str(seen), str(seen)]
@@ -185,7 +184,7 @@ def works(sandbox: Sandbox) -> bool:
     tools += ["setpriv"] if sandbox.uid is not None else ["prlimit"]
     if not all(shutil.which(tool) for tool in tools):
         return False
-    probe = f"test -r '{ROOT}/Makefile' && test -r '{ROOT}/exercises/todo.h' && ! touch '{ROOT}/exercises/probe'"
+    probe = f"test -r '{ROOT}/grader/build.mk' && test -r '{ROOT}/exercises/todo.h' && ! touch '{ROOT}/exercises/probe'"
     try:
         done = subprocess.run(
             sandbox.wrap(["sh", "-c", probe]), capture_output=True, timeout=20, stdin=subprocess.DEVNULL

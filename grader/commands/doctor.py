@@ -181,7 +181,7 @@ def _file_system() -> CheckResult:
 def _line_ends() -> CheckResult:
     headers = EXERCISES.glob("*/*.h")
     crlf = any(b"\r\n" in header.read_bytes() for header in headers)
-    cure = "sed -i 's/\\r$//' exercises/*.h exercises/*/*.h Makefile setup.sh"
+    cure = "sed -i 's/\\r$//' exercises/*.h exercises/*/*.h Makefile grader/build.mk setup.sh"
     words = "CRLF: git or an editor has changed the kit's files" if crlf else "LF"
     return CheckResult("line ends", not crlf, words, cure, needed=False)
 

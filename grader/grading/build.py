@@ -12,14 +12,15 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader import files
+from grader import files, kit
 from grader.errors import BuildError, NotInstalled, NotWritable, UsageError
-from grader.exercises import BUILD, EXERCISES, ROOT, Exercise, api
+from grader.exercises import BUILD, ROOT, Exercise, api
 from grader.grading import isolation
 from grader.grading.isolation import AS_IT_IS, Policy
 from grader.grading.submission import Code
@@ -111,22 +112,13 @@ def require_tools() -> None:
 def kit_digest(suite: str, variant: str) -> str:
     """A hash of everything of the kit, and of the compiler, that a suite's result depends on."""
     digest = hashlib.sha256(variant.encode())
-    for path in _kit_files(suite, variant):
+    for path in kit.sources_of(suite, variant):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     for word in compiler_command():  # the gcc behind a ccache counts, too
         if found := shutil.which(word):
             status = os.stat(found)
             digest.update(f"{compiler()} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()
-
-
-def _kit_files(suite: str, variant: str) -> list[Path]:
-    parts = [ROOT / "Makefile", *EXERCISES.glob("*.h"), *EXERCISES.glob("*/*.h")]
-    parts += (EXERCISES / suite).glob("test_*.c")
-    folders = ["suite", "model"] + (["interleave"] if variant == "interleave" else [])
-    for folder in folders:
-        parts += (p for p in (ROOT / "grader" / folder).iterdir() if p.suffix in (".c", ".h", ".S", ".syms"))
-    return sorted(parts)
 
 
 def build(units: Sequence[Unit], jobs: int, policy: Policy = AS_IT_IS) -> dict[Unit, BuildFailure]:
@@ -185,8 +177,15 @@ def _make(variant: str, targets: Sequence[str], jobs: int, policy: Policy) -> tu
     require_tools()
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     environment["LC_ALL"] = "C"
-    command = ["make", "--no-print-directory", "-k", "-s", f"-j{jobs}", "-Otarget"]
-    command += [f"VARIANT={variant}", f"B={folder(variant)}", f"CC={compiler()}", f"OBJCOPY={objcopy()}", *targets]
+    command = ["make", "-f", "grader/build.mk", "--no-print-directory", "-k", "-s", f"-j{jobs}", "-Otarget"]
+    command += [
+        f"PYTHON={sys.executable}",
+        f"VARIANT={variant}",
+        f"B={folder(variant)}",
+        f"CC={compiler()}",
+        f"OBJCOPY={objcopy()}",
+        *targets,
+    ]
     ended = isolation.run(command, policy.compiling, enclose=policy.enclose, environment=environment)
     output = (ended.stdout + ended.stderr).decode("utf-8", "replace")
     if ended.timed_out:

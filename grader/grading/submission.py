@@ -73,7 +73,7 @@ class Code:
         return BUILD / "code" / self.key / self.exercise
 
     def stage(self) -> None:
-        """Puts the files where the Makefile compiles them."""
+        """Puts the files where make compiles them."""
         for source in self.sources:
             if not (self.directory / source.name).exists():
                 files.write_atomically(self.directory / source.name, source.content)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.commands import handout
+from grader import kit
 from grader.errors import GraderError, UsageError
 from grader.exercises import BUILD, ROOT
 
@@ -194,7 +194,7 @@ def bring_kit(root: Root, user: str) -> None:
     home = root.directory / USERS[user].lstrip("/")
     owner = home.stat()
     shutil.rmtree(home / "kit", ignore_errors=True)
-    for name in handout.known_files():
+    for name in kit.all_files():
         target = home / "kit" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)

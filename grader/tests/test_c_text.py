@@ -45,7 +45,7 @@ def test_comments_are_no_code_and_texts_no_comments() -> None:
     bare = c_text.without_comments(ODD)
     assert [len(line) for line in bare.splitlines()] == [len(line) for line in ODD.splitlines()]
     assert "in a comment" not in bare and '"/* no comment */ answer(void) {"' in bare
-    assert c_text.lines_of_code("int a; // one\n/* two\nthree */\n\nchar *b = \"// four\";\n") == 2
+    assert c_text.lines_of_code('int a; // one\n/* two\nthree */\n\nchar *b = "// four";\n') == 2
 
 
 def test_what_a_header_declares() -> None:

@@ -584,7 +584,7 @@ def test_stubs_copies_and_refuses_what_is_no_stub(kit: Kit) -> None:
 
 
 def test_compile_commands_know_every_channel(kit: Kit) -> None:
-    assert kit.run("compile-commands").code == 0
+    assert kit.run("compile_commands.json").code == 0
     assert "exercises/02_twice/channel.c" in kit.read("compile_commands.json")
 
 

@@ -29,6 +29,7 @@ from grader.classroom import intake, local, results, run, sandbox
 from grader.classroom.group import Class
 from grader.classroom.settings import Settings
 from grader.exercises import ROOT, by_name
+from grader.kit import BUILT_FROM
 
 HERE = Path(__file__).parent / "hostile"
 EXERCISE = "01_single_thread"
@@ -176,7 +177,7 @@ ODD: dict[str, tuple[str, Callable[[Path], object]]] = {
 def seal() -> dict[str, str]:
     """A hash of each file of the kit."""
     found = {}
-    for part in (*sandbox.KIT, "solutions", "grader"):
+    for part in (*BUILT_FROM, "solutions", "grader"):
         for path in sorted((ROOT / part).rglob("*")) if (ROOT / part).is_dir() else [ROOT / part]:
             if path.is_file() and "__pycache__" not in path.parts:
                 found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
