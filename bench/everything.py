@@ -14,9 +14,10 @@ from pathlib import Path
 from bench import pages, programs
 from bench import results as measured
 from bench.measure import run, take_turns
-from bench.programs import BUILD, ROOT, Program, ProgramError
+from bench.programs import BUILD, Program, ProgramError
 from bench.results import Results
 from bench.workloads import LIMITS, MAIN, MEMORY, by_senders, by_size
+from grader.exercises import ROOT
 
 
 def measure_all(rounds: int, quick: bool, only: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import plots, programs
 from bench.measure import Point, run, take_turns
-from bench.programs import BUILD, SOLUTIONS, Program
+from bench.programs import BUILD, Program
 from bench.workloads import (
     BOUNDED_1,
     BOUNDED_128,
@@ -22,7 +22,7 @@ from bench.workloads import (
     Workload,
 )
 from grader.errors import UsageError
-from grader.exercises import all_exercises, by_name, find
+from grader.exercises import SOLUTIONS, all_exercises, by_name, find
 from grader.grading.submission import find_channel
 
 SENDERS = [1, 2, 4, 8, 16]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.pages import fill
-from bench.programs import ROOT
+from grader.exercises import ROOT
 from grader.kit import GENERATED
 
 PAGE = ROOT / "docs" / "performance.md"

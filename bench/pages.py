@@ -11,10 +11,9 @@ from pathlib import Path
 
 from bench import plots, programs
 from bench.measure import Measured, Point
-from bench.programs import ROOT
 from bench.results import Results
 from bench.workloads import LIMITS, MAIN, SENDERS, SIZES
-from grader.exercises import Exercise, all_exercises
+from grader.exercises import ROOT, Exercise, all_exercises
 from grader.files import write_atomically
 from grader.selfcheck import implementations
 

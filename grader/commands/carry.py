@@ -106,7 +106,7 @@ def _solution(exercise: Exercise, name: str) -> bytes | None:
     """A file of the solution. The channel that it takes over comes whole: among the student's files the line that
     says so would mean the student's channel."""
     source = find_channel(SOLUTIONS, exercise) if name == "channel.c" else read_source(SOLUTIONS, exercise, name)
-    return source and source.content
+    return None if source is None else source.content
 
 
 def unswap(exercise: Exercise) -> list[str]:

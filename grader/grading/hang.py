@@ -124,7 +124,7 @@ _NAPS = {"x86_64": {"35", "230"}, "aarch64": {"101", "115"}}  # nanosleep, clock
 
 
 def _is_sanitizers(task: str) -> bool:
-    """A thread that ThreadSanitizer started, one or two of them as its version likes: they let no signal through, and nap."""
+    """A thread that ThreadSanitizer started, one or two as its version likes: they let no signal through, and nap."""
     blocked = re.search(r"^SigBlk:\s+([0-9a-f]+)", Path(f"{task}/status").read_text(), re.MULTILINE)
     call = Path(f"{task}/syscall").read_text().split()
     takes_none = blocked is not None and bin(int(blocked[1], 16)).count("1") >= 60

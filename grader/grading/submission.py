@@ -94,7 +94,7 @@ class Submission:
     exercise: Exercise
     channel: Source | None
     others: tuple[Source, ...]
-    missing: tuple[str, ...]  # files that should be there; those of another exercise with its name: 04_bounded/channel.c
+    missing: tuple[str, ...]  # files that should be there: channel.c; of another exercise 04_bounded/channel.c
     tree: Path
 
     @property

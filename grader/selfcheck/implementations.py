@@ -1,7 +1,8 @@
 """The known-right and known-wrong implementations that prove the suites.
 
-A known-right one is a whole file, or a step on the way from a solution to the fast one. A known-wrong one is a whole file too, or a unified diff against a
-known-right one; its head says what the mistake is and which verdicts are right:
+A known-right one is a whole file, or a step on the way from a solution to the fast one. A known-wrong one
+is a whole file too, or a unified diff against a known-right one; its head says what the mistake is and which
+verdicts are right:
 
     Mistake: one sentence.
     Verdict: deadlock failed

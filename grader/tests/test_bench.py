@@ -150,13 +150,13 @@ def test_what_can_not_be_measured_is_said_in_one_line(typed: dict[str, str], sai
 
 def test_the_steps_to_the_fast_channel_end_in_it_and_each_has_its_section() -> None:
     page = (ROOT / "solutions" / "fast" / "README.md").read_text()
-    for exercise in all_exercises():
-        steps = implementations.steps(exercise)
-        fast = implementations.FAST / exercise.name
+    for one in all_exercises():
+        steps = implementations.steps(one)
+        fast = implementations.FAST / one.name
         assert not steps or list(steps.values())[-1] == (fast / "channel.c").read_bytes()
         for path in steps:
             assert f"\n## {path.stem.replace('_', ' ')}\n".lower() in page.lower()
-            assert f"\n[The diff]({exercise.name}/{path.name})\n" in page
+            assert f"\n[The diff]({one.name}/{path.name})\n" in page
     assert programs.steps(), "no step is measured"
 
 
@@ -180,7 +180,8 @@ def test_files_of_bench_use_files_below_them_only() -> None:
     for name, tree in files.items():
         imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
         names = {alias.name for node in imports if node.module == "bench" for alias in node.names}
-        names |= {node.module[6:] for node in imports if (node.module or "").startswith("bench.")}
+        modules = [node.module or "" for node in imports]
+        names |= {module.removeprefix("bench.") for module in modules if module.startswith("bench.")}
         uses[name] = names & files.keys()
     assert uses["__main__"] >= {"everything", "exercise"}
     list(TopologicalSorter(uses).static_order())  # raises CycleError, which names the circle

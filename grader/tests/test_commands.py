@@ -119,7 +119,9 @@ def test_the_server_uses_the_channel_of_the_exercise_it_builds_on(kit: Kit) -> N
     assert (second["verdict"], second["points"]) == ("failed", 0)
 
 
-@pytest.mark.parametrize("line", [STUBS["04_server/channel.c"], '// mine\r\n#  include   "../02_twice/channel.c"\r\n', None])
+@pytest.mark.parametrize(
+    "line", [STUBS["04_server/channel.c"], '// mine\r\n#  include   "../02_twice/channel.c"\r\n', None]
+)
 def test_a_channel_that_takes_another_over_is_that_one(kit: Kit, line: str | None) -> None:
     src = kit.submit(SOLUTIONS["02_twice/channel.c"], "02_twice")
     kit.write(f"{src}/04_server/server.c", SOLUTIONS["04_server/server.c"])
@@ -333,7 +335,8 @@ def test_a_terminal_that_knows_no_unicode_gets_ascii(kit: Kit) -> None:
 
 def test_hints_come_one_by_one_and_are_remembered(kit: Kit) -> None:
     outs = [kit.run("hint", ex="02").out for _ in range(4)]
-    for out, word, other in zip(outs, ("once", "twice", "thrice"), ("twice", "thrice", "once"), strict=True):
+    words = ("once", "twice", "thrice")
+    for out, word, other in zip(outs, words, (*words[1:], words[0]), strict=False):  # of the last below
         assert f"Think {word}." in out and f"Think {other}." not in out
     assert all(f"Think {word}." in outs[3] for word in ("once", "twice", "thrice"))
 

@@ -76,7 +76,8 @@ def test_a_windows_drive_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_line_ends_are_seen_and_the_cure_cures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     header = tmp_path / "exercises" / "01_x" / "channel.h"
     header.parent.mkdir(parents=True)
-    for name in ("exercises/todo.h", "Makefile", "setup.sh"):
+    for name in ("exercises/todo.h", "Makefile", "grader/build.mk", "setup.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     header.write_bytes(b"int x;\r\n")
     monkeypatch.setattr(doctor, "EXERCISES", tmp_path / "exercises")

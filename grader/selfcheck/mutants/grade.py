@@ -92,7 +92,7 @@ def suites(exercise: Exercise) -> list[Exercise]:
     return [exercise] if exercise.carries_channel else exercise.chain()[::-1]
 
 
-def _one(mutant: Mutant, units: list[Unit], errors: dict[Unit, build.BuildError], original: Unit) -> Fate:
+def _one(mutant: Mutant, units: list[Unit], errors: dict[Unit, build.BuildFailure], original: Unit) -> Fate:
     if units[0] in errors:
         fate = Fate(DOES_NOT_COMPILE, message=errors[units[0]].message)
     elif _machine_code(units[0]) == _machine_code_of(original):
