@@ -37,6 +37,8 @@ clang|clang|test|clang|clang|clang|llvm|
 pytest|pytest|test|python3-pytest|python3-pytest|python-pytest|pip:pytest|
 parsers|parsers of JUnit and JSON Schema|test|python3-junitparser python3-jsonschema|||pip:junitparser pip:jsonschema|the tests of the gradebooks' formats are skipped
 arm64|a compiler for arm64|test|gcc-aarch64-linux-gnu libc6-dev-arm64-cross||||its tests are skipped
+mypy|mypy|test|mypy|python3-mypy|mypy|mypy|the types of Python are not checked
+clang_format|clang-format|test|clang-format|clang-tools-extra|clang|clang-format|how C is laid out is not checked
 libclang|libclang for Python|test|python3-clang|python3-clang|clang||the tests of mutants are skipped
 slurm|Slurm|test|munge slurmctld slurmd slurm-client||||its tests are skipped
 EOF
@@ -60,6 +62,8 @@ has_clang() { have clang; }
 has_pytest() { python_with rich jinja2 pytest >/dev/null; }
 has_parsers() { python_with rich jinja2 junitparser jsonschema >/dev/null; }
 has_arm64() { have aarch64-linux-gnu-gcc; }
+has_mypy() { have mypy; }
+has_clang_format() { have clang-format || have clang-format-14; }
 has_libclang() { python_with rich jinja2 clang.cindex >/dev/null; }
 has_slurm() { [ -x /usr/sbin/slurmctld ] || have slurmctld; }
 
