@@ -1079,6 +1079,32 @@ TEST(a_negative_tv_sec_is_long_past, .hint = HINT_NEGATIVE)
             expect_long_past((struct timespec){seconds[i], nanoseconds});
 }
 
+/* 32 times, because naps() asks for that. */
+static void ask_32_times(struct ends ends, struct timespec deadline, enum channel_status expected)
+{
+    int number = 2;
+
+    naps(); /* those before are no matter */
+    for (int i = 0; i < 32; i++) {
+        check_status(receiver_recv_until(ends.rx, &number, &deadline), expected, AS_BEFORE);
+        send_int(ends.tx, 1);
+        check_status(sender_send_until(ends.tx, &number, &deadline), expected, AS_BEFORE);
+        expect_int(ends.rx, 1);
+    }
+    check_equal(naps(), 0, "A deadline that has passed, or is none, is a question: nobody sleeps.");
+}
+
+TEST(a_deadline_that_has_passed_is_a_question_asked_without_sleeping, .once = true,
+     .hint = "Time is up when the call begins. What is there to sleep for?")
+{
+    struct ends ends = open_bounded(1);
+
+    for (int i = 0; i < PASSED; i++)
+        ask_32_times(ends, passed(i), CHANNEL_TIMEOUT);
+    ask_32_times(ends, invalid(0), CHANNEL_INVALID);
+    drop_both(ends);
+}
+
 TEST(a_deadline_is_only_read_and_only_during_the_call)
 {
     struct ends full = open_full(), empty = open_channel();
@@ -1597,6 +1623,26 @@ TEST(send_until_says_closed_whoever_else_sends,
         two_send_until_passed(ends, CHANNEL_CLOSED);
         sender_drop(ends.tx);
     }
+}
+
+TEST(a_sender_whose_room_was_taken_is_woken_by_the_next, .woken_by_others = true,
+     .hint = "Who was woken for nothing sleeps again. How does the channel know?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(FAR);
+    struct call sender = {.tx = clone(ends.tx), .number = 2, .deadline = &deadline};
+    pthread_t thread = spawn(send_until, &sender);
+    int one = 1;
+
+    expect_int(ends.rx, 1);
+    if (check_one_of(sender_try_send(ends.tx, &one), "Who sleeps has it, or whoever is quicker.",
+                     CHANNEL_OK, CHANNEL_FULL) == CHANNEL_OK)
+        expect_int(ends.rx, 1);
+    join(thread);
+    check_status(sender.status, CHANNEL_OK, "Room wakes sender_send_until.");
+    expect_int(ends.rx, 2);
+    sender_drop(sender.tx);
+    drop_both(ends);
 }
 
 TEST(one_message_received_is_room_for_one_whatever_the_capacity, .once = true,

@@ -841,6 +841,24 @@ TEST(select_says_invalid_to_no_receivers_and_to_a_time_that_is_none)
     drop_all(&channels);
 }
 
+TEST(a_deadline_that_has_passed_is_a_question_asked_without_sleeping, .once = true,
+     .hint = "Time is up when the call begins. What is there to sleep for?")
+{
+    struct channels channels = open_channels(2);
+
+    for (int i = 0; i < PASSED; i++) {
+        struct timespec deadline = passed(i);
+        size_t ready;
+
+        naps();                               /* those before are no matter */
+        for (int call = 0; call < 32; call++) /* because naps() asks for that */
+            check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_TIMEOUT,
+                         NONE_READY);
+        check_equal(naps(), 0, "A ready one wins over a passed deadline, and nobody sleeps.");
+    }
+    drop_all(&channels);
+}
+
 TEST(receivers_and_deadline_are_only_read_and_only_during_the_call)
 {
     struct channels channels = open_channels(2);
