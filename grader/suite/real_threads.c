@@ -32,6 +32,7 @@ enum { DEFAULT_RUNS = 200, BUDGET_MS = 200, CHILD_FAILED = 3 };
  * a thread that polls wakes up a hundred times a second. */
 enum {
     SETTLE_MS = 2,
+    CALM_MS = 50, /* before the watch begins: those just started get where they will sleep */
     WATCH_MS = 400,
     WAKEUPS_TO_POLL = 15, /* in that time */
     BUSY_MS = 200,        /* of that time */
@@ -281,10 +282,12 @@ static void judge(const struct activity *before, const struct activity *now)
 static void watch_others(void)
 {
     struct activity before[128], now;
-    size_t n = look_at_others(before, sizeof before / sizeof before[0]);
+    size_t n;
 
+    sleep_ms(CALM_MS);
+    n = look_at_others(before, sizeof before / sizeof before[0]);
     sleep_ms(WATCH_MS);
-    run_until += WATCH_MS;
+    run_until += CALM_MS + WATCH_MS;
     for (size_t i = 0; i < n; i++) {
         now = activity_of(before[i].thread);
         judge(&before[i], &now);
@@ -293,6 +296,8 @@ static void watch_others(void)
 
 /* ------------------------------------------------------------------- the threads of suite.h */
 
+static atomic_int threads_there; /* that were started and not yet joined */
+
 pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
 {
     pthread_t thread;
@@ -300,6 +305,7 @@ pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
     (void)name;
     if (pthread_create(&thread, NULL, body, arg) != 0)
         end_with(VERDICT_ENVIRONMENT, "The machine can't start another thread.");
+    atomic_fetch_add(&threads_there, 1);
     return thread;
 }
 
@@ -308,6 +314,7 @@ void *join(pthread_t thread)
     void *result = NULL;
 
     pthread_join(thread, &result);
+    atomic_fetch_sub(&threads_there, 1);
     return result;
 }
 
@@ -335,7 +342,9 @@ size_t naps(void)
     bool short_ones = off - off_before < (double)naps * NAP_MS;
     asked = usage.ru_nvcsw;
     off_before = off;
-    return naps < NAPS || short_ones ? 0 : (size_t)naps;
+    if (atomic_load(&threads_there) > 0 || naps < NAPS || short_ones)
+        return 0; /* it may have waited for another thread, or for the machine */
+    return (size_t)naps;
 }
 
 unsigned locks_held(void)

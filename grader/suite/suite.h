@@ -136,8 +136,8 @@ size_t settle(void);
 
 /* How often the calling thread has slept since it last asked: a wait that nobody but the clock ended, and
  * whose deadline was still to come when it began. On real threads, where the system makes any thread wait
- * now and then, less than 16 times count as none. So ask after 32 calls that never sleep, while no other
- * thread is inside one. */
+ * now and then, less than 16 times count as none, and nothing counts while there is another thread. So ask
+ * after 32 calls. */
 size_t naps(void);
 
 /* As settle, for a tenth of a second only: who is woken by nothing but a later time-out still sleeps. */
