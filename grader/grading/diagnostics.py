@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _MESSAGES: tuple[tuple[str, str], ...] = (
     (
@@ -155,8 +156,8 @@ def compiler_message(message: str, source: str) -> str:
     return ""
 
 
-def crash(message: str) -> str:
-    """What usually is behind a crash that the message describes, or ""."""
-    if "pointer to nowhere" in message:
+def crash(facts: dict[str, Any]) -> str:
+    """What usually is behind a crash of which that is known, or ""."""
+    if facts.get("wild_pointer"):
         return "Often one that nobody has set: malloc gives memory as it is, it does not clear it."
     return ""

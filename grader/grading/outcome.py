@@ -39,6 +39,7 @@ class TestResult:
     expected: str = ""
     got: str = ""
     sections: list[tuple[str, list[str]]] = field(default_factory=list)  # title, places
+    facts: dict[str, Any] = field(default_factory=dict)  # what is known besides the message: suite/runtime.h
     seed: str = ""
     schedules: int = 0
     exhaustive: bool = False
@@ -168,6 +169,7 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
         setattr(result, name, int(record.get(name, 0)))
     result.exhaustive = bool(record.get("exhaustive"))
     result.story = record.get("story")
+    result.facts = record.get("facts", {})
     if record.get("calls"):
         result.sections.append(("The calls, from begin to return:", str(record["calls"]).splitlines()))
     if record.get("line"):
@@ -176,7 +178,7 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
     if result.verdict == "crashed":
         from grader.grading import diagnostics
 
-        result.explanation = diagnostics.crash(result.message)
+        result.explanation = diagnostics.crash(result.facts)
     if result.verdict == "passed":
         result.output = result.hint = result.where = ""
         result.message = result.extent

@@ -84,14 +84,17 @@ class Story:
         self.seed = str(data.get("seed", ""))
         self._threads = data.get("threads", [])
         self.names = self._thread_names()
-        self.objects = self._object_names(data.get("objects", []))
+        self._data_objects = data.get("objects", [])
+        self.objects = self._object_names(self._data_objects)
         self.omitted = int(data.get("omitted", 0))
         self.steps = [self._step(event) for event in data.get("events", [])]
         if self.verdict in _NOT_A_STEP and self.steps and self.steps[-1].op == "fails":
             del self.steps[-1]
         self.accesses = [self._note(entry, "role") for entry in data.get("accesses", [])]
-        self.ends = [self._note(entry, "state") for entry in data.get("ends", [])]
-        self.wakers = [self._note(entry, "") for entry in data.get("wakers", [])]
+        ends = data.get("ends", [])
+        self.ends = [self._note({**entry, "text": _end_words(entry)}, "state") for entry in ends]
+        wakers = [(entry, _waker_words(entry, self._kind_of(entry))) for entry in ends]
+        self.wakers = [self._note({**entry, "text": text}, "") for entry, text in wakers if text]
 
     @property
     def tells_its_end(self) -> bool:
@@ -169,6 +172,10 @@ class Story:
     def name(self, thread: int) -> str:
         return self.names[thread] if 0 <= thread < len(self.names) else f"thread {thread}"
 
+    def _kind_of(self, entry: dict[str, Any]) -> str:
+        """Of the object an entry is about, or ""."""
+        return next((o["kind"] for o in self._data_objects if o["id"] == entry.get("object")), "")
+
     def _step(self, event: dict[str, Any]) -> Step:
         stack = tuple(self.spot(address) for address in event.get("stack", []))
         thread = int(event.get("thread", 0))
@@ -207,10 +214,61 @@ def _arguments(text: str) -> list[str]:
     return []  # it goes on where we don't look
 
 
-def who_waits(data: dict[str, Any], code: Code) -> str:
-    """What each thread of a deadlock waits for, in a line."""
-    story = Story(data, code)
-    return "; ".join(f"{story.name(n.thread)} {n.text}" for n in story.ends if n.role == "asleep")
+_ENDS = {
+    "ended": "has ended",
+    "stopped": "was stopped for ever",
+    "spinning": "spins",
+    "running": "is running",
+    "runnable": "could go on",
+}
+
+
+def _end_words(entry: dict[str, Any]) -> str:
+    """In what state a thread is at the end of the schedule."""
+    if entry.get("state") != "asleep":
+        return _ENDS.get(entry.get("state", ""), "")
+    call = entry["call"]
+    until = ", until its deadline" if entry["timed"] else ""
+    if not call:
+        return "waits for the others to end"
+    if entry["joins"] >= 0:
+        return f"sleeps in {call} until {{t{entry['joins']}}} ends"
+    if entry["holder"] >= 0:
+        return f"waits in {call} for {{{entry['object']}}}, which {{t{entry['holder']}}} holds"
+    if entry["mutex"]:
+        return f"sleeps in {call} on {{{entry['object']}}}, its mutex is {{{entry['mutex']}}}{until}"
+    if entry["object"]:
+        return f"sleeps in {call} on {{{entry['object']}}}{until}"
+    return f"sleeps in {call}{until}"
+
+
+def _waker_words(entry: dict[str, Any], kind: str) -> str:
+    """What would have woken a sleeper, or "" of what nothing can be said."""
+    if entry.get("state") != "asleep":
+        return ""
+    where = f"{{{entry['object']}}}"
+    if entry["joins"] >= 0:
+        return f"the end of {{t{entry['joins']}}}"
+    if entry["holder"] >= 0:
+        return f"{{t{entry['holder']}}}, by unlocking {where}"
+    if kind == "cond":
+        last = f"the last was by {{t{entry['signaller']}}}, at step {entry['signalled']}"
+        return f"a signal or broadcast on {where}; {last if entry['signaller'] >= 0 else 'there was none'}"
+    if kind == "semaphore":
+        return f"a sem_post on {where}"
+    return f"{entry['missing']} more to arrive at {where}" if kind == "barrier" else ""
+
+
+def message(text: str, facts: dict[str, Any], story: Story, where: str) -> str:
+    """The runtime's message, with what each thread waits for, and with the thread that was stopped for ever."""
+    if facts.get("all_asleep"):
+        waits = "; ".join(f"{story.name(n.thread)} {n.text}" for n in story.ends if n.role == "asleep")
+        text = f"{text.removesuffix('.')}: {waits}." if waits else text
+    if facts.get("stopped") is not None:
+        place = f"at {where}" if where else "in the middle of a call"
+        who = f"{story.name(facts['stopped'])} was stopped for ever {place}"
+        text = f"not lock-free: {who}, and the others can't finish. {text}"
+    return text
 
 
 def words_of(story: Story, step: Step) -> str:

@@ -33,15 +33,10 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
         result.where = f"{file}:{line}" if line and "/" not in file else ""
     if not result.where and result.call:
         result.where = definition_of(result.call, code)
-    if not result.where and result.verdict == "not_implemented":
-        result.where = definition_of(result.message.rpartition(": ")[2] + "(", code)
-    everybody_sleeps = re.search("Everybody sleeps[^:]*: ", result.message)
-    if result.story is not None and everybody_sleeps:
-        waits = story.who_waits(result.story, code)
-        if waits:
-            result.message = f"{result.message[: everybody_sleeps.end()]}{waits}."
-    if result.where:
-        result.message = result.message.replace(" for ever in the middle of a call,", f" for ever at {result.where},")
+    if not result.where and result.facts.get("function"):
+        result.where = definition_of(f"{result.facts['function']}(", code)
+    if result.story is not None:
+        result.message = story.message(result.message, result.facts, story.Story(result.story, code), result.where)
 
 
 def _addresses(node: Any) -> Iterable[str]:

@@ -131,7 +131,8 @@ static void on_crash(int number, siginfo_t *info, void *context)
         interrupted(VERDICT_CRASHED, pc,
                     "%s overflows its stack: too much recursion, or a huge local array.",
                     thread_name(self));
-    if (number == SIGSEGV || number == SIGBUS)
+    shared->outcome.facts.wild_pointer = number == SIGSEGV || number == SIGBUS;
+    if (shared->outcome.facts.wild_pointer)
         interrupted(VERDICT_CRASHED, pc,
                     "%s is ended by signal %d (%s): it uses a pointer to nowhere.",
                     thread_name(self), number, strsignal(number));

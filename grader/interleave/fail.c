@@ -46,23 +46,34 @@ _Noreturn void end_scenario(const struct outcome *outcome)
     leave_schedule();
 }
 
+/* The thread that was stopped for ever is to blame if the others can't finish, whatever they do. */
+static void blame_stopped(void)
+{
+    if (!run.was_stopped ||
+        (told->verdict != VERDICT_DEADLOCK && told->verdict != VERDICT_NO_PROGRESS))
+        return;
+    told->verdict = VERDICT_NO_PROGRESS;
+    told->pc = run.stopped_at;
+    told->facts.stopped = true;
+    told->facts.stopped_thread = run.plan.stop_thread;
+}
+
 _Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)
 {
     va_list arguments;
-    int used = 0;
 
     *told = (struct outcome){.verdict = verdict, .pc = pc};
-    if (run.was_stopped && (verdict == VERDICT_DEADLOCK || verdict == VERDICT_NO_PROGRESS)) {
-        told->verdict = VERDICT_NO_PROGRESS;
-        told->pc = run.stopped_at;
-        used = snprintf(
-            told->message, sizeof told->message,
-            "not lock-free: %s was stopped for ever in the middle of a call, and the others "
-            "can't finish. ",
-            thread_name(&run.threads[run.plan.stop_thread]));
-    }
     va_start(arguments, format);
-    vsnprintf(told->message + used, sizeof told->message - (size_t)used, format, arguments);
+    vsnprintf(told->message, sizeof told->message, format, arguments);
     va_end(arguments);
+    blame_stopped();
+    end_scenario(told);
+}
+
+_Noreturn void fail_asleep(uintptr_t pc, const char *message)
+{
+    *told = (struct outcome){.verdict = VERDICT_DEADLOCK, .pc = pc, .facts.all_asleep = true};
+    snprintf(told->message, sizeof told->message, "%s", message);
+    blame_stopped();
     end_scenario(told);
 }

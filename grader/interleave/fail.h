@@ -14,6 +14,9 @@ _Noreturn void leave_schedule(void);
 _Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same for a deadlock: every thread sleeps. */
+_Noreturn void fail_asleep(uintptr_t pc, const char *message);
+
 /* Ends it without one: strategy_pick found that it only repeats another. */
 _Noreturn void abandon_schedule(void);
 bool schedule_was_abandoned(void);

@@ -204,48 +204,24 @@ static void find_candidates(struct candidates *found)
 
 /* ---------------------------------------------------------------------------------- deadlock */
 
-static int describe_sleeper(char *text, size_t size, const struct thread *thread)
+/* The call in which the last of those sleeps who don't only wait for another's end. */
+static uintptr_t where_they_sleep(void)
 {
-    struct object *object = thread->object;
-    const struct thread *holder = object ? object_holder(object) : NULL;
-
-    if (thread->joining)
-        return snprintf(text, size, "%s waits in %s for %s to end", thread_name(thread),
-                        thread->call, thread_name(thread->joining));
-    if (holder)
-        return snprintf(text, size, "%s waits in %s for %s, which %s holds", thread_name(thread),
-                        thread->call, object_name(object),
-                        holder == thread ? "it already" : thread_name(holder));
-    if (thread->ready && thread->call && object)
-        return snprintf(text, size, "%s sleeps in %s on %s", thread_name(thread), thread->call,
-                        object_name(object));
-    return snprintf(text, size, "%s %s", thread_name(thread),
-                    thread->call ? thread->call : "waits for the others to end");
-}
-
-static _Noreturn void tell_deadlock(void)
-{
-    char text[400];
-    size_t used = 0;
     uintptr_t pc = 0;
 
     for (unsigned t = 0; t < run.thread_count; t++) {
         const struct thread *thread = &run.threads[t];
-        if (is_over(thread))
-            continue;
-        if (used < sizeof text - 1) {
-            int n = snprintf(text + used, sizeof text - used, "%s", used ? "; " : "");
-            used += (size_t)n;
-        }
-        if (used < sizeof text - 1)
-            used += (size_t)describe_sleeper(text + used, sizeof text - used, thread);
-        if (!thread->joining && (thread->id || !pc))
+        if (!is_over(thread) && !thread->joining && (thread->id || !pc))
             pc = pc && thread->id ? pc : thread->call_pc;
     }
-    fail(VERDICT_DEADLOCK, pc, "%s: %s.",
-         next_deadline() == FOREVER ? "Everybody sleeps and nobody is left to wake anyone"
-                                    : "Everybody sleeps, and only time would wake anyone",
-         text);
+    return pc;
+}
+
+static _Noreturn void tell_deadlock(void)
+{
+    fail_asleep(where_they_sleep(), next_deadline() == FOREVER
+                                        ? "Everybody sleeps and nobody is left to wake anyone."
+                                        : "Everybody sleeps, and only time would wake anyone.");
 }
 
 /* ------------------------------------------------------------------------------- the switch */

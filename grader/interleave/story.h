@@ -4,7 +4,7 @@
  * with the recorder on. What comes out holds addresses, not lines; who renders the story resolves
  * all of them at once (the program is linked with -no-pie, so an address in the story is one in the file).
  *
- *   {"format": 1,
+ *   {"format": 2,
  *    "verdict": "deadlock",                   as in the record
  *    "seed": "...",                           as in the record
  *    "steps": 41,                             how many events happened in all
@@ -14,9 +14,9 @@
  *    "events":   [{"n": 1, "thread": 0, "pc": "0x401d2c", "stack": ["0x401d2c", "0x401c11"],
  *                  "op": "mutex_lock", "object": 1, "text": "locks {1}", "switch": false}, ...],
  *    "accesses": [{"role": "write", "thread": 1, "pc": "0x...", "stack": ["0x...", ...], "text": "writes 4 bytes"}, ...],
- *    "ends":     [{"thread": 0, "state": "asleep", "object": 2, "pc": "0x...", "stack": [...], "since": 17,
- *                  "text": "sleeps in pthread_cond_wait on {2}, its mutex is {1}"}, ...],
- *    "wakers":   [{"thread": 0, "object": 2, "text": "a pthread_cond_signal on {2}; the last was by {t1}, at step 12"}, ...]}
+ *    "ends":     [{"thread": 0, "state": "asleep", "pc": "0x...", "stack": [...], "call": "pthread_cond_wait", "since": 17,
+ *                  "object": 2, "holder": -1, "mutex": 1, "joins": -1, "timed": false, "signaller": 1, "signalled": 12,
+ *                  "missing": 0}, {"thread": 1, "state": "ended", "pc": "0x0", "stack": []}, ...]}
  *
  * thread   index into "threads"; 0 runs the test's body. "name" is a function's name if the suite started
  *          the thread, otherwise "" and the renderer takes that of the function at "start".
@@ -36,7 +36,17 @@
  * role     read, write, atomic, allocated, freed, locked, stopped, first (the first of two), second ...: what the
  *          place has to do with the verdict. The first one listed is the one the report points at.
  * state    running, runnable, asleep, ended, stopped, spinning.
- * wakers   for each sleeper of a deadlock (and of no_progress), what would have woken it.
+ *
+ * Of a thread that is asleep, and of no other, an entry of "ends" also says
+ *
+ * call       in which it sleeps; "": it waits for all others to end.
+ * object     on which; 0: on none.
+ * holder     the thread that holds the object, and so keeps it from going on; -1: it is not that.
+ * mutex      for a condition variable: the mutex it had, and has to have again.
+ * joins      the thread whose end it waits for; -1: none.
+ * timed      whether its sleep ends by a deadline.
+ * signaller, signalled   for a condition variable: which thread signalled it last, at which event; -1: none did.
+ * missing    for a barrier: how many more have to arrive.
  *
  * Lists are in the order of events; nothing in a story depends on addresses of data, on time or on load. */
 #pragma once

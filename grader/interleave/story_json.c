@@ -98,50 +98,38 @@ static const char *state_of(const struct thread *thread)
                                                                                     : "runnable";
 }
 
+static int id_of(const struct thread *thread)
+{
+    return thread ? (int)thread->id : -1;
+}
+
+/* What a sleeper waits for, and who could have ended that. */
 static void put_sleep(const struct thread *thread)
 {
-    char text[200];
     struct object *object = thread->object;
-    const struct thread *holder = object ? object_holder(object) : NULL;
-    unsigned id = story_object(object);
-    const char *call = thread->call ? thread->call : "waiting for the others to end";
-    const char *until = thread->deadline == FOREVER ? "" : ", until its deadline";
+    bool on_cond = object && object->kind == OBJECT_COND;
+    bool on_barrier = object && object->kind == OBJECT_BARRIER;
 
-    if (thread->joining)
-        snprintf(text, sizeof text, "sleeps in %s until {t%u} ends", call, thread->joining->id);
-    else if (holder)
-        snprintf(text, sizeof text, "waits in %s for {%u}, which {t%u} holds", call, id,
-                 holder->id);
-    else if (thread->and_mutex)
-        snprintf(text, sizeof text, "sleeps in %s on {%u}, its mutex is {%u}%s", call, id,
-                 story_object(thread->and_mutex), until);
-    else if (id)
-        snprintf(text, sizeof text, "sleeps in %s on {%u}%s", call, id, until);
-    else
-        snprintf(text, sizeof text, "sleeps in %s%s", call, until);
-    put_text(text);
+    put(",\"call\":\"%s\",\"since\":%u,\"object\":%u,\"holder\":%d,\"mutex\":%u,\"joins\":%d,"
+        "\"timed\":%s,\"signaller\":%d,\"signalled\":%u,\"missing\":%u",
+        thread->call ? thread->call : "", thread->asleep_since, story_object(object),
+        id_of(object ? object_holder(object) : NULL), story_object(thread->and_mutex),
+        id_of(thread->joining), thread->deadline == FOREVER ? "false" : "true",
+        on_cond ? object->cond.last_signaller : -1, on_cond ? object->cond.last_signal : 0,
+        on_barrier ? object->barrier.size - object->barrier.arrived : 0);
 }
 
 static void put_end(const struct thread *thread)
 {
     const char *state = state_of(thread);
-    bool sleeps = strcmp(state, "asleep") == 0, over = thread->state == THREAD_ENDED;
-    uintptr_t pc = over ? 0 : thread->call_pc;
+    uintptr_t pc = thread->state == THREAD_ENDED ? 0 : thread->call_pc;
     struct stack stack;
 
     story_stack(&stack, thread, pc);
-    put("{\"thread\":%u,\"state\":\"%s\",\"object\":%u,\"pc\":\"0x%lx\",", thread->id, state,
-        sleeps ? story_object(thread->object) : 0, (unsigned long)pc);
+    put("{\"thread\":%u,\"state\":\"%s\",\"pc\":\"0x%lx\",", thread->id, state, (unsigned long)pc);
     put_stack(&stack);
-    put(",\"since\":%u,\"text\":", sleeps ? thread->asleep_since : 0);
-    if (sleeps)
+    if (strcmp(state, "asleep") == 0)
         put_sleep(thread);
-    else
-        put_text(over                             ? "has ended"
-                 : thread->stopped                ? "was stopped for ever"
-                 : strcmp(state, "spinning") == 0 ? "spins"
-                 : thread == self                 ? "is running"
-                                                  : "could go on");
     put("}");
 }
 
@@ -160,61 +148,17 @@ static void put_ends(void)
     put("]");
 }
 
-static void put_waker(const struct thread *thread, bool *first)
-{
-    struct object *object = thread->object;
-    const struct thread *holder = object ? object_holder(object) : NULL;
-    unsigned id = story_object(object);
-    char text[200];
-
-    if (thread->joining)
-        snprintf(text, sizeof text, "the end of {t%u}", thread->joining->id);
-    else if (holder)
-        snprintf(text, sizeof text, "{t%u}, by unlocking {%u}", holder->id, id);
-    else if (!object)
-        return;
-    else if (object->kind == OBJECT_COND && object->cond.last_signaller >= 0)
-        snprintf(text, sizeof text,
-                 "a signal or broadcast on {%u}; the last was by {t%d}, at step %u", id,
-                 object->cond.last_signaller, object->cond.last_signal);
-    else if (object->kind == OBJECT_COND)
-        snprintf(text, sizeof text, "a signal or broadcast on {%u}; there was none", id);
-    else if (object->kind == OBJECT_SEMAPHORE)
-        snprintf(text, sizeof text, "a sem_post on {%u}", id);
-    else if (object->kind == OBJECT_BARRIER)
-        snprintf(text, sizeof text, "%u more to arrive at {%u}",
-                 object->barrier.size - object->barrier.arrived, id);
-    else
-        return;
-    put("%s{\"thread\":%u,\"object\":%u,\"text\":", *first ? "" : ",", thread->id, id);
-    *first = false;
-    put_text(text);
-    put("}");
-}
-
-static void put_wakers(void)
-{
-    bool first = true;
-
-    put(",\"wakers\":[");
-    for (unsigned t = 0; t < run.thread_count; t++)
-        if (!is_over(&run.threads[t]) && strcmp(state_of(&run.threads[t]), "asleep") == 0)
-            put_waker(&run.threads[t], &first);
-    put("]");
-}
-
 void story_write(enum verdict verdict, const char *seed)
 {
     unsigned omitted = story->event_count > MAX_EVENTS ? story->event_count - MAX_EVENTS : 0;
 
-    put("{\"format\":1,\"verdict\":\"%s\",\"seed\":", verdict_name(verdict));
+    put("{\"format\":2,\"verdict\":\"%s\",\"seed\":", verdict_name(verdict));
     put_text(seed);
     put(",\"steps\":%u,\"omitted\":%u,", story->event_count, omitted);
     put_threads();
     put_events();
     put_places();
     put_ends();
-    put_wakers();
     put_objects();
     put("}");
     fflush(story->out);

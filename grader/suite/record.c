@@ -62,6 +62,19 @@ static void write_string(const char *key, const char *value)
     json_string(out, value);
 }
 
+static void write_facts(const struct facts *facts)
+{
+    fprintf(out,
+            ",\"facts\":{\"all_asleep\":%s,\"stopped\":", facts->all_asleep ? "true" : "false");
+    if (facts->stopped)
+        fprintf(out, "%u", facts->stopped_thread);
+    else
+        fprintf(out, "null");
+    fprintf(out, ",\"wild_pointer\":%s", facts->wild_pointer ? "true" : "false");
+    write_string("function", facts->function);
+    fprintf(out, "}");
+}
+
 static void write_outcome(const struct test *test, const struct outcome *o)
 {
     fprintf(out, "{\"schema\":1");
@@ -77,6 +90,7 @@ static void write_outcome(const struct test *test, const struct outcome *o)
     write_string("calls", o->calls);
     write_string("file", o->file);
     fprintf(out, ",\"line\":%d,\"pc\":\"0x%lx\"", o->line, (unsigned long)o->pc);
+    write_facts(&o->facts);
     write_string("seed", o->seed);
     fprintf(out, ",\"schedules\":%lu,\"exhaustive\":%s,\"preemption_bound\":%u", o->schedules,
             o->exhaustive ? "true" : "false", o->preemption_bound);

@@ -47,6 +47,15 @@ struct family {
     void (*tell)(const struct test *test, struct outcome *outcome);
 };
 
+/* What is known of a failure besides its message: the grader makes sentences of it. */
+struct facts {
+    bool all_asleep;         /* every thread: the story says what each waits for */
+    bool stopped;            /* nobody gets on, for one thread was stopped for ever: */
+    unsigned stopped_thread; /* its number in the story */
+    bool wild_pointer;       /* a crash by a pointer that leads nowhere */
+    char function[64];       /* that is not implemented, or "" */
+};
+
 /* What became of a test. Strings are copied in by whoever fills it; too long ones are cut. Plain data: a
  * child process hands it to its parent as it is. */
 struct outcome {
@@ -58,6 +67,7 @@ struct outcome {
     char got[160];
     char file[256]; /* where in the suite; line 0: nowhere */
     int line;
+    struct facts facts;
     uintptr_t pc;     /* an address in the submission's code that "where" can be told from, or 0 */
     char calls[1600]; /* of a scenario that was drawn: what was called, a line each */
     char seed[200];   /* what SEED= must be to see this failure again, or "" */

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from grader.grading import outcome
+from grader.grading import story as words
 from grader.grading.story import Story
 from grader.grading.submission import Code, Source
 from grader.output import story, story_page
@@ -24,12 +25,18 @@ sender_drop(tx);
 """
 
 PLACES = {f"0x{line}": ("receiver_recv", "channel.c", line) for line in range(1, 6)} | {
-    "0x9": ("thread_entry", "grader/interleave/scheduler.c", 146)
+    "0x9": ("thread_entry", "grader/interleave/thread.c", 92)
 }
 
 
 def event(n: int, thread: int, line: int, op: str, text: str) -> dict[str, Any]:
     return {"n": n, "thread": thread, "pc": f"0x{line}", "stack": [], "op": op, "text": text, "switch": False}
+
+
+def asleep(call: str, on: int = 0, **facts: Any) -> dict[str, Any]:
+    """What an entry of "ends" says of a thread that sleeps, as grader/interleave/story.h has it."""
+    rest = {"holder": -1, "mutex": 0, "joins": -1, "timed": False, "signaller": -1, "signalled": 0, "missing": 0}
+    return {"call": call, "since": 4, "object": on, **rest, **facts}
 
 
 DEADLOCK: dict[str, Any] = {
@@ -49,10 +56,9 @@ DEADLOCK: dict[str, Any] = {
     ],
     "accesses": [],
     "ends": [
-        {"thread": 0, "state": "asleep", "pc": "0x4", "stack": ["0x4", "0x9"], "text": "sleeps on {2}"},
-        {"thread": 1, "state": "ended", "pc": "0x0", "stack": [], "text": "has ended"},
+        {"thread": 0, "state": "asleep", "pc": "0x4", "stack": ["0x4", "0x9"], **asleep("cond_wait", 2, mutex=1)},
+        {"thread": 1, "state": "ended", "pc": "0x0", "stack": []},
     ],
-    "wakers": [{"thread": 0, "text": "a signal on {2}"}],
 }
 
 
@@ -80,8 +86,10 @@ def test_a_deadlock_is_told_from_its_first_step_to_who_waits() -> None:
                                                    sender_drop(tx);
 
 At the end:
-  the test sleeps on ch->readable (channel.c:4)
-    what would have woken it: a signal on ch->readable
+  the test sleeps in cond_wait on ch->readable, its mutex is ch->lock
+    (channel.c:4)
+    what would have woken it: a signal or broadcast on ch->readable; there was
+      none
   drops has ended"""
     )
 
@@ -123,7 +131,7 @@ def test_objects_with_one_name_are_numbered_and_unnamed_ones_called_by_their_kin
 def test_frames_of_the_kit_are_not_shown() -> None:
     data = copy.deepcopy(DEADLOCK)
     data["accesses"] = [{"role": "read", "thread": 0, "pc": "0x4", "stack": ["0x4", "0x9"], "text": "reads"}]
-    assert "scheduler.c" not in told(data) and "thread_entry" not in told(data)
+    assert "thread.c" not in told(data) and "thread_entry" not in told(data)
 
 
 def test_the_last_step_says_what_is_wrong_with_it() -> None:
@@ -187,3 +195,52 @@ def test_a_person_can_read_the_page(playwright: Path, tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     # The last step is of a thread that has ended: its last place is shown. No heading is covered by what scrolls.
     assert json.loads(ended.stdout) == {"errors": [], "place": "channel.c:5", "covered": False, "lanes": 390}
+
+
+OBJECTS = [{"id": n, "kind": kind, "pc": "0x0"} for n, kind in enumerate(("mutex", "cond", "semaphore", "barrier"), 1)]
+ALONE = {1: "the mutex", 2: "the condition variable", 3: "the semaphore", 4: "the barrier"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "sleeps", "waker"),
+    [
+        (asleep("join", joins=1), "sleeps in join until drops ends", "the end of drops"),
+        (asleep("f", 1, holder=1), "waits in f for {1}, which drops holds", "drops, by unlocking {1}"),
+        (asleep("f", 1, holder=0), "waits in f for {1}, which it holds itself", "the test, by unlocking {1}"),
+        (
+            asleep("f", 2, mutex=1, signaller=1, signalled=7),
+            "sleeps in f on {2}, its mutex is {1}",
+            "a signal or broadcast on {2}; the last was by drops, at step 7",
+        ),
+        (
+            asleep("f", 2, mutex=1, timed=True),
+            "sleeps in f on {2}, its mutex is {1}, until its deadline",
+            "a signal or broadcast on {2}; there was none",
+        ),
+        (asleep("f", 3), "sleeps in f on {3}", "a sem_post on {3}"),
+        (asleep("f", 4, missing=2), "sleeps in f on {4}", "2 more to arrive at {4}"),
+        (asleep("nanosleep", timed=True), "sleeps in nanosleep, until its deadline", ""),
+        (asleep(""), "waits for the others to end", ""),
+    ],
+)
+def test_what_the_runtime_knows_of_a_sleeper_becomes_a_sentence(
+    facts: dict[str, Any], sleeps: str, waker: str
+) -> None:
+    names = {f"{{{n}}}": name for n, name in ALONE.items()}
+    for number, name in names.items():
+        sleeps, waker = sleeps.replace(number, name), waker.replace(number, name)
+    end = {"thread": 0, "state": "asleep", "pc": "0x0", "stack": [], **facts}
+    read = words.Story({**DEADLOCK, "objects": OBJECTS, "ends": [end]}, code())
+    assert [note.text for note in read.ends] == [sleeps]
+    assert [note.text for note in read.wakers] == ([waker] if waker else [])
+    asleep_all = words.message("Everybody sleeps.", {"all_asleep": True, "stopped": None}, read, "channel.c:3")
+    assert asleep_all == f"Everybody sleeps: the test {sleeps}."
+
+
+def test_who_was_stopped_for_ever_is_named_and_where() -> None:
+    read = words.Story({**DEADLOCK, "ends": []}, code())
+    told_of = words.message("drops spins.", {"all_asleep": False, "stopped": 0}, read, "channel.c:3")
+    assert told_of == (
+        "not lock-free: the test was stopped for ever at channel.c:3, and the others can't finish. drops spins."
+    )
+    assert words.message("x.", {"all_asleep": False, "stopped": None}, read, "channel.c:3") == "x."

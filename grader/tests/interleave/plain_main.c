@@ -13,6 +13,7 @@ _Noreturn void todo_reached(const char *function)
     struct outcome outcome = {.verdict = VERDICT_NOT_IMPLEMENTED};
 
     snprintf(outcome.message, sizeof outcome.message, "not implemented yet: %s", function);
+    snprintf(outcome.facts.function, sizeof outcome.facts.function, "%s", function);
     end_scenario(&outcome);
 }
 

@@ -231,7 +231,7 @@ static void *join_the_other(void *unused)
     return unused;
 }
 
-TEST(deadlock__two_join_each_other, .hint = "waits in pthread_join for")
+TEST(deadlock__two_join_each_other, .hint = "sleeps in pthread_join until")
 {
     other = pthread_self();
     spawn(join_the_other, NULL);
@@ -561,7 +561,7 @@ static void *wait_for_the_post(void *unused)
 }
 
 TEST(no_progress__who_sleeps_for_one_stopped_is_left_behind, .one_thread_stops = true,
-     .hint = "sleeps in sem_wait on semaphore 1")
+     .hint = "sleeps in sem_wait on the semaphore")
 {
     pthread_t thread;
 

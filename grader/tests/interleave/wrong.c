@@ -56,7 +56,7 @@ TEST(deadlock__two_locks_in_two_orders, .hint = "which lock_other_first holds")
     join(thread);
 }
 
-TEST(deadlock__a_lock_taken_twice, .hint = "which it already holds")
+TEST(deadlock__a_lock_taken_twice, .hint = "which it holds itself")
 {
     pthread_mutex_lock(&lock);
     pthread_mutex_lock(&lock);
@@ -70,7 +70,8 @@ static void *set_number(void *unused)
     return unused;
 }
 
-TEST(deadlock__nobody_signals, .hint = "sleeps in pthread_cond_wait on condition variable 1")
+TEST(deadlock__nobody_signals,
+     .hint = "sleeps in pthread_cond_wait on the condition variable, its mutex is the mutex")
 {
     pthread_t thread = spawn(set_number, NULL);
 
@@ -125,7 +126,7 @@ TEST(deadlock__signal_where_broadcast_is_due)
 
 static sem_t semaphore;
 
-TEST(deadlock__semaphore, .hint = "sleeps in sem_wait on semaphore 1")
+TEST(deadlock__semaphore, .hint = "sleeps in sem_wait on the semaphore")
 {
     sem_init(&semaphore, 0, 1);
     while (sem_wait(&semaphore) != 0 || true) {
@@ -138,6 +139,14 @@ static void *sleep_for_ever(void *unused)
     for (;;)
         pthread_cond_wait(&changed, &lock);
     return unused;
+}
+
+TEST(deadlock__one_too_few_at_a_barrier, .hint = "sleeps in pthread_barrier_wait on the barrier")
+{
+    pthread_barrier_t barrier;
+
+    pthread_barrier_init(&barrier, NULL, 2);
+    pthread_barrier_wait(&barrier);
 }
 
 TEST(deadlock__a_detached_thread_that_never_ends)
