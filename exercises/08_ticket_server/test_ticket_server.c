@@ -277,6 +277,26 @@ TEST(two_servers_at_once_share_nothing, .schedules = 500,
     join(other);
 }
 
+TEST(servers_come_and_go_by_the_hundred, .once = true,
+     .hint = "What does a server leave behind for the next one?")
+{
+    enum { AT_ONCE = 20, ROUNDS = 10 };
+    struct running running[AT_ONCE];
+
+    for (int round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < AT_ONCE; i++)
+            running[i] = start(1 + i);
+        for (unsigned i = 0; i < AT_ONCE; i++)
+            for (unsigned id = 1; id <= 1 + i % 3; id++)
+                check_equal(add(running[i].client, "title", "description"), id,
+                            "The first ticket's id is 1, each next one is one higher.");
+        for (unsigned i = 0; i < AT_ONCE; i++)
+            check_counts(running[i].client, 1 + i % 3, 0, 0);
+        for (unsigned i = 0; i < AT_ONCE; i++)
+            finish(running[i * 7 % AT_ONCE]);
+    }
+}
+
 /* ------------------------------------------------------------------------------------- adding */
 
 TEST(ids_start_at_1_and_grow_by_one)
@@ -472,6 +492,24 @@ TEST(a_longer_text_is_refused_however_long_it_is, .once = true,
     check_equal(none, 77, ON_OK_ONLY);
     check_counts(running.client, 0, 0, 0);
     check_equal(add(running.client, "still", "here"), 1, NO_ID);
+    finish(running);
+}
+
+TEST(a_text_of_any_length_comes_back_as_it_was, .once = true,
+     .hint = "How is the length of a text kept on its way?")
+{
+    struct running running = start(2);
+    char *text = text_of(TICKET_DESCRIPTION_MAX);
+
+    for (size_t length = 1; length <= TICKET_DESCRIPTION_MAX; length++) {
+        const char *description = text + TICKET_DESCRIPTION_MAX - length;
+        size_t most = length < TICKET_TITLE_MAX ? length : TICKET_TITLE_MAX;
+        const char *title = text + TICKET_DESCRIPTION_MAX - most;
+
+        check_ticket(running.client, add(running.client, title, description), title, description,
+                     TICKET_TODO);
+    }
+    free(text);
     finish(running);
 }
 
