@@ -28,7 +28,7 @@ int cond_destroy(void *where, const char *call, uintptr_t pc)
     return object_destroy(where, OBJECT_COND, call, pc);
 }
 
-clockid_t cond_clock(void *where, const char *call, uintptr_t pc)
+static clockid_t cond_clock(void *where, const char *call, uintptr_t pc)
 {
     return object_for(where, OBJECT_COND, call, pc)->cond.clock;
 }

@@ -25,7 +25,6 @@ struct node {
     unsigned free;      /* the first ones that cost nothing */
     unsigned spent;     /* of the bound, before */
     bool sleeps;        /* option 0 goes to sleep once it has been explored */
-    bool is_pick;
     const struct thread *first;
     struct footprint first_footprint; /* of the step option 0 took */
     struct sleeper asleep[MAX_ASLEEP];
@@ -105,7 +104,7 @@ static struct node *new_node(unsigned n, unsigned free)
     node->free = free;
     node->n = spent < bound ? n : free;
     node->spent = spent;
-    node->sleeps = node->is_pick = false;
+    node->sleeps = false;
     node->asleep_count = asleep_count;
     memcpy(node->asleep, asleep, asleep_count * sizeof *asleep);
     return node;
@@ -182,7 +181,6 @@ unsigned dfs_pick(const struct option options[], unsigned n, unsigned able, bool
     if (!node)
         return places[0];
     if (node->chosen == 0) {
-        node->is_pick = true;
         node->sleeps = first_continues;
         node->first = options[places[0]].thread;
         fill_in = first_continues ? &node->first_footprint : NULL;
