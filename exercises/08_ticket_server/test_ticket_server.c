@@ -184,11 +184,9 @@ TEST(a_start_that_fails_leaves_nothing_behind, .allocations_fail = true,
     }
 }
 
-/* Stands between the server and its channel: which capacities are asked for. */
-enum { NOTED = 8 };
-static atomic_bool noting;
-static atomic_size_t noted[NOTED];
-static atomic_uint notes;
+/* Stands between the server and its channel: is one asked for with the capacity that is wanted? */
+static atomic_size_t wanted;    /* 0: it is no matter */
+static atomic_size_t asked_for; /* that one, or else the largest */
 
 enum channel_status __real_channel_create_bounded(size_t message_size, size_t capacity,
                                                   void (*drop)(void *message), struct sender **tx,
@@ -201,8 +199,10 @@ enum channel_status __wrap_channel_create_bounded(size_t message_size, size_t ca
                                                   void (*drop)(void *message), struct sender **tx,
                                                   struct receiver **rx)
 {
-    if (atomic_load(&noting))
-        atomic_store(&noted[atomic_fetch_add(&notes, 1) % NOTED], capacity);
+    size_t wants = atomic_load(&wanted), before = wants == 0 ? 0 : atomic_load(&asked_for);
+
+    if (wants != 0 && before != wants && (capacity == wants || capacity > before))
+        atomic_store(&asked_for, capacity);
     return __real_channel_create_bounded(message_size, capacity, drop, tx, rx);
 }
 
@@ -213,19 +213,14 @@ TEST(capacity_is_how_many_requests_may_wait_in_the_request_channel, .once = true
 
     for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
         struct running running;
-        size_t asked_for = 0; /* that one if it is among them, or else the largest */
+        size_t capacity;
 
-        atomic_store(&notes, 0);
-        atomic_store(&noting, true);
+        atomic_store(&asked_for, 0);
+        atomic_store(&wanted, capacities[i]);
         running = start(capacities[i]);
-        atomic_store(&noting, false);
-        for (unsigned n = 0; n < atomic_load(&notes) && n < NOTED; n++) {
-            size_t capacity = atomic_load(&noted[n]);
-
-            if (asked_for != capacities[i] && (capacity == capacities[i] || capacity > asked_for))
-                asked_for = capacity;
-        }
-        check_equal(asked_for, capacities[i],
+        atomic_store(&wanted, 0);
+        capacity = atomic_load(&asked_for);
+        check_equal(capacity, capacities[i],
                     "capacity: how many requests may wait in the request channel.");
         check_equal(add(running.client, "title", "description"), 1, "The first ticket's id is 1.");
         finish(running);
