@@ -771,6 +771,24 @@ TEST(room_made_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
     drop_both(ends);
 }
 
+TEST(a_receiver_dropped_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
+     .hint = "The wait says that time is up. Is that all there is to know?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_ms(SOON), dropped;
+    struct call sender = {.tx = ends.tx, .number = 2, .deadline = &deadline};
+    pthread_t thread = spawn(send_until, &sender);
+
+    receiver_drop(ends.rx);
+    dropped = now();
+    join(thread);
+    if (is_before(dropped, deadline)) /* OK: the send met the drop, as in 04 */
+        check_one_of(sender.status, CLOSED_FIRST, CHANNEL_CLOSED, CHANNEL_OK);
+    else if (sender.status == CHANNEL_TIMEOUT)
+        check(!is_before(sender.returned, deadline), NOT_EARLY);
+    sender_drop(ends.tx);
+}
+
 TEST(who_times_out_takes_no_wake_up_away_from_a_sleeping_sender, .spurious_wakeups = 0,
      .hint = "Two senders sleep, and the one that was woken gives up. Who knows of the room?")
 {
