@@ -103,9 +103,9 @@ def _processor() -> str:
 
 
 def _compilers() -> str:
-    cc = _version([*programs.CC, "-dumpfullversion"])
+    cc = _version([programs.CC, "-dumpfullversion"])
     rest = (_version(["rustc", "--version"]), _version(["go", "version"]))
-    return ", ".join(filter(None, (f"{' '.join(programs.CC)} {cc}", *rest)))
+    return ", ".join(filter(None, (f"{programs.CC} {cc}", *rest)))
 
 
 def _version(command: Sequence[str]) -> str:

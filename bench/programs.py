@@ -16,13 +16,12 @@ from pathlib import Path
 
 from grader.exercises import ROOT, SOLUTIONS, Exercise, all_exercises
 from grader.files import write_atomically
-from grader.grading.build import compiler_command
 from grader.selfcheck import implementations
 
 BENCH = ROOT / "bench"
 BUILD = ROOT / "build" / "bench"
 
-CC = compiler_command()
+CC = os.environ.get("CC", "cc")
 CFLAGS = ["-std=gnu11", "-O2", "-pthread", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 
 
@@ -76,7 +75,7 @@ def _c_program(
     ours: bool = False,
     can: frozenset[str] = CHANNEL,
 ) -> Program:
-    command = [*CC, *CFLAGS, *flags, "-o", "{out}", *map(str, sources), *libraries]
+    command = [CC, *CFLAGS, *flags, "-o", "{out}", *map(str, sources), *libraries]
     headers = (BENCH / "program.h", *sorted((ROOT / "exercises").glob("*/*.h")))
     return Program(key, label, tuple(sources), tuple(command), needs, ours, can, includes=headers)
 

@@ -101,7 +101,7 @@ def _with_diffs(page: Path) -> str:
 def chapter(exercise: Exercise) -> str:
     """The task, and below it the contract."""
     text = read_text(exercise.directory / "README.md").rstrip()
-    for header in exercise.headers:
+    for header in sorted(exercise.directory.glob("*.h")):
         text += f"\n\n## The contract: `{header.name}`\n\n```c\n{read_text(header).rstrip()}\n```"
     return text + "\n"
 

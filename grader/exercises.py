@@ -69,11 +69,6 @@ class Exercise:
         return (*self.files, "channel.c") if self.carries_channel else self.files
 
     @property
-    def headers(self) -> list[Path]:
-        """The contract: what its files promise, channel.h first. Other headers are the suite's."""
-        return [self.directory / f"{stem}.h" for stem in self.stems]
-
-    @property
     def suite_sources(self) -> list[Path]:
         return sorted(self.directory.glob("test_*.c"))
 
@@ -94,7 +89,7 @@ class Exercise:
     def new_functions(self) -> list[str]:
         """The functions its own headers declare, in the order of the headers."""
         names: list[str] = []
-        for header in self.headers:
+        for header in sorted(self.directory.glob("*.h")):
             if header.name in _OF_THE_SUITE:
                 continue
             names += c_text.declared_functions(read_text(header))

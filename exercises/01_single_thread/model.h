@@ -100,7 +100,6 @@ static inline bool takes_oldest(struct channels *all, const struct call *call)
 
     if (is_empty(channel) || (call->value != ANY && (uint16_t)call->value != *oldest))
         return false;
-    *oldest = 0;
     channel->taken++;
     return true;
 }
@@ -148,8 +147,7 @@ static inline bool allows_01(void *state, const struct call *call, const struct 
         return true;
     case DROP_RECEIVER:
         channel->has_receiver = false;
-        while (!is_empty(channel))
-            *place(all, call->object, channel->taken++) = 0;
+        channel->taken = channel->sent;
         return call->status == CHANNEL_OK;
     }
     return false;

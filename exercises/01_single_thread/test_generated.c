@@ -37,11 +37,16 @@ static const struct contract contract = {
     .describe = describe_01,
 };
 
-static const struct generated sequences = {
-    GENERATED,    &contract,        .scenarios = 40,
-    .calls = 300, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
+static const struct generated sequences = {GENERATED,
+                                           &contract,
+                                           .scenarios = 40,
+                                           .calls = 300,
+                                           .longest = 16000,
+                                           .setups = setups,
+                                           .setup_count = sizeof setups / sizeof *setups};
 
-TEST(any_calls_on_one_thread_are_answered_as_the_contract_says, .family = &sequences.family)
+TEST(any_calls_of_one_thread_are_answered_as_the_contract_says, .family = &sequences.family,
+     .schedules = 2)
 {
     alone(&sequences);
 }
@@ -50,8 +55,8 @@ static const struct generated short_sequences = {
     GENERATED,   &contract,        .scenarios = 15,
     .calls = 40, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
 
-TEST(any_calls_on_one_thread_are_answered_as_the_contract_says_when_an_allocation_fails,
-     .family = &short_sequences.family, .allocations_fail = true)
+TEST(any_calls_of_one_thread_are_answered_rightly_when_an_allocation_fails,
+     .family = &short_sequences.family, .allocations_fail = true, .schedules = 2)
 {
     alone(&short_sequences);
 }

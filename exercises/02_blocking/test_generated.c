@@ -47,7 +47,7 @@ TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them, .family = &
 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
 
-TEST(calls_of_several_threads_are_answered_as_the_contract_says_when_an_allocation_fails,
+TEST(calls_of_several_threads_are_answered_rightly_when_an_allocation_fails,
      .family = &failing.family, .allocations_fail = true, .schedules = 20)
 {
     together(&failing);

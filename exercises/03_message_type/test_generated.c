@@ -41,15 +41,15 @@ static const struct contract contract = {
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
-TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them, .family = &drawn.family,
-     .schedules = 6)
+TEST(calls_on_channels_that_drop_messages_are_answered_as_in_some_order_of_them,
+     .family = &drawn.family, .schedules = 6)
 {
     together(&drawn);
 }
 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
 
-TEST(calls_of_several_threads_are_answered_as_the_contract_says_when_an_allocation_fails,
+TEST(calls_on_channels_that_drop_messages_are_answered_rightly_when_an_allocation_fails,
      .family = &failing.family, .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
@@ -59,7 +59,8 @@ static const struct generated sequences = {
     GENERATED,    &contract,        .scenarios = 20,
     .calls = 300, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
 
-TEST(any_calls_on_one_thread_are_answered_as_the_contract_says, .family = &sequences.family)
+TEST(any_calls_of_one_thread_on_channels_that_drop_messages_are_answered_as_the_contract_says,
+     .family = &sequences.family, .schedules = 2)
 {
     alone(&sequences);
 }
@@ -68,8 +69,9 @@ static const struct generated short_sequences = {
     GENERATED,   &contract,        .scenarios = 15,
     .calls = 40, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
 
-TEST(any_calls_on_one_thread_are_answered_as_the_contract_says_when_an_allocation_fails,
-     .family = &short_sequences.family, .allocations_fail = true)
+TEST(
+    any_calls_of_one_thread_on_channels_that_drop_messages_are_answered_rightly_when_an_allocation_fails,
+    .family = &short_sequences.family, .allocations_fail = true, .schedules = 2)
 {
     alone(&short_sequences);
 }

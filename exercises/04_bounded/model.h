@@ -17,7 +17,6 @@ static const struct setup odd_bounds[] = {{.size = 0, .capacity = 1},
                                           {.size = SIZE_MAX, .capacity = 0},
                                           {.size = 8, .capacity = 3},
                                           {.size = 8, .capacity = SIZE_MAX},
-                                          {.size = 8, .capacity = SIZE_MAX / 8},
                                           {.size = 8, .capacity = SIZE_MAX / 8 + 1},
                                           {.size = 16, .capacity = SIZE_MAX / 8 + 2},
                                           {.size = SIZE_MAX, .capacity = 1},
@@ -65,13 +64,13 @@ static inline void note_line(const struct channels *all, struct channel *channel
 {
     for (unsigned i = 0; history && !has_room(channel) && i < history->n; i++) {
         const struct call *send = &history->calls[i];
-        channel->line += send->kind == SEND && send->object == call->object &&
+        channel->line += send->message && send->kind != TRY_SEND && send->object == call->object &&
                          overlap(call, send) && !is_queued(all, send);
     }
 }
 
-/* FULL: sends that overlap this one may have a place each, though their messages are not queued; and
- * nobody has to let it go before those who have slept. */
+/* FULL: sends that overlap this one may have a place each, though their messages are not queued; nobody has to
+ * let it go before others who have slept; and while the channel is being closed places may be gone already. */
 static inline bool may_be_full(const struct channels *all, const struct call *call,
                                const struct history *history)
 {
@@ -83,7 +82,8 @@ static inline bool may_be_full(const struct channels *all, const struct call *ca
         taken += send->message && send->object == call->object && overlap(call, send) &&
                  !is_queued(all, send);
     }
-    return channel->has_receiver && (taken >= channel->capacity || channel->line > 0);
+    return overlaps_drop(call, history) ||
+           (channel->has_receiver && (taken >= channel->capacity || channel->line > (call->kind != TRY_SEND)));
 }
 
 static inline bool allows_04(void *state, const struct call *call, const struct history *history)
@@ -106,7 +106,7 @@ static inline bool allows_04(void *state, const struct call *call, const struct 
     case CHANNEL_OK:
         return channel->has_receiver && has_room(channel) && puts_last(all, call);
     case CHANNEL_FULL:
-        return call->kind == TRY_SEND && may_be_full(all, call, history);
+        return call->kind == TRY_SEND && is_bounded(channel) && may_be_full(all, call, history);
     case CHANNEL_CLOSED:
         return !channel->has_receiver;
     case CHANNEL_NO_MEMORY:

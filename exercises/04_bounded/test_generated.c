@@ -46,7 +46,7 @@ static const struct contract contract = {
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
-TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them, .family = &drawn.family,
+TEST(calls_on_bounded_channels_are_answered_as_in_some_order_of_them, .family = &drawn.family,
      .schedules = 6)
 {
     together(&drawn);
@@ -54,7 +54,7 @@ TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them, .family = &
 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
 
-TEST(calls_of_several_threads_are_answered_as_the_contract_says_when_an_allocation_fails,
+TEST(calls_on_bounded_channels_are_answered_rightly_when_an_allocation_fails,
      .family = &failing.family, .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
@@ -105,11 +105,16 @@ static const struct setup rings[] = {
     {.variant = WITH_DROP_03, .capacity = SIZE_MAX, .size = 8},
 };
 
-static const struct generated sequences = {
-    GENERATED,    &contract,       .scenarios = 60,
-    .calls = 300, .setups = rings, .setup_count = sizeof rings / sizeof *rings};
+static const struct generated sequences = {GENERATED,
+                                           &contract,
+                                           .scenarios = 60,
+                                           .calls = 300,
+                                           .longest = 16000,
+                                           .setups = rings,
+                                           .setup_count = sizeof rings / sizeof *rings};
 
-TEST(any_calls_on_one_thread_are_answered_as_the_contract_says, .family = &sequences.family)
+TEST(any_calls_of_one_thread_on_bounded_channels_are_answered_as_the_contract_says,
+     .family = &sequences.family, .schedules = 2)
 {
     alone(&sequences);
 }
@@ -118,8 +123,8 @@ static const struct generated short_sequences = {
     GENERATED,   &contract,       .scenarios = 15,
     .calls = 40, .setups = rings, .setup_count = sizeof rings / sizeof *rings};
 
-TEST(any_calls_on_one_thread_are_answered_as_the_contract_says_when_an_allocation_fails,
-     .family = &short_sequences.family, .allocations_fail = true)
+TEST(any_calls_of_one_thread_on_bounded_channels_are_answered_rightly_when_an_allocation_fails,
+     .family = &short_sequences.family, .allocations_fail = true, .schedules = 2)
 {
     alone(&short_sequences);
 }

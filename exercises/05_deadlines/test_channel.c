@@ -771,24 +771,6 @@ TEST(room_made_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
     drop_both(ends);
 }
 
-TEST(a_receiver_dropped_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
-     .hint = "The wait says that time is up. Is that all there is to know?")
-{
-    struct ends ends = open_full();
-    struct timespec deadline = in_ms(SOON), dropped;
-    struct call sender = {.tx = ends.tx, .number = 2, .deadline = &deadline};
-    pthread_t thread = spawn(send_until, &sender);
-
-    receiver_drop(ends.rx);
-    dropped = now();
-    join(thread);
-    if (is_before(dropped, deadline)) /* OK: the send met the drop, as in 04 */
-        check_one_of(sender.status, CLOSED_FIRST, CHANNEL_CLOSED, CHANNEL_OK);
-    else if (sender.status == CHANNEL_TIMEOUT)
-        check(!is_before(sender.returned, deadline), NOT_EARLY);
-    sender_drop(ends.tx);
-}
-
 TEST(who_times_out_takes_no_wake_up_away_from_a_sleeping_sender, .spurious_wakeups = 0,
      .hint = "Two senders sleep, and the one that was woken gives up. Who knows of the room?")
 {
@@ -1663,109 +1645,32 @@ TEST(a_sender_whose_room_was_taken_is_woken_by_the_next, .woken_by_others = true
     drop_both(ends);
 }
 
-/* Receives in one of the ways that take what is there. */
-static void expect_by(enum receive how, struct receiver *rx, int number)
-{
-    struct receiving call = {.rx = rx, .how = how};
-
-    receive(&call);
-    check_status(call.status, CHANNEL_OK, "A message is queued.");
-    check_equal(call.got, number, "*message holds the oldest message.");
-}
-
-/* A full channel, twice round: a message is received after the sender has gone to sleep, and before. */
-static void make_room_for_one(int capacity, enum receive how)
-{
-    struct ends ends = open_bounded((size_t)capacity);
-    struct timespec past = passed(0), far = in_ms(FAR);
-    int next = 0;
-
-    for (; next < capacity; next++)
-        send_int(ends.tx, next);
-    for (int i = 0; i < 2 * capacity; i++) {
-        struct call sender = {.tx = ends.tx, .number = next++, .deadline = i % 2 ? &past : &far};
-        pthread_t thread;
-
-        if (i % 2)
-            expect_by(how, ends.rx, i);
-        thread = spawn(send_until, &sender);
-        settle();
-        if (i % 2 == 0)
-            expect_by(how, ends.rx, i);
-        join(thread);
-        check_status(sender.status, CHANNEL_OK, ROOM_FIRST);
-    }
-    drop_both(ends);
-}
-
 TEST(one_message_received_is_room_for_one_whatever_the_capacity, .once = true,
      .hint = "When does a place that is free again count as room?")
 {
-    for (int capacity = 1; capacity <= 9; capacity++)
-        for (int how = RECV; how <= RECV_PASSED; how++)
-            make_room_for_one(capacity, (enum receive)how);
-}
+    for (int capacity = 1; capacity <= 9; capacity++) {
+        struct ends ends = open_bounded((size_t)capacity);
+        struct timespec past = passed(0), far = in_ms(FAR);
+        int next = 0;
 
-TEST(as_many_places_wake_as_many_senders_with_a_deadline, .woken_by_others = true,
-     .schedules = 2000,
-     .hint = "Two messages are taken, one after the other. Whom does the second wake?")
-{
-    struct ends ends = open_bounded(2);
-    struct timespec deadline = in_ms(FAR);
-    struct call a = {.tx = clone(ends.tx), .number = 3, .deadline = &deadline};
-    struct call b = {.tx = clone(ends.tx), .number = 3, .deadline = &deadline};
-    pthread_t threads[2];
+        for (; next < capacity; next++)
+            send_int(ends.tx, next);
+        for (int i = 0; i < 2 * capacity; i++) {
+            struct call sender = {
+                .tx = ends.tx, .number = next++, .deadline = i % 2 ? &past : &far};
+            pthread_t thread;
 
-    send_int(ends.tx, 1);
-    send_int(ends.tx, 2);
-    threads[0] = spawn(send_until, &a);
-    threads[1] = spawn(send_until, &b);
-    settle();
-    expect_by(RECV_FAR, ends.rx, 1);
-    expect_by(RECV_FAR, ends.rx, 2);
-    join(threads[0]);
-    join(threads[1]);
-    check_status(a.status, CHANNEL_OK, "Room wakes sender_send_until.");
-    check_status(b.status, CHANNEL_OK, "Room wakes sender_send_until.");
-    sender_drop(a.tx);
-    sender_drop(b.tx);
-    drop_both(ends);
-}
-
-TEST(who_sleeps_is_woken_in_whatever_way_somebody_sends_or_receives, .once = true,
-     .hint = "How many functions make somebody go on, and does each of them say so?")
-{
-    static const enum receive sleepers[] = {RECV, RECV_FAR};
-    static const enum send senders[] = {SEND, SEND_FAR};
-
-    for (int i = 0; i < 2; i++)
-        for (int how = SEND; how <= SEND_PASSED; how++) {
-            struct ends ends = how % 2 ? open_bounded(2) : open_channel();
-            struct receiving receiver = {.rx = ends.rx, .how = sleepers[i]};
-            struct sending sender = {.tx = ends.tx, .how = (enum send)how};
-            pthread_t thread = spawn(receive, &receiver);
-
+            if (i % 2)
+                expect_int(ends.rx, i);
+            thread = spawn(send_until, &sender);
             settle();
-            send_somehow(&sender);
+            if (i % 2 == 0)
+                expect_int(ends.rx, i);
             join(thread);
-            check_status(sender.status, CHANNEL_OK, "There is room, and a receiver.");
-            check_status(receiver.status, CHANNEL_OK, "A send wakes a sleeping receiver.");
-            check_equal(receiver.got, 8, ARRIVES);
-            drop_both(ends);
+            check_status(sender.status, CHANNEL_OK, ROOM_FIRST);
         }
-    for (int i = 0; i < 2; i++)
-        for (int how = RECV; how <= RECV_PASSED; how++) {
-            struct ends ends = open_full();
-            struct sending sender = {.tx = ends.tx, .how = senders[i]};
-            pthread_t thread = spawn(send_somehow, &sender);
-
-            settle();
-            expect_by((enum receive)how, ends.rx, 1);
-            join(thread);
-            check_status(sender.status, CHANNEL_OK, "Taking a message wakes a sleeping sender.");
-            expect_int(ends.rx, 8);
-            drop_both(ends);
-        }
+        drop_both(ends);
+    }
 }
 
 /* Sends to, and receives from, a channel nobody else knows. */

@@ -681,27 +681,6 @@ TEST(a_message_sent_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
     drop_all(&channels);
 }
 
-TEST(a_channel_closed_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
-     .hint = "The wait says that time is up. Is that all there is to know?")
-{
-    struct channels channels = open_channels(2);
-    struct timespec deadline = in_ms(SOON), dropped;
-    struct select select;
-    pthread_t thread = spawn_select(&select, &channels, &deadline);
-
-    close_channel(&channels, 1);
-    dropped = now();
-    join(thread);
-    if (is_before(dropped, deadline))
-        check_status(select.status, CHANNEL_OK, READY_FIRST);
-    if (in_time(select.status, deadline))
-        check_equal(select.ready, 1, IS_READY);
-    else
-        check_equal(select.ready, NOTHING, UNTOUCHED);
-    expect_status(channels.rx[1], CHANNEL_CLOSED);
-    drop_all(&channels);
-}
-
 TEST(a_deadline_may_end_in_any_nanosecond,
      .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
 {

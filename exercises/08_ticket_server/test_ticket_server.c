@@ -184,9 +184,11 @@ TEST(a_start_that_fails_leaves_nothing_behind, .allocations_fail = true,
     }
 }
 
-/* Stands between the server and its channel: is one asked for with the capacity that is wanted? */
-static atomic_size_t wanted;    /* 0: it is no matter */
-static atomic_size_t asked_for; /* that one, or else the largest */
+/* Stands between the server and its channel: which capacities are asked for. */
+enum { NOTED = 8 };
+static atomic_bool noting;
+static atomic_size_t noted[NOTED];
+static atomic_uint notes;
 
 enum channel_status __real_channel_create_bounded(size_t message_size, size_t capacity,
                                                   void (*drop)(void *message), struct sender **tx,
@@ -199,10 +201,8 @@ enum channel_status __wrap_channel_create_bounded(size_t message_size, size_t ca
                                                   void (*drop)(void *message), struct sender **tx,
                                                   struct receiver **rx)
 {
-    size_t wants = atomic_load(&wanted), before = wants == 0 ? 0 : atomic_load(&asked_for);
-
-    if (wants != 0 && before != wants && (capacity == wants || capacity > before))
-        atomic_store(&asked_for, capacity);
+    if (atomic_load(&noting))
+        atomic_store(&noted[atomic_fetch_add(&notes, 1) % NOTED], capacity);
     return __real_channel_create_bounded(message_size, capacity, drop, tx, rx);
 }
 
@@ -213,14 +213,19 @@ TEST(capacity_is_how_many_requests_may_wait_in_the_request_channel, .once = true
 
     for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
         struct running running;
-        size_t capacity;
+        size_t asked_for = 0; /* that one if it is among them, or else the largest */
 
-        atomic_store(&asked_for, 0);
-        atomic_store(&wanted, capacities[i]);
+        atomic_store(&notes, 0);
+        atomic_store(&noting, true);
         running = start(capacities[i]);
-        atomic_store(&wanted, 0);
-        capacity = atomic_load(&asked_for);
-        check_equal(capacity, capacities[i],
+        atomic_store(&noting, false);
+        for (unsigned n = 0; n < atomic_load(&notes) && n < NOTED; n++) {
+            size_t capacity = atomic_load(&noted[n]);
+
+            if (asked_for != capacities[i] && (capacity == capacities[i] || capacity > asked_for))
+                asked_for = capacity;
+        }
+        check_equal(asked_for, capacities[i],
                     "capacity: how many requests may wait in the request channel.");
         check_equal(add(running.client, "title", "description"), 1, "The first ticket's id is 1.");
         finish(running);
@@ -270,26 +275,6 @@ TEST(two_servers_at_once_share_nothing, .schedules = 500,
 
     use_a_server("one", 1);
     join(other);
-}
-
-TEST(servers_come_and_go_by_the_hundred, .once = true,
-     .hint = "What does a server leave behind for the next one?")
-{
-    enum { AT_ONCE = 20, ROUNDS = 10 };
-    struct running running[AT_ONCE];
-
-    for (int round = 0; round < ROUNDS; round++) {
-        for (unsigned i = 0; i < AT_ONCE; i++)
-            running[i] = start(1 + i);
-        for (unsigned i = 0; i < AT_ONCE; i++)
-            for (unsigned id = 1; id <= 1 + i % 3; id++)
-                check_equal(add(running[i].client, "title", "description"), id,
-                            "The first ticket's id is 1, each next one is one higher.");
-        for (unsigned i = 0; i < AT_ONCE; i++)
-            check_counts(running[i].client, 1 + i % 3, 0, 0);
-        for (unsigned i = 0; i < AT_ONCE; i++)
-            finish(running[i * 7 % AT_ONCE]);
-    }
 }
 
 /* ------------------------------------------------------------------------------------- adding */
@@ -487,24 +472,6 @@ TEST(a_longer_text_is_refused_however_long_it_is, .once = true,
     check_equal(none, 77, ON_OK_ONLY);
     check_counts(running.client, 0, 0, 0);
     check_equal(add(running.client, "still", "here"), 1, NO_ID);
-    finish(running);
-}
-
-TEST(a_text_of_any_length_comes_back_as_it_was, .once = true,
-     .hint = "How is the length of a text kept on its way?")
-{
-    struct running running = start(2);
-    char *text = text_of(TICKET_DESCRIPTION_MAX);
-
-    for (size_t length = 1; length <= TICKET_DESCRIPTION_MAX; length++) {
-        const char *description = text + TICKET_DESCRIPTION_MAX - length;
-        size_t most = length < TICKET_TITLE_MAX ? length : TICKET_TITLE_MAX;
-        const char *title = text + TICKET_DESCRIPTION_MAX - most;
-
-        check_ticket(running.client, add(running.client, title, description), title, description,
-                     TICKET_TODO);
-    }
-    free(text);
     finish(running);
 }
 

@@ -186,12 +186,10 @@ def _make(variant: str, targets: Sequence[str], jobs: int, policy: Policy) -> tu
         f"OBJCOPY={objcopy()}",
         *targets,
     ]
-    ended = isolation.run(command, isolation.scaled(policy.compiling), enclose=policy.enclose, environment=environment)
+    ended = isolation.run(command, policy.compiling, enclose=policy.enclose, environment=environment)
     output = (ended.stdout + ended.stderr).decode("utf-8", "replace")
     if ended.timed_out:
-        raise BuildError(
-            "The compiler did not come to an end. What it has done is kept: try again, or run make doctor."
-        )
+        raise BuildError("The compiler did not come to an end.")
     if ended.code != 0 and any(map(files.is_full, (BUILD, Path(tempfile.gettempdir())))):
         raise NotWritable(f"The disk is full. {files.MAKE_ROOM}")
     failed = {first or second for first, second in _FAILED.findall(output)} & set(targets)

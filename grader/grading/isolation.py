@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -68,20 +68,6 @@ class Policy:
 
 
 AS_IT_IS = Policy()
-
-
-@functools.cache
-def _slowness() -> float:
-    """How much slower than a usual machine this one is (1.0: not), as `make doctor` measured it."""
-    with contextlib.suppress(OSError, ValueError):
-        return max(1.0, min(50.0, float((BUILD / "slowness").read_text())))
-    return 1.0
-
-
-def scaled(limits: Limits) -> Limits:
-    """The same for a machine as slow as this one."""
-    slower = _slowness()
-    return replace(limits, cpu_seconds=int(limits.cpu_seconds * slower), wall_seconds=limits.wall_seconds * slower)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -47,12 +48,20 @@ _ATTEMPTS = 3  # for what is the machine's fault
 _NOT_KEPT = ("environment", "timeout")
 
 
+@functools.cache
+def _slowness() -> float:
+    """How much slower than a usual machine this one is (1.0: not), as `make doctor` measured it."""
+    with contextlib.suppress(OSError, ValueError):
+        return max(1.0, min(50.0, float((BUILD / "slowness").read_text())))
+    return 1.0
+
+
 def limits(variant: str, policy: Policy = AS_IT_IS) -> isolation.Limits:
     """What one test may use. Generous: a test that needs a tenth of this is broken."""
     if policy.testing is not None:
         return policy.testing
     cpu = 120 if variant == "interleave" else 60
-    return isolation.scaled(isolation.Limits(cpu, 3 * cpu))
+    return isolation.Limits(int(cpu * _slowness()), 3 * cpu * _slowness())
 
 
 def list_tests(unit: Unit, policy: Policy = AS_IT_IS) -> list[str]:

@@ -189,7 +189,7 @@ static void prepare_child(void)
 
 /* -------------------------------------------------------------------------- in the parent */
 
-/* Does it sleep? A process that only waits for its turn on a busy machine does not. */
+/* Does it sleep? Who only waits for its turn on a busy machine doesn't. */
 static bool is_asleep(pid_t child)
 {
     char path[40], state = 'S';

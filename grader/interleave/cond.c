@@ -28,7 +28,7 @@ int cond_destroy(void *where, const char *call, uintptr_t pc)
     return object_destroy(where, OBJECT_COND, call, pc);
 }
 
-static clockid_t cond_clock(void *where, const char *call, uintptr_t pc)
+clockid_t cond_clock(void *where, const char *call, uintptr_t pc)
 {
     return object_for(where, OBJECT_COND, call, pc)->cond.clock;
 }
@@ -73,8 +73,8 @@ static void tell_wake(enum wake wake, struct object *cond, struct object *mutex,
                 mutex ? ", and locks " : " on ", story_object(mutex ? mutex : cond));
 }
 
-/* The mutex is given back, and the thread sleeps. A signal makes it wait for the mutex instead;
- * after any other wake-up it has to do so itself. */
+/* The mutex is given back, and the thread sleeps. Who signals makes it wait for the mutex instead;
+ * otherwise it has to do so itself. */
 static enum wake sleep_on(struct object *cond, struct object *mutex, const char *call, uintptr_t pc,
                           uint64_t deadline, bool on_realtime)
 {

@@ -25,6 +25,7 @@ struct node {
     unsigned free;      /* the first ones that cost nothing */
     unsigned spent;     /* of the bound, before */
     bool sleeps;        /* option 0 goes to sleep once it has been explored */
+    bool is_pick;
     const struct thread *first;
     struct footprint first_footprint; /* of the step option 0 took */
     struct sleeper asleep[MAX_ASLEEP];
@@ -67,7 +68,7 @@ static bool meet(const struct footprint *a, const struct footprint *b)
     return false;
 }
 
-/* The step before is over: the sleepers that would have noticed it wake. */
+/* The step before is over: who sleeps and would have noticed it wakes. */
 static void end_step(void)
 {
     unsigned kept = 0;
@@ -104,7 +105,7 @@ static struct node *new_node(unsigned n, unsigned free)
     node->free = free;
     node->n = spent < bound ? n : free;
     node->spent = spent;
-    node->sleeps = false;
+    node->sleeps = node->is_pick = false;
     node->asleep_count = asleep_count;
     memcpy(node->asleep, asleep, asleep_count * sizeof *asleep);
     return node;
@@ -171,7 +172,7 @@ unsigned dfs_pick(const struct option options[], unsigned n, unsigned able, bool
     bool first_continues = continues && places[0] == 0;
     unsigned free = first_continues ? 1 : continues ? 0 : awake;
     if (continues && !first_continues && spent >= bound)
-        abandon_schedule(); /* the thread that needs no preemption sleeps, and the bound is reached
+        abandon_schedule(); /* who could go on without a preemption sleeps, and the bound is reached
                              */
     if (count == 1) {
         spent += !free;
@@ -181,13 +182,14 @@ unsigned dfs_pick(const struct option options[], unsigned n, unsigned able, bool
     if (!node)
         return places[0];
     if (node->chosen == 0) {
+        node->is_pick = true;
         node->sleeps = first_continues;
         node->first = options[places[0]].thread;
         fill_in = first_continues ? &node->first_footprint : NULL;
     }
     unsigned place = take(node, options, places);
     if (place >= able)
-        asleep_count = 0; /* an event: there is no telling what it is to the others */
+        asleep_count = 0; /* an event: who knows what it is to the others */
     return place;
 }
 

@@ -126,7 +126,7 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
     return true;
 }
 
-/* A number of schedules that was asked for is run. */
+/* Whoever asks for a number of schedules gets them. */
 static bool has_been_long_enough(const struct test *test)
 {
     const char *wanted = getenv("SCHEDULES");

@@ -1,4 +1,4 @@
-/* history.h - the last stores to each atomic, and which threads have seen them. */
+/* history.h - the last stores to each atomic, and who has seen them. */
 #pragma once
 
 #include "run.h"

@@ -313,7 +313,7 @@ static inline void check_word(struct shadow *shadow, unsigned mask, enum access_
 
     assert(mask && mask <= 0xff && shadow->more < more_count && shadow->generation == generation);
     if (last->clock == now && last->thread == self->id && last->mask == mask && last->kind == kind)
-        return; /* again the same, nothing can have changed: a write since would have been told */
+        return; /* again the same, nothing can have changed: who wrote since would have been told */
     struct access *place = compare_quickly(shadow, mask, kind);
     if (!place)
         place = compare(shadow, mask, kind, pc);

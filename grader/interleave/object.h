@@ -1,5 +1,5 @@
-/* object.h - the objects of a schedule, which thread holds one, and which sleeps on it. What
- * lives at an address is a matter of memory.h. */
+/* object.h - the objects of a schedule: who sleeps on one, and who holds it. Which one lives at an
+ * address is memory.h's to say. */
 #pragma once
 
 #include "run.h"
@@ -16,7 +16,7 @@ void object_begin(void);
 /* An object without an address. */
 struct object *object_new(enum kind kind, uintptr_t pc);
 
-/* The thread that holds the lock, the first one of several readers; NULL: none, or it is no lock. */
+/* Who holds the lock, or of several readers the first; NULL: nobody, or it is no lock. */
 const struct thread *object_holder(const struct object *object);
 
 /* The first thread but self that is in a call on it, asleep or about to go on; NULL: none is. */

@@ -56,7 +56,7 @@ struct object {
     bool destroyed;
     uintptr_t address;
     uintptr_t pc;       /* where first used */
-    struct clock clock; /* what a thread that acquires it learns */
+    struct clock clock; /* what who acquires it learns */
 
     /* object.c */
     uint32_t next; /* another object in the same 8 bytes; 0: none */
@@ -73,7 +73,7 @@ struct object {
             int type; /* PTHREAD_MUTEX_... */
         } mutex;
         struct {
-            struct object *mutex; /* that its sleepers had */
+            struct object *mutex; /* of those who sleep on it */
             clockid_t clock;
             int last_signaller; /* thread id, -1: there was no signal */
             unsigned last_signal;
@@ -153,13 +153,13 @@ struct thread {
     uint64_t asleep_at; /* when it began to sleep */
     unsigned naps;      /* time-outs since naps(), but for those that had passed before */
 
-    /* scheduler.c: is it stopped for ever, may it go on */
+    /* scheduler.c: who is stopped for ever, and who may not go on */
     bool may_stop, stopped, held;
     unsigned stop_steps; /* steps taken inside may_stop */
 
     /* cond.c: sleeping on a condition variable */
     struct object *and_mutex; /* this is to be had afterwards */
-    unsigned long queued;     /* order among its sleepers */
+    unsigned long queued;     /* order among those who sleep on it */
 
     /* barrier.c */
     unsigned barrier_round;
@@ -168,7 +168,7 @@ struct thread {
     unsigned locks_held;
     unsigned allocations; /* it asked for */
 
-    /* What it knows (memory model). Set by all files of calls that order something */
+    /* What it knows (memory model): all who order things; atomic.c */
     struct clock clock;
     struct clock acquire_pending; /* read by relaxed loads, takes effect at an acquire fence */
     struct clock release_fence;   /* clock at its last release fence */
@@ -189,7 +189,7 @@ struct plan {
     unsigned long index; /* of the schedule within the strategy */
     unsigned fail_at;    /* the allocation that fails; 0: none */
     unsigned
-        stop_thread; /* the thread that is stopped for ever, at its stop_step-th step; stop_step 0: none is */
+        stop_thread; /* who is stopped for ever, at its stop_step-th step; stop_step 0: nobody */
     unsigned stop_step;
     bool unlock_is_step; /* matters once somebody uses trylock, and costs otherwise */
     unsigned spurious;   /* wake-ups without cause in a run */
@@ -217,7 +217,7 @@ struct run {
     unsigned long rounds;   /* ... and turns since, while all spin */
     unsigned long rounds_progress;
     unsigned long yields;
-    bool patient;   /* a yield lets all others go as far as they get */
+    bool patient;   /* whoever yields lets all others go as far as they get */
     uint64_t slept; /* time passed because everybody slept, where it may not: time_may_pass */
     unsigned spurious_left, early_left;
     struct thread *settling;
@@ -249,7 +249,7 @@ struct run {
     bool tried_a_lock; /* trylock was used: unlock should be a step */
 };
 extern struct run run;
-extern struct thread *self; /* the thread that runs; NULL between schedules */
+extern struct thread *self; /* who runs; NULL between schedules */
 
 /* What can happen next: somebody goes on, or an event is injected. */
 struct option {
@@ -266,7 +266,7 @@ static inline bool is_over(const struct thread *thread)
     return thread->state != THREAD_LIVE || thread->stopped;
 }
 
-/* Something changed that another thread could notice: a loop that waits for it is not in vain. */
+/* Something changed that another thread could notice: who waits for it is not spinning in vain. */
 static inline void made_progress(void)
 {
     run.progress++;
@@ -284,7 +284,7 @@ static inline void clock_join(struct clock *into, const struct clock *from)
 }
 
 /* Self learns what the releases of an object tell; and the other way round, after which what self
- * does next is not yet known to a thread that acquired. */
+ * does next is not yet known to who acquired. */
 static inline void acquire(const struct clock *from)
 {
     clock_join(&self->clock, from);

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/* CALLS: of a function on an object. FREES and DESTROYS are writes, to all others.
+/* CALLS: of a function on an object. FREES and DESTROYS are writes to whoever else uses the memory.
  */
 enum access_kind {
     READ = 0,

@@ -103,7 +103,7 @@ static int id_of(const struct thread *thread)
     return thread ? (int)thread->id : -1;
 }
 
-/* What a sleeper waits for, and which thread could have ended that. */
+/* What a sleeper waits for, and who could have ended that. */
 static void put_sleep(const struct thread *thread)
 {
     struct object *object = thread->object;

@@ -1,4 +1,4 @@
-/* strategy.h - which thread goes next.
+/* strategy.h - who goes next.
  *
  * The seam between scheduler and strategy: begin a schedule, pick among those who can go on, draw
  * a value. A choice of 0 is always what happens when nobody interferes: the running thread goes on

@@ -43,6 +43,11 @@ size_t rest(void)
     return run.live - 1;
 }
 
+uint64_t monotonic_now(void)
+{
+    return run.now;
+}
+
 unsigned locks_held(void)
 {
     return self->locks_held;

@@ -92,7 +92,7 @@ static bool is_explained(struct prefix prefix, const void *state, bool at_rest)
         return false;
     for (unsigned i = prefix.first; i <= last && i < prefix.first + WINDOW; i++) {
         uint64_t bit = UINT64_C(1) << (i - prefix.first);
-        if (prefix.later & bit || search.calls[i]->began >= search.calls[prefix.first]->returned)
+        if (prefix.later & bit || search.calls[i]->after >= search.calls[prefix.first]->returned)
             continue;
         memcpy(next, state, search.contract->state_size);
         if (search.contract->allows(next, search.calls[i], search.history) &&
@@ -120,7 +120,7 @@ static void sort_calls(const struct history *history, unsigned until)
     for (unsigned i = 0; i < search.n; i++) {
         search.reach[i] = i;
         for (unsigned j = i + 1; j < search.n && j < i + WINDOW; j++)
-            if (search.calls[j]->began < search.calls[i]->returned)
+            if (search.calls[j]->after < search.calls[i]->returned)
                 search.reach[i] = j;
     }
 }

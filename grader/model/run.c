@@ -17,13 +17,7 @@ enum {
     REPEATED_SENDS = 6,
     PHASE = 12,
     RARELY = 40,
-    LONG = 100,
-    ONE_LONG_IN = 20,
-    /* On real threads nobody counts who sleeps. After so many calls a thread that is still asleep gets more
-     * time; after so many more the test waits for it, and is found asleep for ever itself. */
-    LONG_ASLEEP = MOST_CALLS / 2,
-    PATIENCE = 50, /* settles */
-    GIVEN_UP = LONG_ASLEEP + 30
+    ONE_LONG_IN = 20
 };
 
 static const char *const thread_names[THREADS] = {"the test", "A", "B", "C", "D", "E"};
@@ -59,7 +53,7 @@ static void begin_run(const struct generated *of)
     generated = of;
     contract = of->contract;
     history = &current->history;
-    history->n = 0;
+    history->n = history->begun = 0;
     is_alone = false;
     setups = current->scenario.setups;
     memset(many_counts, 0, sizeof many_counts);
@@ -171,14 +165,24 @@ static void note_answer(struct call *call, const struct answer *answer)
             answer->handle;
 }
 
+/* It waited until that time: whatever had returned before is before it. */
+static void note_time(struct call *call, uint64_t time)
+{
+    for (unsigned i = 0; i < history->begun && i < MOST_CALLS; i++) {
+        const struct call *other = &history->calls[i];
+        if (other->returned && other->returned_at < time && other->returned > call->after)
+            call->after = other->returned;
+    }
+}
+
 static struct call *new_call(void)
 {
-    if (is_alone && history->n == MOST_CALLS) { /* the last ones are enough to be told */
+    if (is_alone && history->begun == MOST_CALLS) { /* the last ones are enough to be told */
         memmove(history->calls, history->calls + MOST_CALLS / 2,
                 MOST_CALLS / 2 * sizeof *history->calls);
-        history->n = MOST_CALLS / 2;
+        history->begun = MOST_CALLS / 2;
     }
-    unsigned number = atomic_fetch_add(&history->n, 1);
+    unsigned number = atomic_fetch_add(&history->begun, 1);
 
     if (number >= MOST_CALLS)
         end_scenario(&(struct outcome){.verdict = VERDICT_ENVIRONMENT,
@@ -202,13 +206,16 @@ static const struct call *make_call(const struct call *planned)
              !contract->kinds[call->kind].sleeps;
     naps();
     size_t allocated = own_allocations();
-    call->began = atomic_fetch_add(&moment, 1) + 1;
+    call->began = call->after = atomic_fetch_add(&moment, 1) + 1;
     atomic_store(&inside[call->thread], (unsigned)(call - history->calls) + 1);
     struct answer answer = contract->make(call, handle, ones[call->thread]);
     contract->meet();
     atomic_store(&inside[call->thread], 0);
     note_answer(call, &answer);
     call->got_no_memory = !had_failed && allocation_has_failed();
+    if (answer.not_before)
+        note_time(call, answer.not_before);
+    call->returned_at = monotonic_now();
     call->returned = atomic_fetch_add(&moment, 1) + 1;
     if (own_allocations() != allocated && contract->may_allocate &&
         !contract->may_allocate(&setups[call->object], call))
@@ -224,11 +231,13 @@ static const struct call *make_call(const struct call *planned)
     return call;
 }
 
-static const struct call *perform(unsigned thread, unsigned kind, unsigned object)
+static const struct call *perform(unsigned thread, unsigned kind, unsigned object,
+                                  unsigned argument)
 {
     struct call planned = {.kind = (uint8_t)kind,
                            .thread = (uint8_t)thread,
                            .object = (uint8_t)object,
+                           .argument = (uint8_t)argument,
                            .message = contract->kinds[kind].hands_in ? ++messages : 0};
 
     return make_call(&planned);
@@ -237,11 +246,11 @@ static const struct call *perform(unsigned thread, unsigned kind, unsigned objec
 static void drop_all(unsigned thread, unsigned object, bool one_first)
 {
     if (one_first && has_handle(thread, contract->drop_one, object))
-        perform(thread, contract->drop_one, object);
+        perform(thread, contract->drop_one, object, 0);
     while (has_handle(thread, contract->drop_many, object))
-        perform(thread, contract->drop_many, object);
+        perform(thread, contract->drop_many, object, 0);
     if (has_handle(thread, contract->drop_one, object))
-        perform(thread, contract->drop_one, object);
+        perform(thread, contract->drop_one, object, 0);
 }
 
 /* -------------------------------------------------------------------------------- threads */
@@ -316,7 +325,7 @@ static void give_many(unsigned thread, unsigned object, bool another_needs_one)
 
     if (!many_counts[0][object])
         return;
-    if (many_counts[0][object] == 1 && keeps && perform(0, contract->clone, object)->status != 0)
+    if (many_counts[0][object] == 1 && keeps && perform(0, contract->clone, object, 0)->status != 0)
         return;
     manys[thread][object][many_counts[thread][object]++] =
         manys[0][object][--many_counts[0][object]];
@@ -354,11 +363,11 @@ static bool hand_out(unsigned thread)
     return false;
 }
 
-/* The test waits for those who have ended, or for all, and takes their handles. */
-static void collect(bool all)
+/* The test waits for those who have ended, and takes their handles. */
+static void collect(void)
 {
     for (unsigned t = 1; t < THREADS; t++) {
-        if (!is_started[t] || !(all || atomic_load(&has_ended[t])))
+        if (!is_started[t] || !atomic_load(&has_ended[t]))
             continue;
         join(threads[t]);
         is_started[t] = false;
@@ -393,7 +402,7 @@ static void release_one(void)
                 (kind == contract->drop_many && is_held_by_others(call->object)))
                 continue;
             do
-                perform(0, kind, call->object);
+                perform(0, kind, call->object, 0);
             while (kind == contract->drop_many && has_handle(0, kind, call->object));
             return;
         }
@@ -410,6 +419,7 @@ static bool all_have_ended(void)
 
 static void check_history(void)
 {
+    history->n = history->begun;
     if (!linearizable(contract, history, setups, current->scenario.objects, 0))
         tell_history(contract, history, setups, current->scenario.objects);
 }
@@ -424,28 +434,33 @@ static void run_round(unsigned first, unsigned end)
     for (unsigned t = first; t < end; t++)
         if (is_started[t])
             threads[t] = spawn_named(thread_names[t], work, (void *)(uintptr_t)t);
-    for (size_t others = rest(); !all_have_ended() && history->n < GIVEN_UP; others = rest()) {
+    for (size_t others = rest(); !all_have_ended(); others = rest()) {
         if (others)
             check_history();
-        for (unsigned n = 0; n < (history->n < LONG_ASLEEP ? 1 : PATIENCE); n++)
-            if (settle())
-                check_history();
-        collect(false);
+        if (settle())
+            check_history();
+        collect();
         release_one();
     }
-    collect(true);
+    collect();
 }
 
 /* The test looks at what is left, and drops its handles. */
 static void end_object(unsigned object)
 {
     const uint8_t *ending = contract->endings[current->scenario.ending[object]];
+    bool no_memory = false;
 
-    for (unsigned i = 0; i < 4 && ending[i] != NONE; i++) {
-        unsigned most = contract->kinds[ending[i]].hands_in ? REPEATED_SENDS : REPEATED;
-        for (unsigned n = 0; n < most && has_handle(0, ending[i], object); n++)
-            if (perform(0, ending[i], object)->status != 0)
-                break;
+    for (unsigned i = 0; i < 4 && ending[i] != NONE && !no_memory; i++) {
+        const struct kind *kind = &contract->kinds[ending[i]];
+        unsigned most = kind->arguments  ? kind->arguments
+                        : kind->hands_in ? REPEATED_SENDS
+                                         : REPEATED;
+        const struct call *call = NULL;
+        for (unsigned n = 0;
+             n < most && has_handle(0, ending[i], object) && (!call || call->status == 0); n++)
+            call = perform(0, ending[i], object, n % (kind->arguments + 1u));
+        no_memory = call && call->got_no_memory; /* what follows may count on it */
     }
     drop_all(0, object, !contract->one_last && current->scenario.release[0]);
 }
@@ -514,12 +529,14 @@ void alone(const struct generated *of)
     is_alone = true;
     contract->begin(alone_state, setups, current->scenario.objects);
     open_objects();
-    bool is_long = of->calls >= LONG && current->number % ONE_LONG_IN == 1;
-    for (unsigned i = 0; i < (is_long ? 30 * of->calls : of->calls); i++) {
+    bool is_long = of->longest && current->number % ONE_LONG_IN == 1;
+    unsigned calls = is_long ? of->longest : of->calls;
+    for (unsigned i = 0; i < calls; i++) {
         unsigned object = draw_below(&random, current->scenario.objects);
-        if (draw_below(&random, is_long ? 20 * of->calls : PHASE) == 0)
+        if (draw_below(&random, PHASE) == 0)
             with_the_one = !with_the_one;
-        make_next(&random, object, with_the_one != (draw_below(&random, 4) == 0));
+        make_next(&random, object,
+                  is_long ? i > calls / 2 : with_the_one != (draw_below(&random, 4) == 0));
     }
     for (unsigned o = 0; o < current->scenario.objects; o++)
         end_object(o);

@@ -44,28 +44,32 @@ struct call {
     unsigned message; /* what it hands in: a number no other call has; 0: nothing */
     int status;       /* what it answered */
     long value;       /* ... and what came with that */
-    unsigned began,
-        returned;       /* in the order of all begins and returns, from 1; returned 0: not yet */
+    /* In the order of all begins and returns, from 1; returned is 0: not yet. after: it took effect
+     * later than that; if it says that a time has come, later than whatever returned before that. */
+    unsigned began, after, returned;
+    uint64_t returned_at;   /* CLOCK_MONOTONIC */
     bool got_no_memory; /* an allocation failed meanwhile */
 };
 
 /* The calls made so far, in the order they began. */
 struct history {
-    atomic_uint n;
+    unsigned n;
+    atomic_uint begun; /* what n is when nothing moves */
     struct call calls[MOST_CALLS];
 };
 
 /* Two calls of which neither had returned when the other began. */
 static inline bool overlap(const struct call *a, const struct call *b)
 {
-    return a != b && (!b->returned || a->began < b->returned) &&
+    return a->began != b->began && (!b->returned || a->began < b->returned) &&
            (!a->returned || b->began < a->returned);
 }
 
 struct answer {
     int status;
     long value;
-    void *handle; /* a new one */
+    void *handle;        /* a new one */
+    uint64_t not_before; /* the time that it says has come, of CLOCK_MONOTONIC; 0: it says no such thing */
 };
 
 /* A kind of call: a function, as a rule. */
@@ -144,6 +148,7 @@ struct generated {
     const struct contract *contract;
     unsigned scenarios;
     unsigned calls;
+    unsigned longest; /* ... and of one in twenty: sends first, and then all is received */
     const struct setup *setups;
     unsigned setup_count;
     bool by_chance; /* only */

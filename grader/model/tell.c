@@ -135,7 +135,7 @@ static void explained_answers(const struct question *q, struct call *call, char 
 /* The call that had returned before this one began, but for which its answer could be explained; NULL. */
 static const struct call *too_late_for(const struct question *q, struct call *call)
 {
-    unsigned began = call->began, last = began;
+    unsigned after = call->after, last = after + 1;
     const struct call *found = NULL;
 
     while (!found) {
@@ -149,10 +149,10 @@ static const struct call *too_late_for(const struct question *q, struct call *ca
         if (!before)
             break;
         last = before->returned;
-        call->began = last - 1;
+        call->after = last - 1;
         found = holds(q, call->returned) ? before : NULL;
     }
-    call->began = began;
+    call->after = after;
     return found;
 }
 
@@ -189,7 +189,8 @@ static _Noreturn void tell_answer(const struct question *q, struct call *call)
     if (before) {
         describe(q->contract, before, other, ignored);
         used += snprintf(outcome.message + used, sizeof outcome.message - (size_t)used,
-                         ": %s %s had returned before it began", other, by(before));
+                         ": %s %s had returned before %s", other, by(before),
+                         before->returned < call->began ? "it began" : "that time came");
     }
     snprintf(outcome.message + used, sizeof outcome.message - (size_t)used, ".");
     snprintf(outcome.rule, sizeof outcome.rule, "%s", rule ? rule : "It never says that.");
@@ -325,6 +326,13 @@ static void keep_story(struct outcome *outcome)
 }
 
 /* The same outcome of a smaller scenario is the one that is told. */
+static void tell_table(const struct test *test, struct outcome *outcome)
+{
+    current->history.n = current->history.begun;
+    tell_calls(generated_of(test)->contract, &current->history, current->scenario.objects,
+               outcome->calls, sizeof outcome->calls);
+}
+
 static bool fails_without(const struct test *test, uint64_t calls, struct outcome *outcome)
 {
     struct test often = *test;
@@ -338,8 +346,7 @@ static bool fails_without(const struct test *test, uint64_t calls, struct outcom
         return false;
     smaller.schedules = outcome->schedules;
     *outcome = smaller;
-    tell_calls(generated_of(test)->contract, &current->history, current->scenario.objects,
-               outcome->calls, sizeof outcome->calls);
+    tell_table(test, outcome);
     return true;
 }
 
@@ -376,8 +383,7 @@ void generated_tell(const struct test *test, struct outcome *outcome)
 
     if (outcome->verdict == VERDICT_NOT_IMPLEMENTED || outcome->verdict == VERDICT_ENVIRONMENT)
         return;
-    tell_calls(generated_of(test)->contract, &current->history, current->scenario.objects,
-               outcome->calls, sizeof outcome->calls);
+    tell_table(test, outcome);
     if (!current->is_fixed && !generated_of(test)->calls &&
         strcmp(runtime_name, "interleave") == 0) {
         current->is_fixed = true;

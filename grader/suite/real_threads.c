@@ -347,6 +347,14 @@ size_t naps(void)
     return (size_t)naps;
 }
 
+uint64_t monotonic_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
 unsigned locks_held(void)
 {
     return 0;

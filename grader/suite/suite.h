@@ -143,6 +143,9 @@ size_t naps(void);
 /* As settle, for a tenth of a second only: who is woken by nothing but a later time-out still sleeps. */
 size_t rest(void);
 
+/* CLOCK_MONOTONIC in nanoseconds; asking for it is not seen by other threads. */
+uint64_t monotonic_now(void);
+
 /* How many locks of pthreads the calling thread has; on real threads, which nobody counts, 0. */
 unsigned locks_held(void);
 

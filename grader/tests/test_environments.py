@@ -15,7 +15,6 @@ from grader import arguments
 from grader.classroom import options, sandbox
 from grader.commands import doctor
 from grader.errors import UsageError
-from grader.grading import build, isolation, runner
 from grader.tests.conftest import ANSWER, ROOT, SOLUTIONS, Kit
 from grader.tests.test_bad_days import CHANNEL_1, CHANNEL_2, copied, make
 
@@ -131,22 +130,6 @@ def test_a_limit_of_the_address_space_is_lifted_or_told(kit: Kit, monkeypatch: p
     monkeypatch.setattr(resource, "getrlimit", lambda what: (1 << 31, 1 << 31))
     finding = doctor._address_space()
     assert not finding.well and "2048 MiB" in finding.words and "ulimit -v" in finding.cure
-
-
-def test_a_slow_machine_has_more_time_for_compiling_and_for_testing(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = isolation.Policy().compiling, runner.limits("interleave")
-    seen: list[isolation.Limits] = []
-
-    def noted(command: object, limits: isolation.Limits, **rest: object) -> isolation.ProcessResult:
-        seen.append(limits)
-        return isolation.ProcessResult(0, 0.0, b"", b"")
-
-    monkeypatch.setattr(isolation, "_slowness", lambda: 3.0)
-    monkeypatch.setattr(isolation, "run", noted)
-    build._make("plain", [], 1, isolation.Policy())
-    seen.append(runner.limits("interleave"))
-    for slow, fast in zip(seen, usual, strict=True):
-        assert (slow.cpu_seconds, slow.wall_seconds) == (3 * fast.cpu_seconds, 3 * fast.wall_seconds)
 
 
 # ------------------------------------------------------------------------------------- class

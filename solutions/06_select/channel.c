@@ -337,37 +337,25 @@ static size_t look(struct receiver *const receivers[], size_t n, struct sender *
     return found;
 }
 
-/* Sleeps until one of n channels is ready, and stores which; n: none was before the deadline. False
- * when out of memory. */
-static bool wait_for_ready(struct receiver *const receivers[], size_t n,
-                           const struct timespec *deadline, size_t *found)
+enum channel_status receiver_select(struct receiver *const receivers[], size_t n,
+                                    const struct timespec *deadline, size_t *ready)
 {
     struct sender *waker;
     struct receiver *wakeups;
     enum channel_status status;
+    size_t found;
     char wakeup;
 
+    if (n == 0 || !is_valid(deadline))
+        return CHANNEL_INVALID;
     status = channel_create_bounded(sizeof wakeup, 1, NULL, &waker, &wakeups);
     if (status != CHANNEL_OK)
-        return false;
-    while ((*found = look(receivers, n, waker)) == n && status == CHANNEL_OK)
+        return status;
+    while ((found = look(receivers, n, waker)) == n && status == CHANNEL_OK)
         status = receiver_recv_until(wakeups, &wakeup, deadline);
     look(receivers, n, NULL);
     sender_drop(waker);
     receiver_drop(wakeups);
-    return true;
-}
-
-enum channel_status receiver_select(struct receiver *const receivers[], size_t n,
-                                    const struct timespec *deadline, size_t *ready)
-{
-    size_t found;
-
-    if (n == 0 || !is_valid(deadline))
-        return CHANNEL_INVALID;
-    found = look(receivers, n, NULL);
-    if (found == n && !wait_for_ready(receivers, n, deadline, &found))
-        return CHANNEL_NO_MEMORY;
     if (found == n)
         return CHANNEL_TIMEOUT;
     *ready = found;

@@ -109,8 +109,8 @@ enum channel_status sender_send(struct sender *tx, const void *message)
     pthread_mutex_lock(&ch->tail_lock);
     atomic_store_explicit(&ch->tail->next, node, memory_order_release);
     ch->tail = node;
-    sem_post(&ch->ready); /* before the next one can link: a unit means the oldest */
     pthread_mutex_unlock(&ch->tail_lock);
+    sem_post(&ch->ready);
     return CHANNEL_OK;
 }
 

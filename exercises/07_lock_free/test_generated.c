@@ -1,0 +1,55 @@
+/* Suite of 07: calls drawn by chance, and what model.h says to them. */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "../02_blocking/calls.h"
+#include "model.h"
+
+static const struct kind kinds[] = {KINDS_02(SEND), UNBOUNDED_SEND};
+static const struct setup setups[] = {{.size = 4, .capacity = SIZE_MAX},
+                                      {.size = 1, .capacity = SIZE_MAX},
+                                      {.size = 24, .capacity = SIZE_MAX}};
+static const uint8_t endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
+                                     {TRY_RECV, SEND, DROP_RECEIVER, SEND},
+                                     {DROP_RECEIVER, SEND, NONE},
+                                     {NONE}};
+
+static const struct contract contract = {
+    .kinds = kinds,
+    .kind_count = KINDS_OF_02,
+    .status_names = channel_status_names,
+    .clone = CLONE,
+    .drop_many = DROP_SENDER,
+    .drop_one = DROP_RECEIVER,
+    .fill = SEND,
+    .most_filled = 2,
+    .setups = setups,
+    .setup_count = 3,
+    .new_setups = 1,
+    .endings = endings,
+    .ending_count = 4,
+    .state_size = offsetof(struct channels, messages[FEW_PLACES]),
+    .begin = begin_channels,
+    .allows = allows_02,
+    .may_sleep = may_sleep_02,
+    .open = open_01,
+    .make = make_02,
+    .meet = meet,
+    .describe = describe_02,
+};
+
+static const struct generated drawn = {GENERATED, &contract, .scenarios = 600, .by_chance = true};
+
+TEST(calls_on_lock_free_channels_are_answered_as_in_some_order_of_them, .family = &drawn.family,
+     .schedules = 20)
+{
+    together(&drawn);
+}
+
+static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
+
+TEST(calls_on_lock_free_channels_are_answered_rightly_when_an_allocation_fails,
+     .family = &failing.family, .allocations_fail = true, .schedules = 20)
+{
+    together(&failing);
+}

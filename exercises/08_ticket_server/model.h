@@ -1,0 +1,179 @@
+/* model.h - the contract of 08 as a program: what each request may be answered, one after the other.
+ *
+ * The state of a server is its tickets, its clients, and whether it has been shut down. Where two errors apply
+ * either is right; an allocation that fails costs the request that was under way, at most. */
+#pragma once
+
+#include "scenarios.h"
+
+#include "ticket_server.h"
+
+enum { TICKETS = 2048, FEW_TICKETS = MOST_PLANNED + 24 }; /* and in scenarios of several threads */
+
+struct server {
+    unsigned clients, tickets;
+    bool is_gone;
+};
+
+struct servers {
+    struct server server[OBJECTS];
+    struct {
+        uint8_t text, status;
+    } ticket[TICKETS][OBJECTS]; /* that of id i + 1 */
+};
+
+enum { CLONE, ADD, SET_STATUS, GET, COUNT, SHUTDOWN, DROP_CLIENT, JOIN, START, KINDS_OF_08 };
+
+/* Texts that tickets are added with: so many bytes, -1: NULL. */
+struct text {
+    int title, description;
+    char byte;
+};
+static const struct text texts[] = {
+    {1, 1, 'a'},       {1, 1, 'b'},  {5, 30, 'c'},    {50, 500, 'd'}, {49, 499, 'e'}, {1, 1, ' '},
+    {50, 500, '\xc3'}, {2, 2, '%'},  {0, 1, 'g'},     {1, 0, 'h'},    {51, 1, 'i'},   {1, 501, 'j'},
+    {-1, 1, 'k'},      {1, -1, 'l'}, {10000, 1, 'm'}, {1, 10000, 'n'}};
+static const uint64_t ids[] = {1, 2, 1, 3, 2, 0, UINT64_MAX, (UINT64_C(1) << 32) + 1};
+static const int statuses[] = {TICKET_TODO, TICKET_IN_PROGRESS, TICKET_DONE, TICKET_DONE + 1, -1};
+static const size_t odd_capacities[] = {0, 1, SIZE_MAX, SIZE_MAX / 8 + 1};
+
+enum {
+    TEXTS = sizeof texts / sizeof *texts,
+    IDS = sizeof ids / sizeof *ids,
+    SOME_STATUSES = sizeof statuses / sizeof *statuses,
+    ODD_CAPACITIES = sizeof odd_capacities / sizeof *odd_capacities
+};
+
+static inline uint64_t id_of(const struct call *call)
+{
+    return ids[call->argument % IDS];
+}
+
+static inline int status_of(const struct call *call)
+{
+    return statuses[call->kind == COUNT ? call->argument : call->argument / IDS];
+}
+
+static inline bool is_text(const struct text *text)
+{
+    return text->title >= 1 && text->title <= TICKET_TITLE_MAX && text->description >= 1 &&
+           text->description <= TICKET_DESCRIPTION_MAX;
+}
+
+static inline bool is_status(int status)
+{
+    return status >= TICKET_TODO && status <= TICKET_DONE;
+}
+
+static inline void begin_servers(void *state, const struct setup *setups, unsigned servers)
+{
+    (void)setups;
+    for (unsigned s = 0; s < servers; s++)
+        ((struct servers *)state)->server[s] = (struct server){.clients = 1};
+}
+
+/* What GET tells of a ticket. */
+static inline long contents(unsigned text, unsigned status)
+{
+    return (long)(text * 4 + status);
+}
+
+static inline bool knows(const struct server *server, uint64_t id)
+{
+    return id >= 1 && id <= server->tickets;
+}
+
+/* A request that is valid, to a server that is there. */
+static inline bool answers(struct servers *all, const struct call *call)
+{
+    struct server *server = &all->server[call->object];
+    unsigned at = (unsigned)id_of(call) - 1, number = 0;
+
+    switch (call->kind) {
+    case ADD:
+        all->ticket[server->tickets % TICKETS][call->object].text = call->argument;
+        all->ticket[server->tickets % TICKETS][call->object].status = TICKET_TODO;
+        server->tickets++;
+        return call->value == ANY || call->value == (long)server->tickets;
+    case SET_STATUS:
+        all->ticket[at][call->object].status = (uint8_t)status_of(call);
+        return true;
+    case GET:
+        return call->value == ANY || call->value == contents(all->ticket[at][call->object].text,
+                                                             all->ticket[at][call->object].status);
+    case COUNT:
+        for (unsigned t = 0; t < server->tickets; t++)
+            number += all->ticket[t][call->object].status == status_of(call);
+        return call->value == ANY || call->value == (long)number;
+    case SHUTDOWN:
+        server->is_gone = true;
+        return true;
+    }
+    return false;
+}
+
+static inline bool is_valid(const struct call *call)
+{
+    return call->kind == ADD                                 ? is_text(&texts[call->argument])
+           : call->kind == SET_STATUS || call->kind == COUNT ? is_status(status_of(call))
+                                                             : true;
+}
+
+static inline bool is_known(const struct server *server, const struct call *call)
+{
+    return (call->kind != SET_STATUS && call->kind != GET) || knows(server, id_of(call));
+}
+
+static inline bool allows_request(struct servers *all, const struct call *call)
+{
+    const struct server *server = &all->server[call->object];
+
+    switch (call->status) {
+    case TICKET_OK:
+        return !server->is_gone && is_valid(call) && is_known(server, call) && answers(all, call);
+    case TICKET_INVALID:
+        return !is_valid(call);
+    case TICKET_NOT_FOUND:
+        return !is_known(server, call);
+    case TICKET_SERVER_GONE:
+        return server->is_gone;
+    case TICKET_NO_MEMORY:
+        return call->got_no_memory;
+    }
+    return false;
+}
+
+static inline bool allows_start(size_t capacity, const struct call *call)
+{
+    return call->status == TICKET_INVALID ? capacity == 0
+           : call->status == TICKET_NO_MEMORY
+               ? capacity > SIZE_MAX / 32 || call->got_no_memory
+               : call->status == TICKET_OK && capacity && capacity < SIZE_MAX / 32;
+}
+
+static inline bool allows_08(void *state, const struct call *call, const struct history *history)
+{
+    struct server *server = &((struct servers *)state)->server[call->object];
+
+    (void)history;
+    switch (call->kind) {
+    case CLONE:
+        server->clients += call->status == TICKET_OK;
+        return call->status == TICKET_OK || call->got_no_memory || server->is_gone;
+    case DROP_CLIENT:
+        server->clients--;
+        return true;
+    case JOIN:
+        return server->clients == 0 || server->is_gone;
+    case START:
+        return allows_start(odd_capacities[call->argument], call);
+    }
+    return allows_request(state, call);
+}
+
+static inline bool may_sleep_08(const void *state, const struct call *call)
+{
+    const struct server *server = &((const struct servers *)state)->server[call->object];
+
+    return call->kind == JOIN && server->clients > 0 && !server->is_gone;
+}

@@ -1,0 +1,61 @@
+/* Suite of 08: calls drawn by chance, and what model.h says to them. */
+#include <stddef.h>
+
+#include "calls.h"
+
+static const struct kind kinds[] = {KINDS_08};
+static const struct setup setups[] = {{.size = 1, .capacity = SIZE_MAX},
+                                      {.size = 2, .capacity = SIZE_MAX},
+                                      {.size = 3, .capacity = SIZE_MAX}};
+static const uint8_t endings[][4] = {
+    {COUNT, GET, ADD, NONE}, {ADD, SHUTDOWN, ADD, COUNT}, {SHUTDOWN, JOIN, GET, SHUTDOWN}, {NONE}};
+
+static const struct contract contract = {
+    .kinds = kinds,
+    .kind_count = KINDS_OF_08,
+    .status_names = ticket_results,
+    .clone = CLONE,
+    .drop_many = DROP_CLIENT,
+    .drop_one = JOIN,
+    .one_last = true,
+    .fill = ADD,
+    .most_filled = 1,
+    .setups = setups,
+    .setup_count = 3,
+    .new_setups = 1,
+    .endings = endings,
+    .ending_count = 4,
+    .state_size = offsetof(struct servers, ticket[FEW_TICKETS]),
+    .begin = begin_servers,
+    .allows = allows_08,
+    .may_sleep = may_sleep_08,
+    .open = open_08,
+    .make = make_08,
+    .meet = meet,
+    .describe = describe_08,
+};
+
+static const struct generated drawn = {GENERATED, &contract, .scenarios = 400};
+
+TEST(requests_of_several_clients_are_answered_as_in_some_order_of_them, .family = &drawn.family,
+     .schedules = 6)
+{
+    together(&drawn);
+}
+
+static const struct generated failing = {GENERATED, &contract, .scenarios = 40, .by_chance = true};
+
+TEST(requests_of_several_clients_are_answered_rightly_when_an_allocation_fails,
+     .family = &failing.family, .allocations_fail = true, .schedules = 20)
+{
+    together(&failing);
+}
+
+static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 20,
+                                           .calls = 200, .setups = setups, .setup_count = 3};
+
+TEST(any_requests_of_one_thread_are_answered_as_the_contract_says, .family = &sequences.family,
+     .schedules = 2)
+{
+    alone(&sequences);
+}
