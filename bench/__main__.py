@@ -12,9 +12,10 @@ from bench import everything, exercise, grader
 from bench.programs import ProgramError
 from grader import streams
 from grader.arguments import number, refuse_unknown
-from grader.errors import GraderError, tell
+from grader.errors import GraderError
 from grader.grading.submission import tree_of
 from grader.output import defects
+from grader.output.text import tell
 
 
 def main(arguments: list[str]) -> int:

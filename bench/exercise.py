@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from bench.workloads import (
 from grader.errors import UsageError
 from grader.exercises import SOLUTIONS, all_exercises, by_name, find
 from grader.grading.submission import find_channel
+from grader.output.text import wrap
 
 SENDERS = [1, 2, 4, 8, 16]
 WIDTH = 80
@@ -114,7 +114,7 @@ def _beside(name: str) -> list[Program]:
         else:
             built.append(program)
     if missing:
-        print(textwrap.fill(f"Not here: {', '.join(missing)}", WIDTH, break_on_hyphens=False))
+        print(*wrap(f"Not here: {', '.join(missing)}", WIDTH, whole=True), sep="\n")
     return built
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from grader import arguments, streams
-from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, GraderError, tell
+from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, GraderError
+from grader.output.text import tell
 
 Command = Callable[[argparse.Namespace], int]
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from grader import files
 from grader.classroom.similar import Pair
+from grader.grading.verdicts import OF_EXERCISES  # the worst last: so they are stacked in a bar
 from grader.output import pages
 
 MOST_TESTS = 25  # of those most often failed
@@ -24,8 +25,6 @@ LONGEST_REPORT = 12_000  # characters of one exercise's report; reports/ has all
 BINS = 10
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Worst last: the order in which verdicts are stacked in a bar.
-VERDICTS = ("passed", "failed", "build_failed", "not_started", "absent", "rejected", "environment")
 
 
 @dataclass
@@ -94,7 +93,7 @@ class Table:
                 bins[min(BINS - 1, int(cell["percent"] * BINS / 100))] += 1
         return {
             "name": self.exercises[column],
-            "verdicts": [(v, counts[v], 100 * counts[v] / max(1, len(cells))) for v in VERDICTS if counts[v]],
+            "verdicts": [(v, counts[v], 100 * counts[v] / max(1, len(cells))) for v in OF_EXERCISES if counts[v]],
             "bins": [(count, 100 * count / max(1, *bins)) for count in bins],
             "unfinished": sum(bins),
         }
@@ -113,7 +112,7 @@ class Table:
 
     def overview(self) -> list[str]:
         """How many have each verdict, for the terminal: a head and a line an exercise."""
-        columns = [v for v in VERDICTS if any(cell["verdict"] == v for row in self.rows for cell in row.cells)]
+        columns = [v for v in OF_EXERCISES if any(cell["verdict"] == v for row in self.rows for cell in row.cells)]
         widths = [max(7, len(v)) + 1 for v in columns]
         head = "".join(v.replace("_", " ").rjust(w) for v, w in zip(columns, widths, strict=True))
         lines = [f"{'':18}{head}"]

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from grader.errors import EXIT_ENVIRONMENT, EXIT_PASSED, GraderError
 from grader.exercises import BUILD, EXERCISES, ROOT
 from grader.grading import build, isolation
 from grader.output import render
+from grader.output.text import wrap
 
 RACE = """#include <pthread.h>
 int shared;
@@ -84,7 +84,7 @@ def run() -> int:
     ill = []
     for finding in examine():
         mark, style = ("ok", "green") if finding.well else ("--", "red" if finding.needed else "yellow")
-        words = textwrap.wrap(finding.words, screen.width - MARGIN, break_long_words=False) or [""]
+        words = wrap(finding.words, screen.width - MARGIN, whole=True)
         screen.lines([[(f"  {mark}  ", style), (f"{finding.name:16} ", "bold"), (words[0], "")]])
         screen.lines([[(" " * MARGIN + more, "")] for more in words[1:]])
         if not finding.well and finding.cure:
@@ -92,7 +92,7 @@ def run() -> int:
         if not finding.well and finding.needed:
             ill.append(finding)
     if ill:
-        last = textwrap.wrap(f"{ill[0].name}: {ill[0].cure or ill[0].words}", screen.width, break_long_words=False)
+        last = wrap(f"{ill[0].name}: {ill[0].cure or ill[0].words}", screen.width, whole=True)
         screen.lines([[], *([(line, "bold red")] for line in last)])
         return EXIT_ENVIRONMENT
     screen.lines([[], [("All well: what make grade says here can be believed.", "bold green")]])

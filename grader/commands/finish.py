@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 from grader import c_text
 from grader.commands import workspace
 from grader.exercises import SOLUTIONS, read_text
 from grader.grading.grade import Graded
 from grader.grading.submission import Source, read_source
-from grader.output.render import Line
+from grader.output.text import Line, wrap
 
 _SECTION = re.compile(r"^## When it is green\s*$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -37,9 +36,7 @@ def _questions(markdown: str) -> list[Line]:
     told: list[Line] = []
     for paragraph in re.split(r"\n\s*\n|\n(?=\d\. )", markdown):
         words = " ".join(paragraph.split())
-        told += [
-            [(line, "")] for line in textwrap.wrap(words, 78, subsequent_indent="   " if words[:1].isdigit() else "")
-        ]
+        told += [[(line, "")] for line in wrap(words, 78, "   " if words[:1].isdigit() else "")]
     return told or list(workspace.as_text(markdown))
 
 

@@ -13,7 +13,9 @@ from grader.grading import build, progress
 from grader.grading.grade import Graded, Grading
 from grader.grading.outcome import TestResult
 from grader.grading.submission import tree_of
+from grader.grading.verdicts import OF_TESTS
 from grader.output import render
+from grader.output.text import Line
 
 
 class OnScreen:
@@ -30,7 +32,7 @@ class OnScreen:
         self._screen.status(f"{exercise.name}: {done} of {total} tests{self._first}")
 
     def failed(self, result: TestResult) -> None:
-        self._first = self._first or f"; {render.TITLES[result.verdict]}: {result.sentence}"
+        self._first = self._first or f"; {OF_TESTS[result.verdict]}: {result.sentence}"
 
     def graded(self, graded: Graded) -> None:
         self._first = ""
@@ -62,7 +64,7 @@ def grade(ex: str, tree: str, solutions: bool, variant: str, report_to: Path | N
 def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, several: bool) -> None:
     """What comes under the bars."""
     reused = render.reused_line(graded)
-    lines: list[render.Line] = [reused] if reused else []
+    lines: list[Line] = [reused] if reused else []
     lines += [[(f"{g.exercise.name}: {g.note}", "yellow")] for g in graded if g.note and g.results]
     if several:
         lines += [[], render.summary_line(graded)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Sequence
 
 from grader.commands import carry
@@ -12,8 +11,9 @@ from grader.exercises import EXERCISES, Exercise, all_exercises, find, is_electi
 from grader.grading import progress
 from grader.grading.progress import Entry
 from grader.grading.submission import read_submission
+from grader.grading.verdicts import OF_EXERCISES
 from grader.output import hints, render
-from grader.output.render import Line
+from grader.output.text import Line, wrap
 
 
 def _one(ex: str, command: str) -> Exercise:
@@ -94,7 +94,7 @@ def _state(exercise: Exercise, entry: Entry) -> tuple[str, str]:
         return CHANGED, "yellow"
     if key != entry.code:
         return "changed since it was graded", "yellow"
-    return render.verdict_words(entry.verdict), render.verdict_style(entry.verdict)
+    return OF_EXERCISES.get(entry.verdict, entry.verdict), render.verdict_style(entry.verdict)
 
 
 # --------------------------------------------------------------------------------------- hint
@@ -135,7 +135,7 @@ def as_text(markdown: str) -> Sequence[Line]:
         if paragraph.lstrip().startswith(("-", "*", "1.", "|", "```")):
             lines += [[("  " + line, "")] for line in paragraph.splitlines()]
         else:
-            lines += [[("  " + line, "")] for line in textwrap.wrap(" ".join(paragraph.split()), 76)]
+            lines += [[("  " + line, "")] for line in wrap(" ".join(paragraph.split()), 76)]
         lines.append([])
     return lines[:-1]
 
@@ -145,15 +145,11 @@ def as_text(markdown: str) -> Sequence[Line]:
 
 def _say(sentences: Sequence[str], following: str = "") -> int:
     screen = render.Screen()
-    lines: list[Line] = [[(line, "")] for sentence in sentences for line in _wrapped(sentence, screen.width)]
+    lines: list[Line] = [[(line, "")] for sentence in sentences for line in wrap(sentence, screen.width, whole=True)]
     if following:
         lines += [[], [("next  ", "dim"), (following, "bold")]]
     screen.lines(lines)
     return EXIT_PASSED
-
-
-def _wrapped(sentence: str, width: int) -> list[str]:
-    return textwrap.wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
 
 
 def carry_over(ex: str, tree: str) -> int:

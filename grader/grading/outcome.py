@@ -16,11 +16,7 @@ from typing import Any
 
 from grader.grading import hang, sanitizer
 from grader.grading.isolation import ProcessResult
-
-VERDICTS = (
-    "passed", "failed", "deadlock", "race", "use_after_free", "leak", "no_progress", "misuse", "crashed",
-    "timeout", "exited_early", "not_implemented", "build_failed", "skipped", "environment",
-)  # fmt: skip
+from grader.grading.verdicts import OF_TESTS
 
 
 @dataclass
@@ -131,7 +127,7 @@ def read_records(text: bytes, nonce: str) -> list[dict[str, Any]]:
         records = [json.loads(line.decode("utf-8", "replace")) for line in text.split(b"\n") if line]
     except ValueError:
         return []
-    good = all(isinstance(r, dict) and r.get("nonce") == nonce and r.get("verdict") in VERDICTS for r in records)
+    good = all(isinstance(r, dict) and r.get("nonce") == nonce and r.get("verdict") in OF_TESTS for r in records)
     return records if good else []
 
 

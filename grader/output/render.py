@@ -1,6 +1,6 @@
 """What a person sees: colours and bars on a terminal, plain text everywhere else, 80 columns.
 
-Text is made of lines, and a line of pieces (text, style); styles are rich's. So the same lines serve both.
+The same lines (text.py) serve both.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from grader.exercises import EXERCISES, Exercise, all_exercises, is_elective, sh
 from grader.grading import report
 from grader.grading.grade import Graded
 from grader.grading.outcome import TestResult
-
-Piece = tuple[str, str]
-Line = list[Piece]
+from grader.grading.verdicts import OF_EXERCISES, OF_TESTS
+from grader.output.text import Line, cut, paragraphs
 
 BAR = 20  # columns
 MOST_WARNINGS = 2
@@ -28,23 +26,6 @@ _COMPILER = re.compile(r"(\w+\.c:\d+):(?:\d+:)? ((?:fatal )?error: .*)")
 _STYLES = {
     "passed": "green", "failed": "red", "not_started": "dim", "build_failed": "red", "environment": "magenta",
 }  # fmt: skip
-_WORDS = {"not_started": "not started", "build_failed": "does not build", "environment": "not graded"}
-TITLES = {
-    "failed": "a promise is broken",
-    "deadlock": "deadlock",
-    "race": "data race",
-    "use_after_free": "use after free",
-    "leak": "memory leak",
-    "no_progress": "no progress",
-    "misuse": "misuse",
-    "crashed": "crash",
-    "timeout": "no end",
-    "exited_early": "the process ended early",
-    "not_implemented": "not implemented yet",
-    "build_failed": "does not build",
-    "skipped": "skipped",
-    "environment": "the machine or the kit is in the way",
-}
 
 
 class Screen:
@@ -107,10 +88,6 @@ def _print_rich(lines: Iterable[Line]) -> None:
 # ------------------------------------------------------------------------------------ overview
 
 
-def verdict_words(verdict: str) -> str:
-    return _WORDS.get(verdict, verdict)
-
-
 def verdict_style(verdict: str) -> str:
     return _STYLES.get(verdict, "")
 
@@ -123,7 +100,7 @@ def overview_line(graded: Graded) -> Line:
         (f"{exercise.name:18} ", "bold"),
         *bar(graded.points, most, style),
         (f" {graded.points:>3}/{most:<3} ", ""),
-        (graded.note if graded.note and graded.verdict == "not_started" else verdict_words(graded.verdict), style),
+        (graded.note if graded.note and graded.verdict == "not_started" else OF_EXERCISES[graded.verdict], style),
     ]
     if is_elective(graded.exercise):
         line.append(("  (elective)", "dim"))
@@ -177,14 +154,10 @@ def other_failures(graded: Graded, width: int) -> list[Line]:
 
 
 def _one_line(result: TestResult, width: int) -> Line:
-    title = TITLES.get(result.verdict, result.verdict)
+    title = OF_TESTS[result.verdict]
     room = width - len(title) - 6
     style = "yellow" if result.verdict == "not_implemented" else "red"
-    return [("  ", ""), (title, style), (f"  {_cut(result.sentence, room)}", "")]
-
-
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else text[: room - 3] + "..."
+    return [("  ", ""), (title, style), (f"  {cut(result.sentence, room, '...')}", "")]
 
 
 def _rows() -> int:
@@ -195,7 +168,7 @@ def _rows() -> int:
 def first_failure(graded: Graded, result: TestResult, width: int, tree: Path, full: bool = False) -> list[Line]:
     """All there is to say of one failure; full: with every step of its story."""
     lines: list[Line] = [[]]
-    title = TITLES.get(result.verdict, result.verdict)
+    title = OF_TESTS[result.verdict]
     place = own_path(graded, result.where) or shown(tree / graded.exercise.name / graded.exercise.files[0])
     if result.verdict == "build_failed":
         lines += _build_lines(graded, place, width)
@@ -204,7 +177,7 @@ def first_failure(graded: Graded, result: TestResult, width: int, tree: Path, fu
         lines += _test_lines(graded, result, width, full)
     if len(lines) > _rows() - 4:  # what it is has gone off the top of the screen by now
         words = f"{place}: {title}"
-        lines += [[], [(words, "bold red")], [(_cut(result.sentence, width), "cyan")]]
+        lines += [[], [(words, "bold red")], [(cut(result.sentence, width, "..."), "cyan")]]
     lines += [[], *_next_lines(graded, result, full)]
     return lines
 
@@ -235,8 +208,8 @@ def own_path(graded: Graded, where: str) -> str:
 def _build_lines(graded: Graded, place: str, width: int) -> list[Line]:
     error = graded.build_error
     if error is None:
-        return [[(f"{place}: {TITLES['build_failed']}", "bold red")]]
-    words = "error" if error.where else TITLES["build_failed"]
+        return [[(f"{place}: {OF_TESTS['build_failed']}", "bold red")]]
+    words = "error" if error.where else OF_TESTS["build_failed"]
     lines = _wrapped(f"{place}: {words}: {error.message}", width, "bold red")  # as editors know it
     lines += _wrapped(error.explanation, width) if error.explanation else []
     first = True
@@ -284,7 +257,7 @@ def _full(graded: Graded, place: str) -> str:
 
 
 def _wrapped(text: str, width: int, style: str = "") -> list[Line]:
-    return [[(line, style)] for part in text.splitlines() for line in textwrap.wrap(part, width - 2) or [""]]
+    return paragraphs(text, width - 2, style)
 
 
 def _next_lines(graded: Graded, result: TestResult, replayed: bool) -> list[Line]:

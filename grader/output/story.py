@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import textwrap
 from dataclasses import dataclass
 from typing import Any
 
 from grader.grading.story import Spot, Step, Story, access_words, words_of
 from grader.grading.submission import Code
-
-Piece = tuple[str, str]
-Line = list[Piece]
+from grader.output.text import Line, cut, wrap
 
 SHOWN_STEPS = 14  # the last ones tell the failure
 MOST_WHERE = 24  # columns for test_channel.c:129
@@ -121,7 +118,7 @@ def _colour(threads: list[int], thread: int) -> str:
 def _row(story: Story, step: Step, threads: list[int], gutter: _Gutter, column: int) -> list[Line]:
     place = threads.index(step.thread)
     indent = " " * (column * place)
-    texts = textwrap.wrap(words_of(story, step), column - 2) or [""]
+    texts = wrap(words_of(story, step), column - 2)
     style = "bold red" if step.op == "fails" else _colour(threads, step.thread)
     lines: list[Line] = []
     for number, text in enumerate(texts):
@@ -129,18 +126,14 @@ def _row(story: Story, step: Step, threads: list[int], gutter: _Gutter, column: 
         lines.append([(left, "dim"), (indent, ""), (text, style)])
     if step.spot.text:
         room = column * (len(threads) - place) - 3  # what is right of a row is empty
-        lines.append([(" " * gutter.width + indent + "  ", ""), (_cut(step.spot.text, room), "dim")])
+        lines.append([(" " * gutter.width + indent + "  ", ""), (cut(step.spot.text, room), "dim")])
     return lines
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
 def _list(story: Story, steps: list[Step], gutter: _Gutter, width: int) -> list[Line]:
     lines: list[Line] = []
     for step in steps:
-        texts = textwrap.wrap(f"{story.name(step.thread)} {words_of(story, step)}", width - gutter.width) or [""]
+        texts = wrap(f"{story.name(step.thread)} {words_of(story, step)}", width - gutter.width)
         style = "bold red" if step.op == "fails" else ""
         for number, text in enumerate(texts):
             left = gutter.of(step) if number == 0 else " " * gutter.width
@@ -160,9 +153,9 @@ def _stack(stack: tuple[Spot, ...], width: int) -> list[Line]:
     lines: list[Line] = []
     where = max((len(spot.short) for spot in stack[:MOST_FRAMES]), default=0)
     for spot in stack[:MOST_FRAMES]:
-        place = _cut(f"    {spot.short:{where}}  {spot.function}", width - 1)
+        place = cut(f"    {spot.short:{where}}  {spot.function}", width - 1)
         room = width - len(place) - 4
-        lines.append([(place, ""), (f":  {_cut(spot.text, room)}" if room > 16 else "", "dim")])
+        lines.append([(place, ""), (f":  {cut(spot.text, room)}" if room > 16 else "", "dim")])
     return lines
 
 
@@ -181,5 +174,5 @@ def _ends(story: Story, width: int) -> list[Line]:
 
 def _wrapped(text: str, width: int, style: str = "") -> list[Line]:
     indent = " " * (len(text) - len(text.lstrip()))
-    wrapped = textwrap.wrap(text.strip(), width - len(indent) - 2, subsequent_indent="  ")
+    wrapped = wrap(text.strip(), width - len(indent) - 2, following="  ")
     return [[(indent + line, style)] for line in wrapped]

@@ -12,7 +12,8 @@ from grader import files
 from grader.grading.outcome import TestResult
 from grader.grading.story import Note, Step, Story, access_words, words_of
 from grader.grading.submission import Code
-from grader.output import pages, render
+from grader.grading.verdicts import OF_TESTS
+from grader.output import pages
 
 
 def write(path: Path, result: TestResult, code: Code) -> None:
@@ -27,7 +28,7 @@ def write(path: Path, result: TestResult, code: Code) -> None:
     }
     text = pages.fill(
         Path(__file__).with_name("story.html.j2"),
-        title=f"{render.TITLES.get(result.verdict, result.verdict)}: {result.sentence}",
+        title=f"{OF_TESTS[result.verdict]}: {result.sentence}",
         result=result,
         notes=_notes(story),
         data=pages.for_script(data),

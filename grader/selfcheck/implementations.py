@@ -20,8 +20,8 @@ from pathlib import Path
 
 from grader.errors import GraderError, NotInstalled
 from grader.exercises import ROOT, SOLUTIONS, Exercise, read_text, shown
-from grader.grading.outcome import VERDICTS
 from grader.grading.submission import Code, Source, find_channel
+from grader.grading.verdicts import OF_TESTS
 
 FAST = SOLUTIONS / "fast"
 KNOWN_RIGHT = ROOT / "grader" / "tests" / "known_right"
@@ -72,7 +72,7 @@ def known_wrong(exercise: Exercise) -> list[Implementation]:
 def _known_wrong(exercise: Exercise, path: Path) -> Implementation:
     head = _head(path)
     verdicts = tuple(re.split(r"[\s,]+", head.get("Verdict", "").strip(" .")))
-    if not head.get("Mistake") or not set(verdicts) <= set(VERDICTS) - {"passed"}:
+    if not head.get("Mistake") or not set(verdicts) <= set(OF_TESTS) - {"passed"}:
         raise GraderError(f"{shown(path)} must begin with Mistake: and Verdict: (one of the report's).")
     content = path.read_bytes() if path.suffix == ".c" else _patched(path)
     tests = tuple(re.split(r"[\s,]+", head["Test"].strip(" ."))) if head.get("Test") else ()

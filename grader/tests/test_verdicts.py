@@ -11,7 +11,7 @@ import time
 import pytest
 
 from grader.exercises import ROOT
-from grader.grading import outcome
+from grader.grading.verdicts import OF_TESTS
 from grader.tests.conftest import ANSWER, Kit
 
 
@@ -310,7 +310,7 @@ def test_what_cannot_be_followed_is_graded_on_real_threads_and_named(kit: Kit, s
 def test_the_lists_of_names_that_c_and_python_keep_are_the_same() -> None:
     """What a runtime can say is a verdict of ours, and a status is told by the name the header gives it."""
     in_c = re.findall(r"^    X\([A-Z_]+, (\w+)\)", (ROOT / "grader/suite/runtime.h").read_text(), re.MULTILINE)
-    assert "race" in in_c and set(in_c) == set(outcome.VERDICTS) - {"build_failed", "skipped"}
+    assert "race" in in_c and set(in_c) == set(OF_TESTS) - {"build_failed", "skipped"}
     header = (ROOT / "exercises/01_single_thread/channel.h").read_text()
     statuses = re.findall(r"^    (CHANNEL_\w+)", header.partition("enum channel_status {")[2].partition("};")[0], re.M)
     told = (ROOT / "grader/suite/check.c").read_text().partition("channel_status_names[]")[2].partition("};")[0]
