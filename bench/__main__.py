@@ -5,13 +5,12 @@ The environment says the rest, as make passes it on: EX=04, SRC=dir, ROUNDS=7, Q
 
 from __future__ import annotations
 
-import os
 import sys
 
 from bench import everything, exercise, grader
 from bench.programs import ProgramError
-from grader import streams
-from grader.arguments import number, refuse_unknown
+from grader import streams, typed
+from grader.arguments import is_on, number, refuse_unknown
 from grader.errors import GraderError
 from grader.grading.submission import tree_of
 from grader.output import defects
@@ -19,18 +18,18 @@ from grader.output.text import tell
 
 
 def main(arguments: list[str]) -> int:
-    env = os.environ
     streams.prepare()
     refuse_unknown("bench", lambda: {"bench": ["EX", "SRC", "ROUNDS", "QUICK", "ONLY"]})
-    quick = env.get("QUICK", "") not in ("", "0")
-    only = [key for key in env.get("ONLY", "").split(",") if key]
+    given = typed.now()
+    quick = is_on(given.word("QUICK"))
+    only = [key for key in given.word("ONLY").split(",") if key]
     match arguments:
         case ["peers"]:
             return everything.measure_all(rounds(3 if quick else 7), quick, only)
         case ["report"]:
             return everything.write_pages()
         case ["exercise"]:
-            return exercise.measure(env.get("EX", ""), tree_of(env.get("SRC"), False), rounds(5), quick)
+            return exercise.measure(given.word("EX"), tree_of(given.word("SRC"), False), rounds(5), quick)
         case ["grader"]:
             return grader.measure_all()
     print("usage: make bench [EX=04] | make bench-peers | make bench-grader", file=sys.stderr)
@@ -38,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
 
 def rounds(default: int) -> int:
-    return max(1, int(number("ROUNDS", os.environ.get("ROUNDS", ""), default)))
+    return max(1, int(number("ROUNDS", typed.now().word("ROUNDS"), default)))
 
 
 if __name__ == "__main__":

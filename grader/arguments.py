@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Callable, Mapping, Sequence
 
+from grader import typed
 from grader.errors import UsageError
 from grader.exercises import ROOT, Exercise, all_exercises, find
 from grader.grading import build
@@ -18,12 +18,12 @@ def refuse_unknown(command: str, words: Callable[[], Mapping[str, Sequence[str]]
     """Ends it if something was typed that the command would silently pass over: make grade EXX=04.
 
     words: gives those of each command. Make says in TYPED what was typed, and in GOALS for which commands."""
-    typed, goals = (os.environ.pop(name, "").split() for name in ("TYPED", "GOALS"))
-    if not typed:
+    names, goals = typed.told_by_make()
+    if not names:
         return
     known = words()
     taken = [word for goal in dict.fromkeys([command, *goals]) for word in known.get(goal, ())]
-    for name in typed:
+    for name in names:
         if name not in _FOR_ALL and name not in taken:
             raise UsageError(f"make {command} knows no {name}=; {_instead(name, taken, known)}")
 

@@ -6,12 +6,11 @@ What a command needs is imported by it, so that a warm `make grade` stays fast.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from grader import arguments, streams
+from grader import arguments, streams, typed
 from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, GraderError
 from grader.output.text import tell
 
@@ -51,12 +50,12 @@ def _tell_defect(error: Exception) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python3 -m grader", description="Grades channels in C.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
+    given = typed.now()  # make grade EX=04
     for name, command, words, options in COMMANDS:
         sub = commands.add_parser(name, help=words, description=words)
         sub.set_defaults(command=command, name=name)
         for option in options:
-            from_make = os.environ.get(option.upper(), "")  # make grade EX=04
-            sub.add_argument(f"--{option}", default=from_make, metavar=option.upper())
+            sub.add_argument(f"--{option}", default=given.word(option.upper()), metavar=option.upper())
     return top
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import files, kit
+from grader import files, kit, typed
 from grader.classroom import gradebooks, keys, options, results, settings, workers
 from grader.classroom.group import Job, give_up
 from grader.errors import EXIT_PASSED, NotWritable, UsageError
@@ -72,7 +72,7 @@ def grade_one(arguments: Mapping[str, str]) -> int:
         raise UsageError(f"FORMAT={form}: there is none. Choose one of: {' '.join(FORMATS)}")
     student = _grade(arguments)
     text = as_text(student, form)
-    if form == "github" and os.environ.get("GITHUB_OUTPUT"):
+    if form == "github" and typed.now().word("GITHUB_OUTPUT"):
         text = _to_github(student)
     if arguments.get("out"):
         files.write_atomically(ROOT / arguments["out"], text)
@@ -119,7 +119,7 @@ def _to_github(student: dict[str, Any]) -> str:
     report = results.report(student)
     line = gradebooks.github_classroom_output(student["exercises"])
     for variable, text in (("GITHUB_OUTPUT", line), ("GITHUB_STEP_SUMMARY", gradebooks.markdown(report))):
-        if path := os.environ.get(variable):
+        if path := typed.now().word(variable):
             try:
                 with open(path, "a", encoding="utf-8") as file:
                     file.write(text + "\n")

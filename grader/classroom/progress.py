@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any
+
+from grader import typed
 
 BUILDING = "building the kit's own part"
 
@@ -29,7 +30,7 @@ class ProgressBar:
         print(f"{submissions}{again}; sandbox: {self._sandbox}", flush=True)
 
     def builds_the_kit(self) -> None:
-        if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        if sys.stdout.isatty() and not typed.now().wants_plain_text:
             with contextlib.suppress(ImportError):
                 from rich import progress
 

@@ -28,7 +28,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader import files
+from grader import files, typed
 from grader.classroom import workers
 from grader.classroom.group import Class, Job, Request, give_up, is_known, request_for
 from grader.errors import GraderError
@@ -200,7 +200,7 @@ def _end_old_array(group: Class) -> bool:
 
 def main(words: Sequence[str]) -> int:
     """A task: grades its submissions, one after the other. Exit code 0: each has a result."""
-    requests = json.loads(Path(words[0], f"{os.environ['SLURM_ARRAY_TASK_ID']}.json").read_bytes())
+    requests = json.loads(Path(words[0], f"{typed.now().word('SLURM_ARRAY_TASK_ID')}.json").read_bytes())
     code = 0
     for request in requests:
         message = workers.ask_worker(request)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader import files, kit
+from grader import files, kit, typed
 from grader.errors import BuildError, NotInstalled, NotWritable, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, api
 from grader.grading import isolation
@@ -77,7 +77,7 @@ class BuildFailure:
 
 
 def compiler() -> str:
-    return os.environ.get("CC") or "cc"
+    return typed.now().compiler
 
 
 def compiler_command() -> list[str]:
@@ -90,7 +90,7 @@ def compiler_command() -> list[str]:
 
 
 def objcopy() -> str:
-    return os.environ.get("OBJCOPY") or "objcopy"
+    return typed.now().objcopy
 
 
 def folder(variant: str) -> str:

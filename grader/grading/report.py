@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import files
+from grader import files, typed
 from grader.exercises import SOLUTIONS
 from grader.grading.grade import Graded
 from grader.grading.outcome import TestResult
@@ -74,6 +73,6 @@ def replay_command(graded: Graded, result: TestResult) -> str:
         words.append(f"VARIANT={result.variant}")
     if graded.submission.tree == SOLUTIONS:
         words.append("SOLUTIONS=1")
-    elif os.environ.get("SRC"):  # another tree than exercises/, and not one of a class
-        words.append(f"SRC={shlex.quote(os.environ['SRC'])}")
+    elif tree := typed.now().word("SRC"):  # another than exercises/, and not one of a class
+        words.append(f"SRC={shlex.quote(tree)}")
     return " ".join(words)

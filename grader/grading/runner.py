@@ -17,7 +17,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from grader import files
+from grader import files, typed
 from grader.errors import GraderError, SuiteError, UsageError
 from grader.exercises import BUILD
 from grader.grading import build, isolation, outcome, symbolize
@@ -151,9 +151,9 @@ def test_environment(knobs: Mapping[str, str]) -> dict[str, str]:
     return environment
 
 
-def knobs_given(**typed: str) -> dict[str, str]:
+def knobs_given(**options: str) -> dict[str, str]:
     """The scheduler's knobs as typed: make grade SCHEDULES=100000. What is none of their values ends here."""
-    given = {name: typed.get(name, "") or os.environ.get(name, "") for name in _KNOB_VALUES}
+    given = {name: options.get(name, "") or typed.now().word(name) for name in _KNOB_VALUES}
     knobs = {name: value.strip() for name, value in given.items() if value.strip()}
     for name, value in knobs.items():
         if not _KNOB_VALUES[name][0].fullmatch(value):

@@ -5,13 +5,13 @@ The same lines (text.py) serve both.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from grader import typed
 from grader.exercises import EXERCISES, Exercise, all_exercises, is_elective, shown
 from grader.grading import report
 from grader.grading.grade import Graded
@@ -32,8 +32,9 @@ class Screen:
     """Where lines go: stdout, with colours if that is a terminal that wants them."""
 
     def __init__(self) -> None:
-        self.is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self.is_plain = not self.is_terminal or bool(os.environ.get("NO_COLOR") or os.environ.get("CI"))
+        given = typed.now()
+        self.is_terminal = sys.stdout.isatty() and not given.has_dumb_terminal
+        self.is_plain = not self.is_terminal or given.wants_plain_text
         self.width = min(100, max(40, shutil.get_terminal_size((80, 24)).columns)) if self.is_terminal else 80
         self._transient = False
 
@@ -313,7 +314,7 @@ def _begin(graded: Graded) -> str:
 
 def _editor() -> str:
     """What opens a file here, or shows it: a command that is copied has to work."""
-    if os.environ.get("EDITOR"):
+    if typed.now().word("EDITOR"):
         return "$EDITOR"
     return next((name for name in ("nano", "vim", "vi", "less") if shutil.which(name)), "more")
 
@@ -321,7 +322,7 @@ def _editor() -> str:
 def _editor_at(place: str) -> str:
     """The command that opens a file at a line; what $EDITOR is may not know how."""
     path, _, line = place.partition(":")
-    own = os.environ.get("EDITOR", "").rsplit("/", 1)[-1]
+    own = typed.now().word("EDITOR").rsplit("/", 1)[-1]
     editor = own if own in ("nano", "vim", "vi", "nvim", "emacs") else _editor()
     return f"{editor} {path}" if editor in ("$EDITOR", "more") else f"{editor} +{line} {path}"
 

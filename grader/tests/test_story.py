@@ -223,9 +223,7 @@ ALONE = {1: "the mutex", 2: "the condition variable", 3: "the semaphore", 4: "th
         (asleep(""), "waits for the others to end", ""),
     ],
 )
-def test_what_the_runtime_knows_of_a_sleeper_becomes_a_sentence(
-    facts: dict[str, Any], sleeps: str, waker: str
-) -> None:
+def test_what_the_runtime_knows_of_a_sleeper_becomes_a_sentence(facts: dict[str, Any], sleeps: str, waker: str) -> None:
     names = {f"{{{n}}}": name for n, name in ALONE.items()}
     for number, name in names.items():
         sleeps, waker = sleeps.replace(number, name), waker.replace(number, name)

@@ -61,3 +61,18 @@ def test_c_is_as_clang_format_writes_it() -> None:
     names = [name for name in sources(".c", ".h") if not name.startswith(FIXTURES)]
     done = subprocess.run([clang_format(), "--dry-run", "-Werror", *names], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    """Handing it on to another program is something else."""
+    reads = re.compile(r"os\.getenv|os\.environ(?:\.get\(|\.setdefault\(|\[[^]]*\](?! =| for))")
+    names = [name for name in sources(".py") if not name.startswith("grader/tests/")]
+    assert [name for name in names if reads.search((ROOT / name).read_text())] == []
+
+
+def test_what_grades_prints_nothing() -> None:
+    """Nothing below output/ imports what is in it."""
+    below = [name for name in sources(".py") if name.startswith("grader/grading/")]
+    assert [
+        name for name in below if re.search(r"grader\.(output|commands)|\bprint\(", (ROOT / name).read_text())
+    ] == []
