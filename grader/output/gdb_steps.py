@@ -29,7 +29,7 @@ class Recorded(gdb.Breakpoint):  # type: ignore[misc]
     number = 0
 
     def stop(self) -> bool:
-        if not gdb.parse_and_eval("story && story->on"):
+        if not gdb.parse_and_eval("story && story->out"):
             return False
         self.number = int(gdb.parse_and_eval("story->event_count")) + 1
         return self.number in WORDS
