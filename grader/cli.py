@@ -105,6 +105,14 @@ def compare_checkers(options: argparse.Namespace) -> int:
     return EXIT_PASSED
 
 
+def generated_table(options: argparse.Namespace) -> int:
+    from grader.selfcheck import generated
+
+    generated.write(generated.find(arguments.chosen(options.ex), lambda line: print(line, flush=True)))
+    print("docs/generated.md")
+    return EXIT_PASSED
+
+
 def solutions(options: argparse.Namespace) -> int:
     from grader.commands import grade as grading
 
@@ -297,5 +305,6 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("mutants-table", mutants_table, "the last mutants, into docs/mutants.md", ()),
     ("api", api, "the functions of the headers, for grader/build.mk", ()),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
+    ("generated-table", generated_table, "what drawn calls find alone, into docs/generated.md", ("ex",)),
     ("known-wrong-table", known_wrong_table, "the recorded catches, into docs/known-wrong.md", ()),
 )

@@ -72,6 +72,11 @@ class Exercise:
     def suite_sources(self) -> list[Path]:
         return sorted(self.directory.glob("test_*.c"))
 
+    def tests_in(self, source: str) -> list[str]:
+        """The names of the tests in one file of its suite."""
+        path = self.directory / source
+        return _TEST.findall(read_text(path)) if path.exists() else []
+
     def tests_in_source(self) -> list[str]:
         """The names of its suite's tests, for when the suite can't be built and asked."""
         return [name for path in self.suite_sources for name in _TEST.findall(read_text(path))]

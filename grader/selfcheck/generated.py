@@ -1,0 +1,86 @@
+"""`make generated-table`: what the generated scenarios find of the known-wrong channels by themselves.
+
+Of each known-wrong channel only those tests of its own exercise are run whose calls are drawn
+(exercises/NN_name/test_generated.c). The table goes to docs/generated.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from grader import files
+from grader.exercises import ROOT, Exercise
+from grader.grading import build, isolation, runner
+from grader.grading.build import Unit
+from grader.grading.grade import cpu_count
+from grader.grading.outcome import TestResult
+from grader.selfcheck import implementations
+from grader.selfcheck.implementations import Implementation
+
+PAGE = ROOT / "docs" / "generated.md"
+SOURCE = "test_generated.c"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One known-wrong channel, and the first generated test that failed for it."""
+
+    implementation: Implementation
+    failure: TestResult | None
+
+
+def find(exercises: Iterable[Exercise], tell: Callable[[str], None]) -> list[Trial]:
+    """All trials, an exercise after the other."""
+    trials: list[Trial] = []
+    for exercise in exercises:
+        found = _of(exercise)
+        trials += found
+        tell(f"{exercise.name:20} {sum(t.failure is not None for t in found)} of {len(found)}")
+    return trials
+
+
+def _of(exercise: Exercise) -> list[Trial]:
+    wrong = implementations.known_wrong(exercise)
+    names = exercise.tests_in(SOURCE)
+    units = {implementation: Unit(implementation.code, exercise, "interleave") for implementation in wrong}
+    errors = build.build(list(units.values()), cpu_count())
+    isolation.prepare()
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        built = [implementation for implementation in wrong if units[implementation] not in errors]
+        failures = pool.map(lambda implementation: _first_failure(units[implementation], names), built)
+        return [Trial(implementation, failure) for implementation, failure in zip(built, failures)]
+
+
+def _first_failure(unit: Unit, names: Sequence[str]) -> TestResult | None:
+    results = (runner.run_test(unit, name) for name in names)
+    return next((result for result in results if result.verdict not in ("passed", "environment")), None)
+
+
+def page(trials: Sequence[Trial]) -> str:
+    """The trials as a page of the docs."""
+    caught = sum(trial.failure is not None for trial in trials)
+    lines = [
+        "# What the generated scenarios find by themselves",
+        "",
+        "Made by `make generated-table`: of each known-wrong channel only the tests of its exercise are run whose calls",
+        f"are drawn and checked against the model of the contract. {caught} of {len(trials)} are caught.",
+        "",
+        "| exercise | known-wrong channels | caught by drawn calls alone | share |",
+        "|---|---:|---:|---:|",
+    ]
+    for name in dict.fromkeys(trial.implementation.exercise.name for trial in trials):
+        lines.append(_row(f"`{name}`", [t for t in trials if t.implementation.exercise.name == name]))
+    lines += [_row("**all**", trials), "", "Not caught by them, but by tests written by hand:", ""]
+    missed = [trial.implementation for trial in trials if trial.failure is None]
+    return "\n".join([*lines, *(f"- `{one.name}`: {one.mistake}" for one in missed), ""])
+
+
+def _row(name: str, trials: Sequence[Trial]) -> str:
+    caught = sum(trial.failure is not None for trial in trials)
+    return f"| {name} | {len(trials)} | {caught} | {100 * caught / len(trials):.0f} % |"
+
+
+def write(trials: Sequence[Trial]) -> None:
+    files.write_atomically(PAGE, page(trials))
