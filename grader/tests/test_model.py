@@ -1,0 +1,86 @@
+"""The models of the contract: the search for an order, and that a wrong model blames the solution."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from grader.exercises import ROOT, by_name
+
+HERE = Path(__file__).parent / "model"
+
+
+def _run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=900)
+
+
+def test_histories_written_by_hand(tmp_path: Path) -> None:
+    program = tmp_path / "linearize"
+    flags = "-std=gnu11 -Wall -Wextra -D_GNU_SOURCE -Igrader/suite -Igrader/model -iquote exercises/04_bounded".split()
+    sources = [str(HERE / "linearize.c"), "grader/model/linearize.c"]
+    built = _run(["cc", *flags, "-o", str(program), *sources, "-lcmocka"], ROOT)
+    assert built.returncode == 0, built.stderr
+    ended = _run([str(program)], tmp_path)
+    assert "[  FAILED  ]" not in ended.stderr and "11 test(s)" in ended.stdout + ended.stderr, ended.stderr
+
+
+# Each is a sentence of the contract that a model has got wrong: file, what stands there, what is put instead.
+WRONG_MODELS = {
+    "messages_overtake": (
+        "01_single_thread",
+        "uint16_t *oldest = place(all, call->object, channel->taken);",
+        "uint16_t *oldest = place(all, call->object, channel->sent - 1);",
+    ),
+    "one_place_less": (
+        "04_bounded",
+        "return channel->sent - channel->taken < channel->capacity;",
+        "return channel->sent - channel->taken + 1 < channel->capacity;",
+    ),
+    "one_place_more": (
+        "04_bounded",
+        "return channel->sent - channel->taken < channel->capacity;",
+        "return channel->sent - channel->taken < channel->capacity + 1;",
+    ),
+    "a_clone_is_not_counted": ("01_single_thread", "channel->senders += call->status == CHANNEL_OK;", ""),
+    "closed_sends_are_ok": (
+        "01_single_thread",
+        "channel->has_receiver = false;",
+        "channel->has_receiver = true;",
+    ),
+    "nobody_may_sleep": (
+        "02_blocking",
+        "return call->kind == RECV && is_empty(channel) && channel->senders > 0;",
+        "(void)channel;\n    return false;",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what a suite is built from."""
+    folder = tmp_path_factory.mktemp("kit")
+    shutil.copy(ROOT / "Makefile", folder)
+    for name in ("exercises", "solutions", "grader"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("tests", "__pycache__", "build"))
+    return folder
+
+
+@pytest.mark.parametrize("name", WRONG_MODELS)
+def test_a_wrong_model_blames_the_solution(name: str, kit: Path) -> None:
+    exercise, right, wrong = WRONG_MODELS[name]
+    model = kit / "exercises" / exercise / "model.h"
+    text = model.read_text()
+    suite = "04_bounded"
+    target = f"build/interleave/solutions/{suite}/{suite}.suite"
+    assert text.count(right) == 1
+    model.write_text(text.replace(right, wrong))
+    try:
+        built = _run(["make", "-s", target], kit)
+        assert (kit / target).exists() and built.returncode == 0, built.stderr[-2000:]
+        ended = [_run([str(kit / target), test], kit) for test in by_name(suite).tests_in("test_generated.c")]
+        assert any("[  FAILED  ]" in one.stdout + one.stderr for one in ended)
+    finally:
+        model.write_text(text)
