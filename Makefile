@@ -32,7 +32,6 @@ known-wrong-table: ## maintainers: what catches what, into docs/
 mutants:   ## maintainers: right channels, each made wrong a little   EX=04 N=500
 mutants-table: ## maintainers: the last mutants, into docs/
 generated-table: ## maintainers: what drawn calls find alone   EX=04
-	$(GRADE) generated-table
 compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 bench-peers: ## maintainers: solutions and peers, docs/performance.md
 bench-grader: ## maintainers: how long grading takes

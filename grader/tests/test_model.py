@@ -62,7 +62,8 @@ WRONG_MODELS = {
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what a suite is built from."""
     folder = tmp_path_factory.mktemp("kit")
-    shutil.copy(ROOT / "Makefile", folder)
+    for name in ("Makefile", "setup.sh"):
+        shutil.copy(ROOT / name, folder)
     for name in ("exercises", "solutions", "grader"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("tests", "__pycache__", "build"))
     return folder
