@@ -167,7 +167,7 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
     result.story = record.get("story")
     result.facts = record.get("facts", {})
     if record.get("calls"):
-        result.sections.append(("The calls, from begin to return:", str(record["calls"]).splitlines()))
+        result.sections.append(("The calls, from the moment of their begin to that of their return:", str(record["calls"]).splitlines()))
     if record.get("line"):
         result.test_where = f"{record.get('file')}:{record.get('line')}"
     result.where = str(record.get("pc", ""))  # an address until symbolize.resolve

@@ -172,6 +172,13 @@ static _Noreturn void tell_sleeper(const struct question *q, const struct call *
     end_scenario(&outcome);
 }
 
+/* What began after it has returned can't explain it, and is not told. */
+static void forget_later_calls(struct history *history, const struct call *call)
+{
+    while (history->begun && history->calls[history->begun - 1].began > call->returned)
+        history->begun--;
+}
+
 static _Noreturn void tell_answer(const struct question *q, struct call *call)
 {
     struct outcome outcome = {.verdict = VERDICT_FAILED};
@@ -196,6 +203,7 @@ static _Noreturn void tell_answer(const struct question *q, struct call *call)
     snprintf(outcome.rule, sizeof outcome.rule, "%s", rule ? rule : "It never says that.");
     snprintf(outcome.call, sizeof outcome.call, "%s", made);
     snprintf(outcome.got, sizeof outcome.got, "%s", answer);
+    forget_later_calls(q->history, call);
     end_scenario(&outcome);
 }
 
