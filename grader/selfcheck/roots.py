@@ -22,7 +22,7 @@ from grader.exercises import BUILD, ROOT
 
 ROOTS = BUILD / "roots"
 USUAL = "bookworm trixie sid"
-USERS = {"root": "/srv", "student": "/home/student"}  # and where their kits are: not where others may not look
+USERS = {"root": "/srv", "student": "/home/student"}  # and where their kits are: root's own home is closed to others
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # what Debian calls them
 TOOLS = ("debootstrap", "unshare", "pivot_root", "setpriv")
 EMULATED = "EX=01,02 SCHEDULES=100"  # of the solutions: qemu is slow, and has no ptrace and no sanitizers
@@ -179,7 +179,8 @@ def in_kit(root: Root, user: str, line: str) -> subprocess.CompletedProcess[str]
     """Runs a line of the shell in that user's kit; what it says is returned, and goes into the log."""
     home = USERS[user]
     become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user != "root" else []
-    environment = ["env", "-i", f"HOME={home if become else '/root'}", f"USER={user}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"]
+    own = [f"HOME={home if become else '/root'}", f"USER={user}"]
+    environment = ["env", "-i", *own, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"]
     command = _enter(root, *become, *environment, "sh", "-c", f"cd {home}/kit && {{ {line.strip()}\n}}")
     ended = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
