@@ -28,10 +28,6 @@ class Entry:
     code: str
     passed: str  # hash of the code that passed last, or ""
 
-    @property
-    def changed_since_passed(self) -> bool:
-        return bool(self.passed) and self.code != self.passed
-
 
 def load() -> dict[str, Entry]:
     """All lines that can be understood; a damaged one is as none."""

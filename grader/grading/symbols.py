@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from grader.errors import BuildError, MachineError
-from grader.exercises import EXERCISES, ROOT, api, read_text
+from grader.exercises import ROOT, api, read_text
 from grader.grading.build import Unit
 
 _FOLLOWABLE = ROOT / "grader" / "interleave" / "followable.syms"
@@ -28,9 +28,7 @@ _BETWEEN_THREADS = re.compile(  # x86-64, then arm64
     r"\t(lock|[lms]fence|xchg(?= [^\n]*\()|syscall|int"
     r"|dmb|dsb|svc|wfe|sevl?|ldapu?r[bh]?|ldar[bh]?|stlu?r[bh]?|ld(?:add|set|clr|eor)\w*|(?:cas|swp|ldx|ldax|stx|stlx)\w*)\b"
 )
-_BRINGS_CODE = re.compile(r"\.(init_array|fini_array|preinit_array|ctors|dtors|init|fini)\b")
 _WORD = 8  # bytes
-_KIT = re.compile(r"(suite_|__tsan_|__asan_|__lsan_|__ubsan_|__sanitizer_|__interceptor_|_cmocka_|cmocka_)\w*")
 
 
 def undefined(objects: Sequence[Path]) -> list[str]:
@@ -82,31 +80,6 @@ def _shared_thread_locals(objects: Sequence[Path]) -> list[str]:
     return [f"the thread-local {name}" for name in names]
 
 
-def suspicious(objects: Sequence[Path]) -> list[str]:
-    """What a submission's objects (of the plain variant) have no business with, a sentence each.
-
-    Code that runs before or after the test, a main of its own, and names of the kit or the sanitizers."""
-    found = []
-    for path in objects:
-        sections = _tool("readelf", "-SW", str(path))
-        found += [f"{path.stem}.c has code that runs by itself ({s})." for s in _sections(sections)]
-        for line in _tool("nm", "-P", str(path)).splitlines():
-            name, kind = line.split()[:2]
-            if kind in ("U", "w", "v"):
-                continue
-            if name == "main":
-                found.append(f"{path.stem}.c has a main of its own.")
-            elif kind in ("i", "I"):
-                found.append(f"{path.stem}.c chooses {name} while it is loaded (ifunc).")
-            elif _KIT.fullmatch(name):
-                found.append(f"{path.stem}.c defines {name}, a name of the kit.")
-    return list(dict.fromkeys(found))
-
-
-def _sections(listing: str) -> list[str]:
-    return sorted({"." + m[1] for m in _BRINGS_CODE.finditer(listing)})
-
-
 def _tool(*command: str) -> str:
     try:
         ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
@@ -115,8 +88,3 @@ def _tool(*command: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise BuildError(f"{command[0]} does not come to an end.") from error
     return ended.stdout.decode("utf-8", "replace")
-
-
-def kit_headers() -> list[Path]:
-    """All that a submission may include, besides the system's."""
-    return sorted([*EXERCISES.glob("*.h"), *EXERCISES.glob("*/*.h")])
