@@ -70,7 +70,8 @@ static inline bool allows_02(void *state, const struct call *call, const struct 
         return call->status == CHANNEL_OK ? takes_oldest(all, call)
                                           : call->status == CHANNEL_CLOSED && is_over(channel);
     case TRY_RECV:
-        return (call->status == CHANNEL_EMPTY && channel->senders > 0 && may_be_held_back(all, call, history)) ||
+        return (call->status == CHANNEL_EMPTY && channel->senders > 0 &&
+                may_be_held_back(all, call, history)) ||
                allows_01(state, call, history);
     case SEND:
         return goes_nowhere(channel, call, history) || allows_01(state, call, history);

@@ -95,7 +95,8 @@ static const struct timespec *deadline_of(unsigned argument, struct timespec *at
 }
 
 /* TIMEOUT is never said before the deadline, and the deadline is only read. The result is that time, if it was. */
-static uint64_t check_deadline(const struct timespec *deadline, const struct timespec *was, int status)
+static uint64_t check_deadline(const struct timespec *deadline, const struct timespec *was,
+                               int status)
 {
     struct timespec now;
 
@@ -108,7 +109,8 @@ static uint64_t check_deadline(const struct timespec *deadline, const struct tim
     clock_gettime(CLOCK_MONOTONIC, &now);
     check(now.tv_sec > was->tv_sec || (now.tv_sec == was->tv_sec && now.tv_nsec >= was->tv_nsec),
           "CHANNEL_TIMEOUT: never said before the deadline.");
-    return was->tv_sec < 0 ? 0 : (uint64_t)was->tv_sec * UINT64_C(1000000000) + (uint64_t)was->tv_nsec;
+    return was->tv_sec < 0 ? 0
+                           : (uint64_t)was->tv_sec * UINT64_C(1000000000) + (uint64_t)was->tv_nsec;
 }
 
 static struct answer make_05(const struct call *call, void *handle, void *const ones[])

@@ -167,7 +167,8 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
     result.story = record.get("story")
     result.facts = record.get("facts", {})
     if record.get("calls"):
-        result.sections.append(("The calls, from the moment of their begin to that of their return:", str(record["calls"]).splitlines()))
+        title = "The calls, from the moment of their begin to that of their return:"
+        result.sections.append((title, str(record["calls"]).splitlines()))
     if record.get("line"):
         result.test_where = f"{record.get('file')}:{record.get('line')}"
     result.where = str(record.get("pc", ""))  # an address until symbolize.resolve

@@ -47,8 +47,8 @@ struct call {
     /* In the order of all begins and returns, from 1; returned is 0: not yet. after: it took effect
      * later than that; if it says that a time has come, later than whatever returned before that. */
     unsigned began, after, returned;
-    uint64_t returned_at;   /* CLOCK_MONOTONIC */
-    bool got_no_memory; /* an allocation failed meanwhile */
+    uint64_t returned_at; /* CLOCK_MONOTONIC */
+    bool got_no_memory;   /* an allocation failed meanwhile */
 };
 
 /* The calls made so far, in the order they began. */
@@ -68,8 +68,9 @@ static inline bool overlap(const struct call *a, const struct call *b)
 struct answer {
     int status;
     long value;
-    void *handle;        /* a new one */
-    uint64_t not_before; /* the time that it says has come, of CLOCK_MONOTONIC; 0: it says no such thing */
+    void *handle; /* a new one */
+    uint64_t
+        not_before; /* the time that it says has come, of CLOCK_MONOTONIC; 0: it says no such thing */
 };
 
 /* A kind of call: a function, as a rule. */

@@ -50,7 +50,7 @@ def _of(exercise: Exercise) -> list[Trial]:
     with ThreadPoolExecutor(cpu_count()) as pool:
         built = [implementation for implementation in wrong if units[implementation] not in errors]
         failures = pool.map(lambda implementation: _first_failure(units[implementation], names), built)
-        return [Trial(implementation, failure) for implementation, failure in zip(built, failures)]
+        return [Trial(implementation, failure) for implementation, failure in zip(built, failures, strict=True)]
 
 
 def _first_failure(unit: Unit, names: Sequence[str]) -> TestResult | None:
@@ -64,14 +64,14 @@ def page(trials: Sequence[Trial]) -> str:
     lines = [
         "# What the generated scenarios find by themselves",
         "",
-        "Made by `make generated-table`: of each known-wrong channel only the tests of its exercise are run whose calls",
-        f"are drawn and checked against the model of the contract. {caught} of {len(trials)} are caught.",
+        "Made by `make generated-table`: of each known-wrong channel only the tests of its exercise are run whose",
+        f"calls are drawn and checked against the model of the contract. {caught} of {len(trials)} are caught.",
         "",
         "| exercise | known-wrong channels | caught by drawn calls alone | share |",
         "|---|---:|---:|---:|",
     ]
-    for name in dict.fromkeys(trial.implementation.exercise.name for trial in trials):
-        lines.append(_row(f"`{name}`", [t for t in trials if t.implementation.exercise.name == name]))
+    names = dict.fromkeys(trial.implementation.exercise.name for trial in trials)
+    lines += [_row(f"`{name}`", [t for t in trials if t.implementation.exercise.name == name]) for name in names]
     lines += [_row("**all**", trials), "", "Not caught by them, but by tests written by hand:", ""]
     missed = [trial.implementation for trial in trials if trial.failure is None]
     return "\n".join([*lines, *(f"- `{one.name}`: {one.mistake}" for one in missed), ""])
