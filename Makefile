@@ -65,8 +65,7 @@ bench-interleave:
 help:
 	@awk -F ' *## ' -v all='$(ALL)' '/^[a-z_.-]+: *##/ && (all || !/maintainers: /) \
 	    { sub(":.*", "", $$1); sub("maintainers: ", "", $$2); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
-setup:
-	@sh setup.sh --for $(filter-out setup,$(MAKECMDGOALS))
+setup: ; @sh setup.sh --for $(filter-out setup,$(MAKECMDGOALS))
 clean: ; rm -rf build
 test:
 	@$(if $(wildcard grader/tests),$(PYTHON) -m grader.tests,echo "This copy of the kit has no tests." >&2; exit 2)

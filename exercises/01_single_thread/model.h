@@ -1,8 +1,10 @@
-/* model.h - the contract of 01 as a program: what each call may answer, calls being made one after the other.
+/* model.h - the contract of 01 as a program: what each call may answer, calls being made one after
+ * the other.
  *
- * The state of a channel is its messages, oldest first, how many senders it has, and whether it has a receiver.
- * allows_01 is true if a call may take effect in that state with the answer it gave, and then makes the
- * state what it is afterwards. What channel.h leaves open is true for each of the answers. */
+ * The state of a channel is its messages, oldest first, how many senders it has, and whether it has
+ * a receiver. allows_01 is true if a call may take effect in that state with the answer it gave,
+ * and then makes the state what it is afterwards. What channel.h leaves open is true for each of
+ * the answers. */
 #pragma once
 
 #include "scenarios.h"
@@ -61,7 +63,8 @@ static inline void begin_channels(void *state, const struct setup *setups, unsig
 
 enum { CLONE, SEND, TRY_RECV, DROP_SENDER, DROP_RECEIVER, CREATE, DROP_NULL, KINDS_OF_01 };
 
-/* Sizes that one more channel is made with: CREATE makes it, sends one message if it can, and drops both ends. */
+/* Sizes that one more channel is made with: CREATE makes it, sends one message if it can, and drops
+ * both ends. */
 static const size_t odd_sizes[] = {0,
                                    1,
                                    33,
@@ -78,8 +81,8 @@ static const size_t odd_sizes[] = {0,
                                    SIZE_MAX / 16 + 1};
 enum { ODD_SIZES = sizeof odd_sizes / sizeof *odd_sizes };
 
-/* No machine has so much, whatever it is multiplied by; then there is no memory for it, now or when the first message
- * is sent. */
+/* No machine has so much, whatever it is multiplied by; then there is no memory for it, now or when
+ * the first message is sent. */
 static inline bool is_huge(size_t bytes)
 {
     return bytes > SIZE_MAX / 32;

@@ -1,8 +1,8 @@
 /* model.h - the contract of 02 as a program.
  *
- * Changed from 01: receiver_recv sleeps where receiver_try_recv says EMPTY, and calls of different threads overlap.
- * They may answer whatever they would have answered in some order; and a send that overlaps receiver_drop may
- * still be OK, whatever the order: then nobody receives its message. */
+ * Changed from 01: receiver_recv sleeps where receiver_try_recv says EMPTY, and calls of different
+ * threads overlap. They may answer whatever they would have answered in some order; and a send that
+ * overlaps receiver_drop may still be OK, whatever the order: then nobody receives its message. */
 #pragma once
 
 #include "../01_single_thread/model.h"
@@ -11,7 +11,8 @@
 
 enum { RECV = KINDS_OF_01, KINDS_OF_02 };
 
-/* A receiver_drop of the channel has not returned before this call began, nor begun after it returned. */
+/* A receiver_drop of the channel has not returned before this call began, nor begun after it
+ * returned. */
 static inline bool overlaps_drop(const struct call *call, const struct history *history)
 {
     for (unsigned i = 0; history && i < history->n; i++)
@@ -42,8 +43,9 @@ static inline bool goes_nowhere(const struct channel *channel, const struct call
            !was_told_closed(call, history);
 }
 
-/* A message behind a send that has not returned may be held back: 07 says so, and this suite is run on its
- * channels, too. The oldest message is held back if it is of such a send, or was sent behind one. */
+/* A message behind a send that has not returned may be held back: 07 says so, and this suite is run
+ * on its channels, too. The oldest message is held back if it is of such a send, or was sent behind
+ * one. */
 static inline bool may_be_held_back(const struct channels *all, const struct call *call,
                                     const struct history *history)
 {

@@ -1,8 +1,8 @@
 /* model.h - the contract of 03 as a program.
  *
- * Changed from 02: what each call may answer is as before. A channel may have a drop function: then each message
- * that was sent and that nobody can receive any more is dropped, once. That is checked beside the answers
- * (grader/model/run.c), for it is to happen before a call returns, not in it. */
+ * Changed from 02: what each call may answer is as before. A channel may have a drop function: then
+ * each message that was sent and that nobody can receive any more is dropped, once. That is checked
+ * beside the answers (grader/model/run.c), for it is to happen before a call returns, not in it. */
 #pragma once
 
 #include "../02_blocking/model.h"

@@ -1,8 +1,9 @@
 /* model.h - the contract of 04 as a program.
  *
- * Changed from 03: a channel may have a capacity. With that many messages queued sender_send sleeps, and
- * sender_try_send says FULL. Whether FULL counts the place of a send that has not returned is left open, so it may be
- * said with fewer queued if sends that overlap it make up for the rest. */
+ * Changed from 03: a channel may have a capacity. With that many messages queued sender_send
+ * sleeps, and sender_try_send says FULL. Whether FULL counts the place of a send that has not
+ * returned is left open, so it may be said with fewer queued if sends that overlap it make up for
+ * the rest. */
 #pragma once
 
 #include "../03_message_type/model.h"
@@ -69,8 +70,9 @@ static inline void note_line(const struct channels *all, struct channel *channel
     }
 }
 
-/* FULL: sends that overlap this one may have a place each, though their messages are not queued; nobody has to
- * let it go before others who have slept; and while the channel is being closed places may be gone already. */
+/* FULL: sends that overlap this one may have a place each, though their messages are not queued;
+ * nobody has to let it go before others who have slept; and while the channel is being closed
+ * places may be gone already. */
 static inline bool may_be_full(const struct channels *all, const struct call *call,
                                const struct history *history)
 {

@@ -94,7 +94,8 @@ static const struct timespec *deadline_of(unsigned argument, struct timespec *at
     return at;
 }
 
-/* TIMEOUT is never said before the deadline, and the deadline is only read. The result is that time, if it was. */
+/* TIMEOUT is never said before the deadline, and the deadline is only read. The result is that
+ * time, if it was. */
 static uint64_t check_deadline(const struct timespec *deadline, const struct timespec *was,
                                int status)
 {

@@ -1,8 +1,8 @@
 /* model.h - the contract of 05 as a program.
  *
- * Changed from 04: receiver_recv_until and sender_send_until wait as their siblings do, and may say TIMEOUT where these
- * would sleep, once the deadline has passed. Whether it had when they returned is checked where the
- * call is made (calls.h): time is not part of a state. */
+ * Changed from 04: receiver_recv_until and sender_send_until wait as their siblings do, and may say
+ * TIMEOUT where these would sleep, once the deadline has passed. Whether it had when they returned
+ * is checked where the call is made (calls.h): time is not part of a state. */
 #pragma once
 
 #include "../04_bounded/model.h"

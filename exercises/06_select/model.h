@@ -1,7 +1,7 @@
 /* model.h - the contract of 06 as a program.
  *
- * Changed from 05: receiver_select takes nothing. It names a receiver that is ready; one with a lower index may be
- * ready, too, but not if it was when the call began. */
+ * Changed from 05: receiver_select takes nothing. It names a receiver that is ready; one with a
+ * lower index may be ready, too, but not if it was when the call began. */
 #pragma once
 
 #include "../05_deadlines/model.h"
@@ -36,7 +36,8 @@ static inline bool is_ready(const struct channel *channel)
     return !is_empty(channel) || channel->senders == 0;
 }
 
-/* Did what made the channel ready overlap the call? A send that left a message, or a drop of a sender. */
+/* Did what made the channel ready overlap the call? A send that left a message, or a drop of a
+ * sender. */
 static inline bool became_ready(const struct channels *all, unsigned channel,
                                 const struct call *call, const struct history *history)
 {

@@ -1,7 +1,9 @@
-/* model.h - the contract of 08 as a program: what each request may be answered, one after the other.
+/* model.h - the contract of 08 as a program: what each request may be answered, one after the
+ * other.
  *
- * The state of a server is its tickets, its clients, and whether it has been shut down. Where two errors apply
- * either is right; an allocation that fails costs the request that was under way, at most. */
+ * The state of a server is its tickets, its clients, and whether it has been shut down. Where two
+ * errors apply either is right; an allocation that fails costs the request that was under way, at
+ * most. */
 #pragma once
 
 #include "scenarios.h"

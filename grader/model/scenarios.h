@@ -1,15 +1,15 @@
 /* scenarios.h - a contract as a program, and calls drawn by chance that are checked against it.
  *
- * A contract says what each call may answer when calls are made one after the other: exercises/NN_name/model.h.
- * Several threads may answer whatever the same calls would have answered in some order, one after the
- * other, in which each call has its place between its begin and its return: the history of the calls is
- * then linearizable (linearize.c). Who sleeps when nothing moves any more must be allowed to by what has
- * happened until then.
+ * A contract says what each call may answer when calls are made one after the other:
+ * exercises/NN_name/model.h. Several threads may answer whatever the same calls would have answered
+ * in some order, one after the other, in which each call has its place between its begin and its
+ * return: the history of the calls is then linearizable (linearize.c). Who sleeps when nothing
+ * moves any more must be allowed to by what has happened until then.
  *
- * Scenarios are drawn from a number (draw.c), run by a test's threads (run.c), and one that fails is made
- * smaller and told (tell.c). A contract deals with objects, each with handles of two kinds: any number of
- * one kind (the senders of a channel, the clients of a server), and one of the other (the receiver, the
- * server). */
+ * Scenarios are drawn from a number (draw.c), run by a test's threads (run.c), and one that fails
+ * is made smaller and told (tell.c). A contract deals with objects, each with handles of two kinds:
+ * any number of one kind (the senders of a channel, the clients of a server), and one of the other
+ * (the receiver, the server). */
 #pragma once
 
 #include "../suite/runtime.h"
@@ -45,7 +45,8 @@ struct call {
     int status;       /* what it answered */
     long value;       /* ... and what came with that */
     /* In the order of all begins and returns, from 1; returned is 0: not yet. after: it took effect
-     * later than that; if it says that a time has come, later than whatever returned before that. */
+     * later than that; if it says that a time has come, later than whatever returned before that.
+     */
     unsigned began, after, returned;
     uint64_t returned_at; /* CLOCK_MONOTONIC */
     bool got_no_memory;   /* an allocation failed meanwhile */
@@ -68,9 +69,9 @@ static inline bool overlap(const struct call *a, const struct call *b)
 struct answer {
     int status;
     long value;
-    void *handle; /* a new one */
-    uint64_t
-        not_before; /* the time that it says has come, of CLOCK_MONOTONIC; 0: it says no such thing */
+    void *handle;        /* a new one */
+    uint64_t not_before; /* the time that it says has come, of CLOCK_MONOTONIC; 0: it says no such
+                            thing */
 };
 
 /* A kind of call: a function, as a rule. */
@@ -101,15 +102,15 @@ struct contract {
     uint8_t most_filled;
     bool one_last; /* of all handles the one is dropped last */
 
-    /* Objects of small scenarios: those of the first new_setups are what the exercise is about. And what
-     * the test does at the end, each repeated while it answers 0; ended by NONE. */
+    /* Objects of small scenarios: those of the first new_setups are what the exercise is about. And
+     * what the test does at the end, each repeated while it answers 0; ended by NONE. */
     const struct setup *setups;
     uint8_t setup_count, new_setups;
     const uint8_t (*endings)[4];
     uint8_t ending_count;
 
-    /* The sequential program. A state is plain bytes; in scenarios of several threads only the first
-     * state_size of whole_size matter. */
+    /* The sequential program. A state is plain bytes; in scenarios of several threads only the
+     * first state_size of whole_size matter. */
     size_t state_size;
     void (*begin)(void *state, const struct setup *setups, unsigned objects);
     /* May this call take effect now, with the answer it gave? Then the state becomes what it is
@@ -118,9 +119,9 @@ struct contract {
     /* May it sleep as long as the state is this? */
     bool (*may_sleep)(const void *state, const struct call *call);
 
-    /* The code under test: makes an object with its first two handles (false: out of memory); makes a
-     * call; and meets the other threads, before and after each call: what was done before one of them met
-     * is known to who meets them later, which is what before means in C11. */
+    /* The code under test: makes an object with its first two handles (false: out of memory); makes
+     * a call; and meets the other threads, before and after each call: what was done before one of
+     * them met is known to who meets them later, which is what before means in C11. */
     bool (*open)(unsigned object, const struct setup *setup, void **many, void **one);
     struct answer (*make)(const struct call *call, void *handle, void *const ones[]);
     void (*meet)(void);
@@ -142,8 +143,9 @@ struct contract {
  *     static const struct generated drawn = {GENERATED, &contract, .scenarios = 300};
  *     TEST(name, .family = &drawn.family, .schedules = 8) { together(&drawn); }
  *
- * runs those that cover pairs of calls, and 300 by chance (SCENARIOS= in the environment: so many), each under
- * 8 schedules. With .calls each scenario is of one thread and so many calls, on objects of .setups. */
+ * runs those that cover pairs of calls, and 300 by chance (SCENARIOS= in the environment: so many),
+ * each under 8 schedules. With .calls each scenario is of one thread and so many calls, on objects
+ * of .setups. */
 struct generated {
     struct family family;
     const struct contract *contract;
@@ -199,8 +201,8 @@ struct current {
 };
 extern struct current *current;
 
-/* draw.c: the scenario of a number; false: there is none of that number. Those that cover pairs of calls have
- * the first numbers. */
+/* draw.c: the scenario of a number; false: there is none of that number. Those that cover pairs of
+ * calls have the first numbers. */
 bool draw_scenario(const struct contract *contract, uint64_t seed, unsigned number,
                    struct scenario *scenario);
 unsigned pair_count(const struct contract *contract);
@@ -213,13 +215,14 @@ bool draw_alone(const struct generated *generated, uint64_t seed, unsigned numbe
 
 /* linearize.c: is there an order of the calls that explains their answers?
  *
- * until: those that returned up to then are to be explained, those that had begun may be; 0: all that have
- * returned are, no others, and who has not returned must be allowed to sleep afterwards. */
+ * until: those that returned up to then are to be explained, those that had begun may be; 0: all
+ * that have returned are, no others, and who has not returned must be allowed to sleep afterwards.
+ */
 bool linearizable(const struct contract *contract, const struct history *history,
                   const struct setup *setups, unsigned objects, unsigned until);
 
-/* tell.c: ends the scenario: no order explains the history; a sentence is broken by a call; and in the
- * parent, the calls as a table. */
+/* tell.c: ends the scenario: no order explains the history; a sentence is broken by a call; and in
+ * the parent, the calls as a table. */
 _Noreturn void tell_history(const struct contract *contract, struct history *history,
                             const struct setup *setups, unsigned objects);
 _Noreturn void tell_call(const struct contract *contract, const struct call *call, const char *rule,

@@ -461,7 +461,7 @@ def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(
         monkeypatch.setattr(runner, how, run_it)
     suite = SuiteRunner(Request("ann", "", "", "", (), ()), unit, names, {}, AS_IT_IS)
     assert [replace(suite.run_test(name), seconds=0) for name in names] == alone
-    assert runs["run_test"] == failed and 0 < len(failed) < 5
+    assert runs["run_test"] == failed and 0 < len(failed) < len(names) / 2
     assert len(runs["run_together"]) <= len(failed) + 1
 
 
