@@ -98,6 +98,18 @@ static bool is_wanted(const struct contract *contract, const struct pair *pair)
            (pair->setup < contract->new_setups || a->is_new || b->is_new);
 }
 
+/* Beside two that use handles of the other kind, a thread has the one and makes a call with it. */
+static void add_third(const struct contract *contract, uint64_t *random, struct scenario *s)
+{
+    for (unsigned tries = 0; tries < 16; tries++) {
+        unsigned kind = draw_below(random, contract->kind_count);
+        if (contract->kinds[kind].often && contract->kinds[kind].needs == THE_ONE) {
+            add_call(s, contract, random, 3, kind, 0);
+            return;
+        }
+    }
+}
+
 static bool draw_pair(const struct contract *contract, uint64_t *random, unsigned number,
                       struct scenario *s)
 {
@@ -114,6 +126,9 @@ static bool draw_pair(const struct contract *contract, uint64_t *random, unsigne
             add_call(s, contract, random, 0, contract->fill, 0);
     add_call(s, contract, random, 1, pair.kinds[0], 0);
     add_call(s, contract, random, 2, pair.kinds[1], 0);
+    if (pair.filled <= contract->most_filled && !needs_one(&contract->kinds[pair.kinds[0]]) &&
+        !needs_one(&contract->kinds[pair.kinds[1]]))
+        add_third(contract, random, s);
     draw_the_rest(contract, s, random);
     return true;
 }
