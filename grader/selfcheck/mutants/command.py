@@ -21,9 +21,13 @@ from grader.selfcheck.mutants.population import Mutant
 RECORD = BUILD / "mutants.json"
 
 
-def run(exercises: Sequence[Exercise], number: int, tell: Callable[[str], None]) -> int:
-    """Grades the first so many mutants of these exercises. Exit code 0: each is caught, or there is a word why not."""
+def run(exercises: Sequence[Exercise], number: int, tell: Callable[[str], None], trust: bool = False) -> int:
+    """Grades the first so many mutants of these exercises. Exit code 0: each is caught, or there is a word why not.
+
+    trust: those listed as equivalent are left out."""
     mutants = list(islice(population.sequence(exercises, tell), number))
+    if trust:
+        mutants = [mutant for mutant in mutants if mutant.id not in equivalent.reasons()]
     if not mutants:
         raise GraderError("There is nothing here to make mutants of: a kit for students has no known-right channels.")
     entries = _graded(mutants, tell)

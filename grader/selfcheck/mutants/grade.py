@@ -26,6 +26,7 @@ from grader.grading import build, isolation, runner, symbols
 from grader.grading.build import Unit
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code
+from grader.selfcheck.implementations import Implementation
 from grader.selfcheck.mutants.population import Mutant
 
 FORMAT = 1
@@ -70,13 +71,10 @@ def grade(mutants: Sequence[Mutant], jobs: int, tell: Callable[[Mutant, Fate], N
 
 def _grade(mutants: Sequence[Mutant], jobs: int) -> Iterator[tuple[Mutant, Fate]]:
     units = {mutant: _units(mutant) for mutant in mutants}
-    originals = {mutant.design: Unit(mutant.design.code, mutant.design.exercise, VARIANT) for mutant in mutants}
-    errors = build.build([*(group[0] for group in units.values()), *originals.values()], jobs)
-    if set(errors) & set(originals.values()):
-        raise GraderError("A design does not compile as it is. Run: make solutions")
+    errors = build.build([group[0] for group in units.values()], jobs)
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            yield from pool.map(lambda m: (m, _one(m, units[m], errors, originals[m.design])), mutants)
+            yield from pool.map(lambda m: (m, _one(m, units[m], errors)), mutants)
         except BaseException:
             isolation.stop_all()
             pool.shutdown(cancel_futures=True)
@@ -92,13 +90,13 @@ def suites(exercise: Exercise) -> list[Exercise]:
     return [exercise] if exercise.carries_channel else exercise.chain()[::-1]
 
 
-def _one(mutant: Mutant, units: list[Unit], errors: dict[Unit, build.BuildFailure], original: Unit) -> Fate:
+def _one(mutant: Mutant, units: list[Unit], errors: dict[Unit, build.BuildFailure]) -> Fate:
     if units[0] in errors:
         fate = Fate(DOES_NOT_COMPILE, message=errors[units[0]].message)
-    elif _machine_code(units[0]) == _machine_code_of(original):
-        fate = Fate(SAME_CODE)
     else:
         fate = _first_failure(_followed(units))
+        if fate.verdict == SURVIVED and _machine_code(units[0]) == _machine_code_of(mutant.design):
+            fate = Fate(SAME_CODE)
     if fate.verdict != "environment":
         files.write_atomically(_kept_at(mutant), json.dumps(dataclasses.asdict(fate)))
     _remove(mutant.code)
@@ -139,7 +137,10 @@ def _failure_in(unit: Unit, names: list[str]) -> TestResult | None:
 
 
 @functools.cache
-def _machine_code_of(original: Unit) -> bytes:
+def _machine_code_of(design: Implementation) -> bytes:
+    original = Unit(design.code, design.exercise, VARIANT)
+    if build.build([original], 1):
+        raise GraderError(f"{design.name} does not compile as it is. Run: make solutions")
     return _machine_code(original)
 
 
