@@ -29,7 +29,7 @@ solutions: ## maintainers: solutions pass, wrong ones are caught   EX=04
 roots:     ## maintainers: the README's commands elsewhere   ROOTS=sid QUICK=
 stubs:     ## maintainers: notes the stubs that reset gives back
 known-wrong-table: ## maintainers: what catches what, into docs/
-mutants:   ## maintainers: right channels, each made wrong a little   EX=04 N=500
+mutants:   ## maintainers: right channels, each made wrong a little   EX=04 N=500 DOUBT=1
 mutants-table: ## maintainers: the last mutants, into docs/
 generated-table: ## maintainers: what drawn calls find alone   EX=04
 compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5

@@ -130,7 +130,8 @@ def mutants(options: argparse.Namespace) -> int:
     from grader.selfcheck.mutants import command
 
     number = int(arguments.number("N", options.n, 500))
-    return command.run(arguments.chosen(options.ex), number, lambda line: print(line, flush=True))
+    doubt = arguments.is_on(options.doubt)
+    return command.run(arguments.chosen(options.ex), number, lambda line: print(line, flush=True), doubt)
 
 
 def mutants_table(_: argparse.Namespace) -> int:
@@ -301,7 +302,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("compare-checkers", compare_checkers, "compare the ways of checking", ("ex", "seconds")),
     ("solutions", solutions, "check the kit itself", ("ex", "variant")),
     ("roots", roots, "the README's commands on other Debians", ("roots", "quick")),
-    ("mutants", mutants, "known-right channels, each changed a little", ("ex", "n")),
+    ("mutants", mutants, "known-right channels, each changed a little", ("ex", "n", "doubt")),
     ("mutants-table", mutants_table, "the last mutants, into docs/mutants.md", ()),
     ("api", api, "the functions of the headers, for grader/build.mk", ()),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),

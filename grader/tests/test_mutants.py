@@ -39,6 +39,11 @@ KINDS = [
     ("statement left out", "t->count = 1; is_full(t);", "t->count = 1; ;"),
     ("statement left out", "while (1) break;", "while (1) ;"),
     ("neighbours swapped", "t->count = 1; free(t);", "free(t); t->count = 1;"),
+    (
+        "neighbours swapped",
+        "*t = (struct thing){.count = 1}; if (t->open) free(t);",
+        "if (t->open) free(t); *t = (struct thing){.count = 1};",
+    ),
     ("condition negated", "if (t->count) free(t);", "if (!(t->count)) free(t);"),
     ("condition constant", "while (t->open) free(t);", "while (1) free(t);"),
     ("condition constant", "for (; is_full(t);) free(t);", "for (; ((void)(is_full(t)), 0);) free(t);"),
@@ -220,7 +225,8 @@ def test_who_is_listed_and_caught_is_told(small: Kit) -> None:
     caught = next(e for e in record(small) if e["outcome"] == "caught")
     toml = f'[[equivalent]]\nreason = "I thought so."\nmutants = ["{caught["id"]} here"]\n'
     small.write("grader/tests/equivalent_mutants.toml", toml)
-    ran = small.run("mutants", ex="01", n="50")
+    assert "listed as equivalent" not in small.run("mutants", ex="01", n="50").out
+    ran = small.run("mutants", ex="01", n="50", doubt="1")
     assert ran.code == 1
     assert f"listed as equivalent, but caught: {caught['id']}" in ran.out
 

@@ -113,6 +113,11 @@ class Source:
         return b"".join([*parts, self.content[at:]])
 
 
+_ENDS_WITH_A_STATEMENT = (
+    "IF_STMT", "WHILE_STMT", "FOR_STMT", "SWITCH_STMT", "CASE_STMT", "DEFAULT_STMT", "LABEL_STMT",
+)  # fmt: skip
+
+
 class Node:
     """A cursor of the tree: what libclang knows of it, and where it is in the file."""
 
@@ -150,9 +155,12 @@ class Node:
     @property
     def with_semicolon(self) -> tuple[int, int]:
         """A statement's stretch of the file, to its last semicolon."""
+        last = self
+        while last.kind in _ENDS_WITH_A_STATEMENT:
+            last = last.children[-1]
         after = self.source.token_after(self.end)
-        has_own = self.text.endswith((b";", b"}")) or after is None or after.text != ";"
-        return self.start, self.end if has_own or after is None else after.end
+        ends_here = last.kind in ("COMPOUND_STMT", "DECL_STMT", "NULL_STMT") or after is None or after.text != ";"
+        return self.start, self.end if ends_here or after is None else after.end
 
     def walk(self) -> Iterator[Node]:
         """It and all below, from the top down."""
