@@ -120,13 +120,16 @@ def _apply(path: Path, content: bytes, name: str) -> bytes:
 
 
 def _code(exercise: Exercise, path: Path, content: bytes) -> Code:
-    """The implementation linked with the solution's channel, where the exercise carries one."""
+    """The implementation linked with a right channel, where the exercise carries one: with the fast one.
+
+    That signals after unlocking, as a channel may. A handle that another thread drops meanwhile is told with it; the
+    solution is done with the channel by then, and forgives it."""
     own = Source(exercise.name, exercise.files[0], content, path)
     if not exercise.carries_channel or exercise.base is None:
         return Code(exercise.name, (own,))
-    channel = find_channel(SOLUTIONS, exercise)
+    channel = find_channel(FAST, exercise)
     if channel is None:
-        raise GraderError(f"solutions/{exercise.base}/channel.c is missing.")
+        raise GraderError(f"solutions/fast/{exercise.base}/channel.c is missing.")
     return Code(exercise.name, (own, channel))
 
 
