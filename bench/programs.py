@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader import typed
 from grader.exercises import ROOT, SOLUTIONS, Exercise, all_exercises
 from grader.files import write_atomically
 from grader.selfcheck import implementations
@@ -21,7 +22,7 @@ from grader.selfcheck import implementations
 BENCH = ROOT / "bench"
 BUILD = ROOT / "build" / "bench"
 
-CC = os.environ.get("CC", "cc")
+CC = typed.now().compiler
 CFLAGS = ["-std=gnu11", "-O2", "-pthread", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 
 
