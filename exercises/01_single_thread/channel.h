@@ -7,21 +7,21 @@
  * Messages   A message is message_size bytes of any content. Sending copies it in, receiving copies
  *            it out; the caller's buffer may be reused at once. Both work with memcpy, so a message
  *            of any C type arrives as it was sent.
- * Order      What one sender sends arrives in the order it was sent. Of two sends of which one
- *            returned before the other began, the first arrives first, whoever the senders are.
+ * Order      What one sender sends arrives in the order it was sent. When one send returns before
+ *            another begins, its message arrives first, whoever the senders are.
  * Handles    A channel is reached through handles only: any number of senders, one receiver, which
  *            can't be cloned. Each handle is dropped once; using a dropped handle is undefined.
  * Memory     Whoever drops the last handle frees the channel, in whatever order handles go, and all
  *            messages still in it. Nothing leaks.
  * Limits     None but memory: more than 65,536 handles or queued messages work.
- * Apart      Two channels share no state.
+ * Isolation  Two channels share no state.
  * Threads    One thread uses the channel. Exercise 02 changes that.
  */
 #pragma once
 
 #include <stddef.h>
 
-/* All that the functions of all exercises can answer. */
+/* Every status that a function of any exercise can return. */
 enum channel_status {
     CHANNEL_OK = 0,    /* done */
     CHANNEL_CLOSED,    /* the other side has been dropped */

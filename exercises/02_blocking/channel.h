@@ -29,6 +29,6 @@
  * CHANNEL_CLOSED  Nothing is queued, and no sender is left, now and for good. *message is
  *                 untouched. Queued messages come first.
  *
- * A send wakes a sleeping receiver, and so does dropping the last sender. Who sleeps uses no
- * processor time: it neither spins nor polls. A short, bounded spin before sleeping is allowed. */
+ * A send wakes a sleeping receiver, and so does dropping the last sender. A sleeping receiver uses
+ * no processor time: it neither spins nor polls. A short, bounded spin beforehand is allowed. */
 enum channel_status receiver_recv(struct receiver *rx, void *message);

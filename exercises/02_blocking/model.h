@@ -22,7 +22,7 @@ static inline bool overlaps_drop(const struct call *call, const struct history *
     return false;
 }
 
-/* CLOSED stays so: who has been told is never told otherwise. */
+/* CLOSED stays so: once it has been said, nothing else is said later. */
 static inline bool was_told_closed(const struct call *call, const struct history *history)
 {
     for (unsigned i = 0; i < history->n; i++) {

@@ -661,7 +661,7 @@ TEST(two_threads_with_a_channel_each_do_not_notice_each_other,
 }
 
 TEST(only_the_receiver_of_the_channel_that_closes_wakes_up, .schedules = 300,
-     .hint = "Whom does a sender tell that goes?")
+     .hint = "Whom does a sender tell when it goes?")
 {
     struct ends a = open_channel(sizeof(int)), b = open_channel(sizeof(int));
     pthread_t receiver_of_a = spawn(recv_1, a.rx), receiver_of_b = spawn(recv_closed, b.rx);
@@ -860,7 +860,7 @@ TEST(the_receiver_may_go_after_the_last_message_without_waiting_for_the_sender,
 }
 
 TEST(the_last_sender_and_the_receiver_may_go_at_the_same_time,
-     .hint = "Each may be the other side's last. Who frees?")
+     .hint = "Each may be the other side's last. Who frees the channel?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t dropper = spawn(drop_sender, ends.tx);
@@ -1014,7 +1014,7 @@ TEST(the_receiver_may_be_handed_from_thread_to_thread)
 
 /* The channel is used by four threads, and in each of them the receiver sleeps. */
 TEST(a_receiver_that_was_handed_over_sleeps_and_is_woken_in_each_thread, .schedules = 500,
-     .hint = "Whom does a send wake: who sleeps now, or who slept first?")
+     .hint = "Does a send wake the thread asleep now, or the first to sleep?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t receiver;

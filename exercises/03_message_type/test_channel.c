@@ -759,7 +759,7 @@ static void *answer_requests(void *rx)
 
     while (receiver_recv(rx, &request) == CHANNEL_OK) {
         answer = request.question + 1;
-        check_status(sender_send(request.reply, &answer), CHANNEL_OK, "Who asked is waiting.");
+        check_status(sender_send(request.reply, &answer), CHANNEL_OK, "The client is waiting.");
         sender_drop(request.reply);
     }
     receiver_drop(rx);
@@ -794,7 +794,7 @@ static void *ask_a_server_that_goes(void *tx)
                      CHANNEL_OK, CHANNEL_CLOSED) == CHANNEL_CLOSED)
         sender_drop(request.reply); /* it stayed here */
     check_status(receiver_recv(replies.rx, &answer), CHANNEL_CLOSED,
-                 "Dropping the message drops the sender in it, and wakes who waits for a reply.");
+                 "Dropping the message drops its sender, and wakes whoever waits for a reply.");
     receiver_drop(replies.rx);
     sender_drop(tx);
     return NULL;

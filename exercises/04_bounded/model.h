@@ -71,7 +71,7 @@ static inline void note_line(const struct channels *all, struct channel *channel
 }
 
 /* FULL: sends that overlap this one may have a place each, though their messages are not queued;
- * nobody has to let it go before others who have slept; and while the channel is being closed
+ * nobody has to let it go before others that have slept; and while the channel is being closed
  * places may be gone already. */
 static inline bool may_be_full(const struct channels *all, const struct call *call,
                                const struct history *history)

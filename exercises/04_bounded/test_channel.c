@@ -437,7 +437,7 @@ static void recv_in_order(struct receiver *rx, int n)
 }
 
 TEST(multi_sender_two_senders_share_one_place,
-     .hint = "Two senders sleep and one place comes free: who is woken, and by whom the other?")
+     .hint = "Two senders sleep and one place comes free: who is woken, and who wakes the other?")
 {
     struct ends ends = open_channel(1);
     pthread_t one = spawn(send_1_2, clone(ends.tx));
@@ -1054,7 +1054,7 @@ static void wake_the_sender(struct ends ends, int queued)
 }
 
 TEST(a_sender_that_was_handed_over_sleeps_and_is_woken_in_each_thread, .schedules = 500,
-     .hint = "Whom does a receive wake: who sleeps now, or who slept first?")
+     .hint = "Does a receive wake the thread asleep now, or the first to sleep?")
 {
     struct ends ends = open_channel(1);
     pthread_t thread;
@@ -1146,7 +1146,7 @@ static void *recv_0(void *rx)
 }
 
 TEST(a_receiver_of_a_bounded_channel_that_was_handed_over_sleeps_and_is_woken_in_each_thread,
-     .schedules = 500, .hint = "Whom does a send wake: who sleeps now, or who slept first?")
+     .schedules = 500, .hint = "Does a send wake the thread asleep now, or the first to sleep?")
 {
     struct ends ends = open_channel(1);
     pthread_t thread = spawn(settle_and_send_0, ends.tx);

@@ -47,8 +47,8 @@
                       [CHANNEL_NO_MEMORY] = "CHANNEL_NO_MEMORY: unbounded channels only.",         \
                       [CHANNEL_INVALID] = "CHANNEL_INVALID: deadline->tv_nsec is out of range. "   \
                                           "The message was not sent."},                            \
-            .sleeps = "Woken as sender_send is: by room, and by the receiver's drop. Who times "   \
-                      "out takes no wake-up away from a sender that still sleeps."}
+            .sleeps = "Woken as sender_send is: by room, and by the receiver's drop. A call that " \
+                      "times out takes no wake-up away from a sender that still sleeps."}
 
 static const char *const deadline_words[DEADLINES] = {
     "passed", "0 s",         "-3 s",       "in 1 ms", "in a year", "{LONG_MAX, 999999999}",

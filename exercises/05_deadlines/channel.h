@@ -55,7 +55,7 @@ enum channel_status receiver_recv_until(struct receiver *rx, void *message,
  * CHANNEL_INVALID    deadline->tv_nsec is out of range. The message was not sent.
  * Unless OK, the channel is as before, and drop does not run for the message.
  *
- * Woken as sender_send is: by room, and by the receiver's drop. Who times out takes no wake-up away
- * from a sender that still sleeps. */
+ * Woken as sender_send is: by room, and by the receiver's drop. A call that times out takes no
+ * wake-up away from a sender that still sleeps. */
 enum channel_status sender_send_until(struct sender *tx, const void *message,
                                       const struct timespec *deadline);

@@ -1291,7 +1291,7 @@ TEST(send_until_sleeps_until_the_deadline_at_most_although_others_take_the_room,
     for (int i = 0; i < 2; i++) {
         settle();
         expect_int(ends.rx, 1);
-        check_one_of(sender_try_send(ends.tx, &one), "Who sleeps has it, or whoever is quicker.",
+        check_one_of(sender_try_send(ends.tx, &one), "The sleeper has it, or whoever is quicker.",
                      CHANNEL_OK, CHANNEL_FULL);
     }
     still_asleep = settle();
@@ -1366,7 +1366,7 @@ static enum channel_status receives(enum receive how, enum found what)
     return what == A_MESSAGE || receive_waits(how) ? CHANNEL_OK : when_empty[how];
 }
 
-/* A call that finds a message, or nothing, or that the channel is closed. Who waits gets a message then. */
+/* Finds a message, nothing, or a closed channel; a call that waits gets a message then. */
 static void receive_and_check(struct ends *ends, enum receive how, enum found what)
 {
     struct receiving call = {.rx = ends->rx, .how = how};
@@ -1466,7 +1466,7 @@ static enum channel_status sends(enum send how, enum finds what)
     return what == ROOM || send_waits(how) ? CHANNEL_OK : when_full[how];
 }
 
-/* A call that finds room, or none, or no receiver. Who waits gets room then. Leaves the channel empty. */
+/* Finds room, none, or no receiver; a call that waits gets room then. Leaves the channel empty. */
 static void send_and_check(struct ends *ends, enum send how, enum finds what)
 {
     struct sending call = {.tx = ends->tx, .how = how};
@@ -1626,7 +1626,7 @@ TEST(send_until_says_closed_whoever_else_sends,
 }
 
 TEST(a_sender_whose_room_was_taken_is_woken_by_the_next, .woken_by_others = true,
-     .hint = "Who was woken for nothing sleeps again. How does the channel know?")
+     .hint = "A thread woken for nothing sleeps again. How does the channel know?")
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(FAR);
@@ -1635,7 +1635,7 @@ TEST(a_sender_whose_room_was_taken_is_woken_by_the_next, .woken_by_others = true
     int one = 1;
 
     expect_int(ends.rx, 1);
-    if (check_one_of(sender_try_send(ends.tx, &one), "Who sleeps has it, or whoever is quicker.",
+    if (check_one_of(sender_try_send(ends.tx, &one), "The sleeper has it, or whoever is quicker.",
                      CHANNEL_OK, CHANNEL_FULL) == CHANNEL_OK)
         expect_int(ends.rx, 1);
     join(thread);

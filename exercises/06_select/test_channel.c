@@ -795,7 +795,7 @@ TEST(a_negative_tv_sec_is_long_past,
 /* In all, settle lets thirty seconds pass: twice before the deadline, once until after it. */
 TEST(select_sleeps_until_the_deadline_at_most_whatever_wakes_it, .spurious_wakeups = 3,
      .schedules = 2000,
-     .hint = "Is what is left until the deadline found out again after each wake-up?")
+     .hint = "Is the time left until the deadline computed again after each wake-up?")
 {
     static const char rule[] = "It sleeps until the deadline at most, whatever wakes it meanwhile.";
     struct channels channels = open_channels(2), other = open_channels(1);
@@ -1151,7 +1151,7 @@ static enum channel_status answer_of(enum way way, enum found what)
     return what == CLOSED && way < SELECT ? CHANNEL_CLOSED : CHANNEL_OK;
 }
 
-/* A call that finds a message on the second channel, or none, or that it is closed. Who waits gets a message. */
+/* Finds a message on the second channel, none, or it closed; a call that waits gets a message. */
 static void ask_and_check(struct channels *channels, enum way way, enum found what)
 {
     struct asking call = {.rx = channels->rx, .way = way};
@@ -1583,7 +1583,7 @@ static void drop_crowd(struct sender *tx[], struct receiver *rx[], size_t n)
 }
 
 TEST(of_any_number_of_receivers_the_one_that_is_ready_is_found, .once = true,
-     .hint = "Which of them are ready: in how many bits is that kept?")
+     .hint = "In how many bits is it kept which of them are ready?")
 {
     size_t crowd = CROWD < locks_kept_apart() ? CROWD : locks_kept_apart();
     struct sender *tx[CROWD];
@@ -1620,7 +1620,7 @@ static size_t most_to_sleep_on(void)
 }
 
 TEST(select_of_many_channels_is_woken_by_any, .once = true,
-     .hint = "Which of them are ready: in how many bits is that kept?")
+     .hint = "In how many bits is it kept which of them are ready?")
 {
     size_t crowd = most_to_sleep_on();
     struct sender *tx[CROWD];

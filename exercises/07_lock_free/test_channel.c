@@ -203,7 +203,7 @@ TEST(multi_sender_of_two_sends_the_one_that_returned_before_the_other_began_arri
         int got = recv_int(ends.rx), *due = &next[got >= 1000];
 
         check_equal(got, *due,
-                    "Of two sends of which one returned before the other began, the first arrives "
+                    "When one send returns before another begins, its message arrives "
                     "first.");
         ++*due;
     }

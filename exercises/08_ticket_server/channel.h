@@ -1,7 +1,7 @@
 /* channel.h - exercise 08: the channel, at work in a program.
  *
  * Nothing is added: the ticket server is written on the channel of 04 as it is. channel.c takes
- * yours over from there; put another channel in its place if the ticket server shall have one.
+ * yours over from there; to use another channel, put that in its place.
  *
  *   01  channel_create  sender_clone  sender_send  receiver_try_recv  sender_drop  receiver_drop
  *   02  receiver_recv

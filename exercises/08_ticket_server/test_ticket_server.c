@@ -163,7 +163,7 @@ TEST(a_capacity_that_overflows_is_no_memory)
     struct ticket_client *client = NULL;
 
     check_result(ticket_server_start(SIZE_MAX, &server, &client),
-                 "TICKET_NO_MEMORY, capacity included that channel_create_bounded says so to.",
+                 "TICKET_NO_MEMORY: channel_create_bounded says so for that capacity.",
                  TICKET_NO_MEMORY);
     check_pointer(server, NULL, ON_OK_ONLY);
     check_pointer(client, NULL, ON_OK_ONLY);

@@ -59,15 +59,15 @@ struct ticket_client;
  * TICKET_OK         *server and *client are set. Both are the caller's: every client is to be
  *                   dropped, and the server joined once, in whatever order.
  * TICKET_INVALID    capacity is 0.
- * TICKET_NO_MEMORY  Out of memory, capacity included that channel_create_bounded says so to, or the
- *                   thread cannot be started. Nothing is left behind. */
+ * TICKET_NO_MEMORY  Out of memory, or the thread cannot be started. Also for a capacity for which
+ *                   channel_create_bounded says CHANNEL_NO_MEMORY. Nothing is left behind. */
 enum ticket_result ticket_server_start(size_t capacity, struct ticket_server **server,
                                        struct ticket_client **client);
 
 /* Sleeps until the server's thread has ended, then frees all that is the server's. NULL is a no-op.
  *
  * Clients that are left may still be used, and get TICKET_SERVER_GONE. Joining does not end the
- * server: who joins while holding its only client sleeps for ever. */
+ * server: a thread that joins while it holds the only client sleeps for ever. */
 void ticket_server_join(struct ticket_server *server);
 
 /* Returns one more client of the same server, independent of this one; NULL when out of memory.
