@@ -94,7 +94,7 @@ _ANOTHER_USER = (
 )
 _BUBBLEWRAP = (
     "no network, its own processes, a private /tmp, the kit read-only; the solutions, "
-    "other submissions and this machine's files are not to be seen"
+    "other submissions and this machine's files can't be seen"
 )
 
 

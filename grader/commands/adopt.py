@@ -25,7 +25,7 @@ def adopt(text: str) -> list[str]:
 
 def _kit(text: str) -> Path:
     if not text:
-        raise UsageError("Out of which copy of the kit? For example: make adopt FROM=../channels-in-c.old")
+        raise UsageError("From which copy of the kit? For example: make adopt FROM=../channels-in-c.old")
     old = ROOT / Path(text).expanduser()
     if not any((old / "exercises").glob("[0-9][0-9]_*")):
         raise UsageError(f"FROM={text}: that is no copy of the kit, for it has no exercises/.")

@@ -31,7 +31,7 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"conflicting types for|redefinition of",
-        "It is declared elsewhere in another way: compare it with its line in channel.h, word by word.",
+        "It is declared differently elsewhere: compare it with its line in channel.h, word by word.",
     ),
     (
         r"incompatible (pointer )?types?|from incompatible pointer|incompatible-pointer",

@@ -167,7 +167,7 @@ def _tell_record(result: TestResult, record: dict[str, Any]) -> None:
     result.story = record.get("story")
     result.facts = record.get("facts", {})
     if record.get("calls"):
-        title = "The calls, from the moment of their begin to that of their return:"
+        title = "The calls, each from its beginning to its return:"
         result.sections.append((title, str(record["calls"]).splitlines()))
     if record.get("line"):
         result.test_where = f"{record.get('file')}:{record.get('line')}"

@@ -230,7 +230,7 @@ def _object_violations(name: str, target: Path, api: frozenset[str], run: Runner
         elif kind in "Uvw":
             yield from _call_violations(name, symbol, kind, known)
         elif symbol not in api and kind.isupper() and RESERVED_NAMES.fullmatch(symbol):
-            yield Violation(name, 0, f"It defines {symbol}, which is not its to define.", True)
+            yield Violation(name, 0, f"It defines {symbol}, which is a reserved name.", True)
     for section in re.findall(r"^\s*\d+ (\S+) ", headers, re.MULTILINE):
         if INIT_SECTIONS.fullmatch(section):
             yield Violation(name, 0, f"It has code that runs before or after the tests ({section}).", True)

@@ -182,7 +182,7 @@ def read_source(tree: Path, exercise: Exercise, name: str) -> Source | None:
 def tree_of(src: str | None, solutions: bool, option: str = "SRC") -> Path:
     """The tree that SRC= or SOLUTIONS=1 means; the student's own by default."""
     if solutions and src:
-        raise UsageError("SRC= and SOLUTIONS=1 exclude each other: which tree shall be graded?")
+        raise UsageError("SRC= and SOLUTIONS=1 exclude each other: which tree is to be graded?")
     if solutions:
         if not SOLUTIONS.is_dir():
             raise UsageError("This copy of the kit has no solutions/ directory.")

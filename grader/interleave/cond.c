@@ -54,7 +54,7 @@ static void check_wait(struct object *cond, const struct object *mutex, const ch
              thread_name(self));
     if (cond->cond.mutex != mutex && first_sleeper(cond, 0))
         fail(VERDICT_MISUSE, pc,
-             "%s is called by %s on %s with another mutex than those who sleep on it.", call,
+             "%s is called by %s on %s with another mutex than the threads asleep on it.", call,
              thread_name(self), object_name(cond));
 }
 

@@ -140,8 +140,8 @@ static void check_freed(const struct block *block, const void *pointer, uintptr_
     if ((uintptr_t)pointer != block->start)
         fail(VERDICT_MISUSE, pc, "%s frees a pointer into the middle of %s, not to its start.",
              thread_name(self), what);
-    fail(VERDICT_MISUSE, pc, "%s frees %s past whose end something was written.", thread_name(self),
-         what);
+    fail(VERDICT_MISUSE, pc, "%s frees %s, but something was written past its end.",
+         thread_name(self), what);
 }
 
 static bool red_zone_is_intact(const struct block *block)

@@ -72,7 +72,7 @@ def test_a_solution_that_is_in_place_is_not_taken_for_ones_own(kit: Kit, newer: 
 
 
 @pytest.mark.parametrize(
-    ("place", "said"), [("", "Out of which copy"), ("exercises", "no copy of the kit"), (".", "this copy of the kit")]
+    ("place", "said"), [("", "From which copy"), ("exercises", "no copy of the kit"), (".", "this copy of the kit")]
 )
 def test_what_is_no_older_kit_is_said(kit: Kit, place: str, said: str) -> None:
     ran = kit.run("adopt", from_=place)
