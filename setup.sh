@@ -104,7 +104,7 @@ fail()
 
 # ---------------------------------------------------------------------------- package managers
 
-# Root does it itself; who may use sudo is asked for the password; nobody else is.
+# Root does it itself; a user of sudo is asked for the password; nobody else is.
 as_root()
 {
     if [ "$(id -u)" -eq 0 ]; then

@@ -28,7 +28,7 @@ SETTINGS = {
     "use_directory_urls": False,  # the pages can be read without a server
     "theme": {
         "name": "material",
-        "font": False,  # whoever reads asks nobody else
+        "font": False,  # a reader fetches nothing from elsewhere
         "features": ["navigation.sections", "navigation.top", "toc.integrate"],
         "palette": [
             {"media": "(prefers-color-scheme: light)", "scheme": "default", "primary": "indigo"},

@@ -54,7 +54,7 @@ class Job:
 
 
 class ClassListener(Protocol):
-    """Who is told while a class is graded."""
+    """What hears of progress while a class is graded."""
 
     def begins(self, total: int, known: int) -> None: ...
     def builds_the_kit(self) -> None: ...

@@ -143,7 +143,7 @@ class Table:
 
 
 def alike(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """The pairs by their students: who are alike in most exercises first."""
+    """The pairs by their students, those alike in most exercises first."""
     grouped: dict[tuple[str, str], list[Pair]] = {}
     for pair in pairs:
         grouped.setdefault((pair.first, pair.second), []).append(pair)

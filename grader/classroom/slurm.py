@@ -82,7 +82,7 @@ class Slurm:
             running = True
             while running:
                 time.sleep(POLL)
-                running = array.is_running()  # asked first: who has ended has written the results
+                running = array.is_running()  # asked first: a task that has ended has written its results
                 for student, when in _result_times(group).items():
                     job = waiting.get(student)
                     if job and when != before.get(student) and is_known(group, job):

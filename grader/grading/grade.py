@@ -50,7 +50,7 @@ class Graded:
 
 
 class GradingListener(Protocol):
-    """Who is told while the grading goes on."""
+    """What hears of progress while the grading goes on."""
 
     def building(self, exercise: Exercise) -> None: ...
     def running(self, exercise: Exercise, done: int, total: int) -> None: ...

@@ -102,7 +102,7 @@ def prepare() -> None:
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     # Ignored signals stay ignored in a command: a flood of output then fails to be written, quietly,
-    # instead of ending a test. What we handle is as usual in a command: a closed pipe ends who writes to it.
+    # instead of ending a test. What we handle is as usual in a command: a closed pipe ends its writer.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, lambda *_: None)
 
@@ -128,7 +128,7 @@ def stop_all() -> None:
 
 
 def go_on() -> None:
-    """After stop_all, for who has something else to run: a class has more than one submission."""
+    """After stop_all, for a caller that has something else to run: a class has more than one submission."""
     _stopping.clear()
 
 

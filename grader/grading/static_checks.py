@@ -64,7 +64,7 @@ INIT_SECTIONS = re.compile(r"\.(preinit_array|init_array|fini_array|ctors|dtors|
 HARMLESS_ASM = re.compile(r"(pause|yield|nop|rep; ?nop|isb|[lsm]fence|dmb ish(ld|st)?|)")
 SYSTEM_CALL = re.compile(r"\t(syscall|sysenter|int +\$0x80|svc\s)")
 NO_SANITIZE = re.compile(r"\b_*(no_sanitize\w*|no_address_safety_analysis|disable_sanitizer_instrumentation)\b")
-# Ways to the frames of one's callers; who changes those returns past a test.
+# Ways to the frames of one's callers; code that changes those returns past a test.
 FRAMES = re.compile(
     r"\b__builtin_(frame_address|return_address|\w*return_addr|dwarf_cfa|eh_return|unwind_init|setjmp|longjmp|apply\w*|return)\b"
 )

@@ -40,7 +40,7 @@ def _is_empty(content: bytes) -> bool:
 
 
 def copy_all() -> list[str]:
-    """Copies every stub; for maintainers, whose exercises/ is as it should be given out."""
+    """Copies every stub; for maintainers: their exercises/ is as it should be given out."""
     done = []
     for exercise in all_exercises():
         for name in exercise.stubs:

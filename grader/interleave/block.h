@@ -39,5 +39,5 @@ const char *tell_block(const struct block *block);
 void heap_check(struct shadow *shadow, uintptr_t address, size_t size, enum access_kind kind,
                 uintptr_t pc);
 
-/* Does all of the word belong to the program, of whose bytes some have just been checked? */
+/* Some bytes of the word have just been checked: does all of it belong to the program? */
 bool heap_has_word(const struct shadow *shadow, uintptr_t address);

@@ -189,7 +189,7 @@ static void prepare_child(void)
 
 /* -------------------------------------------------------------------------- in the parent */
 
-/* Does it sleep? Who only waits for its turn on a busy machine doesn't. */
+/* Does it sleep? Waiting for its turn on a busy machine is no sleep. */
 static bool is_asleep(pid_t child)
 {
     char path[40], state = 'S';

@@ -3,9 +3,9 @@
  *
  * The two clocks have nothing in common: the monotonic one says that the machine started a quarter
  * of an hour ago, the other one that it is the year 2030. And once in a schedule CLOCK_REALTIME may
- * be set an hour ahead while somebody sleeps by it: such a sleep ends early, which who must not
- * return before a monotonic deadline has to notice. It is never set back, which could only make a
- * sleep too long. */
+ * be set an hour ahead while somebody sleeps by it: such a sleep ends early, and a call that must
+ * not return before a monotonic deadline has to notice. It is never set back, which could only
+ * make a sleep too long. */
 #include "clock.h"
 
 #include "memory.h"
@@ -213,7 +213,7 @@ STAND_IN(clock_t, clock, void)
     return (clock_t)(look(CLOCK_MONOTONIC, CALLER) / (SECOND / CLOCKS_PER_SEC));
 }
 
-/* As a sleep only: whoever has a file to wait for has made it with calls that can't be followed. */
+/* As a sleep only: a file to wait for would have been opened by calls that can't be followed. */
 static int sleep_without_files(uint64_t deadline, const char *call, uintptr_t pc)
 {
     sleep_to(deadline, false, call, pc);

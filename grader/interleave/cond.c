@@ -73,7 +73,7 @@ static void tell_wake(enum wake wake, struct object *cond, struct object *mutex,
                 mutex ? ", and locks " : " on ", story_object(mutex ? mutex : cond));
 }
 
-/* The mutex is given back, and the thread sleeps. Who signals makes it wait for the mutex instead;
+/* The mutex is given back, and the thread sleeps. A signal makes it wait for the mutex instead;
  * otherwise it has to do so itself. */
 static enum wake sleep_on(struct object *cond, struct object *mutex, const char *call, uintptr_t pc,
                           uint64_t deadline, bool on_realtime)

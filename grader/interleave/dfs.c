@@ -68,7 +68,7 @@ static bool meet(const struct footprint *a, const struct footprint *b)
     return false;
 }
 
-/* The step before is over: who sleeps and would have noticed it wakes. */
+/* The step before is over: a sleeper that would have noticed it wakes. */
 static void end_step(void)
 {
     unsigned kept = 0;
@@ -172,7 +172,7 @@ unsigned dfs_pick(const struct option options[], unsigned n, unsigned able, bool
     bool first_continues = continues && places[0] == 0;
     unsigned free = first_continues ? 1 : continues ? 0 : awake;
     if (continues && !first_continues && spent >= bound)
-        abandon_schedule(); /* who could go on without a preemption sleeps, and the bound is reached
+        abandon_schedule(); /* the one that needs no preemption sleeps, and the bound is reached
                              */
     if (count == 1) {
         spent += !free;
@@ -189,7 +189,7 @@ unsigned dfs_pick(const struct option options[], unsigned n, unsigned able, bool
     }
     unsigned place = take(node, options, places);
     if (place >= able)
-        asleep_count = 0; /* an event: who knows what it is to the others */
+        asleep_count = 0; /* an event: nobody knows what it is to the others */
     return place;
 }
 

@@ -126,7 +126,7 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
     return true;
 }
 
-/* Whoever asks for a number of schedules gets them. */
+/* If a number of schedules was asked for, that many are run. */
 static bool has_been_long_enough(const struct test *test)
 {
     const char *wanted = getenv("SCHEDULES");

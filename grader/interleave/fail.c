@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static struct fiber explorer; /* the stack of who called run_until_end */
+static struct fiber explorer; /* the stack that called run_until_end */
 static struct outcome *told;  /* where the verdict goes */
 static bool abandoned;
 

@@ -313,7 +313,7 @@ static inline void check_word(struct shadow *shadow, unsigned mask, enum access_
 
     assert(mask && mask <= 0xff && shadow->more < more_count && shadow->generation == generation);
     if (last->clock == now && last->thread == self->id && last->mask == mask && last->kind == kind)
-        return; /* again the same, nothing can have changed: who wrote since would have been told */
+        return; /* again the same, nothing can have changed: a write since would have been told */
     struct access *place = compare_quickly(shadow, mask, kind);
     if (!place)
         place = compare(shadow, mask, kind, pc);
@@ -403,7 +403,7 @@ static inline void count_access(bool progress, uintptr_t pc)
         too_many_accesses(pc);
 }
 
-/* An access of whose word an earlier one has shown that there is little to check. False: it has not. */
+/* An access to a word in which an earlier one has shown little to check. False: it has not. */
 static inline bool access_plainly(uintptr_t address, size_t size, enum access_kind kind,
                                   uintptr_t pc)
 {

@@ -1,7 +1,7 @@
 /* memory.h - the program's memory as the checks see it.
  *
  * Three ranges are watched: the heap (heap.c), the stacks of the fibers, and the program's global
- * variables. Every 8 bytes of them have a shadow: who accessed them last, what object lives there,
+ * variables. Every 8 bytes of them have a shadow: what accessed them last, what object lives there,
  * whether an undo of the write is noted. A shadow whose generation isn't the running schedule's is
  * empty, so a new schedule costs nothing. */
 #pragma once

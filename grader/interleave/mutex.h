@@ -12,8 +12,8 @@ int mutex_timedlock(void *mutex, clockid_t clock, const struct timespec *deadlin
 int mutex_trylock(void *mutex, const char *call, uintptr_t pc);
 int mutex_unlock(void *mutex, const char *call, uintptr_t pc);
 
-/* For who sleeps on a condition variable meanwhile: is the mutex to be had; has it, gives it back;
- * tells who holds it. */
+/* For a thread that sleeps on a condition variable meanwhile: is the mutex free; takes it, gives it
+ * back; tells who holds it. */
 bool mutex_is_free(const struct thread *thread);
 void mutex_take(struct object *mutex, uintptr_t pc);
 void mutex_drop(struct object *mutex);

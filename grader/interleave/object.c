@@ -57,7 +57,7 @@ const struct thread *object_holder(const struct object *object)
     }
 }
 
-/* Who has seen a barrier open is through with it: the last to arrive may destroy it. */
+/* A thread that has seen a barrier open is through with it: the last to arrive may destroy it. */
 static bool sleeps_on(const struct thread *thread, const struct object *object)
 {
     return !is_over(thread) && thread->object == object && thread->call &&

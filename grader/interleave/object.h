@@ -16,7 +16,7 @@ void object_begin(void);
 /* An object without an address. */
 struct object *object_new(enum kind kind, uintptr_t pc);
 
-/* Who holds the lock, or of several readers the first; NULL: nobody, or it is no lock. */
+/* The thread that holds the lock, or the first of several readers; NULL: none, or it is no lock. */
 const struct thread *object_holder(const struct object *object);
 
 /* The first thread but self that is in a call on it, asleep or about to go on; NULL: none is. */

@@ -3,7 +3,7 @@
  * One schedule is one run of a scenario's body. Its threads are fibers; exactly one runs (self),
  * and another one can run only at a step: the start of a call that threads can notice (locks,
  * condition variables, semaphores, atomics, thread starts and joins, the clock). At a step the
- * strategy picks who goes on. Everything between two steps is seen by the memory checks
+ * strategy picks the next to go on. Everything between two steps is seen by the memory checks
  * (memory.h), which don't need an access to meet its rival to know that it could.
  *
  * All state of a schedule is forgotten when the next one starts: tables by setting their count
@@ -56,7 +56,7 @@ struct object {
     bool destroyed;
     uintptr_t address;
     uintptr_t pc;       /* where first used */
-    struct clock clock; /* what who acquires it learns */
+    struct clock clock; /* what a thread learns that acquires it */
 
     /* object.c */
     uint32_t next; /* another object in the same 8 bytes; 0: none */
@@ -73,7 +73,7 @@ struct object {
             int type; /* PTHREAD_MUTEX_... */
         } mutex;
         struct {
-            struct object *mutex; /* of those who sleep on it */
+            struct object *mutex; /* of those that sleep on it */
             clockid_t clock;
             int last_signaller; /* thread id, -1: there was no signal */
             unsigned last_signal;
@@ -153,13 +153,13 @@ struct thread {
     uint64_t asleep_at; /* when it began to sleep */
     unsigned naps;      /* time-outs since naps(), but for those that had passed before */
 
-    /* scheduler.c: who is stopped for ever, and who may not go on */
+    /* scheduler.c: is it stopped for ever, and may it not go on */
     bool may_stop, stopped, held;
     unsigned stop_steps; /* steps taken inside may_stop */
 
     /* cond.c: sleeping on a condition variable */
     struct object *and_mutex; /* this is to be had afterwards */
-    unsigned long queued;     /* order among those who sleep on it */
+    unsigned long queued;     /* order among those that sleep on it */
 
     /* barrier.c */
     unsigned barrier_round;
@@ -186,10 +186,9 @@ struct thread {
 struct plan {
     enum { PLAN_MIX, PLAN_RANDOM, PLAN_PCT, PLAN_POS, PLAN_DFS, PLAN_REPLAY } strategy;
     uint64_t seed;
-    unsigned long index; /* of the schedule within the strategy */
-    unsigned fail_at;    /* the allocation that fails; 0: none */
-    unsigned
-        stop_thread; /* who is stopped for ever, at its stop_step-th step; stop_step 0: nobody */
+    unsigned long index;  /* of the schedule within the strategy */
+    unsigned fail_at;     /* the allocation that fails; 0: none */
+    unsigned stop_thread; /* is stopped for ever, at its stop_step-th step; stop_step 0: none is */
     unsigned stop_step;
     bool unlock_is_step; /* matters once somebody uses trylock, and costs otherwise */
     unsigned spurious;   /* wake-ups without cause in a run */
@@ -217,7 +216,7 @@ struct run {
     unsigned long rounds;   /* ... and turns since, while all spin */
     unsigned long rounds_progress;
     unsigned long yields;
-    bool patient;   /* whoever yields lets all others go as far as they get */
+    bool patient;   /* a thread that yields lets all others go as far as they get */
     uint64_t slept; /* time passed because everybody slept, where it may not: time_may_pass */
     unsigned spurious_left, early_left;
     struct thread *settling;
@@ -249,7 +248,7 @@ struct run {
     bool tried_a_lock; /* trylock was used: unlock should be a step */
 };
 extern struct run run;
-extern struct thread *self; /* who runs; NULL between schedules */
+extern struct thread *self; /* the one that runs; NULL between schedules */
 
 /* What can happen next: somebody goes on, or an event is injected. */
 struct option {
@@ -266,7 +265,7 @@ static inline bool is_over(const struct thread *thread)
     return thread->state != THREAD_LIVE || thread->stopped;
 }
 
-/* Something changed that another thread could notice: who waits for it is not spinning in vain. */
+/* Something changed that another thread could notice: waiting for it is not spinning in vain. */
 static inline void made_progress(void)
 {
     run.progress++;
@@ -284,7 +283,7 @@ static inline void clock_join(struct clock *into, const struct clock *from)
 }
 
 /* Self learns what the releases of an object tell; and the other way round, after which what self
- * does next is not yet known to who acquired. */
+ * does next is not yet known to those that acquired. */
 static inline void acquire(const struct clock *from)
 {
     clock_join(&self->clock, from);

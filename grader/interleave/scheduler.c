@@ -101,7 +101,7 @@ static struct thread *next_in_turn(const struct candidates *found)
     return found->lazy[found->lazy_count > 1 && found->lazy[0] == self];
 }
 
-/* Any of n, each as likely: two who get into each other's way again and again must not go in step. */
+/* Any of n, each as likely: two that always get into each other's way must not go in step. */
 static unsigned any_of(unsigned n)
 {
     uint64_t bits = run.steps * UINT64_C(0x9e3779b97f4a7c15);
@@ -153,7 +153,7 @@ static _Noreturn void tell_spinning(const struct candidates *found)
          thread_name(who));
 }
 
-/* All who can go on have long seen no change, or yielded. They go in turn, and not for ever. */
+/* All that can go on have long seen no change, or yielded. They go in turn, and not for ever. */
 static void take_turns(struct candidates *found)
 {
     bool yielders = false;
@@ -204,7 +204,7 @@ static void find_candidates(struct candidates *found)
 
 /* ---------------------------------------------------------------------------------- deadlock */
 
-/* The call in which the last of those sleeps who don't only wait for another's end. */
+/* The call in which the last one sleeps that doesn't only wait for another's end. */
 static uintptr_t where_they_sleep(void)
 {
     uintptr_t pc = 0;
@@ -251,7 +251,7 @@ static void inject(const struct option *option)
     }
 }
 
-/* Who yielded lets another take a step first; or, if patient, all the others go as far as they get. */
+/* A yield lets another take a step first; or, if patient, all the others go as far as they get. */
 static void forget_yields(const struct thread *next)
 {
     if (run.patient && !next->yielded)

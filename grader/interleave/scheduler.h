@@ -1,4 +1,4 @@
-/* scheduler.h - steps: who of the threads of a schedule goes on. */
+/* scheduler.h - steps: which thread of a schedule goes on. */
 #pragma once
 
 #include "run.h"
@@ -17,7 +17,7 @@ void step_when(bool (*ready)(const struct thread *), struct object *object, cons
 enum wake sleep_until(bool (*ready)(const struct thread *), struct object *object, const char *call,
                       uintptr_t pc, uint64_t deadline, bool on_realtime, bool interruptible);
 
-/* What who sleeps waits for if only a signal, a deadline or no cause at all can end its sleep. */
+/* What a sleeper waits for if only a signal, a deadline or no cause at all can end its sleep. */
 bool never(const struct thread *thread);
 
 /* Lets others go first, if there are any. */

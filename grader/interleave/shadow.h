@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-/* CALLS: of a function on an object. FREES and DESTROYS are writes to whoever else uses the memory.
- */
+/* CALLS: of a function on an object. FREES and DESTROYS are writes to all others that use the
+ * memory. */
 enum access_kind {
     READ = 0,
     WRITE = 1,

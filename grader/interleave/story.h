@@ -1,7 +1,7 @@
 /* story.h - the failing schedule, as JSON.
  *
  * Nothing is noted while schedules are tried: once one has failed it is shrunk and run a last time
- * with the recorder on. What comes out holds addresses, not lines; who renders the story resolves
+ * with the recorder on. What comes out holds addresses, not lines; the renderer resolves
  * all of them at once (the program is linked with -no-pie, so an address in the story is one in the file).
  *
  *   {"format": 2,

@@ -1,6 +1,6 @@
-/* strategy.h - who goes next.
+/* strategy.h - which thread goes next.
  *
- * The seam between scheduler and strategy: begin a schedule, pick among those who can go on, draw
+ * The seam between scheduler and strategy: begin a schedule, pick among those that can go on, draw
  * a value. A choice of 0 is always what happens when nobody interferes: the running thread goes on
  * (or the first of the others if it can't), the event does not happen, the newest value is read. A
  * schedule is written down as its list of choices. */

@@ -115,28 +115,28 @@ enum {
      * Less: a short loop that does end is put off. More: spinning fills the schedule. */
     SPINNING = 300,
 
-    /* The same, for the story to call it spinning. Less: who looked twice is said to spin. */
+    /* The same, for the story to call it spinning. Less: two looks are called spinning. */
     TOLD_AS_SPINNING = 100,
 
-    /* Turns of all who spin, times their number, without any change: nothing will come of it. And of
+    /* Turns of all spinners, times their number, without a change: nothing will come of it. And of
      * the only thread there is, which may as well be counting. Less: slow but right code is blamed.
      * More: each failing schedule takes longer. */
     ROUNDS_IN_VAIN = 20000,
     ROUNDS_ALONE = 200000,
 
     /* ... after that many the clock advances to the next deadline. Less: time-outs come while others
-     * could still go on. More: who spins until a deadline is blamed. */
+     * could still go on. More: a spin until a deadline is blamed. */
     ROUNDS_A_TIMER = 64,
 
-    /* Time-outs during a settle of ten seconds. Less: who looks once a second is blamed. More: who
-     * polls five times a second is not found. */
+    /* Time-outs during a settle of ten seconds. Less: a look once a second is blamed. More:
+     * polling five times a second is not found. */
     WAKEUPS_TO_POLL = 50,
 
     /* Nanoseconds everybody sleeps where others are to wake a sleeper. Less: a nap that a right
-     * submission may take. More: who polls with a long period is not found. */
+     * submission may take. More: polling with a long period is not found. */
     LATE = 100000000,
 
-    /* Steps of one call: from then on each who can go on is as likely to. Less: strategies that are
+    /* Steps of one call: from then on any that can go on is as likely to. Less: strategies that are
      * unfair for a reason are cut short. More: two that wait for a third go on for long. */
     STARVING = 2000,
 
@@ -172,7 +172,7 @@ enum {
     LOOKS_ASLEEP = 10,
 };
 
-/* Nanoseconds that pass in a settle, and in a rest. Less: who polls with a long period is not found.
+/* Nanoseconds that pass in a settle, and in a rest. Less: polling with a long period is not found.
  * More: nothing, they cost no time; but a deadline of the test may lie in them. */
 static const uint64_t SETTLE_NS = UINT64_C(10000000000);
 static const uint64_t REST_NS = UINT64_C(100000000);

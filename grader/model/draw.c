@@ -141,7 +141,7 @@ struct means {
     unsigned many[OBJECTS];
 };
 
-/* Who has the one handle of any object does not sleep until somebody else uses such a handle: nobody may come. */
+/* The owner of the one handle of any object does not sleep until such a handle is used: nobody may come. */
 static bool is_possible(const struct contract *contract, unsigned kind, const struct means *means,
                         unsigned object)
 {
@@ -160,7 +160,7 @@ static unsigned how_often(const struct kind *kind, bool sleepy)
     return sleepy && kind->sleeps ? SLEEPY * kind->often : kind->often;
 }
 
-/* A kind of call that the thread can make on the object; NONE. Who has the one handle mostly uses that. */
+/* A kind of call that the thread can make on the object; NONE. The owner of the one handle mostly uses that. */
 static unsigned draw_kind(const struct contract *contract, uint64_t *random,
                           const struct means *means, unsigned object, bool sleepy)
 {

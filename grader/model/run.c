@@ -1,7 +1,7 @@
 /* run.c - runs a scenario: its calls are made by its threads, noted, and what has come of them is checked.
  *
  * The test itself makes the objects and the calls before the others begin, hands out handles, and waits.
- * When nothing moves any more, whoever still sleeps must be allowed to; then the test ends the sleep of one of
+ * When nothing moves any more, each sleeper must be allowed to sleep; then the test ends the sleep of one of
  * them, until all have ended. Those of the second round get the handles of the first. At the end all handles
  * are the test's, which looks at what is left and drops them. */
 #include "scenarios.h"
@@ -363,7 +363,7 @@ static bool hand_out(unsigned thread)
     return false;
 }
 
-/* The test waits for those who have ended, and takes their handles. */
+/* The test waits for the threads that have ended, and takes their handles. */
 static void collect(void)
 {
     for (unsigned t = 1; t < THREADS; t++) {
@@ -387,7 +387,7 @@ static bool is_held_by_others(unsigned object)
     return false;
 }
 
-/* Ends the sleep of whoever is in a call that can be ended with a handle of the test's. */
+/* Ends the sleep of one thread in a call that can be ended with a handle of the test's. */
 static void release_one(void)
 {
     for (unsigned t = 1; t < THREADS; t++) {

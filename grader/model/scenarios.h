@@ -3,8 +3,8 @@
  * A contract says what each call may answer when calls are made one after the other:
  * exercises/NN_name/model.h. Several threads may answer whatever the same calls would have answered
  * in some order, one after the other, in which each call has its place between its begin and its
- * return: the history of the calls is then linearizable (linearize.c). Who sleeps when nothing
- * moves any more must be allowed to by what has happened until then.
+ * return: the history of the calls is then linearizable (linearize.c). A call that sleeps when
+ * nothing moves any more must be allowed to by what has happened until then.
  *
  * Scenarios are drawn from a number (draw.c), run by a test's threads (run.c), and one that fails
  * is made smaller and told (tell.c). A contract deals with objects, each with handles of two kinds:
@@ -121,7 +121,7 @@ struct contract {
 
     /* The code under test: makes an object with its first two handles (false: out of memory); makes
      * a call; and meets the other threads, before and after each call: what was done before one of
-     * them met is known to who meets them later, which is what before means in C11. */
+     * them met is known to those that meet later, which is what before means in C11. */
     bool (*open)(unsigned object, const struct setup *setup, void **many, void **one);
     struct answer (*make)(const struct call *call, void *handle, void *const ones[]);
     void (*meet)(void);
@@ -216,7 +216,7 @@ bool draw_alone(const struct generated *generated, uint64_t seed, unsigned numbe
 /* linearize.c: is there an order of the calls that explains their answers?
  *
  * until: those that returned up to then are to be explained, those that had begun may be; 0: all
- * that have returned are, no others, and who has not returned must be allowed to sleep afterwards.
+ * that have returned are, no others, and those still inside must be allowed to sleep afterwards.
  */
 bool linearizable(const struct contract *contract, const struct history *history,
                   const struct setup *setups, unsigned objects, unsigned until);

@@ -260,7 +260,7 @@ def _words(results: Sequence[TestResult]) -> str:
 
 
 def _stub_code(exercise: Exercise) -> Code:
-    """What a student has who begins."""
+    """What a student begins with."""
     stub = read_submission(stubs.STUBS, exercise)
     if stub.missing:
         raise GraderError(f"{exercise.name} has no {stub.missing[0]} in grader/stubs (make stubs copies it).")

@@ -30,8 +30,8 @@ _Noreturn void todo_reached(const char *function)
     end_scenario(&outcome);
 }
 
-/* cmocka catches the signals of a crash. They are the sanitizers' and the runtime's to tell of, in whose
- * processes the scenario runs, so a test gets back the handlers the process began with. */
+/* cmocka catches the signals of a crash. The sanitizers and the runtime report them, and the
+ * scenario runs in their processes, so a test gets back the handlers the process began with. */
 enum { CRASH_SIGNALS = 4 };
 static const int crash_signals[CRASH_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 static struct sigaction crash_handlers[CRASH_SIGNALS];

@@ -28,7 +28,7 @@ const char runtime_name[] = "real_threads";
 
 enum { DEFAULT_RUNS = 200, BUDGET_MS = 200, CHILD_FAILED = 3 };
 
-/* Who sleeps wakes up never. A machine that is short of everything makes a thread wait a few times, and
+/* A sleeper never wakes up. A machine that is short of everything makes a thread wait a few times, and
  * a thread that polls wakes up a hundred times a second. */
 enum {
     SETTLE_MS = 2,
@@ -204,7 +204,7 @@ void explore(const struct test *test, struct outcome *outcome)
     munmap(report, sizeof *report);
 }
 
-/* -------------------------------------------------------------------- who should be asleep */
+/* -------------------------------------------------------------------- which should be asleep */
 
 static void sleep_ms(long length)
 {

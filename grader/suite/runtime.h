@@ -56,7 +56,7 @@ struct facts {
     char function[64];       /* that is not implemented, or "" */
 };
 
-/* What became of a test. Strings are copied in by whoever fills it; too long ones are cut. Plain data: a
+/* What became of a test. Strings are copied into it; too long ones are cut. Plain data: a
  * child process hands it to its parent as it is. */
 struct outcome {
     enum verdict verdict;

@@ -140,7 +140,7 @@ size_t settle(void);
  * after 32 calls. */
 size_t naps(void);
 
-/* As settle, for a tenth of a second only: who is woken by nothing but a later time-out still sleeps. */
+/* As settle, for a tenth of a second only: a sleep that only a later time-out ends goes on. */
 size_t rest(void);
 
 /* CLOCK_MONOTONIC in nanoseconds; asking for it is not seen by other threads. */
@@ -150,8 +150,8 @@ uint64_t monotonic_now(void);
 unsigned locks_held(void);
 
 /* From hold_others(true) to hold_others(false) the other threads there are get no processor time, as if the
- * machine had better things to do; those started meanwhile do. For who is to be found waiting for them: after
- * a settle, so that none is in the middle of something. On real threads nobody is held. */
+ * machine had better things to do; those started meanwhile do. For a thread that is to be found waiting for
+ * them: after a settle, so that none is in the middle of something. On real threads nobody is held. */
 void hold_others(bool on);
 
 /* Lock-freedom, in a test with .one_thread_stops: between may_stop(true) and may_stop(false) the

@@ -124,7 +124,7 @@ def _write_tar(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def write(directory: Path, count: int, numbers: Sequence[str] = ALL) -> None:
-    """Makes a class of so many, who hand in the exercises with these numbers."""
+    """Makes a class of so many students that hand in the exercises with these numbers."""
     directory.mkdir(parents=True)
     material = Material.found(numbers)
     expected = {}

@@ -379,7 +379,7 @@ struct link {
     int value;
 };
 
-/* The store of the link is ordered before nothing: but who frees the first has read it. */
+/* The store of the link is ordered before nothing: but the one that frees the first has read it. */
 static void *link_second(void *first)
 {
     struct link *second = malloc(sizeof *second);

@@ -50,7 +50,7 @@ struct channel {
     bool receiver_waits;
 };
 
-/* Takes the lock. Who finds it taken lets others run first, its owner among them: often that is all
+/* Takes the lock. If it is taken, others may run first, its owner among them: often that is all
  * it takes, and falling asleep and being woken take far longer. */
 static void lock(pthread_mutex_t *mutex)
 {

@@ -13,7 +13,7 @@
  *
  * Memory comes in blocks. A block is filled by one sender, front to back; when that sender is done
  * with it, it pushes the block's end mark behind the last message. What one sender pushes is taken
- * out in order, so who comes to the end mark knows that nobody uses the block any more.
+ * out in order, so a thread that comes to the end mark knows that nobody uses the block any more.
  *
  * Invariants
  *   top is the newest link, and flags. A link is the address of a node, with END_MARK beside it when
@@ -110,7 +110,7 @@ static void copy(void *to, const void *from, size_t size)
  * nothing and says false if a flag in unless is set. top is a guess at what is there: looking first
  * would fetch the cache line twice, once to read and once to write.
  *
- * Release: who acquires top sees the message, the nodes' links and all that the sender did before.
+ * Release: acquiring top shows the message, the nodes' links and all that the sender did before.
  * The other pushes need not be acquired: their nodes are linked to, not looked at; and the receiver
  * acquires them too, because a compare-and-swap continues the release sequence of what it replaces. */
 static bool push(struct channel *ch, uintptr_t newest, struct node *oldest, uintptr_t unless,
@@ -235,7 +235,7 @@ struct sender *sender_clone(struct sender *tx)
     return clone;
 }
 
-/* Gives the sender an empty block. Acquire: who gave the spare away has read it to the end. */
+/* Gives the sender an empty block. Acquire: the giver of the spare has read it to the end. */
 static bool new_block(struct sender *tx)
 {
     struct channel *ch = tx->channel;

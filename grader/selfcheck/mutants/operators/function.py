@@ -91,7 +91,7 @@ class Function:
         return set().union(*(self.roles.reached.get(name, {name}) for name in statement.calls))
 
     def may_hold_a_lock(self, statement: Statement) -> bool:
-        """Has a lock been taken above it and not let go? Who takes none is taken to be called under one."""
+        """Has a lock been taken above it and not let go? Where none is taken, the caller is assumed to hold one."""
         above = [s for s in self.statements if s.span[1] <= statement.span[0] and (self.locks(s) or self.unlocks(s))]
         return not any(map(self.locks, self.statements)) or (bool(above) and self.locks(above[-1]))
 
