@@ -701,7 +701,7 @@ TEST(more_than_65536_messages_can_be_queued, .once = true,
 
 /* Few are queued at a time, so that a ring goes round very often. */
 TEST(more_than_65536_messages_can_pass_through_a_short_queue, .once = true,
-     .hint = "How far does the type reach in which you count what was sent, and what was received?")
+     .hint = "How far does the type reach that counts what was sent and what was received?")
 {
     struct ends ends = open_channel(sizeof(int));
     int sent = 0;

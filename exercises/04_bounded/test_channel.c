@@ -585,7 +585,7 @@ TEST(taking_a_message_with_try_recv_wakes_a_sleeping_sender, .woken_by_others = 
 }
 
 TEST(every_place_that_comes_free_wakes_a_sleeping_sender,
-     .hint = "Two places come free before the first sender has looked: are both told of?")
+     .hint = "Two places come free before the first sender has looked: does each wake one?")
 {
     struct ends ends = open_channel(2);
     struct sending one = {.tx = clone(ends.tx), .number = 11};

@@ -329,7 +329,7 @@ TEST(recv_on_empty_closed_is_closed_whatever_the_deadline)
 /* ----------------------------------------------------------------------- receiving in time */
 
 TEST(recv_until_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3,
-     .hint = "By which clock does a condition variable go, if nobody tells it?")
+     .hint = "Which clock does a condition variable use unless told otherwise?")
 {
     struct ends ends = open_channel();
     struct timespec deadline = in_ms(SOON);
@@ -585,7 +585,7 @@ TEST(recv_until_makes_room_for_a_sleeping_sender)
 /* ------------------------------------------------------------------------- sending in time */
 
 TEST(send_until_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3,
-     .hint = "By which clock does a condition variable go, if nobody tells it?")
+     .hint = "Which clock does a condition variable use unless told otherwise?")
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(SOON);
@@ -1614,7 +1614,7 @@ TEST(send_until_a_passed_deadline_says_timeout_whoever_else_sends, .hint = HINT_
 }
 
 TEST(send_until_says_closed_whoever_else_sends,
-     .hint = "Two reasons not to send: which is looked at first, and by each of them?")
+     .hint = "Two reasons not to send: which does each of them look at first?")
 {
     for (int queued = 0; queued < 2; queued++) {
         struct ends ends = queued ? open_full() : open_bounded(1);

@@ -724,7 +724,7 @@ static void select_before(struct timespec deadline)
 }
 
 TEST(select_is_not_early_when_what_is_left_takes_more_than_32_bits, .once = true,
-     .hint = "In what unit is the time counted that is left, and in how many bits?")
+     .hint = "In what unit is the time left counted, and in how many bits?")
 {
     select_before((struct timespec){.tv_sec = now().tv_sec + 1900000000});
     for (long unit = 1; unit <= 1000000000; unit *= 1000) {
@@ -1005,7 +1005,7 @@ TEST(a_receiver_may_be_selected_by_one_thread_after_another)
 }
 
 TEST(a_channel_that_closes_as_select_returns_does_not_know_of_it, .spurious_wakeups = 2,
-     .hint = "Whom does the last sender's drop ring, and are they sure to be there still?")
+     .hint = "Which waiter does the last sender's drop ring, and is it sure to be there?")
 {
     struct channels channels = open_channels(2);
     struct send send = {channels.tx[1], 7};
@@ -1024,7 +1024,7 @@ TEST(a_channel_that_closes_as_select_returns_does_not_know_of_it, .spurious_wake
 }
 
 TEST(a_channel_that_closes_as_select_times_out_does_not_know_of_it, .spurious_wakeups = 2,
-     .hint = "Whom does the last sender's drop ring, and are they sure to be there still?")
+     .hint = "Which waiter does the last sender's drop ring, and is it sure to be there?")
 {
     struct channels channels = open_channels(2);
     struct timespec deadline = in_ms(SOON);

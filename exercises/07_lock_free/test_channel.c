@@ -85,7 +85,7 @@ static void *drop_sender(void *tx)
     return NULL;
 }
 
-/* Takes one number and checks that it is the next of its sender, who sends multiples of 1000 and
+/* Takes one number and checks that it is the next of its sender, which sends multiples of 1000 and
  * their successors; next[k] is what is expected of the sender of k * 1000. */
 static void expect_next_of(int next[], int senders, int got)
 {
@@ -406,9 +406,8 @@ TEST(send_after_drop_the_last_handle_may_go_in_any_thread,
 /* ------------------------------------------------------------------- recv on empty, closed */
 
 TEST(recv_on_empty_closed_comes_after_every_message_of_two_senders,
-     .hint =
-         "A sender is counted down while its message is not to be seen yet. What did you look at "
-         "first, the count or the queue?")
+     .hint = "A sender is counted down while its message can't be seen yet. What did you look at "
+             "first, the count or the queue?")
 {
     struct ends ends = open_channel(sizeof(int));
     struct work work[2] = {{ends.tx, 0, 1}, {clone_of(ends.tx), 1000, 1}};

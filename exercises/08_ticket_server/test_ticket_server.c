@@ -392,7 +392,7 @@ TEST(a_description_that_is_longer_is_invalid)
     free(longer);
 }
 
-TEST(a_text_of_blanks_is_a_text, .once = true, .hint = "Who said that a title is to be seen?")
+TEST(a_text_of_blanks_is_a_text, .once = true, .hint = "Who said that a title must be visible?")
 {
     static const char *const blanks[] = {" ", "   ", "\t", "\n", "\r\n", "\xc2\xa0", "\x01", "0"};
     struct running running = start(2);
