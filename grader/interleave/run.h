@@ -168,7 +168,7 @@ struct thread {
     unsigned locks_held;
     unsigned allocations; /* it asked for */
 
-    /* What it knows (memory model): all who order things; atomic.c */
+    /* What it knows (memory model): all files that order things; atomic.c */
     struct clock clock;
     struct clock acquire_pending; /* read by relaxed loads, takes effect at an acquire fence */
     struct clock release_fence;   /* clock at its last release fence */

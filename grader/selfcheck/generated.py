@@ -1,6 +1,6 @@
 """`make generated-table`: what the generated scenarios find of the known-wrong channels by themselves.
 
-Of each known-wrong channel only those tests of its own exercise are run whose calls are drawn
+Each known-wrong channel is run with the drawn calls of its own exercise only
 (exercises/NN_name/test_generated.c). The table goes to docs/generated.md.
 """
 
@@ -64,8 +64,8 @@ def page(trials: Sequence[Trial]) -> str:
     lines = [
         "# What the generated scenarios find by themselves",
         "",
-        "Made by `make generated-table`: of each known-wrong channel only the tests of its exercise are run whose",
-        f"calls are drawn and checked against the model of the contract. {caught} of {len(trials)} are caught.",
+        "Made by `make generated-table`: each known-wrong channel is run only with the tests of its exercise that draw",
+        f"their calls and check them against the model of the contract. {caught} of {len(trials)} are caught.",
         "",
         "| exercise | known-wrong channels | caught by drawn calls alone | share |",
         "|---|---:|---:|---:|",

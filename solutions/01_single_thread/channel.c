@@ -1,4 +1,4 @@
-/* Exercise 01: a ring of messages, and a count of those who can reach it.
+/* Exercise 01: a ring of messages, and a count of the handles that reach it.
  *
  * A ring is an array whose first slot comes after its last one: a message that leaves makes room
  * for a later one, and none has to move up.

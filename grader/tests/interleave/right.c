@@ -766,7 +766,7 @@ TEST(right__lock_free, .one_thread_stops = true)
     bool ended = join_unless_stopped(a);
 
     ended = join_unless_stopped(b) && ended;
-    check(atomic_load(&flag) == 4 || !ended, "Who is not stopped counts.");
+    check(atomic_load(&flag) == 4 || !ended, "A thread that is not stopped counts.");
 }
 
 TEST(right__output_does_no_harm)
