@@ -1254,7 +1254,7 @@ TEST(who_timed_out_is_woken_by_a_sender_that_was_cloned_meanwhile,
 /* In all, settle lets thirty seconds pass: twice before the deadline, once until after it. */
 enum { IN_25_SECONDS = 25 * 1000 };
 #define AT_MOST "It sleeps until the deadline at most, whatever wakes it meanwhile."
-#define HINT_ANEW "Is what is left until the deadline found out again after each wake-up?"
+#define HINT_ANEW "Is the time left until the deadline computed again after each wake-up?"
 
 TEST(recv_until_sleeps_until_the_deadline_at_most_whatever_wakes_it, .spurious_wakeups = 3,
      .schedules = 2000, .hint = HINT_ANEW)
