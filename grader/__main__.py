@@ -2,8 +2,11 @@
 
 import sys
 
+from grader import streams
+
 
 def run() -> int:
+    streams.prepare()  # before a library that is loaded takes the number of one that is closed, as libffi does
     try:
         from grader.cli import main
 

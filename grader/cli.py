@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from grader import arguments, streams, typed
+from grader import arguments, typed
 from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, GraderError
 from grader.output.text import tell
 
@@ -19,7 +19,6 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(words: list[str]) -> int:
     """Runs one command. Whatever goes wrong is said in a sentence."""
-    streams.prepare()
     try:
         options = parser().parse_args(words)
         arguments.refuse_unknown(options.name, lambda: {name: _words(options) for name, _, _, options in COMMANDS})
