@@ -249,11 +249,18 @@ def _v1(mount: Path, path: str) -> Path:
     return own if own.is_dir() else mount
 
 
+def _end_all(group: Path) -> None:
+    """Ends whatever runs in the group. The kernel shows a process of another PID namespace as 0, which
+    kill takes for the caller's own process group: that one is left to whoever started it."""
+    for pid in map(int, (group / "cgroup.procs").read_text().split()):
+        if pid:
+            os.kill(pid, 9)
+
+
 def _remove_cgroup(group: Path) -> None:
     """Ends whatever is left in the group, and removes it."""
     try:
-        for pid in (group / "cgroup.procs").read_text().split():
-            os.kill(int(pid), 9)
+        _end_all(group)
         group.rmdir()
     except OSError:
         pass  # a dying process holds it for a moment longer; it costs nothing
@@ -263,8 +270,7 @@ def clear_cgroups(sandbox: Sandbox) -> None:
     """Ends whatever a submission has left running."""
     for group in sandbox.cgroups:
         try:
-            for pid in (group / "cgroup.procs").read_text().split():
-                os.kill(int(pid), 9)
+            _end_all(group)
         except OSError:
             continue
 

@@ -119,3 +119,12 @@ def test_another_user_can_change_and_end_nothing_of_ours(tmp_path: Path) -> None
     said = run(box, ["bash", "-c", script])
     assert said.startswith(f"{NOBODY}\n{sandbox.PROCESSES}\n")
     assert "Operation not permitted" in said and said.count("Permission denied") == 2
+
+
+def test_a_process_of_another_pid_namespace_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel lists it as 0, and kill takes 0 for the caller's own process group."""
+    ended: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: ended.append(pid))
+    (tmp_path / "cgroup.procs").write_text("0\n4711\n")
+    sandbox.clear_cgroups(Sandbox("bubblewrap", "", cgroups=(tmp_path,)))
+    assert ended == [4711]
