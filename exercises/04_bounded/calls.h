@@ -45,7 +45,6 @@
 
 static struct answer make_04(const struct call *call, void *handle, void *const ones[])
 {
-    const struct setup *setup = &odd_bounds[call->argument];
     struct sender *tx = nowhere();
     struct receiver *rx = nowhere();
 
@@ -53,6 +52,7 @@ static struct answer make_04(const struct call *call, void *handle, void *const 
         return send_by(sender_try_send, call, handle);
     if (call->kind != CREATE_BOUNDED)
         return make_03(call, handle, ones);
+    const struct setup *setup = &odd_bounds[call->argument];
     enum channel_status status =
         channel_create_bounded(setup->size, setup->capacity, NULL, &tx, &rx);
     return try_channel(status, setup->size, tx, rx);
