@@ -165,12 +165,14 @@ static void note_answer(struct call *call, const struct answer *answer)
             answer->handle;
 }
 
-/* It waited until that time: whatever had returned before is before it. */
-static void note_time(struct call *call, uint64_t time)
+/* It says that a time has come: whatever had returned before is before it. Asked when nothing moves,
+ * for other threads write what is read here. */
+static void note_time(struct call *call)
 {
-    for (unsigned i = 0; i < history->begun && i < MOST_CALLS; i++) {
+    for (unsigned i = 0; i < history->n; i++) {
         const struct call *other = &history->calls[i];
-        if (other->returned && other->returned_at < time && other->returned > call->after)
+        if (other->returned && other->returned < call->returned &&
+            other->returned_at < call->not_before && other->returned > call->after)
             call->after = other->returned;
     }
 }
@@ -213,8 +215,7 @@ static const struct call *make_call(const struct call *planned)
     atomic_store(&inside[call->thread], 0);
     note_answer(call, &answer);
     call->got_no_memory = !had_failed && allocation_has_failed();
-    if (answer.not_before)
-        note_time(call, answer.not_before);
+    call->not_before = answer.not_before;
     call->returned_at = monotonic_now();
     call->returned = atomic_fetch_add(&moment, 1) + 1;
     if (own_allocations() != allocated && contract->may_allocate &&
@@ -420,6 +421,8 @@ static bool all_have_ended(void)
 static void check_history(void)
 {
     history->n = history->begun;
+    for (unsigned i = 0; i < history->n; i++)
+        note_time(&history->calls[i]);
     if (!linearizable(contract, history, setups, current->scenario.objects, 0))
         tell_history(contract, history, setups, current->scenario.objects);
 }

@@ -49,6 +49,7 @@ struct call {
      */
     unsigned began, after, returned;
     uint64_t returned_at; /* CLOCK_MONOTONIC */
+    uint64_t not_before;  /* the time that it says has come, likewise; 0: it says no such thing */
     bool got_no_memory;   /* an allocation failed meanwhile */
 };
 
