@@ -91,13 +91,14 @@ class Exercise:
             found.insert(0, base)
         return found
 
+    @property
+    def headers(self) -> list[Path]:
+        """Its own headers, those of the student's files."""
+        return [path for path in sorted(self.directory.glob("*.h")) if path.name not in _OF_THE_SUITE]
+
     def new_functions(self) -> list[str]:
         """The functions its own headers declare, in the order of the headers."""
-        names: list[str] = []
-        for header in sorted(self.directory.glob("*.h")):
-            if header.name in _OF_THE_SUITE:
-                continue
-            names += c_text.declared_functions(read_text(header))
+        names = [name for header in self.headers for name in c_text.declared_functions(read_text(header))]
         return list(dict.fromkeys(names))
 
 

@@ -85,7 +85,9 @@ static void expect_pattern(struct receiver *rx, size_t size, unsigned seed, cons
 
 /* ---------------------------------------------------------------------------------- create */
 
-TEST(create_connects_a_sender_and_a_receiver)
+TEST(create_connects_a_sender_and_a_receiver,
+     .sentences = {"receive a sender and the receiver, connected",
+                   "channel_create CHANNEL_OK: are the handles"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -95,7 +97,10 @@ TEST(create_connects_a_sender_and_a_receiver)
     receiver_drop(ends.rx);
 }
 
-TEST(create_says_invalid_for_messages_of_size_0, .hint = "Which argument makes no sense?")
+TEST(create_says_invalid_for_messages_of_size_0,
+     .sentences = {"channel_create: message_size is 0",
+                   "channel_create CHANNEL_INVALID: are untouched", "an argument makes no sense"},
+     .hint = "Which argument makes no sense?")
 {
     char here, there;
     struct sender *tx = (struct sender *)&here;
@@ -107,7 +112,10 @@ TEST(create_says_invalid_for_messages_of_size_0, .hint = "Which argument makes n
     check((char *)rx == &there, "CHANNEL_INVALID: *rx is untouched.");
 }
 
-TEST(create_without_memory_leaves_tx_and_rx_untouched, .allocations_fail = true,
+TEST(create_without_memory_leaves_tx_and_rx_untouched,
+     .sentences = {"channel_create: and nothing leaks",
+                   "an allocation failed; nothing has changed"},
+     .allocations_fail = true,
      .hint = "What have you got already when the second allocation fails?")
 {
     char here, there;
@@ -132,7 +140,8 @@ TEST(create_without_memory_leaves_tx_and_rx_untouched, .allocations_fail = true,
 
 /* -------------------------------------------------------------------------------- messages */
 
-TEST(a_message_of_any_size_arrives_as_it_was_sent)
+TEST(a_message_of_any_size_arrives_as_it_was_sent,
+     .sentences = {"message_size bytes of any content"})
 {
     for (unsigned i = 0; i < SIZES; i++) {
         struct ends ends = open_channel(sizes[i]);
@@ -146,7 +155,8 @@ TEST(a_message_of_any_size_arrives_as_it_was_sent)
     }
 }
 
-TEST(receiving_writes_message_size_bytes_and_no_more)
+TEST(receiving_writes_message_size_bytes_and_no_more,
+     .sentences = {"receiver_try_recv: receives message_size bytes"})
 {
     for (unsigned i = 0; i < SIZES; i++) {
         struct ends ends = open_channel(sizes[i]);
@@ -167,7 +177,10 @@ TEST(receiving_writes_message_size_bytes_and_no_more)
     }
 }
 
-TEST(sending_copies_the_message_in, .hint = "Whose memory is the message in after sender_send?")
+TEST(sending_copies_the_message_in,
+     .sentences = {"the caller's buffer may be reused at once",
+                   "sender_send: read before the call returns"},
+     .hint = "Whose memory is the message in after sender_send?")
 {
     struct ends ends = open_channel(sizeof(int));
     int *message = allocate(sizeof *message);
@@ -185,7 +198,8 @@ TEST(sending_copies_the_message_in, .hint = "Whose memory is the message in afte
     receiver_drop(ends.rx);
 }
 
-TEST(a_message_of_any_c_type_arrives_as_it_was_sent)
+TEST(a_message_of_any_c_type_arrives_as_it_was_sent,
+     .sentences = {"a message of any C type arrives as it was sent"})
 {
     struct everything {
         char letter;
@@ -204,7 +218,8 @@ TEST(a_message_of_any_c_type_arrives_as_it_was_sent)
     receiver_drop(ends.rx);
 }
 
-TEST(messages_of_one_sender_arrive_in_the_order_sent)
+TEST(messages_of_one_sender_arrive_in_the_order_sent,
+     .sentences = {"What one sender sends arrives in the order it was sent", "first in, first out"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -216,7 +231,8 @@ TEST(messages_of_one_sender_arrive_in_the_order_sent)
     receiver_drop(ends.rx);
 }
 
-TEST(each_message_is_received_once)
+TEST(each_message_is_received_once,
+     .sentences = {"receiver_try_recv: which is no longer in the channel"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -232,6 +248,8 @@ TEST(each_message_is_received_once)
 
 /* After one message, then after 2, 3, ...: queues of blocks are emptied at the end of a block, too. */
 TEST(a_channel_that_was_emptied_carries_messages_again,
+     .sentences = {"sender_send CHANNEL_OK: The message is in the channel",
+                   "at least one sender is left"},
      .hint = "What is left of your queue when the last message has been taken?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -270,8 +288,8 @@ static void pass_messages(size_t size, unsigned rounds)
     receiver_drop(ends.rx);
 }
 
-TEST(thousands_of_messages_arrive_in_order, .once = true,
-     .hint = "Where is the oldest message after the queue has grown?")
+TEST(thousands_of_messages_arrive_in_order, .sentences = {"Takes the oldest message out"},
+     .once = true, .hint = "Where is the oldest message after the queue has grown?")
 {
     pass_messages(1, 40);
     pass_messages(3, 40);
@@ -281,7 +299,8 @@ TEST(thousands_of_messages_arrive_in_order, .once = true,
 }
 
 /* The oldest message anywhere in the room there is, when that room no longer suffices. */
-TEST(a_queue_grows_wherever_its_oldest_message_lies, .once = true,
+TEST(a_queue_grows_wherever_its_oldest_message_lies,
+     .sentences = {"Copies a message in, behind all messages sent before"}, .once = true,
      .hint = "Where is the oldest message after the queue has grown?")
 {
     for (int before = 0; before <= 40; before++) {
@@ -302,7 +321,8 @@ TEST(a_queue_grows_wherever_its_oldest_message_lies, .once = true,
     }
 }
 
-TEST(a_message_of_each_size_from_1_to_130_arrives_as_it_was_sent, .once = true,
+TEST(a_message_of_each_size_from_1_to_130_arrives_as_it_was_sent,
+     .sentences = {"message_size bytes of any content"}, .once = true,
      .hint = "From which sizes on does your code compute another size?")
 {
     for (size_t size = 1; size <= 130; size++) {
@@ -319,7 +339,8 @@ TEST(a_message_of_each_size_from_1_to_130_arrives_as_it_was_sent, .once = true,
 
 /* --------------------------------------------------------------------------------- senders */
 
-TEST(multi_sender_messages_arrive_in_the_order_of_the_sends)
+TEST(multi_sender_messages_arrive_in_the_order_of_the_sends,
+     .sentences = {"When one send returns before another begins"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *second = clone_of(ends.tx), *third = clone_of(second);
@@ -339,8 +360,10 @@ TEST(multi_sender_messages_arrive_in_the_order_of_the_sends)
     receiver_drop(ends.rx);
 }
 
-TEST(multi_sender_messages_of_300_senders_arrive_in_the_order_of_the_sends, .once = true,
-     .hint = "How many senders can your code tell apart?")
+TEST(multi_sender_messages_of_300_senders_arrive_in_the_order_of_the_sends,
+     .sentences = {"When one send returns before another begins",
+                   "any number of senders, one receiver"},
+     .once = true, .hint = "How many senders can your code tell apart?")
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *senders[300] = {ends.tx};
@@ -361,7 +384,8 @@ TEST(multi_sender_messages_of_300_senders_arrive_in_the_order_of_the_sends, .onc
     receiver_drop(ends.rx);
 }
 
-TEST(multi_sender_a_clone_goes_on_when_the_original_is_dropped)
+TEST(multi_sender_a_clone_goes_on_when_the_original_is_dropped,
+     .sentences = {"Makes one more sender of the same channel", "Ends a sending handle"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *clone = clone_of(ends.tx);
@@ -376,7 +400,8 @@ TEST(multi_sender_a_clone_goes_on_when_the_original_is_dropped)
     receiver_drop(ends.rx);
 }
 
-TEST(multi_sender_the_original_goes_on_when_a_clone_is_dropped)
+TEST(multi_sender_the_original_goes_on_when_a_clone_is_dropped,
+     .sentences = {"tx stays valid", "It may be the same pointer as tx"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -390,7 +415,8 @@ TEST(multi_sender_the_original_goes_on_when_a_clone_is_dropped)
     receiver_drop(ends.rx);
 }
 
-TEST(clone_without_memory_is_null_and_the_channel_as_before, .allocations_fail = true,
+TEST(clone_without_memory_is_null_and_the_channel_as_before,
+     .sentences = {"Out of memory; the channel is as before"}, .allocations_fail = true,
      .hint = "In which order do you count and allocate?")
 {
     struct sender *tx, *clone;
@@ -413,7 +439,10 @@ TEST(clone_without_memory_is_null_and_the_channel_as_before, .allocations_fail =
 
 /* ------------------------------------------------------------------------------------ send */
 
-TEST(send_after_drop_of_the_receiver_is_closed, .hint = "How does a sender learn of the drop?")
+TEST(send_after_drop_of_the_receiver_is_closed,
+     .sentences = {"From then on every send says CHANNEL_CLOSED",
+                   "sender_send: The receiver has been dropped, and stays so"},
+     .hint = "How does a sender learn of the drop?")
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *clone = clone_of(ends.tx);
@@ -432,7 +461,8 @@ TEST(send_after_drop_of_the_receiver_is_closed, .hint = "How does a sender learn
     sender_drop(clone);
 }
 
-TEST(send_after_drop_of_the_receiver_is_closed_although_messages_are_queued)
+TEST(send_after_drop_of_the_receiver_is_closed_although_messages_are_queued,
+     .sentences = {"Ends the receiving handle"})
 {
     struct ends ends = open_channel(64);
     unsigned char message[64] = "late";
@@ -447,7 +477,8 @@ TEST(send_after_drop_of_the_receiver_is_closed_although_messages_are_queued)
     sender_drop(ends.tx);
 }
 
-TEST(send_after_drop_of_a_clone_to_a_dropped_receiver_is_closed)
+TEST(send_after_drop_of_a_clone_to_a_dropped_receiver_is_closed,
+     .sentences = {"sender_send: The receiver has been dropped, and stays so"})
 {
     struct ends ends = open_channel(sizeof(int));
     int message = 3;
@@ -459,8 +490,11 @@ TEST(send_after_drop_of_a_clone_to_a_dropped_receiver_is_closed)
     sender_drop(ends.tx);
 }
 
-TEST(send_without_memory_leaves_the_channel_as_before, .allocations_fail = true,
-     .hint = "What have you changed already when the allocation fails?")
+TEST(send_without_memory_leaves_the_channel_as_before,
+     .sentences = {"sender_send: the message stays the caller's",
+                   "sender_send: No room could be allocated", "A later send may succeed",
+                   "When both failures apply"},
+     .allocations_fail = true, .hint = "What have you changed already when the allocation fails?")
 {
     struct sender *tx;
     struct receiver *rx;
@@ -491,7 +525,9 @@ TEST(send_without_memory_leaves_the_channel_as_before, .allocations_fail = true,
 
 /* --------------------------------------------------------------------------------- receive */
 
-TEST(recv_on_empty_with_a_sender_left_is_empty)
+TEST(recv_on_empty_with_a_sender_left_is_empty,
+     .sentences = {"at least one sender is left",
+                   "receiver_try_recv CHANNEL_EMPTY: *message is untouched"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -505,7 +541,9 @@ TEST(recv_on_empty_with_a_sender_left_is_empty)
     receiver_drop(ends.rx);
 }
 
-TEST(recv_on_empty_closed_channel_is_closed_for_good)
+TEST(recv_on_empty_closed_channel_is_closed_for_good,
+     .sentences = {"receiver_try_recv: now and for good",
+                   "receiver_try_recv CHANNEL_CLOSED: *message is untouched"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -517,7 +555,9 @@ TEST(recv_on_empty_closed_channel_is_closed_for_good)
     receiver_drop(ends.rx);
 }
 
-TEST(queued_messages_come_before_closed, .hint = "Which of the two do you look at first?")
+TEST(queued_messages_come_before_closed,
+     .sentences = {"what was sent before the last sender went is still received"},
+     .hint = "Which of the two do you look at first?")
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -533,7 +573,9 @@ TEST(queued_messages_come_before_closed, .hint = "Which of the two do you look a
 }
 
 /* In every state of a channel; 32 times, because naps() asks for that. */
-TEST(neither_sending_nor_receiving_ever_blocks, .hint = "What does it do when nothing is there?")
+TEST(neither_sending_nor_receiving_ever_blocks,
+     .sentences = {"the channel has no capacity", "receiver_try_recv: Never blocks"},
+     .hint = "What does it do when nothing is there?")
 {
     struct ends ends = open_channel(sizeof(int));
     int message = 5;
@@ -562,7 +604,8 @@ TEST(neither_sending_nor_receiving_ever_blocks, .hint = "What does it do when no
     sender_drop(ends.tx);
 }
 
-TEST(recv_is_closed_only_when_the_last_sender_is_dropped)
+TEST(recv_is_closed_only_when_the_last_sender_is_dropped,
+     .sentences = {"When it was the channel's last sender"})
 {
     for (int last = 0; last < 3; last++) {
         struct ends ends = open_channel(sizeof(int));
@@ -580,7 +623,8 @@ TEST(recv_is_closed_only_when_the_last_sender_is_dropped)
 
 /* ------------------------------------------------------------------------------------ drop */
 
-TEST(dropping_null_is_a_no_op)
+TEST(dropping_null_is_a_no_op,
+     .sentences = {"sender_drop: NULL is a no-op", "receiver_drop: NULL is a no-op"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -611,13 +655,14 @@ static void drop_in_order(struct ends ends, int order)
 }
 
 TEST(an_empty_channel_is_freed_in_whatever_order_handles_go,
+     .sentences = {"Whoever drops the last handle frees the channel"},
      .hint = "Who is the last, and how does it know?")
 {
     for (int order = 0; order < 24; order++)
         drop_in_order(open_channel(sizeof(int)), order);
 }
 
-TEST(a_channel_is_freed_with_the_messages_still_in_it)
+TEST(a_channel_is_freed_with_the_messages_still_in_it, .sentences = {"Memory: Nothing leaks"})
 {
     for (int order = 0; order < 24; order++) {
         struct ends ends = open_channel(64);
@@ -657,15 +702,15 @@ static void two_channels(size_t size, size_t other)
     free(buffer);
 }
 
-TEST(two_channels_share_no_state)
+TEST(two_channels_share_no_state, .sentences = {"Two channels share no state"})
 {
     two_channels(sizeof(int), sizeof(int));
     two_channels(4, 64);
     two_channels(64, 4);
 }
 
-TEST(three_hundred_channels_share_no_state, .once = true,
-     .hint = "How many channels can your code tell apart?")
+TEST(three_hundred_channels_share_no_state, .sentences = {"Two channels share no state"},
+     .once = true, .hint = "How many channels can your code tell apart?")
 {
     struct ends channels[300];
 
@@ -686,8 +731,10 @@ TEST(three_hundred_channels_share_no_state, .once = true,
 
 /* What a count of 16 bits would make of them shows in the first few; taking them all out could take a
  * slow but right queue long. */
-TEST(more_than_65536_messages_can_be_queued, .once = true,
-     .hint = "How far does the type of your count reach?")
+TEST(more_than_65536_messages_can_be_queued,
+     .sentences = {"more than 65,536 handles or queued messages work",
+                   "Makes an unbounded channel"},
+     .once = true, .hint = "How far does the type of your count reach?")
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -700,7 +747,8 @@ TEST(more_than_65536_messages_can_be_queued, .once = true,
 }
 
 /* Few are queued at a time, so that a ring goes round very often. */
-TEST(more_than_65536_messages_can_pass_through_a_short_queue, .once = true,
+TEST(more_than_65536_messages_can_pass_through_a_short_queue,
+     .sentences = {"more than 65,536 handles or queued messages work"}, .once = true,
      .hint = "How far does the type reach that counts what was sent and what was received?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -715,7 +763,8 @@ TEST(more_than_65536_messages_can_pass_through_a_short_queue, .once = true,
     receiver_drop(ends.rx);
 }
 
-TEST(more_than_65536_senders_can_be_there, .once = true,
+TEST(more_than_65536_senders_can_be_there,
+     .sentences = {"more than 65,536 handles or queued messages work"}, .once = true,
      .hint = "How far does the type of your count reach?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -756,6 +805,7 @@ static void expect_no_memory_for(size_t message_size)
 }
 
 TEST(create_or_send_says_no_memory_when_a_size_plus_something_overflows,
+     .sentences = {"a size computed from it would overflow"},
      .hint = "What is message_size + sizeof(struct node) when message_size is SIZE_MAX?")
 {
     for (size_t less = 0; less <= 128; less++)
@@ -763,6 +813,7 @@ TEST(create_or_send_says_no_memory_when_a_size_plus_something_overflows,
 }
 
 TEST(create_or_send_says_no_memory_when_a_size_times_something_overflows,
+     .sentences = {"a size computed from it would overflow"},
      .hint = "What is 16 * message_size when message_size is SIZE_MAX / 16 + 1?")
 {
     for (size_t slots = 2; slots <= 1024; slots++) {

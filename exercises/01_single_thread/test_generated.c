@@ -45,8 +45,8 @@ static const struct generated sequences = {GENERATED,
                                            .setups = setups,
                                            .setup_count = sizeof setups / sizeof *setups};
 
-TEST(any_calls_of_one_thread_are_answered_as_the_contract_says, .family = &sequences.family,
-     .schedules = 2)
+TEST(any_calls_of_one_thread_are_answered_as_the_contract_says,
+     .sentences = {"first in, first out"}, .family = &sequences.family, .schedules = 2)
 {
     alone(&sequences);
 }
@@ -56,6 +56,7 @@ static const struct generated short_sequences = {
     .calls = 40, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
 
 TEST(any_calls_of_one_thread_are_answered_rightly_when_an_allocation_fails,
+     .sentences = {"sender_send: the message stays the caller's"},
      .family = &short_sequences.family, .allocations_fail = true, .schedules = 2)
 {
     alone(&short_sequences);

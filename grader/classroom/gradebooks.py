@@ -32,6 +32,7 @@ def explanation(test: dict[str, Any]) -> str:
     lines = [f"{test['verdict'].replace('_', ' ')}: {test.get('message', '')}".rstrip(": ")]
     if test.get("rule"):
         lines.append(f"The rule: {test['rule']}")
+    lines += [f"{sentence['where']}: {sentence['text']}" for sentence in test.get("sentences", ())]
     if test.get("call"):
         lines.append(f"{test['call']}: expected {test.get('expected', '?')}, got {test.get('got', '?')}")
     lines += [f"At {test[key]}" for key in ("where", "test_where") if test.get(key)]

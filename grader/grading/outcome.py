@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from grader import sentences
 from grader.grading import hang, sanitizer
 from grader.grading.isolation import ProcessResult
 from grader.grading.verdicts import OF_TESTS
@@ -50,6 +51,13 @@ class TestResult:
     def sentence(self) -> str:
         """The name as the sentence it is."""
         return self.name.replace("_", " ")
+
+    @property
+    def broken(self) -> list[sentences.Sentence]:
+        """The sentences of the header that a failure refutes; none is known of what was not built or not run."""
+        if self.verdict in ("passed", "build_failed", "not_implemented", "environment"):
+            return []
+        return sentences.broken(self.suite, self.name, self.rule, self.call)
 
     @property
     def extent(self) -> str:

@@ -59,6 +59,7 @@ def _test(graded: Graded, result: TestResult) -> dict[str, Any]:
     }
     if result.verdict not in ("passed", "build_failed", "not_implemented"):
         data["rule"], data["call"] = result.rule, result.call
+        data["sentences"] = [{"where": s.where, "text": s.text} for s in result.broken]
         data["expected"], data["got"] = result.expected, result.got
         data["replay"] = replay_command(graded, result)
     return data

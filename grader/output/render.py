@@ -17,7 +17,7 @@ from grader.grading import report
 from grader.grading.grade import Graded
 from grader.grading.outcome import TestResult
 from grader.grading.verdicts import OF_EXERCISES, OF_TESTS
-from grader.output.text import Line, cut, paragraphs
+from grader.output.text import Line, cut, paragraphs, wrap
 
 BAR = 20  # columns
 MOST_WARNINGS = 2
@@ -245,11 +245,21 @@ def _test_lines(graded: Graded, result: TestResult, width: int, full: bool) -> l
 
         most = 100_000 if full else story.SHOWN_STEPS
         lines += [[], *story.as_lines(result.story, graded.submission.code, width, most)]
-    if result.test_where:
-        lines += [[], [("  the test  ", "dim"), (result.test_where, "")]]
+    lines += _where_it_is_written(result, width)
     if result.hint:
         lines += [[], *_wrapped(result.hint, width, "italic")]
     return lines
+
+
+def _where_it_is_written(result: TestResult, width: int) -> list[Line]:
+    """The sentences of the header, and the check in the suite."""
+    lines: list[Line] = []
+    for sentence in result.broken:
+        lines.append([("  the header  " if not lines else " " * 14, "dim"), (sentence.where, "")])
+        lines += [[(" " * 14 + line, "")] for line in wrap(sentence.text, width - 16)]
+    if result.test_where:
+        lines.append([("  the test    ", "dim"), (result.test_where, "")])
+    return [[], *lines] if lines else []
 
 
 def _full(graded: Graded, place: str) -> str:

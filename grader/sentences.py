@@ -1,0 +1,212 @@
+"""The sentences of the headers: where each one stands, and which of them a test executes.
+
+A header's comments are the contract. They are read as entries ("CHANNEL_CLOSED  The receiver has been dropped, and
+stays so."), each of one sentence or several. A test quotes what it executes, so that lines may move:
+
+    TEST(a_send_after_receiver_drop_is_closed, .sentences = {"sender_send CHANNEL_CLOSED: The receiver has been"})
+
+Before the colon, where the words alone would not do: the function, the entry, or both. The words are looked for in
+the exercise's own headers first, and then in those it builds on, the newest first; the first that has them has them
+in one sentence only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader import c_text
+from grader.errors import GraderError
+from grader.exercises import Exercise, by_name, read_text, shown
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of a header."""
+
+    where: str  # exercises/01_single_thread/channel.h:63
+    function: str  # whose contract it is part of, or ""
+    label: str  # the entry's: CHANNEL_CLOSED, Order, message, or ""
+    words: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.label}: {self.words}" if self.label else self.words
+
+    @property
+    def is_in(self) -> frozenset[str]:
+        """What may stand before the colon of a quotation."""
+        return frozenset({self.function.lower(), self.label.lower(), f"{self.function} {self.label}".lower()} - {""})
+
+
+class QuotationError(GraderError):
+    """A quotation that no sentence has, or more than one."""
+
+
+def of(exercise: Exercise) -> tuple[Sentence, ...]:
+    """All sentences of its own headers."""
+    return tuple(sentence for header in exercise.headers for sentence in read(header))
+
+
+def find(quotation: str, exercise: Exercise) -> Sentence:
+    """The sentence that has these words."""
+    for one in reversed(exercise.chain()):
+        found = _having(quotation, of(one))
+        if len(found) > 1:
+            places = ", ".join(sentence.where for sentence in found)
+            raise QuotationError(f'"{quotation}" is in {len(found)} sentences: {places}.')
+        if found:
+            return found[0]
+    raise QuotationError(f'"{quotation}" is in no sentence of the headers of {exercise.name}.')
+
+
+def of_test(exercise: Exercise, name: str) -> list[Sentence]:
+    """The sentences that a test of the exercise's suite says it executes."""
+    return [find(quotation, exercise) for quotation in quotations(exercise).get(name, ())]
+
+
+def broken(suite: str, test: str, rule: str, call: str) -> list[Sentence]:
+    """The sentences that a failure refutes: the rule of what failed, where that is one; else the test's.
+
+    call: what was called when it failed, in words, or ""."""
+    exercise = by_name(suite)
+    first = next(_split(rule), "").removesuffix(".")
+    function = re.match(r"\w*", call)
+    called = function[0] if function else ""
+    quotations = (f"{called} {first}", f"{called}: {first}", first) if first else ()
+    for quotation in quotations:
+        with contextlib.suppress(QuotationError):
+            return [find(quotation, exercise)]
+    with contextlib.suppress(QuotationError):
+        return of_test(exercise, test)
+    return []
+
+
+# --------------------------------------------------------------------------------------- suites
+
+_TEST = re.compile(r"^TEST\(\s*(\w+)(.*?)\)\n\{", re.MULTILINE | re.DOTALL)
+_SENTENCES = re.compile(r"\.sentences\s*=\s*\{(.*?)\}", re.DOTALL)
+_LITERALS = re.compile(r'(?:"(?:\\.|[^"\\])*"\s*)+')
+
+
+@functools.cache
+def quotations(exercise: Exercise) -> dict[str, tuple[str, ...]]:
+    """For each test of its suite what it quotes, as written there."""
+    found = {}
+    for source in exercise.suite_sources:
+        for test in _TEST.finditer(read_text(source)):
+            quoted = _SENTENCES.search(test[2])
+            found[test[1]] = tuple(map(_value, _LITERALS.findall(quoted[1]))) if quoted else ()
+    return found
+
+
+def _value(literals: str) -> str:
+    """What neighbouring string literals of C stand for, without escapes but that of a quotation mark."""
+    return "".join(re.findall(r'"((?:\\.|[^"\\])*)"', literals)).replace('\\"', '"')
+
+
+def _having(quotation: str, sentences: Sequence[Sentence]) -> list[Sentence]:
+    before, colon, words = quotation.partition(":")
+    inside = [s for s in sentences if colon and _plain(before) in s.is_in]
+    if inside:
+        return [s for s in inside if _plain(words) in _plain(s.words)]
+    return [s for s in sentences if _plain(quotation) in _plain(s.words)]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).lower()
+
+
+# -------------------------------------------------------------------------------------- headers
+
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_ENTRY = re.compile(r"\s*([A-Z](?:[A-Z_]+|[a-z-]+(?: [a-z]+)?))\s{2,}(?=\S)")
+_PARAMETER = re.compile(r"([a-z_]+(?:, [a-z_]+)*):\s+(?=\S)")
+_END = re.compile(r"(?<=[^.])\.(?=\s|$)")
+
+
+@functools.cache
+def read(header: Path) -> tuple[Sentence, ...]:
+    """The sentences of one header, in its order."""
+    text, found = read_text(header), []
+    for comment in _COMMENT.finditer(text):
+        line = text.count("\n", 0, comment.start()) + 1
+        before = text[text.rfind("\n", 0, comment.start()) + 1 : comment.start()]
+        if before.strip():
+            found.append(Sentence(f"{shown(header)}:{line}", "", _declared_in(before), comment[0][2:-2].strip()))
+            continue
+        lines = [re.sub(r"^\s*(?:/\*|\*(?!/)) ?", "", part) for part in comment[0].removesuffix("*/").split("\n")]
+        if line == 1:
+            lines[0] = ""  # the header's title
+        function = _declared_next(text[comment.end() :])
+        for at, label, words in _sentences(lines):
+            found.append(Sentence(f"{shown(header)}:{line + at}", function, label, words))
+    return tuple(found)
+
+
+_DECLARED = re.compile(r"#define (?P<macro>\w+)|(?P<name>\w+)\s*(?:\[[^]]*\]|=[^,]*)?[,;]?\s*$")
+
+
+def _declared_in(line: str) -> str:
+    """What a line with a comment at its end declares."""
+    found = _DECLARED.search(line)
+    return found["macro"] or found["name"] if found else ""
+
+
+def _declared_next(rest: str) -> str:
+    declaration = re.match(r"\n[^\n#][^;{]*;", rest)
+    return next(iter(c_text.declared_functions(declaration[0])), "") if declaration else ""
+
+
+def _sentences(lines: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """Line, label and words of each."""
+    for begin, end in _paragraphs(lines):
+        for label, parts in _entries(lines, begin, end):
+            text = "\n".join(words for _, words in parts)
+            at = 0
+            for words in _split(text):
+                start = text.index(words[:1], at) if words else at
+                yield parts[text.count("\n", 0, start)][0], label, " ".join(words.split())
+                at = start + len(words)
+
+
+def _split(text: str) -> Iterator[str]:
+    """The sentences of a text, as they stand there."""
+    begin = 0
+    for end in _END.finditer(text):
+        yield text[begin : end.end()].strip()
+        begin = end.end()
+
+
+def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    begin = 0
+    for at in range(len(lines) + 1):
+        if at == len(lines) or not lines[at].strip():
+            if begin < at:
+                yield begin, at
+            begin = at + 1
+
+
+def _entries(lines: Sequence[str], begin: int, end: int) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+    """Labels, and the lines that follow each. A list of functions has no sentence."""
+    label, parts, is_indented = "", list[tuple[int, str]](), False
+    has_parameters = _PARAMETER.match(lines[begin])
+    if not has_parameters and _is_heading(lines[begin:end]):
+        label, begin = lines[begin], begin + 1
+    for at in range(begin, end):
+        entry = _ENTRY.match(lines[at])
+        found = entry or (has_parameters and _PARAMETER.match(lines[at]))
+        if found or (is_indented and lines[at][0] != " "):
+            yield label, parts
+            label, parts, is_indented = found[1] if found else "", [], bool(entry)
+        parts.append((at, lines[at][found.end() if found else 0 :]))
+    yield label, parts
+
+
+def _is_heading(lines: Sequence[str]) -> bool:
+    """Does the first line stand over the others?"""
+    return "  " not in lines[0] and not lines[0].startswith(" ") and lines[1:] != [] and lines[1].startswith("  ")

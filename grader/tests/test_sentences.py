@@ -1,0 +1,101 @@
+"""The sentences of the headers: read as they stand there, quoted by every test, and each executed by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grader import sentences
+from grader.exercises import Exercise, all_exercises, find
+
+HEADER = """/* channel.h - a title. It is no sentence.
+ *
+ * An introduction, and 1 ... 9. And more
+ * of it.
+ *
+ *   01  a_list  of_functions
+ *
+ * Order    First in,
+ *          first out. Always.
+ * The end  Comes last.
+ *
+ * Changed from 00
+ *   Threads   None. One.
+ */
+enum status {
+    OK = 0, /* done */
+    BAD[3], /* not done; as before */
+};
+
+/* Does it. NULL is a no-op.
+ *
+ * first, second: two numbers,
+ * both odd. Not three.
+ *
+ * OK    It is done.
+ * BAD   Never said. Not
+ *       even once.
+ * Unless OK, all is as before. */
+enum status do_it(int first, int second);
+"""
+
+
+def test_a_header_is_read_as_sentences_with_their_places(tmp_path: Path) -> None:
+    header = tmp_path / "channel.h"
+    header.write_text(HEADER)
+    found = [(int(s.where.rpartition(":")[2]), s.function, s.label, s.words) for s in sentences.read(header)]
+    assert found == [
+        (3, "", "", "An introduction, and 1 ... 9."),
+        (3, "", "", "And more of it."),
+        (8, "", "Order", "First in, first out."),
+        (9, "", "Order", "Always."),
+        (10, "", "The end", "Comes last."),
+        (13, "", "Threads", "None."),
+        (13, "", "Threads", "One."),
+        (16, "", "OK", "done"),
+        (17, "", "BAD", "not done; as before"),
+        (20, "do_it", "", "Does it."),
+        (20, "do_it", "", "NULL is a no-op."),
+        (22, "do_it", "first, second", "two numbers, both odd."),
+        (23, "do_it", "first, second", "Not three."),
+        (25, "do_it", "OK", "It is done."),
+        (26, "do_it", "BAD", "Never said."),
+        (26, "do_it", "BAD", "Not even once."),
+        (28, "do_it", "", "Unless OK, all is as before."),
+    ]
+
+
+def test_a_quotation_is_found_in_the_newest_header_that_has_it_and_once() -> None:
+    blocking = find("02")
+    assert sentences.find("receiver_recv CHANNEL_CLOSED: *message is UNTOUCHED", blocking).function == "receiver_recv"
+    assert "01_single_thread" in sentences.find("and stays so", blocking).where
+    assert "07_lock_free" in sentences.find("and stays so", find("07")).where
+    with pytest.raises(sentences.QuotationError, match="is in 2 sentences: .*channel.h:.*, .*channel.h:"):
+        sentences.find("*message is untouched", find("01"))
+    with pytest.raises(sentences.QuotationError, match="no sentence of the headers of 01_single_thread"):
+        sentences.find("no such words", find("01"))
+
+
+def test_a_failure_refutes_the_sentence_that_its_rule_is_or_else_those_of_the_test() -> None:
+    def broken(rule: str, call: str) -> list[str]:
+        test = "send_after_drop_of_the_receiver_is_closed"
+        return [s.text for s in sentences.broken("01_single_thread", test, rule, call)]
+
+    closed = "CHANNEL_CLOSED: The receiver has been dropped, and stays so."
+    assert broken("CHANNEL_CLOSED: the receiver has been dropped.", "sender_send(tx, &m)") == [closed]
+    assert broken("NULL is a no-op.", "receiver_drop(NULL)") == ["NULL is a no-op."]
+    assert broken("Never blocks.", "receiver_try_recv(rx, &m)") == ["Never blocks."]
+    assert broken("Something else.", "") == ["From then on every send says CHANNEL_CLOSED.", closed]
+
+
+COMPLETE = [exercise for exercise in all_exercises() if exercise.number in ("01",)]
+
+
+@pytest.mark.parametrize("exercise", COMPLETE, ids=[exercise.name for exercise in COMPLETE])
+def test_every_test_quotes_the_sentences_that_it_executes(exercise: Exercise) -> None:
+    quotations = sentences.quotations(exercise)
+    assert sorted(quotations) == sorted(exercise.tests_in_source())
+    assert [name for name, quoted in quotations.items() if not quoted] == []
+    for name in quotations:
+        sentences.of_test(exercise, name)  # each is found, and once
