@@ -9,9 +9,6 @@ from grader.grading import build, runner
 from grader.grading.isolation import Policy
 from grader.grading.outcome import TestResult
 
-TOGETHER = 8  # tests of a suite that had to be run by themselves, from which on all are
-
-
 class SuiteRunner:
     """Runs the tests of one suite, in the order given. Those that pass share a sandbox; once a few did not, each
     has its own, and once a few did not come to an end the others are not waited for."""
@@ -30,7 +27,7 @@ class SuiteRunner:
 
     def run_test(self, name: str) -> TestResult:
         unknown = name not in self._passed and name != self._ended_at
-        if unknown and self._again < TOGETHER and self._slow < self._request.patience:
+        if unknown and self._again < runner.TOGETHER and self._slow < self._request.patience:
             self._run_together(self._names[self._names.index(name) :])
         return self._passed.get(name) or self._run_alone(name)
 

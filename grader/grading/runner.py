@@ -14,7 +14,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from grader import files, typed
@@ -44,6 +44,7 @@ _KNOB_VALUES = {
 }
 KNOBS = tuple(_KNOB_VALUES)
 RunTest = Callable[[str], TestResult]  # a test by its name
+TOGETHER = 8  # tests of a suite that had to be run by themselves, from which on all are
 _ATTEMPTS = 3  # for what is the machine's fault
 _NOT_KEPT = ("environment", "timeout")
 
@@ -106,6 +107,21 @@ def run_together(
     nonce, ended = _run(unit, names, knobs, short, policy.enclose)
     results = [TestResult(unit.suite.name, name, unit.variant, "environment") for name in names]
     return outcome.passed_together(results, ended, nonce, _sources(unit))
+
+
+def run_in_order(
+    unit: Unit, names: Sequence[str], knobs: Mapping[str, str] | None = None, policy: Policy = AS_IT_IS
+) -> Iterator[TestResult]:
+    """The results of these tests one after the other, each run when it is asked for. Those that pass share runs;
+    once many did not, each has its own."""
+    left, alone = list(names), 0
+    while left:
+        passed = run_together(unit, left, knobs or {}, policy) if alone < TOGETHER else []
+        yield from passed
+        del left[: len(passed)]
+        if left:
+            alone += 1
+            yield run_test(unit, left.pop(0), knobs, policy)
 
 
 def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], policy: Policy, cpu_seconds: int | None) -> TestResult:

@@ -8,6 +8,7 @@ verdict its head lists. The last line is "N passed, N failed".
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -76,6 +77,7 @@ class Check:
         for name in exercise.stubs:
             path = SOLUTIONS / exercise.name / name
             self.tally.check(path.is_file(), f"{shown(path)} exists")
+        self._run_all(_solution_units(exercise, self.variants))  # in fewer runs than grading takes, which knows them then
         for variant in self.variants:
             graded = Grading(SOLUTIONS, [exercise], variant, jobs=self.jobs).run()[0]
             bad = [f"{r.suite}: {r.name} ({r.verdict}: {r.message})" for r in graded.failures()]
@@ -184,16 +186,16 @@ class Check:
         errors = self._build(wanted)
         for unit, error in errors.items():
             results[unit] = [TestResult(unit.suite.name, "", unit.variant, "build_failed", error.message)]
+        built = [unit for unit in wanted if unit not in errors]
         with _workers(self.jobs) as pool:
-            running = {
-                unit: [pool.submit(runner.run_test, unit, name) for name in runner.list_tests(unit)]
-                for unit in wanted
-                if unit not in errors
-            }
-            for unit, futures in running.items():
-                results[unit] = [future.result() for future in futures]
-                runner.keep(unit, results[unit])
+            for unit, done in zip(built, pool.map(_all_tests, built), strict=True):
+                results[unit] = done
+                runner.keep(unit, done)
         return results
+
+
+def _all_tests(unit: Unit) -> list[TestResult]:
+    return list(runner.run_in_order(unit, runner.list_tests(unit)))
 
 
 def _first_failure(implementation: Implementation, unit: Unit) -> TestResult | None:
@@ -203,13 +205,11 @@ def _first_failure(implementation: Implementation, unit: Unit) -> TestResult | N
     known = _recall_hunt(unit, names)
     if known is not None:
         return known[0] if known else None
-    for name in names:
-        result = runner.run_test(unit, name)
-        if result.verdict != "passed":
-            _keep_hunt(unit, names, [result])
-            return result
-    _keep_hunt(unit, names, [])
-    return None
+    expected = [runner.run_test(unit, name) for name in names[:1] if name in implementation.tests]
+    results = itertools.chain(expected, runner.run_in_order(unit, names[len(expected) :]))
+    failure = next((result for result in results if result.verdict != "passed"), None)
+    _keep_hunt(unit, names, [failure] if failure else [])
+    return failure
 
 
 def _hunt_path(unit: Unit, names: list[str]) -> Path:
@@ -248,6 +248,12 @@ def _workers(jobs: int) -> Iterator[ThreadPoolExecutor]:
             isolation.stop_all()
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _solution_units(exercise: Exercise, variants: Sequence[str]) -> list[Unit]:
+    solution = read_submission(SOLUTIONS, exercise)
+    suites = () if solution.missing else exercise.chain()
+    return [Unit(solution.code_for(suite), suite, variant) for variant in variants for suite in suites]
 
 
 def _units(implementation: Implementation, exercise: Exercise, variant: str) -> list[Unit]:

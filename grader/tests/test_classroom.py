@@ -29,7 +29,6 @@ from grader.classroom import (
     sandbox,
     settings,
     similar,
-    suite_runner,
     workers,
 )
 from grader.classroom.group import Class, Job, Request
@@ -468,7 +467,7 @@ def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(
 def test_once_a_few_tests_failed_the_others_are_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     exercise = by_name("01_single_thread")
     unit = build.Unit(read_submission(SOLUTIONS, exercise).code, exercise, "plain")
-    names = [f"test_{n}" for n in range(2 * suite_runner.TOGETHER)]
+    names = [f"test_{n}" for n in range(2 * runner.TOGETHER)]
     tries: list[Sequence[str]] = []
 
     def none_passes(unit: build.Unit, names: Sequence[str], *_: object) -> list[outcome.TestResult]:
@@ -479,7 +478,7 @@ def test_once_a_few_tests_failed_the_others_are_run_one_by_one(monkeypatch: pyte
     monkeypatch.setattr(runner, "run_test", lambda unit, name, *_: outcome.TestResult("", name, "plain", "failed"))
     suite = SuiteRunner(Request("ann", "", "", "", (), ()), unit, names, {}, AS_IT_IS)
     assert [suite.run_test(name).verdict for name in names] == ["failed"] * len(names)
-    assert tries == [names[n:] for n in range(suite_runner.TOGETHER)]
+    assert tries == [names[n:] for n in range(runner.TOGETHER)]
 
 
 LOOKS_FOR_A_RECORD = """

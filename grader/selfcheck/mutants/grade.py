@@ -133,15 +133,11 @@ def first_look(unit: Unit) -> TestResult | None:
 
 
 def _failure_in(unit: Unit, knobs: dict[str, str]) -> TestResult | None:
-    """The first test that fails. Those that pass share runs; what is to be said of one that doesn't, only a run of
-    its own can tell, with all its schedules."""
-    names = runner.list_tests(unit)
-    while names:
-        names = names[len(runner.run_together(unit, names, knobs)) :]
-        if names:
-            result = runner.run_test(unit, names.pop(0))
-            if result.verdict != "passed":
-                return result
+    """The first test that fails. What is to be said of it a run with all its schedules tells."""
+    for result in runner.run_in_order(unit, runner.list_tests(unit), knobs):
+        told = runner.run_test(unit, result.name) if knobs and result.verdict != "passed" else result
+        if told.verdict != "passed":
+            return told
     return None
 
 
