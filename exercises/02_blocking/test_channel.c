@@ -132,7 +132,9 @@ static void *recv_closed(void *rx)
 
 /* ---------------------------------------------------------------- the four behaviours of 01 */
 
-TEST(create_connects_two_threads)
+TEST(create_connects_two_threads,
+     .sentences = {"Different handles may be used by different threads",
+                   "receive a sender and the receiver, connected"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t sender = spawn(send_1_and_drop, ends.tx);
@@ -157,7 +159,9 @@ static void receive_from_two_senders(struct receiver *rx)
     }
 }
 
-TEST(multi_sender_messages_of_each_sender_arrive_in_the_order_sent)
+TEST(multi_sender_messages_of_each_sender_arrive_in_the_order_sent,
+     .sentences = {"What one sender sends arrives in the order it was sent",
+                   "Between sends of different senders that overlap"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *clone = clone_of(ends.tx);
@@ -171,7 +175,9 @@ TEST(multi_sender_messages_of_each_sender_arrive_in_the_order_sent)
     join(second);
 }
 
-TEST(send_after_drop_of_the_receiver_in_another_thread_is_closed)
+TEST(send_after_drop_of_the_receiver_in_another_thread_is_closed,
+     .sentences = {"sender_send: The receiver has been dropped, and stays so",
+                   "From then on every send says CHANNEL_CLOSED"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t dropper = spawn(drop_receiver, ends.rx);
@@ -183,7 +189,9 @@ TEST(send_after_drop_of_the_receiver_in_another_thread_is_closed)
     sender_drop(ends.tx);
 }
 
-TEST(recv_on_empty_closed_channel_is_closed_at_once_and_for_good)
+TEST(recv_on_empty_closed_channel_is_closed_at_once_and_for_good,
+     .sentences = {"receiver_recv: now and for good",
+                   "receiver_recv CHANNEL_CLOSED: *message is untouched"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -193,7 +201,9 @@ TEST(recv_on_empty_closed_channel_is_closed_at_once_and_for_good)
     receiver_drop(ends.rx);
 }
 
-TEST(recv_does_not_sleep_while_a_message_is_queued)
+TEST(recv_does_not_sleep_while_a_message_is_queued,
+     .sentences = {"sleeping while nothing is queued and at least one sender is left",
+                   "receiver_recv: which is no longer in the channel"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -210,8 +220,9 @@ TEST(recv_does_not_sleep_while_a_message_is_queued)
 
 /* ------------------------------------------------------------------------ sleeping and waking */
 
-TEST(a_send_wakes_a_sleeping_receiver, .woken_by_others = true,
-     .hint = "Who wakes it, and what has it to look at then?")
+TEST(a_send_wakes_a_sleeping_receiver,
+     .sentences = {"A send wakes a sleeping receiver, and so does", "receiver_recv sleeps where"},
+     .woken_by_others = true, .hint = "Who wakes it, and what has it to look at then?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t receiver = spawn(recv_1, ends.rx);
@@ -222,8 +233,9 @@ TEST(a_send_wakes_a_sleeping_receiver, .woken_by_others = true,
     receiver_drop(ends.rx);
 }
 
-TEST(a_receiver_sleeps_and_does_not_poll, .woken_by_others = true,
-     .hint = "What is the processor doing while it waits?")
+TEST(a_receiver_sleeps_and_does_not_poll,
+     .sentences = {"it neither spins nor polls", "A short, bounded spin beforehand is allowed"},
+     .woken_by_others = true, .hint = "What is the processor doing while it waits?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t receiver = spawn(recv_1, ends.rx);
@@ -247,7 +259,8 @@ static void *recv_1_and_2_in_any_order(void *rx)
     return NULL;
 }
 
-TEST(each_of_two_sends_wakes_the_receiver_if_it_sleeps)
+TEST(each_of_two_sends_wakes_the_receiver_if_it_sleeps,
+     .sentences = {"A send wakes a sleeping receiver, and so does"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t receiver = spawn(recv_1_and_2_in_any_order, ends.rx);
@@ -262,7 +275,8 @@ TEST(each_of_two_sends_wakes_the_receiver_if_it_sleeps)
     receiver_drop(ends.rx);
 }
 
-TEST(two_sends_of_one_sender_are_both_received)
+TEST(two_sends_of_one_sender_are_both_received,
+     .sentences = {"receiver_recv: which is no longer in the channel"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t receiver = spawn(recv_1_and_2_in_any_order, ends.rx);
@@ -274,8 +288,10 @@ TEST(two_sends_of_one_sender_are_both_received)
     receiver_drop(ends.rx);
 }
 
-TEST(dropping_the_last_sender_wakes_a_sleeping_receiver, .woken_by_others = true,
-     .hint = "Who has to be told?")
+TEST(dropping_the_last_sender_wakes_a_sleeping_receiver,
+     .sentences = {"A send wakes a sleeping receiver, and so does",
+                   "receiver_recv: now and for good"},
+     .woken_by_others = true, .hint = "Who has to be told?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t dropper = spawn(drop_sender, ends.tx);
@@ -285,7 +301,8 @@ TEST(dropping_the_last_sender_wakes_a_sleeping_receiver, .woken_by_others = true
     join(dropper);
 }
 
-TEST(dropping_the_last_of_two_senders_wakes_a_sleeping_receiver)
+TEST(dropping_the_last_of_two_senders_wakes_a_sleeping_receiver,
+     .sentences = {"A send wakes a sleeping receiver, and so does"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *clone = clone_of(ends.tx);
@@ -298,7 +315,9 @@ TEST(dropping_the_last_of_two_senders_wakes_a_sleeping_receiver)
     join(second);
 }
 
-TEST(dropping_a_sender_that_is_not_the_last_does_not_end_the_sleep)
+TEST(dropping_a_sender_that_is_not_the_last_does_not_end_the_sleep,
+     .sentences = {"sleeping while nothing is queued and at least one sender is left",
+                   "A signal handled while a call sleeps"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *clone = clone_of(ends.tx);
@@ -312,7 +331,8 @@ TEST(dropping_a_sender_that_is_not_the_last_does_not_end_the_sleep)
     receiver_drop(ends.rx);
 }
 
-TEST(a_send_wakes_the_receiver_of_its_own_channel)
+TEST(a_send_wakes_the_receiver_of_its_own_channel,
+     .sentences = {"A send wakes a sleeping receiver, and so does", "Two channels share no state"})
 {
     struct ends a = open_channel(sizeof(int)), b = open_channel(sizeof(int));
     pthread_t receiver_of_a = spawn(recv_1, a.rx), receiver_of_b = spawn(recv_1, b.rx);
@@ -327,7 +347,7 @@ TEST(a_send_wakes_the_receiver_of_its_own_channel)
     receiver_drop(b.rx);
 }
 
-TEST(making_other_channels_does_not_disturb_the_sleep,
+TEST(making_other_channels_does_not_disturb_the_sleep, .sentences = {"Two channels share no state"},
      .hint = "Where does your receiver find its channel again when it wakes up?")
 {
     struct ends ends = open_channel(sizeof(int)), others[20];
@@ -346,7 +366,9 @@ TEST(making_other_channels_does_not_disturb_the_sleep,
     }
 }
 
-TEST(another_channel_does_not_end_the_sleep)
+TEST(another_channel_does_not_end_the_sleep,
+     .sentences = {"Two channels share no state",
+                   "sleeping while nothing is queued and at least one sender is left"})
 {
     struct ends ends = open_channel(sizeof(int)), other = open_channel(sizeof(int));
     pthread_t receiver = spawn(recv_1, ends.rx);
@@ -416,8 +438,9 @@ static void receive(struct ends ends, enum receiving how)
         join(sender);
 }
 
-TEST(recv_sleeps_after_a_try_recv_that_found_nothing, .schedules = 500,
-     .hint = "What does a call that finds nothing leave behind for the next one?")
+TEST(recv_sleeps_after_a_try_recv_that_found_nothing,
+     .sentences = {"sleeping while nothing is queued and at least one sender is left"},
+     .schedules = 500, .hint = "What does a call that finds nothing leave behind for the next one?")
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -427,7 +450,9 @@ TEST(recv_sleeps_after_a_try_recv_that_found_nothing, .schedules = 500,
     receiver_drop(ends.rx);
 }
 
-TEST(recv_sleeps_after_a_try_recv_that_found_a_message, .schedules = 500,
+TEST(recv_sleeps_after_a_try_recv_that_found_a_message,
+     .sentences = {"sleeping while nothing is queued and at least one sender is left"},
+     .schedules = 500,
      .hint = "What does a send leave behind, besides the message, and who takes that?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -439,8 +464,10 @@ TEST(recv_sleeps_after_a_try_recv_that_found_a_message, .schedules = 500,
 }
 
 /* Every pair of them once, one after the other. */
-TEST(each_way_to_receive_goes_after_each_other, .schedules = 300,
-     .hint = "What has the call before left behind?")
+TEST(each_way_to_receive_goes_after_each_other,
+     .sentences = {"sleeping while nothing is queued and at least one sender is left",
+                   "receiver_try_recv: which is no longer in the channel"},
+     .schedules = 300, .hint = "What has the call before left behind?")
 {
     static const enum receiving ways[] = {TRY_IN_VAIN, TRY_IN_VAIN, TRY,  TRY_IN_VAIN, RECV,
                                           TRY_IN_VAIN, RECV_ASLEEP, TRY,  TRY,         RECV,
@@ -465,8 +492,9 @@ static void expect_closed_by_both(struct receiver *rx)
     check_equal(got, -1, "CHANNEL_CLOSED: *message is untouched.");
 }
 
-TEST(a_channel_closes_after_each_way_to_receive, .schedules = 300,
-     .hint = "What has the call before left behind?")
+TEST(a_channel_closes_after_each_way_to_receive,
+     .sentences = {"receiver_recv: now and for good", "receiver_try_recv: now and for good"},
+     .schedules = 300, .hint = "What has the call before left behind?")
 {
     for (enum receiving how = TRY_IN_VAIN; how <= RECV_ASLEEP; how++) {
         struct ends ends = open_channel(sizeof(int));
@@ -478,7 +506,8 @@ TEST(a_channel_closes_after_each_way_to_receive, .schedules = 300,
     }
 }
 
-TEST(a_receiver_that_sleeps_after_each_way_to_receive_is_woken_by_the_last_drop, .schedules = 300,
+TEST(a_receiver_that_sleeps_after_each_way_to_receive_is_woken_by_the_last_drop,
+     .sentences = {"A send wakes a sleeping receiver, and so does"}, .schedules = 300,
      .hint = "What has the call before left behind?")
 {
     for (enum receiving how = TRY_IN_VAIN; how <= RECV_ASLEEP; how++) {
@@ -504,7 +533,9 @@ static void *recv_3_in_any_order(void *rx)
     return NULL;
 }
 
-TEST(a_receiver_that_two_senders_have_woken_sleeps_again, .schedules = 3000,
+TEST(a_receiver_that_two_senders_have_woken_sleeps_again,
+     .sentences = {"sleeping while nothing is queued and at least one sender is left"},
+     .schedules = 3000,
      .hint = "Two senders see it asleep. How often is it woken, and for how many messages?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -536,7 +567,9 @@ static void *recv_3_after_trying(void *rx)
     return NULL;
 }
 
-TEST(a_receiver_that_tried_while_two_senders_sent_sleeps_again, .schedules = 2000,
+TEST(a_receiver_that_tried_while_two_senders_sent_sleeps_again,
+     .sentences = {"sleeping while nothing is queued and at least one sender is left"},
+     .schedules = 2000,
      .hint = "A try may find a message whose wake-up is still to come. Who takes that?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -568,6 +601,7 @@ static void *clone_send_and_drop(void *tx)
 }
 
 TEST(try_recv_takes_a_message_that_was_sent_before_whatever_another_sender_does,
+     .sentences = {"at least one sender is left"},
      .hint = "Another thread is inside the channel just now. Is that the same as an empty one?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -585,7 +619,8 @@ TEST(try_recv_takes_a_message_that_was_sent_before_whatever_another_sender_does,
     receiver_drop(ends.rx);
 }
 
-TEST(try_recv_is_empty_while_another_sender_clones_and_goes)
+TEST(try_recv_is_empty_while_another_sender_clones_and_goes,
+     .sentences = {"at least one sender is left", "receiver_try_recv: now and for good"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t other = spawn(clone_and_drop_both, clone_of(ends.tx));
@@ -616,7 +651,8 @@ static void *clone_send_in_vain_and_drop(void *tx)
     return NULL;
 }
 
-TEST(send_after_drop_of_the_receiver_is_closed_whatever_another_sender_does)
+TEST(send_after_drop_of_the_receiver_is_closed_whatever_another_sender_does,
+     .sentences = {"sender_send: The receiver has been dropped, and stays so"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *clone = clone_of(ends.tx);
@@ -645,6 +681,7 @@ static void *send_1_and_2_on_a_channel_of_its_own(void *unused)
 }
 
 TEST(two_threads_with_a_channel_each_do_not_notice_each_other,
+     .sentences = {"Two channels share no state"},
      .hint = "Is there anything that both channels use?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -660,8 +697,9 @@ TEST(two_threads_with_a_channel_each_do_not_notice_each_other,
     join(other);
 }
 
-TEST(only_the_receiver_of_the_channel_that_closes_wakes_up, .schedules = 300,
-     .hint = "Whom does a sender tell when it goes?")
+TEST(only_the_receiver_of_the_channel_that_closes_wakes_up,
+     .sentences = {"Two channels share no state", "A send wakes a sleeping receiver, and so does"},
+     .schedules = 300, .hint = "Whom does a sender tell when it goes?")
 {
     struct ends a = open_channel(sizeof(int)), b = open_channel(sizeof(int));
     pthread_t receiver_of_a = spawn(recv_1, a.rx), receiver_of_b = spawn(recv_closed, b.rx);
@@ -676,8 +714,9 @@ TEST(only_the_receiver_of_the_channel_that_closes_wakes_up, .schedules = 300,
     receiver_drop(b.rx);
 }
 
-TEST(a_send_wakes_the_receiver_of_its_own_channel_whichever_slept_first, .schedules = 300,
-     .hint = "Whom does a send wake when two sleep?")
+TEST(a_send_wakes_the_receiver_of_its_own_channel_whichever_slept_first,
+     .sentences = {"A send wakes a sleeping receiver, and so does", "Two channels share no state"},
+     .schedules = 300, .hint = "Whom does a send wake when two sleep?")
 {
     struct ends a = open_channel(sizeof(int)), b = open_channel(sizeof(int));
     pthread_t receiver_of_a = spawn(recv_1, a.rx), receiver_of_b;
@@ -700,7 +739,8 @@ TEST(a_send_wakes_the_receiver_of_its_own_channel_whichever_slept_first, .schedu
 }
 
 /* 32 times, because naps() asks for that. */
-TEST(cloning_and_dropping_never_block_while_the_receiver_sleeps, .schedules = 200,
+TEST(cloning_and_dropping_never_block_while_the_receiver_sleeps,
+     .sentences = {"Only receiver_recv blocks"}, .schedules = 200,
      .hint = "Which calls may wait for another thread?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -717,8 +757,10 @@ TEST(cloning_and_dropping_never_block_while_the_receiver_sleeps, .schedules = 20
     receiver_drop(ends.rx);
 }
 
-TEST(the_last_of_300_senders_wakes_a_sleeping_receiver, .schedules = 20,
-     .hint = "How many senders can your code tell apart?")
+TEST(the_last_of_300_senders_wakes_a_sleeping_receiver,
+     .sentences = {"A send wakes a sleeping receiver, and so does",
+                   "any number of senders, one receiver"},
+     .schedules = 20, .hint = "How many senders can your code tell apart?")
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *senders[300] = {ends.tx};
@@ -740,7 +782,7 @@ TEST(the_last_of_300_senders_wakes_a_sleeping_receiver, .schedules = 20,
 
 /* ---------------------------------------------------------------------------- closing races */
 
-TEST(queued_messages_come_before_closed)
+TEST(queued_messages_come_before_closed, .sentences = {"receiver_recv: Queued messages come first"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t sender = spawn(send_1_2_and_drop, ends.tx);
@@ -752,7 +794,8 @@ TEST(queued_messages_come_before_closed)
     join(sender);
 }
 
-TEST(a_channel_is_not_closed_while_one_of_two_senders_is_left)
+TEST(a_channel_is_not_closed_while_one_of_two_senders_is_left,
+     .sentences = {"receiver_recv: now and for good"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *clone = clone_of(ends.tx);
@@ -766,7 +809,8 @@ TEST(a_channel_is_not_closed_while_one_of_two_senders_is_left)
     join(sender);
 }
 
-TEST(try_recv_while_another_thread_sends_is_ok_or_empty)
+TEST(try_recv_while_another_thread_sends_is_ok_or_empty,
+     .sentences = {"at least one sender is left"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t sender = spawn(send_1, ends.tx);
@@ -786,7 +830,9 @@ TEST(try_recv_while_another_thread_sends_is_ok_or_empty)
     receiver_drop(ends.rx);
 }
 
-TEST(try_recv_while_the_last_sender_sends_and_goes_is_not_closed_before_the_message)
+TEST(try_recv_while_the_last_sender_sends_and_goes_is_not_closed_before_the_message,
+     .sentences = {"what was sent before the last sender went is still received",
+                   "receiver_try_recv: now and for good"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t sender = spawn(send_1_and_drop, ends.tx);
@@ -825,7 +871,9 @@ static void *send_twice_and_drop(void *tx)
     return NULL;
 }
 
-TEST(sends_while_the_receiver_is_dropped_are_ok_or_closed)
+TEST(sends_while_the_receiver_is_dropped_are_ok_or_closed,
+     .sentences = {"sender_send: The receiver has been dropped, and stays so",
+                   "nothing that another thread may still be inside"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t sender = spawn(send_twice_and_drop, ends.tx);
@@ -834,7 +882,9 @@ TEST(sends_while_the_receiver_is_dropped_are_ok_or_closed)
     join(sender);
 }
 
-TEST(sends_of_two_senders_while_the_receiver_is_dropped_are_ok_or_closed)
+TEST(sends_of_two_senders_while_the_receiver_is_dropped_are_ok_or_closed,
+     .sentences = {"sender_send: The receiver has been dropped, and stays so",
+                   "nothing that another thread may still be inside"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *clone = clone_of(ends.tx);
@@ -849,6 +899,7 @@ TEST(sends_of_two_senders_while_the_receiver_is_dropped_are_ok_or_closed)
 /* --------------------------------------------------------------------------- the last drop */
 
 TEST(the_receiver_may_go_after_the_last_message_without_waiting_for_the_sender,
+     .sentences = {"nothing that another thread may still be inside"},
      .hint = "The sender is still inside sender_send. What does it touch after unlocking?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -860,6 +911,7 @@ TEST(the_receiver_may_go_after_the_last_message_without_waiting_for_the_sender,
 }
 
 TEST(the_last_sender_and_the_receiver_may_go_at_the_same_time,
+     .sentences = {"nothing that another thread may still be inside"},
      .hint = "Each may be the other side's last. Who frees the channel?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -869,7 +921,9 @@ TEST(the_last_sender_and_the_receiver_may_go_at_the_same_time,
     join(dropper);
 }
 
-TEST(three_handles_may_go_at_the_same_time_with_messages_queued)
+TEST(three_handles_may_go_at_the_same_time_with_messages_queued,
+     .sentences = {"nothing that another thread may still be inside",
+                   "Whoever drops the last handle frees the channel"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *clone = clone_of(ends.tx);
@@ -884,7 +938,8 @@ TEST(three_handles_may_go_at_the_same_time_with_messages_queued)
     join(second);
 }
 
-TEST(two_senders_may_go_at_the_same_time_after_the_receiver)
+TEST(two_senders_may_go_at_the_same_time_after_the_receiver,
+     .sentences = {"nothing that another thread may still be inside"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t other = spawn(drop_sender, clone_of(ends.tx));
@@ -896,7 +951,10 @@ TEST(two_senders_may_go_at_the_same_time_after_the_receiver)
 
 /* ---------------------------------------------------------------------------------- clones */
 
-TEST(one_thread_may_clone_while_another_drops, .hint = "What do both of them count with?")
+TEST(one_thread_may_clone_while_another_drops,
+     .sentences = {"Different handles may be used by different threads",
+                   "When it was the channel's last sender"},
+     .hint = "What do both of them count with?")
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *second = clone_of(ends.tx);
@@ -909,7 +967,9 @@ TEST(one_thread_may_clone_while_another_drops, .hint = "What do both of them cou
     join(dropper);
 }
 
-TEST(two_threads_may_clone_at_the_same_time)
+TEST(two_threads_may_clone_at_the_same_time,
+     .sentences = {"Different handles may be used by different threads",
+                   "Makes one more sender of the same channel"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t first = spawn(clone_and_drop_both, clone_of(ends.tx));
@@ -934,7 +994,9 @@ static void *send_1_through_a_clone(void *tx)
     return NULL;
 }
 
-TEST(a_clone_made_while_the_receiver_sleeps_keeps_the_channel_open)
+TEST(a_clone_made_while_the_receiver_sleeps_keeps_the_channel_open,
+     .sentences = {"sleeping while nothing is queued and at least one sender is left",
+                   "Makes one more sender of the same channel"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t sender = spawn(send_1_through_a_clone, ends.tx);
@@ -955,7 +1017,8 @@ static void *clone_for_another_thread(void *tx)
     return NULL;
 }
 
-TEST(a_clone_may_be_handed_to_another_thread)
+TEST(a_clone_may_be_handed_to_another_thread,
+     .sentences = {"A handle may be handed from thread to thread"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t sender = spawn(clone_for_another_thread, ends.tx);
@@ -968,7 +1031,8 @@ TEST(a_clone_may_be_handed_to_another_thread)
     join(sender);
 }
 
-TEST(one_thread_may_clone_while_another_drops_the_receiver)
+TEST(one_thread_may_clone_while_another_drops_the_receiver,
+     .sentences = {"Different handles may be used by different threads"})
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t cloner = spawn(clone_and_drop_both, ends.tx);
@@ -979,7 +1043,8 @@ TEST(one_thread_may_clone_while_another_drops_the_receiver)
 
 /* ------------------------------------------------- handing over, visibility, order, content */
 
-TEST(a_sender_may_be_handed_from_thread_to_thread)
+TEST(a_sender_may_be_handed_from_thread_to_thread,
+     .sentences = {"A handle may be handed from thread to thread"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -999,7 +1064,8 @@ static void *recv_1_and_drop(void *rx)
     return NULL;
 }
 
-TEST(the_receiver_may_be_handed_from_thread_to_thread)
+TEST(the_receiver_may_be_handed_from_thread_to_thread,
+     .sentences = {"A handle may be handed from thread to thread"})
 {
     struct ends ends = open_channel(sizeof(int));
 
@@ -1013,8 +1079,10 @@ TEST(the_receiver_may_be_handed_from_thread_to_thread)
 }
 
 /* The channel is used by four threads, and in each of them the receiver sleeps. */
-TEST(a_receiver_that_was_handed_over_sleeps_and_is_woken_in_each_thread, .schedules = 500,
-     .hint = "Does a send wake the thread asleep now, or the first to sleep?")
+TEST(a_receiver_that_was_handed_over_sleeps_and_is_woken_in_each_thread,
+     .sentences = {"A handle may be handed from thread to thread",
+                   "A send wakes a sleeping receiver, and so does"},
+     .schedules = 500, .hint = "Does a send wake the thread asleep now, or the first to sleep?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t receiver;
@@ -1036,7 +1104,8 @@ TEST(a_receiver_that_was_handed_over_sleeps_and_is_woken_in_each_thread, .schedu
 
 enum { MANY = 60 }; /* no more threads than there may be at once */
 
-TEST(sixty_threads_may_send_at_the_same_time, .schedules = 5,
+TEST(sixty_threads_may_send_at_the_same_time,
+     .sentences = {"Different handles may be used by different threads"}, .schedules = 5,
      .hint = "How many threads can your code tell apart?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -1064,7 +1133,8 @@ static void *recv_a_sender_and_send_1(void *rx)
     return NULL;
 }
 
-TEST(a_sender_may_be_handed_over_as_a_message_of_another_channel)
+TEST(a_sender_may_be_handed_over_as_a_message_of_another_channel,
+     .sentences = {"A handle may be handed from thread to thread"})
 {
     struct ends ends = open_channel(sizeof(int)), carrier = open_channel(sizeof(struct sender *));
     pthread_t other = spawn(recv_a_sender_and_send_1, carrier.rx);
@@ -1090,6 +1160,7 @@ static void *send_a_letter_and_drop(void *tx)
 }
 
 TEST(what_was_written_before_the_send_is_seen_after_recv,
+     .sentences = {"What a thread wrote before sender_send"},
      .hint = "Which lock does the receiver take after the sender has let it go?")
 {
     struct ends ends = open_channel(sizeof(char *));
@@ -1103,7 +1174,8 @@ TEST(what_was_written_before_the_send_is_seen_after_recv,
     join(sender);
 }
 
-TEST(what_was_written_before_the_send_is_seen_after_try_recv)
+TEST(what_was_written_before_the_send_is_seen_after_try_recv,
+     .sentences = {"What a thread wrote before sender_send"})
 {
     struct ends ends = open_channel(sizeof(char *));
     pthread_t sender = spawn(send_a_letter_and_drop, ends.tx);
@@ -1133,7 +1205,8 @@ static void *wait_then_send_2(void *arg)
     return NULL;
 }
 
-TEST(of_two_sends_of_which_one_returned_before_the_other_began_the_first_arrives_first)
+TEST(of_two_sends_of_which_one_returned_before_the_other_began_the_first_arrives_first,
+     .sentences = {"When one send returns before another begins"})
 {
     struct ends ends = open_channel(sizeof(int)), go = open_channel(sizeof(int));
     struct relay relay = {go.rx, clone_of(ends.tx)};
@@ -1157,6 +1230,7 @@ static void *recv_1_to_4(void *rx)
 }
 
 TEST(sends_of_one_thread_arrive_in_order_whichever_of_two_senders_it_uses,
+     .sentences = {"When one send returns before another begins"},
      .hint = "What keeps two messages in order that were sent through different handles?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -1185,7 +1259,8 @@ static void *echo_twice(void *arg)
     return NULL;
 }
 
-TEST(two_channels_carry_questions_and_answers)
+TEST(two_channels_carry_questions_and_answers,
+     .sentences = {"A send wakes a sleeping receiver, and so does", "Two channels share no state"})
 {
     struct ends questions = open_channel(sizeof(int)), answers = open_channel(sizeof(int));
     struct relay relay = {questions.rx, answers.tx};
@@ -1213,7 +1288,7 @@ static void *use_a_channel_of_its_own(void *unused)
     return unused;
 }
 
-TEST(two_threads_with_a_channel_each_share_no_state)
+TEST(two_threads_with_a_channel_each_share_no_state, .sentences = {"Two channels share no state"})
 {
     pthread_t other = spawn(use_a_channel_of_its_own, NULL);
 
@@ -1247,7 +1322,8 @@ static void *send_large_b_and_drop(void *tx)
     return NULL;
 }
 
-TEST(a_message_arrives_whole_while_another_is_sent)
+TEST(a_message_arrives_whole_while_another_is_sent,
+     .sentences = {"receiver_recv: receives message_size bytes"})
 {
     struct ends ends = open_channel(sizeof(struct large));
     struct sender *clone = clone_of(ends.tx);
@@ -1280,7 +1356,8 @@ static void *try_to_send_1_and_drop(void *tx)
     return (void *)(uintptr_t)(status == CHANNEL_OK);
 }
 
-TEST(a_send_without_memory_leaves_the_channel_as_before, .allocations_fail = true,
+TEST(a_send_without_memory_leaves_the_channel_as_before,
+     .sentences = {"sender_send: the message stays the caller's"}, .allocations_fail = true,
      .hint = "What have you locked when the allocation fails?")
 {
     struct sender *tx, *clone;
@@ -1309,7 +1386,8 @@ TEST(a_send_without_memory_leaves_the_channel_as_before, .allocations_fail = tru
 /* ------------------------------------------------------------------------------------ volume */
 
 /* Few are queued at a time, so that a ring goes round very often. */
-TEST(more_than_65536_messages_can_pass_through_a_short_queue, .once = true,
+TEST(more_than_65536_messages_can_pass_through_a_short_queue,
+     .sentences = {"more than 65,536 handles or queued messages work"}, .once = true,
      .hint = "How far does the type reach that counts what was sent and what was received?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -1341,7 +1419,8 @@ static void *send_many_and_drop(void *arg)
     return NULL;
 }
 
-TEST(multi_sender_thousands_of_messages_arrive_each_once_and_in_order, .once = true)
+TEST(multi_sender_thousands_of_messages_arrive_each_once_and_in_order,
+     .sentences = {"What one sender sends arrives in the order it was sent"}, .once = true)
 {
     struct ends ends = open_channel(sizeof(int));
     struct numbered senders[SENDERS];

@@ -39,7 +39,8 @@ static const struct contract contract = {
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
-TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them, .family = &drawn.family,
+TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them,
+     .sentences = {"Different handles may be used by different threads"}, .family = &drawn.family,
      .schedules = 6)
 {
     together(&drawn);
@@ -48,7 +49,8 @@ TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them, .family = &
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
 
 TEST(calls_of_several_threads_are_answered_rightly_when_an_allocation_fails,
-     .family = &failing.family, .allocations_fail = true, .schedules = 20)
+     .sentences = {"sender_send: the message stays the caller's"}, .family = &failing.family,
+     .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
 }

@@ -164,7 +164,9 @@ static void send_errand(struct sender *tx, struct errand errand)
 
 /* ------------------------------------------------------------------------- making a channel */
 
-TEST(channel_create_with_drop_connects_a_sender_and_a_receiver)
+TEST(channel_create_with_drop_connects_a_sender_and_a_receiver,
+     .sentences = {"Makes a channel as channel_create does, whose messages",
+                   "the two ends of a new, unbounded channel"})
 {
     struct ends ends = open_notes();
 
@@ -177,7 +179,9 @@ TEST(channel_create_with_drop_connects_a_sender_and_a_receiver)
     receiver_drop(ends.rx);
 }
 
-TEST(create_with_drop_says_invalid_for_message_size_0)
+TEST(create_with_drop_says_invalid_for_message_size_0,
+     .sentences = {"channel_create_with_drop: message_size is 0",
+                   "channel_create_with_drop CHANNEL_INVALID: are untouched"})
 {
     int somewhere = 0;
     struct sender *tx = (struct sender *)(void *)&somewhere;
@@ -191,7 +195,8 @@ TEST(create_with_drop_says_invalid_for_message_size_0)
     check_pointer(rx, &somewhere, "CHANNEL_INVALID: *tx and *rx are untouched.");
 }
 
-TEST(create_with_drop_out_of_memory_leaves_tx_and_rx_untouched, .allocations_fail = true)
+TEST(create_with_drop_out_of_memory_leaves_tx_and_rx_untouched,
+     .sentences = {"channel_create_with_drop: and nothing leaks"}, .allocations_fail = true)
 {
     int somewhere = 0;
     struct sender *tx = (struct sender *)(void *)&somewhere;
@@ -209,7 +214,8 @@ TEST(create_with_drop_out_of_memory_leaves_tx_and_rx_untouched, .allocations_fai
     check_pointer(rx, &somewhere, "CHANNEL_NO_MEMORY: *tx and *rx are untouched.");
 }
 
-TEST(a_null_drop_means_messages_own_nothing)
+TEST(a_null_drop_means_messages_own_nothing,
+     .sentences = {"messages own nothing, as in channel_create"})
 {
     struct ends ends = open_channel(sizeof(int), NULL);
     int sent = 7, got = -1;
@@ -222,7 +228,7 @@ TEST(a_null_drop_means_messages_own_nothing)
     sender_drop(ends.tx);
 }
 
-TEST(channel_create_still_makes_a_channel_without_drop)
+TEST(channel_create_still_makes_a_channel_without_drop, .sentences = {"Makes an unbounded channel"})
 {
     struct ends ends = {NULL, NULL};
     int sent = 7;
@@ -262,7 +268,7 @@ static void *send_shapes(void *tx)
     return NULL;
 }
 
-TEST(a_tagged_union_arrives_as_it_was_sent)
+TEST(a_tagged_union_arrives_as_it_was_sent, .sentences = {"Still message_size bytes each"})
 {
     struct ends ends = open_channel(sizeof(struct shape), NULL);
     pthread_t thread = spawn(send_shapes, ends.tx);
@@ -297,7 +303,8 @@ static void *send_wide(void *tx)
     return NULL;
 }
 
-TEST(a_struct_larger_than_a_cache_line_arrives_whole)
+TEST(a_struct_larger_than_a_cache_line_arrives_whole,
+     .sentences = {"Still message_size bytes each"})
 {
     struct ends ends = open_channel(sizeof(struct wide), NULL);
     pthread_t thread = spawn(send_wide, ends.tx);
@@ -320,7 +327,8 @@ static void *send_two_notes(void *tx)
     return NULL;
 }
 
-TEST(what_the_pointers_in_a_message_point_to_is_handed_over_with_it)
+TEST(what_the_pointers_in_a_message_point_to_is_handed_over_with_it,
+     .sentences = {"hands the message over to the channel"})
 {
     struct ends ends = open_notes();
     pthread_t thread = spawn(send_two_notes, ends.tx);
@@ -349,7 +357,9 @@ static void *send_notes_11_12(void *tx)
     return NULL;
 }
 
-TEST(multi_sender_every_owning_message_arrives_once_and_is_not_dropped)
+TEST(multi_sender_every_owning_message_arrives_once_and_is_not_dropped,
+     .sentences = {"It never runs for a message that was received",
+                   "hands the message over to the channel"})
 {
     struct ends ends = open_notes();
     pthread_t one = spawn(send_notes_1_2, clone(ends.tx));
@@ -372,6 +382,7 @@ TEST(multi_sender_every_owning_message_arrives_once_and_is_not_dropped)
 }
 
 TEST(send_after_drop_says_closed_and_the_message_stays_the_callers,
+     .sentences = {"After any other status it is where it was"},
      .hint = "Who owns the message when a send fails?")
 {
     struct ends ends = open_notes();
@@ -385,7 +396,9 @@ TEST(send_after_drop_says_closed_and_the_message_stays_the_callers,
     free_note(&note);
 }
 
-TEST(recv_on_empty_closed_says_closed_and_drops_nothing)
+TEST(recv_on_empty_closed_says_closed_and_drops_nothing,
+     .sentences = {"It never runs for a message that was received",
+                   "receiver_recv: now and for good"})
 {
     struct ends ends = open_notes();
     struct note note = {-1, NULL};
@@ -403,6 +416,8 @@ TEST(recv_on_empty_closed_says_closed_and_drops_nothing)
 /* ---------------------------------------------------------------------------- exactly once */
 
 TEST(drop_runs_for_every_message_left_before_receiver_drop_returns,
+     .sentences = {"drop runs exactly once for every message",
+                   "a function that drops a message, for those that nobody will receive"},
      .hint = "Who still knows of the messages once the receiver has gone?")
 {
     struct ends ends = open_notes();
@@ -417,7 +432,8 @@ TEST(drop_runs_for_every_message_left_before_receiver_drop_returns,
         check_equal(drops_of(id), 1, EXACTLY_ONCE);
 }
 
-TEST(drop_runs_when_the_senders_went_before_the_receiver)
+TEST(drop_runs_when_the_senders_went_before_the_receiver,
+     .sentences = {"drop runs exactly once for every message"})
 {
     struct ends ends = open_notes();
     struct sender *second = clone(ends.tx);
@@ -432,7 +448,8 @@ TEST(drop_runs_when_the_senders_went_before_the_receiver)
     check_equal(drops_of(1), 1, EXACTLY_ONCE);
 }
 
-TEST(drop_never_runs_for_a_message_that_was_received)
+TEST(drop_never_runs_for_a_message_that_was_received,
+     .sentences = {"It never runs for a message that was received"})
 {
     struct ends ends = open_notes();
 
@@ -458,7 +475,8 @@ static void try_recv_note(struct receiver *rx, int id)
     free_note(&note);
 }
 
-TEST(drop_never_runs_for_a_message_that_was_received_without_sleeping)
+TEST(drop_never_runs_for_a_message_that_was_received_without_sleeping,
+     .sentences = {"It never runs for a message that was received"})
 {
     struct ends ends = open_notes();
 
@@ -474,7 +492,8 @@ TEST(drop_never_runs_for_a_message_that_was_received_without_sleeping)
 }
 
 /* Ten messages, which in a ring begin and end anywhere. */
-TEST(drop_runs_for_every_message_left_of_a_queue_that_moved)
+TEST(drop_runs_for_every_message_left_of_a_queue_that_moved,
+     .sentences = {"drop runs exactly once for every message"})
 {
     for (int taken = 1; taken <= 10; taken++) {
         struct ends ends = open_notes();
@@ -546,7 +565,7 @@ static void leave_numbers(int taken, int left)
 }
 
 TEST(drop_runs_for_every_message_left_wherever_the_oldest_lies_and_however_many_there_are,
-     .once = true,
+     .sentences = {"drop runs exactly once for every message"}, .once = true,
      .hint = "Where in your queue does the oldest message lie, and how do you get "
              "from the last place to the first?")
 {
@@ -556,7 +575,9 @@ TEST(drop_runs_for_every_message_left_wherever_the_oldest_lies_and_however_many_
     leave_numbers(3, 65536 + 100);
 }
 
-TEST(no_other_function_calls_back)
+TEST(no_other_function_calls_back,
+     .sentences = {"No other function calls back into the caller",
+                   "Blocking: No function calls back into the caller"})
 {
     struct ends ends = open_notes();
     struct sender *second = clone(ends.tx);
@@ -582,7 +603,9 @@ static void drop_handle(int handle, struct sender *const senders[2], struct rece
         sender_drop(senders[handle]);
 }
 
-TEST(drop_runs_once_in_whatever_order_handles_go)
+TEST(drop_runs_once_in_whatever_order_handles_go,
+     .sentences = {"drop runs exactly once for every message",
+                   "receiver_drop and sender_send may call the channel's drop function"})
 {
     static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
                                      {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
@@ -600,7 +623,10 @@ TEST(drop_runs_once_in_whatever_order_handles_go)
     }
 }
 
-TEST(a_failed_send_leaves_the_message_the_callers, .allocations_fail = true)
+TEST(a_failed_send_leaves_the_message_the_callers,
+     .sentences = {"After any other status it is where it was",
+                   "It never runs for a message that was received"},
+     .allocations_fail = true)
 {
     struct ends ends = {NULL, NULL};
     bool sent[6];
@@ -625,7 +651,8 @@ TEST(a_failed_send_leaves_the_message_the_callers, .allocations_fail = true)
         check_equal(drops_of(id), sent[id], sent[id] ? EXACTLY_ONCE : NOT_FAILED);
 }
 
-TEST(after_a_failed_send_the_channel_is_as_before, .allocations_fail = true)
+TEST(after_a_failed_send_the_channel_is_as_before,
+     .sentences = {"sender_send: the message stays the caller's"}, .allocations_fail = true)
 {
     struct ends ends = {NULL, NULL};
     int sent[6], n = 0;
@@ -665,7 +692,8 @@ static void drop_filled(void *message)
     drops[bytes[0]]++;
 }
 
-TEST(drop_is_called_with_messages_of_every_size)
+TEST(drop_is_called_with_messages_of_every_size,
+     .sentences = {"valid during the call and aligned as for any type"})
 {
     static const size_t sizes[] = {1, 3, 8, 64, 4096};
     unsigned char bytes[4096];
@@ -695,6 +723,7 @@ static void drop_aligned(void *message)
 }
 
 TEST(drop_is_called_with_an_aligned_pointer,
+     .sentences = {"valid during the call and aligned as for any type"},
      .hint = "At which offset are the bytes in the block that holds them?")
 {
     struct ends ends = open_channel(sizeof(max_align_t), drop_aligned);
@@ -718,7 +747,9 @@ static void drop_note_the_other_way(void *message)
     drop_note(message);
 }
 
-TEST(each_channel_has_its_own_drop)
+TEST(each_channel_has_its_own_drop,
+     .sentences = {"Makes a channel as channel_create does, whose messages",
+                   "Two channels share no state"})
 {
     struct ends one = open_notes();
     struct ends other = open_channel(sizeof(struct note), drop_note_the_other_way);
@@ -766,7 +797,8 @@ static void *answer_requests(void *rx)
     return NULL;
 }
 
-TEST(a_message_may_carry_the_sender_of_a_reply_channel)
+TEST(a_message_may_carry_the_sender_of_a_reply_channel,
+     .sentences = {"A message may carry a struct sender *"})
 {
     struct ends requests = open_channel(sizeof(struct request), drop_request);
     struct ends replies = open_channel(sizeof(int), NULL);
@@ -800,7 +832,8 @@ static void *ask_a_server_that_goes(void *tx)
     return NULL;
 }
 
-TEST(dropping_a_message_drops_the_reply_sender_in_it_and_wakes_who_waits)
+TEST(dropping_a_message_drops_the_reply_sender_in_it_and_wakes_who_waits,
+     .sentences = {"A message may carry a struct sender *", "It may itself send, clone and drop"})
 {
     struct ends requests = open_channel(sizeof(struct request), drop_request);
     pthread_t client = spawn(ask_a_server_that_goes, requests.tx);
@@ -810,7 +843,9 @@ TEST(dropping_a_message_drops_the_reply_sender_in_it_and_wakes_who_waits)
     join(client);
 }
 
-TEST(a_client_that_meets_the_end_of_its_server_gets_closed)
+TEST(a_client_that_meets_the_end_of_its_server_gets_closed,
+     .sentences = {"A message may carry a struct sender *",
+                   "drop runs exactly once for every message"})
 {
     struct ends requests = open_channel(sizeof(struct request), drop_request);
     pthread_t client = spawn(ask_a_server_that_goes, requests.tx);
@@ -819,7 +854,8 @@ TEST(a_client_that_meets_the_end_of_its_server_gets_closed)
     join(client);
 }
 
-TEST(a_message_may_carry_a_sender_of_its_own_channel)
+TEST(a_message_may_carry_a_sender_of_its_own_channel,
+     .sentences = {"A message may carry a struct sender *"})
 {
     struct ends ends = open_errands();
     struct errand got = {NULL, NULL, NULL};
@@ -838,6 +874,7 @@ TEST(a_message_may_carry_a_sender_of_its_own_channel)
 }
 
 TEST(drop_may_drop_the_last_sender_of_this_very_channel,
+     .sentences = {"It may itself send, clone and drop"},
      .hint = "The callback may be the channel's last user but one: who is the last?")
 {
     struct ends ends = open_errands();
@@ -860,7 +897,8 @@ static void *send_own_sender(void *tx)
     return NULL;
 }
 
-TEST(a_message_with_its_own_channels_sender_may_meet_receiver_drop)
+TEST(a_message_with_its_own_channels_sender_may_meet_receiver_drop,
+     .sentences = {"A message may carry a struct sender *", "It may itself send, clone and drop"})
 {
     struct ends ends = open_errands();
     pthread_t thread = spawn(send_own_sender, ends.tx);
@@ -881,7 +919,7 @@ static void send_once_more(struct errand *errand)
         atomic_fetch_add_explicit(&sends_in_drop, 1, memory_order_relaxed);
 }
 
-TEST(drop_may_send_on_this_very_channel,
+TEST(drop_may_send_on_this_very_channel, .sentences = {"It may itself send, clone and drop"},
      .hint = "Which locks does the thread hold that calls drop?")
 {
     struct ends ends = open_errands();
@@ -903,7 +941,8 @@ static void clone_and_drop(struct errand *errand)
     sender_drop(two);
 }
 
-TEST(drop_may_clone_and_drop_senders_of_this_very_channel)
+TEST(drop_may_clone_and_drop_senders_of_this_very_channel,
+     .sentences = {"It may itself send, clone and drop"})
 {
     struct ends ends = open_errands();
 
@@ -919,7 +958,7 @@ static void send_note_7(struct errand *errand)
     send_note(errand->tx, 7);
 }
 
-TEST(drop_may_send_on_another_channel)
+TEST(drop_may_send_on_another_channel, .sentences = {"It may itself send, clone and drop"})
 {
     struct ends ends = open_errands(), notes = open_notes();
     struct note note;
@@ -939,7 +978,8 @@ static void *recv_note_7(void *rx)
     return NULL;
 }
 
-TEST(drop_may_wake_a_receiver_of_another_channel)
+TEST(drop_may_wake_a_receiver_of_another_channel,
+     .sentences = {"It may itself send, clone and drop"})
 {
     struct ends ends = open_errands(), notes = open_notes();
     pthread_t receiver = spawn(recv_note_7, notes.rx);
@@ -952,7 +992,8 @@ TEST(drop_may_wake_a_receiver_of_another_channel)
     sender_drop(ends.tx);
 }
 
-TEST(drop_may_drop_the_receiver_of_another_channel)
+TEST(drop_may_drop_the_receiver_of_another_channel,
+     .sentences = {"It may itself send, clone and drop"})
 {
     struct ends ends = open_errands(), notes = open_notes();
 
@@ -983,6 +1024,7 @@ static void wait_for_a_visitor(struct errand *errand)
 }
 
 TEST(drop_never_runs_while_the_channel_holds_a_lock,
+     .sentences = {"drop never runs while the channel holds a lock"},
      .hint = "May another thread use the channel while drop runs?")
 {
     struct ends ends = open_errands();
@@ -1018,6 +1060,8 @@ static void check_gone(int id)
 }
 
 TEST(a_send_that_meets_receiver_drop_is_dropped_once_or_stays_the_callers,
+     .sentences = {"drop runs exactly once for every message",
+                   "After any other status it is where it was"},
      .hint = "What if the receiver goes between looking whether it is there and queueing?")
 {
     struct ends ends = open_notes();
@@ -1030,7 +1074,8 @@ TEST(a_send_that_meets_receiver_drop_is_dropped_once_or_stays_the_callers,
     check_gone(1);
 }
 
-TEST(two_sends_that_meet_receiver_drop_are_each_dropped_once)
+TEST(two_sends_that_meet_receiver_drop_are_each_dropped_once,
+     .sentences = {"drop runs exactly once for every message"})
 {
     struct ends ends = open_notes();
     struct sender *second = clone(ends.tx);
@@ -1046,7 +1091,8 @@ TEST(two_sends_that_meet_receiver_drop_are_each_dropped_once)
     sender_drop(second);
 }
 
-TEST(a_message_sent_before_receiver_drop_is_dropped_before_it_returns)
+TEST(a_message_sent_before_receiver_drop_is_dropped_before_it_returns,
+     .sentences = {"drop runs exactly once for every message"})
 {
     struct ends ends = open_notes();
     struct sender *second = clone(ends.tx);
@@ -1070,6 +1116,7 @@ static void *send_and_drop_sender(void *tx)
 }
 
 TEST(the_last_sender_and_the_receiver_may_go_at_the_same_time,
+     .sentences = {"nothing that another thread may still be inside"},
      .hint = "After which statement may the channel be gone?")
 {
     struct ends ends = open_notes();
@@ -1081,7 +1128,9 @@ TEST(the_last_sender_and_the_receiver_may_go_at_the_same_time,
     check_gone(2);
 }
 
-TEST(a_receiver_that_takes_one_message_and_goes_drops_the_others)
+TEST(a_receiver_that_takes_one_message_and_goes_drops_the_others,
+     .sentences = {"drop runs exactly once for every message",
+                   "It never runs for a message that was received"})
 {
     struct ends ends = open_notes();
     pthread_t thread = spawn(send_and_drop_sender, ends.tx);
@@ -1106,7 +1155,10 @@ static void *drop_receiver(void *rx)
 }
 
 /* Three threads have the receiver, one after the other: it sleeps in the first, and goes in the last. */
-TEST(what_a_receiver_leaves_is_dropped_in_whichever_thread_it_goes, .schedules = 1000,
+TEST(what_a_receiver_leaves_is_dropped_in_whichever_thread_it_goes,
+     .sentences = {"drop runs exactly once for every message",
+                   "A handle may be handed from thread to thread"},
+     .schedules = 1000,
      .hint = "Where is a message after the receiver has looked for it, and before it is taken?")
 {
     struct ends ends = open_notes();
@@ -1134,7 +1186,8 @@ static void *send_note_2_in_vain(void *tx)
     return NULL;
 }
 
-TEST(two_sends_after_receiver_drop_are_closed_and_their_messages_stay_the_callers)
+TEST(two_sends_after_receiver_drop_are_closed_and_their_messages_stay_the_callers,
+     .sentences = {"After any other status it is where it was"})
 {
     struct ends ends = open_notes();
     struct sender *second = clone(ends.tx);
@@ -1169,6 +1222,7 @@ static int try_recv_a_note(struct receiver *rx)
 }
 
 TEST(try_recv_takes_a_message_whose_send_has_returned_although_another_has_not,
+     .sentences = {"at least one sender is left"},
      .hint = "One sender has a place but has not filled it, the next place is filled. Is the "
              "channel empty?")
 {
@@ -1185,7 +1239,8 @@ TEST(try_recv_takes_a_message_whose_send_has_returned_although_another_has_not,
     receiver_drop(ends.rx);
 }
 
-TEST(two_channels_that_close_at_once_drop_what_is_theirs)
+TEST(two_channels_that_close_at_once_drop_what_is_theirs,
+     .sentences = {"Two channels share no state", "drop runs exactly once for every message"})
 {
     struct ends one = open_notes(), other = open_notes();
     pthread_t thread;
@@ -1215,7 +1270,8 @@ static void *clone_send_and_drop(void *tx)
     return NULL;
 }
 
-TEST(clones_made_while_the_receiver_goes_are_senders)
+TEST(clones_made_while_the_receiver_goes_are_senders,
+     .sentences = {"Makes one more sender of the same channel"})
 {
     struct ends ends = open_notes();
     struct sender *second = clone(ends.tx);
@@ -1244,6 +1300,8 @@ static void *send_errand_that_sends(void *tx)
 }
 
 TEST(drop_callbacks_may_meet_sends,
+     .sentences = {"receiver_drop and sender_send may call the channel's drop function",
+                   "drop never runs while the channel holds a lock"},
      .hint = "Which messages does receiver_drop see, and what of those sent while it looks?")
 {
     struct ends ends = open_errands();
@@ -1259,7 +1317,8 @@ TEST(drop_callbacks_may_meet_sends,
 
 /* --------------------------------------------------------------------------------- volume */
 
-TEST(thousands_of_messages_are_each_received_or_dropped_once, .once = true)
+TEST(thousands_of_messages_are_each_received_or_dropped_once,
+     .sentences = {"drop runs exactly once for every message"}, .once = true)
 {
     struct ends ends = open_notes();
     int sent = 0, received = 0;
@@ -1286,7 +1345,8 @@ static void *send_many_notes(void *tx)
     return NULL;
 }
 
-TEST(a_stream_of_sends_that_meets_receiver_drop_loses_nothing, .once = true)
+TEST(a_stream_of_sends_that_meets_receiver_drop_loses_nothing,
+     .sentences = {"drop runs exactly once for every message"}, .once = true)
 {
     struct ends ends = open_notes();
     pthread_t thread = spawn(send_many_notes, ends.tx);

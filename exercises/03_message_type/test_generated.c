@@ -42,7 +42,8 @@ static const struct contract contract = {
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
 TEST(calls_on_channels_that_drop_messages_are_answered_as_in_some_order_of_them,
-     .family = &drawn.family, .schedules = 6)
+     .sentences = {"drop runs exactly once for every message"}, .family = &drawn.family,
+     .schedules = 6)
 {
     together(&drawn);
 }
@@ -50,7 +51,8 @@ TEST(calls_on_channels_that_drop_messages_are_answered_as_in_some_order_of_them,
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
 
 TEST(calls_on_channels_that_drop_messages_are_answered_rightly_when_an_allocation_fails,
-     .family = &failing.family, .allocations_fail = true, .schedules = 20)
+     .sentences = {"It never runs for a message that was received"}, .family = &failing.family,
+     .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
 }
@@ -60,7 +62,8 @@ static const struct generated sequences = {
     .calls = 300, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
 
 TEST(any_calls_of_one_thread_on_channels_that_drop_messages_are_answered_as_the_contract_says,
-     .family = &sequences.family, .schedules = 2)
+     .sentences = {"drop runs exactly once for every message"}, .family = &sequences.family,
+     .schedules = 2)
 {
     alone(&sequences);
 }
@@ -71,6 +74,7 @@ static const struct generated short_sequences = {
 
 TEST(
     any_calls_of_one_thread_on_channels_that_drop_messages_are_answered_rightly_when_an_allocation_fails,
+    .sentences = {"It never runs for a message that was received"},
     .family = &short_sequences.family, .allocations_fail = true, .schedules = 2)
 {
     alone(&short_sequences);

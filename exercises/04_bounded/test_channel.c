@@ -96,7 +96,8 @@ static void fill(struct sender *tx, int capacity)
 
 /* ------------------------------------------------------------------------- making a channel */
 
-TEST(channel_create_bounded_connects_a_sender_and_a_receiver)
+TEST(channel_create_bounded_connects_a_sender_and_a_receiver,
+     .sentences = {"two ends of a new channel with that capacity"})
 {
     struct ends ends = open_channel(2);
 
@@ -122,13 +123,17 @@ static void check_create_fails(size_t message_size, size_t capacity, enum channe
     check_pointer(rx, &somewhere, "Unless CHANNEL_OK, *tx and *rx are untouched.");
 }
 
-TEST(create_bounded_says_invalid_for_message_size_0)
+TEST(create_bounded_says_invalid_for_message_size_0,
+     .sentences = {"message_size is 0 or capacity is 0",
+                   "channel_create_bounded CHANNEL_INVALID: are untouched"})
 {
     check_create_fails(0, 1, CHANNEL_INVALID, "CHANNEL_INVALID: message_size is 0.");
     check_create_fails(0, SIZE_MAX, CHANNEL_INVALID, "CHANNEL_INVALID: message_size is 0.");
 }
 
-TEST(create_bounded_says_invalid_for_capacity_0)
+TEST(create_bounded_says_invalid_for_capacity_0,
+     .sentences = {"message_size is 0 or capacity is 0",
+                   "channel_create_bounded CHANNEL_INVALID: are untouched"})
 {
     check_create_fails(8, 0, CHANNEL_INVALID, "CHANNEL_INVALID: capacity is 0.");
     check_create_fails(SIZE_MAX, 0, CHANNEL_INVALID, "CHANNEL_INVALID: capacity is 0.");
@@ -136,7 +141,8 @@ TEST(create_bounded_says_invalid_for_capacity_0)
                        "CHANNEL_INVALID: message_size is 0 and capacity is.");
 }
 
-TEST(create_bounded_out_of_memory_leaves_tx_and_rx_untouched, .allocations_fail = true)
+TEST(create_bounded_out_of_memory_leaves_tx_and_rx_untouched,
+     .sentences = {"channel_create_bounded: and nothing leaks"}, .allocations_fail = true)
 {
     int somewhere = 0;
     struct sender *tx = (struct sender *)(void *)&somewhere;
@@ -156,7 +162,9 @@ TEST(create_bounded_out_of_memory_leaves_tx_and_rx_untouched, .allocations_fail 
 
 /* --------------------------------------------------------------------------------- capacity */
 
-TEST(a_channel_holds_capacity_messages_and_not_one_more)
+TEST(a_channel_holds_capacity_messages_and_not_one_more,
+     .sentences = {"which holds at most capacity messages",
+                   "sender_try_send CHANNEL_FULL: capacity messages are queued"})
 {
     static const int capacities[] = {1, 2, 3, 7, 50};
 
@@ -178,7 +186,9 @@ TEST(a_channel_holds_capacity_messages_and_not_one_more)
     }
 }
 
-TEST(every_message_taken_leaves_one_place)
+TEST(every_message_taken_leaves_one_place,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued",
+                   "sender_try_send: The message is sent"})
 {
     struct ends ends = open_channel(3);
     int sent = 0, received = 0, got;
@@ -200,7 +210,8 @@ TEST(every_message_taken_leaves_one_place)
     receiver_drop(ends.rx);
 }
 
-TEST(a_message_that_was_not_sent_because_full_stays_the_callers)
+TEST(a_message_that_was_not_sent_because_full_stays_the_callers,
+     .sentences = {"sender_try_send message: it stays the caller's"})
 {
     struct ends ends = open_channel(1);
     int got = -1;
@@ -216,7 +227,8 @@ TEST(a_message_that_was_not_sent_because_full_stays_the_callers)
     check_equal(drops_of(1) + drops_of(2), 0, "drop runs for what was sent and not received.");
 }
 
-TEST(messages_of_every_size_go_round_the_end_whole)
+TEST(messages_of_every_size_go_round_the_end_whole,
+     .sentences = {"which holds at most capacity messages"})
 {
     static const size_t sizes[] = {1, 3, 8, 64, 4096};
     unsigned char sent[4096], got[4096];
@@ -263,8 +275,10 @@ static void fill_at_every_place(size_t capacity, size_t stride)
     receiver_drop(ends.rx);
 }
 
-TEST(as_many_messages_as_the_capacity_fit_wherever_the_oldest_lies, .once = true,
-     .hint = "Where is the last place when the oldest message is not in the first?")
+TEST(as_many_messages_as_the_capacity_fit_wherever_the_oldest_lies,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued",
+                   "sender_try_send: The message is sent"},
+     .once = true, .hint = "Where is the last place when the oldest message is not in the first?")
 {
     static const size_t around[] = {31,  32,  33,  63,  64,  65,   127,
                                     128, 129, 255, 256, 257, 1023, 1025};
@@ -290,13 +304,14 @@ static void pass_many(size_t capacity)
     receiver_drop(ends.rx);
 }
 
-TEST(more_than_65536_messages_can_pass_through_a_few_places, .once = true,
+TEST(more_than_65536_messages_can_pass_through_a_few_places,
+     .sentences = {"more than 65,536 handles or queued messages work"}, .once = true,
      .hint = "What is 65,535 modulo the capacity, and what is the next number modulo the capacity?")
 {
     pass_many(3);
 }
 
-TEST(channels_side_by_side_share_no_capacity)
+TEST(channels_side_by_side_share_no_capacity, .sentences = {"Two channels share no state"})
 {
     struct ends one = open_channel(1), two = open_channel(2);
 
@@ -327,7 +342,9 @@ static void check_never_full(struct ends ends)
     sender_drop(ends.tx);
 }
 
-TEST(try_send_on_an_unbounded_channel_never_says_full)
+TEST(try_send_on_an_unbounded_channel_never_says_full,
+     .sentences = {"sender_try_send CHANNEL_FULL: Bounded channels only",
+                   "Works on unbounded channels, too", "are as before"})
 {
     struct ends ends = {NULL, NULL};
 
@@ -339,7 +356,10 @@ TEST(try_send_on_an_unbounded_channel_never_says_full)
     check_never_full(ends);
 }
 
-TEST(try_send_on_an_unbounded_channel_may_run_out_of_memory, .allocations_fail = true)
+TEST(try_send_on_an_unbounded_channel_may_run_out_of_memory,
+     .sentences = {"sender_try_send: Unbounded channels only",
+                   "sender_try_send message: it stays the caller's"},
+     .allocations_fail = true)
 {
     struct ends ends = {NULL, NULL};
     int sent[8], n = 0;
@@ -375,7 +395,8 @@ static void *try_send_until_sent(void *tx)
 }
 
 TEST(two_try_sends_on_an_unbounded_channel_go_on_when_one_ran_out_of_memory,
-     .allocations_fail = true, .hint = "What have you locked when the allocation fails?")
+     .sentences = {"sender_try_send: Unbounded channels only"}, .allocations_fail = true,
+     .hint = "What have you locked when the allocation fails?")
 {
     struct ends ends = {NULL, NULL};
     struct sender *second;
@@ -437,6 +458,7 @@ static void recv_in_order(struct receiver *rx, int n)
 }
 
 TEST(multi_sender_two_senders_share_one_place,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"},
      .hint = "Two senders sleep and one place comes free: who is woken, and who wakes the other?")
 {
     struct ends ends = open_channel(1);
@@ -449,7 +471,8 @@ TEST(multi_sender_two_senders_share_one_place,
     receiver_drop(ends.rx);
 }
 
-TEST(multi_sender_three_senders_share_two_places)
+TEST(multi_sender_three_senders_share_two_places,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"})
 {
     struct ends ends = open_channel(2);
     pthread_t one = spawn(send_1_2, clone(ends.tx));
@@ -463,7 +486,9 @@ TEST(multi_sender_three_senders_share_two_places)
     receiver_drop(ends.rx);
 }
 
-TEST(send_after_drop_says_closed_even_when_the_channel_was_full)
+TEST(send_after_drop_says_closed_even_when_the_channel_was_full,
+     .sentences = {"The receiver has been dropped, full or not",
+                   "sender_try_send CHANNEL_FULL: Bounded channels only"})
 {
     struct ends ends = open_channel(2);
     int number = 5;
@@ -477,7 +502,9 @@ TEST(send_after_drop_says_closed_even_when_the_channel_was_full)
     sender_drop(ends.tx);
 }
 
-TEST(send_after_drop_says_closed_when_there_is_room)
+TEST(send_after_drop_says_closed_when_there_is_room,
+     .sentences = {"The receiver has been dropped, full or not",
+                   "sender_send: The receiver has been dropped, and stays so"})
 {
     struct ends ends = open_channel(2);
     int number = 5;
@@ -490,7 +517,8 @@ TEST(send_after_drop_says_closed_when_there_is_room)
     sender_drop(ends.tx);
 }
 
-TEST(recv_on_empty_closed_comes_after_what_a_full_channel_held)
+TEST(recv_on_empty_closed_comes_after_what_a_full_channel_held,
+     .sentences = {"receiver_recv: Queued messages come first"})
 {
     struct ends ends = open_channel(2);
     int got = -1;
@@ -506,7 +534,8 @@ TEST(recv_on_empty_closed_comes_after_what_a_full_channel_held)
     receiver_drop(ends.rx);
 }
 
-TEST(dropping_the_last_sender_wakes_a_receiver_of_a_bounded_channel, .woken_by_others = true)
+TEST(dropping_the_last_sender_wakes_a_receiver_of_a_bounded_channel,
+     .sentences = {"A send wakes a sleeping receiver, and so does"}, .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     pthread_t thread = spawn(send_21, ends.tx);
@@ -535,7 +564,9 @@ static void *send_one(void *arg)
     return NULL;
 }
 
-TEST(send_sleeps_while_capacity_messages_are_queued)
+TEST(send_sleeps_while_capacity_messages_are_queued,
+     .sentences = {"sender_send sleeps while capacity messages are queued",
+                   "a sender faster than the receiver sleeps", "Sleeping uses no processor time"})
 {
     struct ends ends = open_channel(2);
     struct sending sending = {.tx = ends.tx, .number = 2};
@@ -553,7 +584,8 @@ TEST(send_sleeps_while_capacity_messages_are_queued)
     receiver_drop(ends.rx);
 }
 
-TEST(taking_a_message_with_recv_wakes_a_sleeping_sender, .woken_by_others = true)
+TEST(taking_a_message_with_recv_wakes_a_sleeping_sender,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     struct sending sending = {.tx = ends.tx, .number = 1};
@@ -567,7 +599,8 @@ TEST(taking_a_message_with_recv_wakes_a_sleeping_sender, .woken_by_others = true
     receiver_drop(ends.rx);
 }
 
-TEST(taking_a_message_with_try_recv_wakes_a_sleeping_sender, .woken_by_others = true)
+TEST(taking_a_message_with_try_recv_wakes_a_sleeping_sender,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     struct sending sending = {.tx = ends.tx, .number = 1};
@@ -585,6 +618,7 @@ TEST(taking_a_message_with_try_recv_wakes_a_sleeping_sender, .woken_by_others = 
 }
 
 TEST(every_place_that_comes_free_wakes_a_sleeping_sender,
+     .sentences = {"Taking a message wakes a sleeping sender"},
      .hint = "Two places come free before the first sender has looked: does each wake one?")
 {
     struct ends ends = open_channel(2);
@@ -606,6 +640,7 @@ TEST(every_place_that_comes_free_wakes_a_sleeping_sender,
 }
 
 TEST(a_sender_that_is_woken_looks_whether_there_is_room,
+     .sentences = {"sender_send sleeps while capacity messages are queued"},
      .hint = "May the place be taken between the wake-up and the sender's next step?")
 {
     struct ends ends = open_channel(1);
@@ -624,7 +659,8 @@ TEST(a_sender_that_is_woken_looks_whether_there_is_room,
     receiver_drop(ends.rx);
 }
 
-TEST(messages_arrive_in_order_through_one_place)
+TEST(messages_arrive_in_order_through_one_place,
+     .sentences = {"What one sender sends arrives in the order it was sent"})
 {
     struct ends ends = open_channel(1);
     pthread_t thread = spawn(send_1_2, clone(ends.tx));
@@ -647,7 +683,8 @@ static void *send_0_to_4(void *tx)
     return NULL;
 }
 
-TEST(messages_arrive_in_order_through_two_places)
+TEST(messages_arrive_in_order_through_two_places,
+     .sentences = {"What one sender sends arrives in the order it was sent"})
 {
     struct ends ends = open_channel(2);
     pthread_t thread = spawn(send_0_to_4, ends.tx);
@@ -672,6 +709,7 @@ static void *recv_0_to_4(void *rx)
 }
 
 TEST(messages_of_one_thread_arrive_in_order_whichever_of_two_senders_it_uses,
+     .sentences = {"When one send returns before another begins"},
      .hint = "What keeps two messages in order that were sent through different handles?")
 {
     struct ends ends = open_channel(2);
@@ -688,7 +726,8 @@ TEST(messages_of_one_thread_arrive_in_order_whichever_of_two_senders_it_uses,
     join(thread);
 }
 
-TEST(a_receiver_in_another_thread_keeps_the_senders_going)
+TEST(a_receiver_in_another_thread_keeps_the_senders_going,
+     .sentences = {"Taking a message wakes a sleeping sender"})
 {
     struct ends ends = open_channel(1);
     pthread_t thread = spawn(recv_0_to_4, ends.rx);
@@ -715,7 +754,8 @@ static void *echo(void *arg)
     return NULL;
 }
 
-TEST(two_threads_may_answer_each_other_through_one_place_each_way)
+TEST(two_threads_may_answer_each_other_through_one_place_each_way,
+     .sentences = {"Taking a message wakes a sleeping sender", "Two channels share no state"})
 {
     struct ends there = open_channel(1), back = open_channel(1);
     struct two_ways way = {back.tx, there.rx};
@@ -732,7 +772,8 @@ TEST(two_threads_may_answer_each_other_through_one_place_each_way)
     receiver_drop(back.rx);
 }
 
-TEST(sending_wakes_a_receiver_that_sleeps, .woken_by_others = true)
+TEST(sending_wakes_a_receiver_that_sleeps,
+     .sentences = {"A send wakes a sleeping receiver, and so does"}, .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     pthread_t thread = spawn(recv_0_to_4, ends.rx);
@@ -749,7 +790,7 @@ TEST(sending_wakes_a_receiver_that_sleeps, .woken_by_others = true)
     join(thread);
 }
 
-TEST(cloning_and_dropping_while_another_sender_sleeps)
+TEST(cloning_and_dropping_while_another_sender_sleeps, .sentences = {"Only receiver_recv blocks"})
 {
     struct ends ends = open_channel(1);
     struct sending sending = {.tx = clone(ends.tx), .number = 1};
@@ -779,7 +820,8 @@ static void *clone_send_21_and_drop(void *tx)
     return NULL;
 }
 
-TEST(a_clone_made_while_another_sender_sleeps_sends_too)
+TEST(a_clone_made_while_another_sender_sleeps_sends_too,
+     .sentences = {"Makes one more sender of the same channel"})
 {
     struct ends ends = open_channel(1);
     struct sending sending = {.tx = clone(ends.tx), .number = 11};
@@ -832,19 +874,22 @@ static void take_one_of_several(int capacity, int sleepers, bool by_try)
     receiver_drop(ends.rx);
 }
 
-TEST(taking_one_of_two_messages_wakes_a_sleeping_sender, .woken_by_others = true,
+TEST(taking_one_of_two_messages_wakes_a_sleeping_sender,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .woken_by_others = true,
      .hint = "The channel is not empty yet. Is there room all the same?")
 {
     take_one_of_several(2, 1, false);
 }
 
-TEST(taking_one_of_three_messages_with_try_recv_wakes_a_sleeping_sender, .woken_by_others = true,
+TEST(taking_one_of_three_messages_with_try_recv_wakes_a_sleeping_sender,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .woken_by_others = true,
      .hint = "The channel is not empty yet. Is there room all the same?")
 {
     take_one_of_several(3, 1, true);
 }
 
-TEST(taking_two_of_five_messages_wakes_two_sleeping_senders, .woken_by_others = true,
+TEST(taking_two_of_five_messages_wakes_two_sleeping_senders,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .woken_by_others = true,
      .schedules = 500, .hint = "Two places come free. Who is told?")
 {
     take_one_of_several(5, 2, false);
@@ -896,7 +941,8 @@ static void send_after_another(struct ends ends, enum sending_how how)
     sender_drop(other);
 }
 
-TEST(send_sleeps_after_a_try_send_that_found_the_channel_full, .schedules = 500,
+TEST(send_sleeps_after_a_try_send_that_found_the_channel_full,
+     .sentences = {"sender_send sleeps while capacity messages are queued"}, .schedules = 500,
      .hint = "What does a call that finds no room leave behind for the next one?")
 {
     struct ends ends = open_channel(2);
@@ -908,8 +954,10 @@ TEST(send_sleeps_after_a_try_send_that_found_the_channel_full, .schedules = 500,
 }
 
 /* Every pair of them once, one after the other. */
-TEST(each_way_to_send_goes_after_each_other, .schedules = 200,
-     .hint = "What has the call before left behind?")
+TEST(each_way_to_send_goes_after_each_other,
+     .sentences = {"sender_send sleeps while capacity messages are queued",
+                   "sender_try_send CHANNEL_FULL: capacity messages are queued"},
+     .schedules = 200, .hint = "What has the call before left behind?")
 {
     static const enum sending_how ways[] = {
         TRY_IN_VAIN, TRY_IN_VAIN, TRY,         TRY_IN_VAIN, SEND,       TRY_IN_VAIN,
@@ -923,8 +971,10 @@ TEST(each_way_to_send_goes_after_each_other, .schedules = 200,
     receiver_drop(ends.rx);
 }
 
-TEST(a_channel_closes_after_each_way_to_send, .schedules = 200,
-     .hint = "What has the call before left behind?")
+TEST(a_channel_closes_after_each_way_to_send,
+     .sentences = {"sender_send: The receiver has been dropped, and stays so",
+                   "The receiver has been dropped, full or not"},
+     .schedules = 200, .hint = "What has the call before left behind?")
 {
     for (enum sending_how how = TRY_IN_VAIN; how <= SEND_ASLEEP; how++) {
         struct ends ends = open_channel(2);
@@ -943,7 +993,8 @@ TEST(a_channel_closes_after_each_way_to_send, .schedules = 200,
     }
 }
 
-TEST(a_sender_that_sleeps_after_each_way_to_send_is_woken_by_receiver_drop, .schedules = 200,
+TEST(a_sender_that_sleeps_after_each_way_to_send_is_woken_by_receiver_drop,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .schedules = 200,
      .hint = "What has the call before left behind?")
 {
     for (enum sending_how how = TRY_IN_VAIN; how <= SEND_ASLEEP; how++) {
@@ -1002,8 +1053,10 @@ static void receive_after_another(struct ends ends, enum receiving how, bool by_
         join(sender);
 }
 
-TEST(each_way_to_receive_from_a_bounded_channel_goes_after_each_other, .schedules = 200,
-     .hint = "What has the call before left behind?")
+TEST(each_way_to_receive_from_a_bounded_channel_goes_after_each_other,
+     .sentences = {"sleeping while nothing is queued and at least one sender is left",
+                   "at least one sender is left"},
+     .schedules = 200, .hint = "What has the call before left behind?")
 {
     static const enum receiving ways[] = {
         LOOK_IN_VAIN, LOOK_IN_VAIN, LOOK,        LOOK_IN_VAIN, RECV,        LOOK_IN_VAIN,
@@ -1053,8 +1106,10 @@ static void wake_the_sender(struct ends ends, int queued)
     join(thread);
 }
 
-TEST(a_sender_that_was_handed_over_sleeps_and_is_woken_in_each_thread, .schedules = 500,
-     .hint = "Does a receive wake the thread asleep now, or the first to sleep?")
+TEST(a_sender_that_was_handed_over_sleeps_and_is_woken_in_each_thread,
+     .sentences = {"A handle may be handed from thread to thread",
+                   "Taking a message wakes a sleeping sender"},
+     .schedules = 500, .hint = "Does a receive wake the thread asleep now, or the first to sleep?")
 {
     struct ends ends = open_channel(1);
     pthread_t thread;
@@ -1072,8 +1127,9 @@ TEST(a_sender_that_was_handed_over_sleeps_and_is_woken_in_each_thread, .schedule
     sender_drop(ends.tx);
 }
 
-TEST(taking_a_message_wakes_the_sender_of_its_own_channel_whichever_slept_first, .schedules = 300,
-     .woken_by_others = true, .hint = "Is there anything that both channels use?")
+TEST(taking_a_message_wakes_the_sender_of_its_own_channel_whichever_slept_first,
+     .sentences = {"Two channels share no state", "Taking a message wakes a sleeping sender"},
+     .schedules = 300, .woken_by_others = true, .hint = "Is there anything that both channels use?")
 {
     struct ends one = open_channel(1), two = open_channel(1);
     pthread_t sender_of_one, sender_of_two;
@@ -1098,8 +1154,9 @@ TEST(taking_a_message_wakes_the_sender_of_its_own_channel_whichever_slept_first,
     receiver_drop(two.rx);
 }
 
-TEST(only_the_senders_of_the_channel_that_closes_hear_of_it, .schedules = 300,
-     .hint = "Whom does receiver_drop wake?")
+TEST(only_the_senders_of_the_channel_that_closes_hear_of_it,
+     .sentences = {"Two channels share no state", "Taking a message wakes a sleeping sender"},
+     .schedules = 300, .hint = "Whom does receiver_drop wake?")
 {
     struct ends one = open_channel(1), two = open_channel(1);
     pthread_t sender_of_one, sender_of_two;
@@ -1119,7 +1176,8 @@ TEST(only_the_senders_of_the_channel_that_closes_hear_of_it, .schedules = 300,
     receiver_drop(one.rx);
 }
 
-TEST(receiver_drop_wakes_two_senders_of_a_channel_with_three_places, .schedules = 500,
+TEST(receiver_drop_wakes_two_senders_of_a_channel_with_three_places,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .schedules = 500,
      .hint = "How many of the sleepers must be told?")
 {
     struct ends ends = open_channel(3);
@@ -1146,6 +1204,8 @@ static void *recv_0(void *rx)
 }
 
 TEST(a_receiver_of_a_bounded_channel_that_was_handed_over_sleeps_and_is_woken_in_each_thread,
+     .sentences = {"A handle may be handed from thread to thread",
+                   "A send wakes a sleeping receiver, and so does"},
      .schedules = 500, .hint = "Does a send wake the thread asleep now, or the first to sleep?")
 {
     struct ends ends = open_channel(1);
@@ -1163,8 +1223,9 @@ TEST(a_receiver_of_a_bounded_channel_that_was_handed_over_sleeps_and_is_woken_in
     receiver_drop(ends.rx);
 }
 
-TEST(a_send_wakes_the_receiver_of_its_own_bounded_channel_whichever_slept_first, .schedules = 300,
-     .hint = "Is there anything that both channels use?")
+TEST(a_send_wakes_the_receiver_of_its_own_bounded_channel_whichever_slept_first,
+     .sentences = {"A send wakes a sleeping receiver, and so does", "Two channels share no state"},
+     .schedules = 300, .hint = "Is there anything that both channels use?")
 {
     struct ends one = open_channel(1), two = open_channel(1);
     pthread_t receiver_of_one = spawn(recv_0, one.rx), receiver_of_two;
@@ -1189,7 +1250,8 @@ TEST(a_send_wakes_the_receiver_of_its_own_bounded_channel_whichever_slept_first,
 /* More than the bits of an int, and no more threads than there may be at once. */
 enum { MANY = 60 };
 
-TEST(sixty_senders_sleep_and_each_is_woken_by_a_message_taken, .schedules = 3,
+TEST(sixty_senders_sleep_and_each_is_woken_by_a_message_taken,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .schedules = 3,
      .hint = "How many sleepers can your code tell apart?")
 {
     struct ends ends = open_channel(1);
@@ -1209,8 +1271,8 @@ TEST(sixty_senders_sleep_and_each_is_woken_by_a_message_taken, .schedules = 3,
 
 /* -------------------------------------------------------------- sleeping senders and memory */
 
-TEST(a_sender_that_sleeps_allocates_nothing, .schedules = 500,
-     .hint = "When is the last moment to take memory for what a sleeper needs?")
+TEST(a_sender_that_sleeps_allocates_nothing, .sentences = {"Sending on it never allocates"},
+     .schedules = 500, .hint = "When is the last moment to take memory for what a sleeper needs?")
 {
     struct ends ends = open_channel(1);
     pthread_t first, second;
@@ -1234,7 +1296,8 @@ TEST(a_sender_that_sleeps_allocates_nothing, .schedules = 500,
     receiver_drop(ends.rx);
 }
 
-TEST(a_sender_that_sleeps_never_says_no_memory, .allocations_fail = true, .schedules = 500)
+TEST(a_sender_that_sleeps_never_says_no_memory, .sentences = {"Sending on it never allocates"},
+     .allocations_fail = true, .schedules = 500)
 {
     struct ends ends = {NULL, NULL};
     pthread_t thread;
@@ -1264,7 +1327,9 @@ static void *try_send_21(void *tx)
     return status == CHANNEL_OK ? "sent" : NULL;
 }
 
-TEST(try_send_wakes_a_receiver_that_sleeps)
+TEST(try_send_wakes_a_receiver_that_sleeps,
+     .sentences = {"sender_try_send: The message is sent",
+                   "A send wakes a sleeping receiver, and so does"})
 {
     struct ends ends = open_channel(1);
     pthread_t thread = spawn(try_send_21, ends.tx);
@@ -1274,7 +1339,8 @@ TEST(try_send_wakes_a_receiver_that_sleeps)
     receiver_drop(ends.rx);
 }
 
-TEST(try_send_that_meets_recv_is_ok_or_full)
+TEST(try_send_that_meets_recv_is_ok_or_full,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"})
 {
     struct ends ends = open_channel(1);
     pthread_t thread;
@@ -1286,7 +1352,8 @@ TEST(try_send_that_meets_recv_is_ok_or_full)
     receiver_drop(ends.rx);
 }
 
-TEST(try_send_says_full_while_another_sender_sleeps)
+TEST(try_send_says_full_while_another_sender_sleeps,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"})
 {
     struct ends ends = open_channel(1);
     struct sending sending = {.tx = clone(ends.tx), .number = 1};
@@ -1339,17 +1406,20 @@ static void try_send_beside_another(int capacity, bool may_sleep)
 }
 
 TEST(try_send_is_not_full_while_another_sends_and_the_receiver_receives,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"},
      .hint = "You count what was sent and what was received. What if both change in between?")
 {
     try_send_beside_another(2, false);
 }
 
-TEST(try_send_is_not_full_while_another_uses_the_last_place_but_one)
+TEST(try_send_is_not_full_while_another_uses_the_last_place_but_one,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"})
 {
     try_send_beside_another(3, false);
 }
 
-TEST(send_does_not_sleep_while_another_uses_the_last_place_but_one)
+TEST(send_does_not_sleep_while_another_uses_the_last_place_but_one,
+     .sentences = {"sender_send sleeps while capacity messages are queued"})
 {
     try_send_beside_another(3, true);
 }
@@ -1365,7 +1435,8 @@ static void *clone_try_in_vain_and_drop(void *tx)
     return NULL;
 }
 
-TEST(try_send_is_full_whatever_another_sender_does)
+TEST(try_send_is_full_whatever_another_sender_does,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"})
 {
     struct ends ends = open_channel(2);
     pthread_t thread;
@@ -1408,12 +1479,16 @@ static void try_two_after_the_end(int capacity, int queued)
 }
 
 TEST(two_try_sends_on_a_closed_channel_are_both_closed,
+     .sentences = {"The receiver has been dropped, full or not",
+                   "sender_try_send CHANNEL_FULL: Bounded channels only"},
      .hint = "Two find one place, and no receiver is there. Which of the two do you look at first?")
 {
     try_two_after_the_end(1, 0);
 }
 
-TEST(two_try_sends_on_a_channel_that_was_full_when_it_closed_are_both_closed)
+TEST(two_try_sends_on_a_channel_that_was_full_when_it_closed_are_both_closed,
+     .sentences = {"The receiver has been dropped, full or not",
+                   "sender_try_send CHANNEL_FULL: Bounded channels only"})
 {
     try_two_after_the_end(2, 2);
 }
@@ -1438,6 +1513,7 @@ static void try_recv(struct receiver *rx, int number)
 }
 
 TEST(try_recv_takes_what_is_queued_whatever_a_sender_does_or_whether_it_sleeps,
+     .sentences = {"at least one sender is left"},
      .hint = "Another thread is inside the channel just now. Is that the same as an empty one?")
 {
     struct ends ends = open_channel(2);
@@ -1462,6 +1538,7 @@ static void *try_send_21_for_sure(void *tx)
 }
 
 TEST(two_try_sends_both_find_room_where_messages_were_taken,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"},
      .hint = "A message is taken. From when on does each sender know of its place?")
 {
     struct ends ends = open_channel(2);
@@ -1489,6 +1566,7 @@ static void try_32_times(struct sender *tx, enum channel_status expected)
 }
 
 TEST(try_send_never_sleeps_full_closed_or_neither,
+     .sentences = {"Sends like sender_send, but never sleeps"},
      .hint = "Does it wait for anything, if only for a moment?")
 {
     struct ends ends = open_channel(33);
@@ -1507,7 +1585,8 @@ TEST(try_send_never_sleeps_full_closed_or_neither,
     sender_drop(ends.tx);
 }
 
-TEST(try_recv_from_a_bounded_channel_never_sleeps_either, .hint = "Does it wait for anything?")
+TEST(try_recv_from_a_bounded_channel_never_sleeps_either,
+     .sentences = {"receiver_try_recv: Never blocks"}, .hint = "Does it wait for anything?")
 {
     struct ends ends = open_channel(40);
     int got;
@@ -1527,7 +1606,8 @@ TEST(try_recv_from_a_bounded_channel_never_sleeps_either, .hint = "Does it wait 
     receiver_drop(ends.rx);
 }
 
-TEST(try_send_never_sleeps_while_another_sender_does, .schedules = 200,
+TEST(try_send_never_sleeps_while_another_sender_does,
+     .sentences = {"Sends like sender_send, but never sleeps"}, .schedules = 200,
      .hint = "A sender sleeps already. Does another one wait behind it?")
 {
     struct ends ends = open_channel(1);
@@ -1546,7 +1626,8 @@ TEST(try_send_never_sleeps_while_another_sender_does, .schedules = 200,
     receiver_drop(ends.rx);
 }
 
-TEST(two_try_sends_share_one_place)
+TEST(two_try_sends_share_one_place,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"})
 {
     struct ends ends = open_channel(1);
     struct sender *second = clone(ends.tx);
@@ -1593,7 +1674,10 @@ static void *send_into_the_end(void *arg)
     return NULL;
 }
 
-TEST(receiver_drop_wakes_a_sleeping_sender, .woken_by_others = true)
+TEST(receiver_drop_wakes_a_sleeping_sender,
+     .sentences = {"Taking a message wakes a sleeping sender",
+                   "sender_send: The receiver has been dropped, and stays so"},
+     .woken_by_others = true)
 {
     struct ends ends = open_channel(1);
     struct closing closing = {.tx = ends.tx, .number = 11, .may_sleep = true};
@@ -1607,7 +1691,9 @@ TEST(receiver_drop_wakes_a_sleeping_sender, .woken_by_others = true)
     check_gone(11, closing.status);
 }
 
-TEST(receiver_drop_wakes_all_sleeping_senders, .hint = "How many of the sleepers must be told?")
+TEST(receiver_drop_wakes_all_sleeping_senders,
+     .sentences = {"Taking a message wakes a sleeping sender"},
+     .hint = "How many of the sleepers must be told?")
 {
     struct ends ends = open_channel(1);
     struct closing one = {.tx = clone(ends.tx), .number = 11, .may_sleep = true};
@@ -1629,7 +1715,9 @@ TEST(receiver_drop_wakes_all_sleeping_senders, .hint = "How many of the sleepers
     check_gone(31, three.status);
 }
 
-TEST(a_full_channel_may_close_under_two_senders)
+TEST(a_full_channel_may_close_under_two_senders,
+     .sentences = {"nothing that another thread may still be inside",
+                   "Taking a message wakes a sleeping sender"})
 {
     struct ends ends = open_channel(1);
     struct closing one = {.tx = clone(ends.tx), .number = 11, .may_sleep = true};
@@ -1647,7 +1735,8 @@ TEST(a_full_channel_may_close_under_two_senders)
     check_gone(21, two.status);
 }
 
-TEST(a_channel_may_close_under_a_sender_that_got_the_last_place)
+TEST(a_channel_may_close_under_a_sender_that_got_the_last_place,
+     .sentences = {"nothing that another thread may still be inside"})
 {
     struct ends ends = open_channel(1);
     struct closing one = {.tx = clone(ends.tx), .number = 11, .may_sleep = true};
@@ -1666,7 +1755,9 @@ TEST(a_channel_may_close_under_a_sender_that_got_the_last_place)
     check_gone(21, two.status);
 }
 
-TEST(try_send_that_meets_receiver_drop_is_dropped_once_or_stays_the_callers)
+TEST(try_send_that_meets_receiver_drop_is_dropped_once_or_stays_the_callers,
+     .sentences = {"drop runs exactly once for every message",
+                   "sender_try_send message: it stays the caller's"})
 {
     for (int full = 0; full < 2; full++) {
         struct ends ends = open_channel(1);
@@ -1703,14 +1794,15 @@ static void check_left(int taken, int left)
     sender_drop(ends.tx);
 }
 
-TEST(drop_runs_once_for_every_message_left_in_a_bounded_channel)
+TEST(drop_runs_once_for_every_message_left_in_a_bounded_channel,
+     .sentences = {"drop runs exactly once for every message"})
 {
     for (int taken = 0; taken <= 4; taken++)
         for (int left = 1; left <= 4; left++)
             check_left(taken, left);
 }
 
-TEST(messages_left_may_own_nothing)
+TEST(messages_left_may_own_nothing, .sentences = {"messages own nothing, as in channel_create"})
 {
     struct ends ends = open_sized(sizeof(int), 2);
 
@@ -1767,7 +1859,8 @@ static void use_sender(struct sender *tx)
     sender_drop(another);
 }
 
-TEST(drop_may_use_and_drop_senders_of_this_very_bounded_channel)
+TEST(drop_may_use_and_drop_senders_of_this_very_bounded_channel,
+     .sentences = {"It may itself send, clone and drop"})
 {
     struct ends ends = open_errands(2);
 
@@ -1789,7 +1882,9 @@ static void wait_for_another_thread(struct sender *tx)
     join(spawn(use_sender_in_a_thread, tx));
 }
 
-TEST(drop_never_runs_while_a_bounded_channel_holds_a_lock)
+TEST(drop_never_runs_while_a_bounded_channel_holds_a_lock,
+     .sentences = {"drop never runs while the channel holds a lock",
+                   "sender_try_send may call the channel's drop function"})
 {
     struct ends ends = open_errands(1);
 
@@ -1812,7 +1907,9 @@ static void *send_own_sender(void *tx)
     return NULL;
 }
 
-TEST(drop_callbacks_may_meet_senders_of_a_full_channel)
+TEST(drop_callbacks_may_meet_senders_of_a_full_channel,
+     .sentences = {"sender_try_send may call the channel's drop function",
+                   "drop never runs while the channel holds a lock"})
 {
     struct ends ends = open_errands(1);
     pthread_t thread;
@@ -1824,7 +1921,8 @@ TEST(drop_callbacks_may_meet_senders_of_a_full_channel)
     check_equal(errands_dropped, errands_sent, EXACTLY_ONCE);
 }
 
-TEST(a_message_may_carry_a_sender_of_its_own_bounded_channel)
+TEST(a_message_may_carry_a_sender_of_its_own_bounded_channel,
+     .sentences = {"A message may carry a struct sender *"})
 {
     struct ends ends = open_errands(1);
     struct errand got = {NULL, NULL};
@@ -1858,7 +1956,8 @@ static void *send_a_stream(void *arg)
     return NULL;
 }
 
-TEST(streams_of_three_senders_each_arrive_in_order_through_a_few_places, .once = true)
+TEST(streams_of_three_senders_each_arrive_in_order_through_a_few_places,
+     .sentences = {"What one sender sends arrives in the order it was sent"}, .once = true)
 {
     struct ends ends = open_sized(sizeof(int), 4);
     struct stream streams[3] = {
@@ -1881,7 +1980,8 @@ TEST(streams_of_three_senders_each_arrive_in_order_through_a_few_places, .once =
 
 /* ------------------------------------------------------------------------- memory and limits */
 
-TEST(sending_on_a_bounded_channel_never_says_no_memory, .allocations_fail = true)
+TEST(sending_on_a_bounded_channel_never_says_no_memory,
+     .sentences = {"Sending on it never allocates"}, .allocations_fail = true)
 {
     struct ends ends = {NULL, NULL};
     struct sender *second;
@@ -1906,6 +2006,8 @@ TEST(sending_on_a_bounded_channel_never_says_no_memory, .allocations_fail = true
 }
 
 TEST(sending_on_a_bounded_channel_never_allocates,
+     .sentences = {"Sending on it never allocates",
+                   "takes all memory for its messages when it is created"},
      .hint = "When is the last moment to take memory for messages?")
 {
     struct ends ends = open_sized(64, 3);
@@ -1926,7 +2028,10 @@ TEST(sending_on_a_bounded_channel_never_allocates,
     receiver_drop(ends.rx);
 }
 
-TEST(more_than_65536_messages_fit, .once = true)
+TEST(more_than_65536_messages_fit,
+     .sentences = {"more than 65,536 handles or queued messages work",
+                   "which holds at most capacity messages"},
+     .once = true)
 {
     struct ends ends = open_sized(sizeof(int), 70000);
     int got = -1;
@@ -1942,6 +2047,7 @@ TEST(more_than_65536_messages_fit, .once = true)
 }
 
 TEST(create_bounded_says_no_memory_when_the_product_overflows,
+     .sentences = {"Also when message_size * capacity overflows"},
      .hint = "What is SIZE_MAX / 8 + 2 times 8, in a size_t?")
 {
     static const char rule[] = "CHANNEL_NO_MEMORY: message_size * capacity overflows.";
@@ -1959,6 +2065,7 @@ TEST(create_bounded_says_no_memory_when_the_product_overflows,
 
 /* All memory for messages is taken at once, and so much there is not. */
 TEST(create_bounded_says_no_memory_when_the_product_plus_something_overflows,
+     .sentences = {"Also when message_size * capacity overflows"},
      .hint = "What is message_size * capacity + sizeof(struct channel) when the product just fits?")
 {
     for (size_t capacity = 1; capacity <= 8; capacity++)

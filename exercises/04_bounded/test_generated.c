@@ -46,7 +46,8 @@ static const struct contract contract = {
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
-TEST(calls_on_bounded_channels_are_answered_as_in_some_order_of_them, .family = &drawn.family,
+TEST(calls_on_bounded_channels_are_answered_as_in_some_order_of_them,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .family = &drawn.family,
      .schedules = 6)
 {
     together(&drawn);
@@ -55,7 +56,8 @@ TEST(calls_on_bounded_channels_are_answered_as_in_some_order_of_them, .family = 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
 
 TEST(calls_on_bounded_channels_are_answered_rightly_when_an_allocation_fails,
-     .family = &failing.family, .allocations_fail = true, .schedules = 20)
+     .sentences = {"Sending on it never allocates"}, .family = &failing.family,
+     .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
 }
@@ -114,7 +116,8 @@ static const struct generated sequences = {GENERATED,
                                            .setup_count = sizeof rings / sizeof *rings};
 
 TEST(any_calls_of_one_thread_on_bounded_channels_are_answered_as_the_contract_says,
-     .family = &sequences.family, .schedules = 2)
+     .sentences = {"which holds at most capacity messages"}, .family = &sequences.family,
+     .schedules = 2)
 {
     alone(&sequences);
 }
@@ -124,7 +127,8 @@ static const struct generated short_sequences = {
     .calls = 40, .setups = rings, .setup_count = sizeof rings / sizeof *rings};
 
 TEST(any_calls_of_one_thread_on_bounded_channels_are_answered_rightly_when_an_allocation_fails,
-     .family = &short_sequences.family, .allocations_fail = true, .schedules = 2)
+     .sentences = {"Sending on it never allocates"}, .family = &short_sequences.family,
+     .allocations_fail = true, .schedules = 2)
 {
     alone(&short_sequences);
 }

@@ -245,7 +245,8 @@ static bool in_time(enum channel_status status, enum channel_status expected,
 
 /* ------------------------------------------------------------ the four of every exercise */
 
-TEST(create_makes_channels_that_know_deadlines)
+TEST(create_makes_channels_that_know_deadlines,
+     .sentences = {"gives up at a point in time", "These two block as well"})
 {
     struct ends ends[3];
     int got = -1;
@@ -263,7 +264,9 @@ TEST(create_makes_channels_that_know_deadlines)
     }
 }
 
-TEST(multi_sender_messages_sent_until_a_deadline_arrive_exactly_once)
+TEST(multi_sender_messages_sent_until_a_deadline_arrive_exactly_once,
+     .sentences = {"sender_send_until: The message is queued",
+                   "receiver_recv_until CHANNEL_OK: holds the oldest message"})
 {
     struct ends ends = open_bounded(1);
     struct timespec deadline = in_ms(FAR);
@@ -286,7 +289,8 @@ TEST(multi_sender_messages_sent_until_a_deadline_arrive_exactly_once)
     receiver_drop(ends.rx);
 }
 
-TEST(send_after_drop_is_closed_whatever_the_deadline)
+TEST(send_after_drop_is_closed_whatever_the_deadline,
+     .sentences = {"before the call or during it", "sender_send_until: Comes before TIMEOUT"})
 {
     struct ends ends[] = {open_channel(), open_full()};
 
@@ -305,7 +309,9 @@ TEST(send_after_drop_is_closed_whatever_the_deadline)
     }
 }
 
-TEST(recv_on_empty_closed_is_closed_whatever_the_deadline)
+TEST(recv_on_empty_closed_is_closed_whatever_the_deadline,
+     .sentences = {"every message has been received, now and for good",
+                   "receiver_recv_until: Comes before TIMEOUT"})
 {
     struct ends ends = open_channel();
     struct timespec deadline = in_ms(FAR);
@@ -328,7 +334,11 @@ TEST(recv_on_empty_closed_is_closed_whatever_the_deadline)
 
 /* ----------------------------------------------------------------------- receiving in time */
 
-TEST(recv_until_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3,
+TEST(recv_until_says_timeout_and_not_before_the_deadline,
+     .sentences = {"nothing is queued, and a sender is left",
+                   "receiver_recv_until: Never said before the deadline",
+                   "*message is untouched and the channel is as before"},
+     .spurious_wakeups = 3,
      .hint = "Which clock does a condition variable use unless told otherwise?")
 {
     struct ends ends = open_channel();
@@ -342,8 +352,8 @@ TEST(recv_until_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3,
     drop_both(ends);
 }
 
-TEST(recv_until_takes_a_point_in_time_and_not_a_length, .spurious_wakeups = 0,
-     .hint = "Does the deadline still need the time of now added to it?")
+TEST(recv_until_takes_a_point_in_time_and_not_a_length, .sentences = {"not a length of time"},
+     .spurious_wakeups = 0, .hint = "Does the deadline still need the time of now added to it?")
 {
     struct ends ends = open_channel();
     struct timespec deadline = in_ms(SOON), much_later = in_ms(600 * 1000);
@@ -355,7 +365,9 @@ TEST(recv_until_takes_a_point_in_time_and_not_a_length, .spurious_wakeups = 0,
     drop_both(ends);
 }
 
-TEST(a_queued_message_comes_before_a_passed_deadline)
+TEST(a_queued_message_comes_before_a_passed_deadline,
+     .sentences = {"A queued message always comes first",
+                   "one is a question asked without sleeping"})
 {
     struct ends ends[] = {open_channel(), open_bounded(PASSED)};
     int got = -1;
@@ -373,7 +385,8 @@ TEST(a_queued_message_comes_before_a_passed_deadline)
     }
 }
 
-TEST(recv_until_a_passed_deadline_says_timeout_when_nothing_is_queued)
+TEST(recv_until_a_passed_deadline_says_timeout_when_nothing_is_queued,
+     .sentences = {"nothing is queued, and a sender is left"})
 {
     struct ends ends = open_channel();
     int got = -1;
@@ -390,7 +403,7 @@ TEST(recv_until_a_passed_deadline_says_timeout_when_nothing_is_queued)
     drop_both(ends);
 }
 
-TEST(a_message_wakes_recv_until, .spurious_wakeups = 2)
+TEST(a_message_wakes_recv_until, .sentences = {"Woken as receiver_recv is"}, .spurious_wakeups = 2)
 {
     struct ends ends = open_channel();
     struct timespec deadline = in_ms(FAR);
@@ -407,7 +420,10 @@ TEST(a_message_wakes_recv_until, .spurious_wakeups = 2)
     drop_both(ends);
 }
 
-TEST(the_last_senders_drop_wakes_recv_until, .hint = "Whom does the last sender's drop wake?")
+TEST(the_last_senders_drop_wakes_recv_until,
+     .sentences = {"Woken as receiver_recv is",
+                   "every message has been received, now and for good"},
+     .hint = "Whom does the last sender's drop wake?")
 {
     struct ends ends = open_channel();
     struct timespec deadline = in_ms(FAR);
@@ -423,7 +439,8 @@ TEST(the_last_senders_drop_wakes_recv_until, .hint = "Whom does the last sender'
     receiver_drop(ends.rx);
 }
 
-TEST(a_message_wakes_recv_until_long_before_the_deadline, .woken_by_others = true,
+TEST(a_message_wakes_recv_until_long_before_the_deadline,
+     .sentences = {"Woken as receiver_recv is"}, .woken_by_others = true,
      .hint = "Who has to be told that a message has come, those with a deadline included?")
 {
     struct ends ends = open_channel();
@@ -439,7 +456,8 @@ TEST(a_message_wakes_recv_until_long_before_the_deadline, .woken_by_others = tru
     drop_both(ends);
 }
 
-TEST(the_last_senders_drop_wakes_recv_until_long_before_the_deadline, .woken_by_others = true,
+TEST(the_last_senders_drop_wakes_recv_until_long_before_the_deadline,
+     .sentences = {"Woken as receiver_recv is"}, .woken_by_others = true,
      .hint = "Whom does the last sender's drop wake?")
 {
     struct ends ends = open_channel();
@@ -457,6 +475,7 @@ TEST(the_last_senders_drop_wakes_recv_until_long_before_the_deadline, .woken_by_
 }
 
 TEST(recv_until_null_sleeps_as_long_as_it_takes,
+     .sentences = {"the call sleeps as long as it takes"},
      .hint = "What does a receiver do until there is something to do?")
 {
     struct ends ends = open_channel();
@@ -472,6 +491,7 @@ TEST(recv_until_null_sleeps_as_long_as_it_takes,
 }
 
 TEST(a_receiver_with_a_deadline_does_not_poll,
+     .sentences = {"Sleeping still uses no processor time"},
      .hint = "What does a receiver do until there is something to do?")
 {
     struct ends ends = open_channel();
@@ -487,7 +507,8 @@ TEST(a_receiver_with_a_deadline_does_not_poll,
     drop_both(ends);
 }
 
-TEST(a_message_sent_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
+TEST(a_message_sent_before_the_deadline_is_not_timed_out,
+     .sentences = {"A queued message always comes first"}, .spurious_wakeups = 2,
      .hint = "The wait says that time is up. Is that all there is to know?")
 {
     struct ends ends = open_channel();
@@ -509,7 +530,8 @@ TEST(a_message_sent_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
     drop_both(ends);
 }
 
-TEST(a_drop_before_the_deadline_is_not_timed_out)
+TEST(a_drop_before_the_deadline_is_not_timed_out,
+     .sentences = {"receiver_recv_until: Comes before TIMEOUT"})
 {
     struct ends ends = open_channel();
     struct timespec deadline = in_ms(SOON), dropped;
@@ -533,6 +555,7 @@ static void *send_and_drop(void *tx)
 }
 
 TEST(a_message_sent_before_the_last_drop_comes_before_closed,
+     .sentences = {"A queued message always comes first"},
      .hint = "Two things are looked at. What can happen between them?")
 {
     struct ends ends = open_channel();
@@ -548,7 +571,8 @@ TEST(a_message_sent_before_the_last_drop_comes_before_closed,
     receiver_drop(ends.rx);
 }
 
-TEST(recv_until_takes_the_oldest_message_first)
+TEST(recv_until_takes_the_oldest_message_first,
+     .sentences = {"receiver_recv_until CHANNEL_OK: holds the oldest message"})
 {
     struct ends ends = open_channel();
     struct timespec deadline = in_ms(FAR);
@@ -566,7 +590,8 @@ TEST(recv_until_takes_the_oldest_message_first)
     drop_both(ends);
 }
 
-TEST(recv_until_makes_room_for_a_sleeping_sender)
+TEST(recv_until_makes_room_for_a_sleeping_sender,
+     .sentences = {"Taking a message wakes a sleeping sender"})
 {
     struct ends ends = open_full();
     struct call sender = {.tx = ends.tx, .number = 2};
@@ -584,7 +609,11 @@ TEST(recv_until_makes_room_for_a_sleeping_sender)
 
 /* ------------------------------------------------------------------------- sending in time */
 
-TEST(send_until_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3,
+TEST(send_until_says_timeout_and_not_before_the_deadline,
+     .sentences = {"The deadline has passed and the channel is full",
+                   "sender_send_until: Never said before the deadline",
+                   "sender_send_until CHANNEL_TIMEOUT: The message was not sent"},
+     .spurious_wakeups = 3,
      .hint = "Which clock does a condition variable use unless told otherwise?")
 {
     struct ends ends = open_full();
@@ -599,8 +628,8 @@ TEST(send_until_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3,
     drop_both(ends);
 }
 
-TEST(send_until_takes_a_point_in_time_and_not_a_length, .spurious_wakeups = 0,
-     .hint = "Does the deadline still need the time of now added to it?")
+TEST(send_until_takes_a_point_in_time_and_not_a_length, .sentences = {"not a length of time"},
+     .spurious_wakeups = 0, .hint = "Does the deadline still need the time of now added to it?")
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(SOON), much_later = in_ms(600 * 1000);
@@ -612,7 +641,8 @@ TEST(send_until_takes_a_point_in_time_and_not_a_length, .spurious_wakeups = 0,
     drop_both(ends);
 }
 
-TEST(room_comes_before_a_passed_deadline)
+TEST(room_comes_before_a_passed_deadline,
+     .sentences = {"Where there is room it is", "one is a question asked without sleeping"})
 {
     struct ends ends = open_bounded(PASSED);
 
@@ -625,7 +655,8 @@ TEST(room_comes_before_a_passed_deadline)
     drop_both(ends);
 }
 
-TEST(an_unbounded_channel_has_room_whatever_the_deadline)
+TEST(an_unbounded_channel_has_room_whatever_the_deadline,
+     .sentences = {"The deadline has passed and the channel is full", "Where there is room it is"})
 {
     struct ends ends = open_channel();
 
@@ -638,7 +669,9 @@ TEST(an_unbounded_channel_has_room_whatever_the_deadline)
     drop_both(ends);
 }
 
-TEST(send_until_a_passed_deadline_says_timeout_when_full)
+TEST(send_until_a_passed_deadline_says_timeout_when_full,
+     .sentences = {"The deadline has passed and the channel is full",
+                   "sender_send_until CHANNEL_TIMEOUT: The message was not sent"})
 {
     struct ends ends = open_full();
     int two = 2;
@@ -653,7 +686,7 @@ TEST(send_until_a_passed_deadline_says_timeout_when_full)
     drop_both(ends);
 }
 
-TEST(room_wakes_send_until, .spurious_wakeups = 2)
+TEST(room_wakes_send_until, .sentences = {"Woken as sender_send is"}, .spurious_wakeups = 2)
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(FAR);
@@ -668,7 +701,9 @@ TEST(room_wakes_send_until, .spurious_wakeups = 2)
     drop_both(ends);
 }
 
-TEST(dropping_the_receiver_wakes_send_until, .hint = "Who sleeps, and how many of them?")
+TEST(dropping_the_receiver_wakes_send_until,
+     .sentences = {"Woken as sender_send is", "before the call or during it"},
+     .hint = "Who sleeps, and how many of them?")
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(FAR);
@@ -685,7 +720,8 @@ TEST(dropping_the_receiver_wakes_send_until, .hint = "Who sleeps, and how many o
     sender_drop(b.tx);
 }
 
-TEST(room_wakes_send_until_long_before_the_deadline, .woken_by_others = true,
+TEST(room_wakes_send_until_long_before_the_deadline, .sentences = {"Woken as sender_send is"},
+     .woken_by_others = true,
      .hint = "Who has to be told that there is room, those with a deadline included?")
 {
     struct ends ends = open_full();
@@ -701,8 +737,9 @@ TEST(room_wakes_send_until_long_before_the_deadline, .woken_by_others = true,
     drop_both(ends);
 }
 
-TEST(dropping_the_receiver_wakes_all_send_until_long_before_the_deadline, .woken_by_others = true,
-     .hint = "Who sleeps, and how many of them?")
+TEST(dropping_the_receiver_wakes_all_send_until_long_before_the_deadline,
+     .sentences = {"Woken as sender_send is", "before the call or during it"},
+     .woken_by_others = true, .hint = "Who sleeps, and how many of them?")
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(FAR);
@@ -722,6 +759,7 @@ TEST(dropping_the_receiver_wakes_all_send_until_long_before_the_deadline, .woken
 }
 
 TEST(send_until_null_sleeps_as_long_as_it_takes,
+     .sentences = {"the call sleeps as long as it takes"},
      .hint = "What does a sender do until there is something to do?")
 {
     struct ends ends = open_full();
@@ -736,7 +774,7 @@ TEST(send_until_null_sleeps_as_long_as_it_takes,
     drop_both(ends);
 }
 
-TEST(a_sender_with_a_deadline_does_not_poll,
+TEST(a_sender_with_a_deadline_does_not_poll, .sentences = {"Sleeping still uses no processor time"},
      .hint = "What does a sender do until there is something to do?")
 {
     struct ends ends = open_full();
@@ -752,8 +790,8 @@ TEST(a_sender_with_a_deadline_does_not_poll,
     drop_both(ends);
 }
 
-TEST(room_made_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
-     .hint = "The wait says that time is up. Is that all there is to know?")
+TEST(room_made_before_the_deadline_is_not_timed_out, .sentences = {"Where there is room it is"},
+     .spurious_wakeups = 2, .hint = "The wait says that time is up. Is that all there is to know?")
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(SOON), received;
@@ -771,7 +809,8 @@ TEST(room_made_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
     drop_both(ends);
 }
 
-TEST(who_times_out_takes_no_wake_up_away_from_a_sleeping_sender, .spurious_wakeups = 0,
+TEST(who_times_out_takes_no_wake_up_away_from_a_sleeping_sender,
+     .sentences = {"takes no wake-up away"}, .spurious_wakeups = 0,
      .hint = "Two senders sleep, and the one that was woken gives up. Who knows of the room?")
 {
     struct ends ends = open_full();
@@ -792,7 +831,8 @@ TEST(who_times_out_takes_no_wake_up_away_from_a_sleeping_sender, .spurious_wakeu
     drop_both(ends);
 }
 
-TEST(of_two_senders_that_may_time_out_each_place_wakes_one)
+TEST(of_two_senders_that_may_time_out_each_place_wakes_one,
+     .sentences = {"Woken as sender_send is"})
 {
     struct ends ends = open_full();
     struct timespec soon = in_ms(SOON), far = in_ms(FAR);
@@ -814,7 +854,8 @@ TEST(of_two_senders_that_may_time_out_each_place_wakes_one)
     drop_both(ends);
 }
 
-TEST(send_until_wakes_a_sleeping_receiver)
+TEST(send_until_wakes_a_sleeping_receiver,
+     .sentences = {"A send wakes a sleeping receiver, and so does"})
 {
     struct ends ends[] = {open_channel(), open_bounded(1)};
 
@@ -833,7 +874,9 @@ TEST(send_until_wakes_a_sleeping_receiver)
 
 /* -------------------------------------------------------------------- what is a deadline */
 
-TEST(recv_until_says_invalid_at_once_to_a_time_that_is_none)
+TEST(recv_until_says_invalid_at_once_to_a_time_that_is_none,
+     .sentences = {"receiver_recv_until: deadline->tv_nsec is out of range", "Nothing was received",
+                   "is no time at all"})
 {
     struct ends ends = open_channel();
     int got = -1;
@@ -851,7 +894,10 @@ TEST(recv_until_says_invalid_at_once_to_a_time_that_is_none)
     drop_both(ends);
 }
 
-TEST(send_until_says_invalid_at_once_to_a_time_that_is_none)
+TEST(send_until_says_invalid_at_once_to_a_time_that_is_none,
+     .sentences = {"sender_send_until: deadline->tv_nsec is out of range",
+                   "sender_send_until CHANNEL_INVALID: The message was not sent",
+                   "is no time at all"})
 {
     struct ends ends[] = {open_full(), open_bounded(2), open_channel()};
 
@@ -882,6 +928,7 @@ static struct timespec awkward(int which)
 }
 
 TEST(a_deadline_may_end_in_any_nanosecond,
+     .sentences = {"is no time at all", "receiver_recv_until: Never said before the deadline"},
      .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
 {
     struct ends ends = open_channel();
@@ -903,6 +950,7 @@ TEST(a_deadline_may_end_in_any_nanosecond,
 }
 
 TEST(send_until_knows_any_nanosecond,
+     .sentences = {"is no time at all", "sender_send_until: Never said before the deadline"},
      .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
 {
     struct ends ends = open_full();
@@ -1010,36 +1058,46 @@ static void try_the_last(try_deadline try)
 #define HINT_0 "Is 0 a point in time, or is it no deadline?"
 #define HINT_NEGATIVE "What becomes of a number below 0 when something is taken away from it?"
 
-TEST(recv_until_is_not_early_when_what_is_left_takes_more_than_32_bits, .once = true,
+TEST(recv_until_is_not_early_when_what_is_left_takes_more_than_32_bits,
+     .sentences = {"receiver_recv_until: Never said before the deadline"}, .once = true,
      .hint = HINT_32)
 {
     try_32_bits(receive_until);
 }
 
-TEST(send_until_is_not_early_when_what_is_left_takes_more_than_32_bits, .once = true,
+TEST(send_until_is_not_early_when_what_is_left_takes_more_than_32_bits,
+     .sentences = {"sender_send_until: Never said before the deadline"}, .once = true,
      .hint = HINT_32)
 {
     try_32_bits(send_before);
 }
 
-TEST(recv_until_is_not_early_when_the_deadline_takes_more_than_64_bits, .once = true,
+TEST(recv_until_is_not_early_when_the_deadline_takes_more_than_64_bits,
+     .sentences = {"receiver_recv_until: Never said before the deadline"}, .once = true,
      .hint = HINT_64)
 {
     try_64_bits(receive_until);
 }
 
-TEST(send_until_is_not_early_when_the_deadline_takes_more_than_64_bits, .once = true,
+TEST(send_until_is_not_early_when_the_deadline_takes_more_than_64_bits,
+     .sentences = {"sender_send_until: Never said before the deadline"}, .once = true,
      .hint = HINT_64)
 {
     try_64_bits(send_before);
 }
 
-TEST(recv_until_waits_for_the_last_deadline_there_is, .once = true, .hint = HINT_LAST)
+TEST(recv_until_waits_for_the_last_deadline_there_is,
+     .sentences = {"receiver_recv_until: Never said before the deadline",
+                   "Takes the next message, sleeping until deadline at most"},
+     .once = true, .hint = HINT_LAST)
 {
     try_the_last(receive_until);
 }
 
-TEST(send_until_waits_for_the_last_deadline_there_is, .once = true, .hint = HINT_LAST)
+TEST(send_until_waits_for_the_last_deadline_there_is,
+     .sentences = {"sender_send_until: Never said before the deadline",
+                   "Sends a message, sleeping until deadline at most"},
+     .once = true, .hint = HINT_LAST)
 {
     try_the_last(send_before);
 }
@@ -1064,13 +1122,17 @@ static void expect_long_past(struct timespec deadline)
     drop_both(full);
 }
 
-TEST(a_deadline_of_0_is_long_past, .hint = HINT_0)
+TEST(a_deadline_of_0_is_long_past,
+     .sentences = {"nothing is queued, and a sender is left",
+                   "The deadline has passed and the channel is full"},
+     .hint = HINT_0)
 {
     for (int i = 0; i < 2; i++)
         expect_long_past((struct timespec){.tv_sec = 0, .tv_nsec = i});
 }
 
-TEST(a_negative_tv_sec_is_long_past, .hint = HINT_NEGATIVE)
+TEST(a_negative_tv_sec_is_long_past, .sentences = {"A negative tv_sec is long past"},
+     .hint = HINT_NEGATIVE)
 {
     const time_t seconds[] = {-1, -4294967296, LONG_MIN / 1000000000 - 1, LONG_MIN + 1, LONG_MIN};
 
@@ -1094,7 +1156,8 @@ static void ask_32_times(struct ends ends, struct timespec deadline, enum channe
     check_equal(naps(), 0, "A deadline that has passed, or is none, is a question: nobody sleeps.");
 }
 
-TEST(a_deadline_that_has_passed_is_a_question_asked_without_sleeping, .once = true,
+TEST(a_deadline_that_has_passed_is_a_question_asked_without_sleeping,
+     .sentences = {"one is a question asked without sleeping"}, .once = true,
      .hint = "Time is up when the call begins. What is there to sleep for?")
 {
     struct ends ends = open_bounded(1);
@@ -1105,7 +1168,7 @@ TEST(a_deadline_that_has_passed_is_a_question_asked_without_sleeping, .once = tr
     drop_both(ends);
 }
 
-TEST(a_deadline_is_only_read_and_only_during_the_call)
+TEST(a_deadline_is_only_read_and_only_during_the_call, .sentences = {"*deadline is only read"})
 {
     struct ends full = open_full(), empty = open_channel();
     struct timespec *deadline = allocate(sizeof *deadline);
@@ -1131,7 +1194,9 @@ TEST(a_deadline_is_only_read_and_only_during_the_call)
 
 /* --------------------------------------------------------------------- after a time-out */
 
-TEST(a_receiver_that_timed_out_can_sleep_again)
+TEST(a_receiver_that_timed_out_can_sleep_again,
+     .sentences = {"*message is untouched and the channel is as before",
+                   "Takes the next message, sleeping until deadline at most"})
 {
     struct ends ends = open_channel();
     struct timespec deadline = passed(0);
@@ -1148,7 +1213,9 @@ TEST(a_receiver_that_timed_out_can_sleep_again)
     drop_both(ends);
 }
 
-TEST(a_sender_that_timed_out_can_sleep_again)
+TEST(a_sender_that_timed_out_can_sleep_again,
+     .sentences = {"drop does not run for the message",
+                   "Sends a message, sleeping until deadline at most"})
 {
     struct ends ends = open_full();
     struct timespec deadline = passed(0);
@@ -1167,6 +1234,8 @@ TEST(a_sender_that_timed_out_can_sleep_again)
 }
 
 TEST(who_timed_out_as_a_message_came_sleeps_when_there_is_none,
+     .sentences = {"*message is untouched and the channel is as before",
+                   "Takes the next message, sleeping until deadline at most"},
      .hint = "A wake-up is on its way to somebody who has given up. Who gets it?")
 {
     struct ends ends = open_channel();
@@ -1189,6 +1258,8 @@ TEST(who_timed_out_as_a_message_came_sleeps_when_there_is_none,
 }
 
 TEST(who_timed_out_as_room_came_sleeps_when_there_is_none,
+     .sentences = {"drop does not run for the message",
+                   "Sends a message, sleeping until deadline at most"},
      .hint = "A wake-up is on its way to somebody who has given up. Who gets it?")
 {
     struct ends ends = open_full();
@@ -1211,7 +1282,8 @@ TEST(who_timed_out_as_room_came_sleeps_when_there_is_none,
     drop_both(ends);
 }
 
-TEST(who_timed_out_as_the_receiver_took_another_message_is_not_owed_room, .spurious_wakeups = 0,
+TEST(who_timed_out_as_the_receiver_took_another_message_is_not_owed_room,
+     .sentences = {"drop does not run for the message"}, .spurious_wakeups = 0,
      .hint = "Room was made for somebody who has given up. Is it counted twice?")
 {
     struct ends ends = open_full();
@@ -1232,6 +1304,7 @@ TEST(who_timed_out_as_the_receiver_took_another_message_is_not_owed_room, .spuri
 }
 
 TEST(who_timed_out_is_woken_by_a_sender_that_was_cloned_meanwhile,
+     .sentences = {"Woken as receiver_recv is"},
      .hint = "What does a clone take over from a sender, besides the channel?")
 {
     struct ends ends = open_channel();
@@ -1256,8 +1329,9 @@ enum { IN_25_SECONDS = 25 * 1000 };
 #define AT_MOST "It sleeps until the deadline at most, whatever wakes it meanwhile."
 #define HINT_ANEW "Is the time left until the deadline computed again after each wake-up?"
 
-TEST(recv_until_sleeps_until_the_deadline_at_most_whatever_wakes_it, .spurious_wakeups = 3,
-     .schedules = 2000, .hint = HINT_ANEW)
+TEST(recv_until_sleeps_until_the_deadline_at_most_whatever_wakes_it,
+     .sentences = {"Takes the next message, sleeping until deadline at most"},
+     .spurious_wakeups = 3, .schedules = 2000, .hint = HINT_ANEW)
 {
     struct ends ends = open_channel();
     struct timespec deadline = in_ms(IN_25_SECONDS);
@@ -1279,7 +1353,8 @@ TEST(recv_until_sleeps_until_the_deadline_at_most_whatever_wakes_it, .spurious_w
 }
 
 TEST(send_until_sleeps_until_the_deadline_at_most_although_others_take_the_room,
-     .spurious_wakeups = 3, .schedules = 2000, .hint = HINT_ANEW)
+     .sentences = {"Sends a message, sleeping until deadline at most"}, .spurious_wakeups = 3,
+     .schedules = 2000, .hint = HINT_ANEW)
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(IN_25_SECONDS);
@@ -1304,7 +1379,8 @@ TEST(send_until_sleeps_until_the_deadline_at_most_although_others_take_the_room,
     drop_both(ends);
 }
 
-TEST(a_channel_whose_calls_timed_out_is_freed_by_the_last_drop)
+TEST(a_channel_whose_calls_timed_out_is_freed_by_the_last_drop,
+     .sentences = {"Whoever drops the last handle frees the channel", "Memory: Nothing leaks"})
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(SOON);
@@ -1407,17 +1483,24 @@ static void receive_then_any(enum receive first)
 
 #define HINT_AFTER "What does the first call leave behind that the second one finds?"
 
-TEST(after_receiver_recv_any_receive_does_as_ever, .once = true, .hint = HINT_AFTER)
+TEST(after_receiver_recv_any_receive_does_as_ever,
+     .sentences = {"Takes the next message, sleeping until deadline at most",
+                   "sleeping while nothing is queued and at least one sender is left"},
+     .once = true, .hint = HINT_AFTER)
 {
     receive_then_any(RECV);
 }
 
-TEST(after_receiver_try_recv_any_receive_does_as_ever, .once = true, .hint = HINT_AFTER)
+TEST(after_receiver_try_recv_any_receive_does_as_ever,
+     .sentences = {"Takes the next message, sleeping until deadline at most"}, .once = true,
+     .hint = HINT_AFTER)
 {
     receive_then_any(TRY_RECV);
 }
 
-TEST(after_receiver_recv_until_any_receive_does_as_ever, .once = true, .hint = HINT_AFTER)
+TEST(after_receiver_recv_until_any_receive_does_as_ever,
+     .sentences = {"*message is untouched and the channel is as before"}, .once = true,
+     .hint = HINT_AFTER)
 {
     receive_then_any(RECV_FAR);
     receive_then_any(RECV_PASSED);
@@ -1506,17 +1589,22 @@ static void send_then_any(enum send first)
             }
 }
 
-TEST(after_sender_send_any_send_does_as_ever, .once = true, .hint = HINT_AFTER)
+TEST(after_sender_send_any_send_does_as_ever,
+     .sentences = {"Sends a message, sleeping until deadline at most"}, .once = true,
+     .hint = HINT_AFTER)
 {
     send_then_any(SEND);
 }
 
-TEST(after_sender_try_send_any_send_does_as_ever, .once = true, .hint = HINT_AFTER)
+TEST(after_sender_try_send_any_send_does_as_ever,
+     .sentences = {"Sends a message, sleeping until deadline at most"}, .once = true,
+     .hint = HINT_AFTER)
 {
     send_then_any(TRY_SEND);
 }
 
-TEST(after_sender_send_until_any_send_does_as_ever, .once = true, .hint = HINT_AFTER)
+TEST(after_sender_send_until_any_send_does_as_ever,
+     .sentences = {"drop does not run for the message"}, .once = true, .hint = HINT_AFTER)
 {
     send_then_any(SEND_FAR);
     send_then_any(SEND_PASSED);
@@ -1528,7 +1616,8 @@ TEST(after_sender_send_until_any_send_does_as_ever, .once = true, .hint = HINT_A
 #define WHOEVER "What had returned before the call began is seen, whoever else is inside."
 #define HINT_INSIDE "Somebody else has the lock just now. Does that say anything about the channel?"
 
-TEST(recv_until_a_passed_deadline_sees_a_message_whoever_else_sends, .hint = HINT_INSIDE)
+TEST(recv_until_a_passed_deadline_sees_a_message_whoever_else_sends,
+     .sentences = {"A queued message always comes first"}, .hint = HINT_INSIDE)
 {
     struct ends ends[] = {open_channel(), open_bounded(2)};
     struct timespec deadline = passed(0);
@@ -1555,7 +1644,8 @@ static void *clone_and_drop(void *tx)
     return NULL;
 }
 
-TEST(recv_until_a_passed_deadline_says_timeout_whoever_else_is_inside, .hint = HINT_INSIDE)
+TEST(recv_until_a_passed_deadline_says_timeout_whoever_else_is_inside,
+     .sentences = {"nothing is queued, and a sender is left"}, .hint = HINT_INSIDE)
 {
     struct ends ends = open_channel();
     struct timespec deadline = passed(0);
@@ -1591,7 +1681,8 @@ static void two_send_until_passed(struct ends ends, enum channel_status expected
     sender_drop(b.tx);
 }
 
-TEST(send_until_a_passed_deadline_finds_room_whoever_else_sends, .hint = HINT_INSIDE)
+TEST(send_until_a_passed_deadline_finds_room_whoever_else_sends,
+     .sentences = {"Where there is room it is"}, .hint = HINT_INSIDE)
 {
     struct ends ends = open_bounded(3);
 
@@ -1603,7 +1694,8 @@ TEST(send_until_a_passed_deadline_finds_room_whoever_else_sends, .hint = HINT_IN
     drop_both(ends);
 }
 
-TEST(send_until_a_passed_deadline_says_timeout_whoever_else_sends, .hint = HINT_INSIDE)
+TEST(send_until_a_passed_deadline_says_timeout_whoever_else_sends,
+     .sentences = {"The deadline has passed and the channel is full"}, .hint = HINT_INSIDE)
 {
     struct ends ends = open_full();
 
@@ -1613,7 +1705,7 @@ TEST(send_until_a_passed_deadline_says_timeout_whoever_else_sends, .hint = HINT_
     drop_both(ends);
 }
 
-TEST(send_until_says_closed_whoever_else_sends,
+TEST(send_until_says_closed_whoever_else_sends, .sentences = {"before the call or during it"},
      .hint = "Two reasons not to send: which does each of them look at first?")
 {
     for (int queued = 0; queued < 2; queued++) {
@@ -1625,7 +1717,9 @@ TEST(send_until_says_closed_whoever_else_sends,
     }
 }
 
-TEST(a_sender_whose_room_was_taken_is_woken_by_the_next, .woken_by_others = true,
+TEST(a_sender_whose_room_was_taken_is_woken_by_the_next,
+     .sentences = {"Woken as sender_send is", "Taking a message wakes a sleeping sender"},
+     .woken_by_others = true,
      .hint = "A thread woken for nothing sleeps again. How does the channel know?")
 {
     struct ends ends = open_full();
@@ -1645,8 +1739,9 @@ TEST(a_sender_whose_room_was_taken_is_woken_by_the_next, .woken_by_others = true
     drop_both(ends);
 }
 
-TEST(one_message_received_is_room_for_one_whatever_the_capacity, .once = true,
-     .hint = "When does a place that is free again count as room?")
+TEST(one_message_received_is_room_for_one_whatever_the_capacity,
+     .sentences = {"The deadline has passed and the channel is full", "Where there is room it is"},
+     .once = true, .hint = "When does a place that is free again count as room?")
 {
     for (int capacity = 1; capacity <= 9; capacity++) {
         struct ends ends = open_bounded((size_t)capacity);
@@ -1686,8 +1781,9 @@ static void *use_another_channel(void *arg)
     return NULL;
 }
 
-TEST(a_channel_that_is_none_of_its_business_ends_no_call, .woken_by_others = true,
-     .schedules = 5000, .hint = "What do two channels share?")
+TEST(a_channel_that_is_none_of_its_business_ends_no_call,
+     .sentences = {"Two channels share no state"}, .woken_by_others = true, .schedules = 5000,
+     .hint = "What do two channels share?")
 {
     struct ends empty = open_channel(), full = open_full();
     struct timespec deadline = in_ms(FAR);
@@ -1708,7 +1804,8 @@ TEST(a_channel_that_is_none_of_its_business_ends_no_call, .woken_by_others = tru
     drop_both(full);
 }
 
-TEST(a_passed_deadline_asks_of_its_own_channel_whoever_uses_another, .hint = HINT_INSIDE)
+TEST(a_passed_deadline_asks_of_its_own_channel_whoever_uses_another,
+     .sentences = {"Two channels share no state"}, .hint = HINT_INSIDE)
 {
     struct ends ends = open_bounded(1);
     struct timespec deadline = passed(0);
@@ -1730,7 +1827,8 @@ static void count_drop(void *message)
     ++**(int **)message;
 }
 
-TEST(drop_does_not_run_for_a_message_that_timed_out)
+TEST(drop_does_not_run_for_a_message_that_timed_out,
+     .sentences = {"drop does not run for the message", "what they own stays the caller's"})
 {
     struct sender *tx = NULL;
     struct receiver *rx = NULL;
@@ -1751,7 +1849,8 @@ TEST(drop_does_not_run_for_a_message_that_timed_out)
     sender_drop(tx);
 }
 
-TEST(send_until_that_meets_receiver_drop_leaves_one_owner)
+TEST(send_until_that_meets_receiver_drop_leaves_one_owner,
+     .sentences = {"drop runs exactly once for every message", "what they own stays the caller's"})
 {
     struct sender *tx = NULL;
     struct receiver *rx = NULL;
@@ -1782,7 +1881,8 @@ static void *write_and_send_until(void *arg)
     return NULL;
 }
 
-TEST(the_receiver_sees_what_was_written_before_send_until)
+TEST(the_receiver_sees_what_was_written_before_send_until,
+     .sentences = {"What a thread wrote before sender_send"})
 {
     struct call sender = {.number = 7};
     struct receiver *rx = NULL;
@@ -1800,7 +1900,9 @@ TEST(the_receiver_sees_what_was_written_before_send_until)
     receiver_drop(rx);
 }
 
-TEST(a_message_of_any_size_can_wait_for_a_deadline)
+TEST(a_message_of_any_size_can_wait_for_a_deadline,
+     .sentences = {"sender_send_until: copied in",
+                   "receiver_recv_until: receives message_size bytes"})
 {
     static const size_t sizes[] = {1, 3, 8, 64, 4096};
 
@@ -1825,7 +1927,10 @@ TEST(a_message_of_any_size_can_wait_for_a_deadline)
 
 /* --------------------------------------------------------------------------------- memory */
 
-TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory, .allocations_fail = true)
+TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory,
+     .sentences = {"sender_send_until: Unbounded channels only",
+                   "sender_send_until CHANNEL_NO_MEMORY: The message was not sent"},
+     .allocations_fail = true)
 {
     struct ends ends = {NULL, NULL};
     struct timespec deadline = passed(0);
@@ -1851,7 +1956,8 @@ TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory, .allocations_fail
     drop_both(ends);
 }
 
-TEST(on_a_bounded_channel_send_until_never_allocates)
+TEST(on_a_bounded_channel_send_until_never_allocates,
+     .sentences = {"Sending on it never allocates", "sender_send_until: Unbounded channels only"})
 {
     struct ends ends = open_bounded(2);
     struct timespec deadline = in_ms(SOON);
@@ -1865,7 +1971,8 @@ TEST(on_a_bounded_channel_send_until_never_allocates)
     drop_both(ends);
 }
 
-TEST(receiving_until_a_deadline_needs_no_memory, .allocations_fail = true)
+TEST(receiving_until_a_deadline_needs_no_memory,
+     .sentences = {"*message is untouched and the channel is as before"}, .allocations_fail = true)
 {
     struct ends ends = {NULL, NULL};
     struct timespec soon = in_ms(SOON);
@@ -1904,7 +2011,10 @@ static void *send_many(void *arg)
     return NULL;
 }
 
-TEST(thousands_of_messages_arrive_in_order_whatever_times_out, .once = true)
+TEST(thousands_of_messages_arrive_in_order_whatever_times_out,
+     .sentences = {"What one sender sends arrives in the order it was sent",
+                   "more than 65,536 handles or queued messages work"},
+     .once = true)
 {
     struct ends ends = open_bounded(3);
     struct call a = {.tx = clone(ends.tx), .number = 0}, b = {.tx = ends.tx, .number = MANY};
@@ -1927,7 +2037,8 @@ TEST(thousands_of_messages_arrive_in_order_whatever_times_out, .once = true)
 
 enum { CROWD = 257 }; /* more than a byte counts */
 
-TEST(recv_until_is_closed_when_the_last_of_257_senders_has_gone_and_not_before, .once = true,
+TEST(recv_until_is_closed_when_the_last_of_257_senders_has_gone_and_not_before,
+     .sentences = {"every message has been received, now and for good"}, .once = true,
      .hint = "How far does the count of the senders go?")
 {
     struct ends ends = open_bounded(1);
@@ -1959,8 +2070,9 @@ static void *send_until_and_drop(void *arg)
     return NULL;
 }
 
-TEST(sixty_senders_sleep_with_a_deadline_and_each_place_wakes_one, .once = true,
-     .woken_by_others = true, .hint = "How many sleep, and how many are told?")
+TEST(sixty_senders_sleep_with_a_deadline_and_each_place_wakes_one,
+     .sentences = {"Woken as sender_send is"}, .once = true, .woken_by_others = true,
+     .hint = "How many sleep, and how many are told?")
 {
     struct ends ends = open_full();
     struct timespec deadline = in_ms(FAR);

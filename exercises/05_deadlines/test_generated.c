@@ -47,7 +47,7 @@ static const struct contract contract = {
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
 TEST(calls_on_channels_with_deadlines_are_answered_as_in_some_order_of_them,
-     .family = &drawn.family, .schedules = 6)
+     .sentences = {"gives up at a point in time"}, .family = &drawn.family, .schedules = 6)
 {
     together(&drawn);
 }
@@ -55,7 +55,8 @@ TEST(calls_on_channels_with_deadlines_are_answered_as_in_some_order_of_them,
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
 
 TEST(calls_on_channels_with_deadlines_are_answered_rightly_when_an_allocation_fails,
-     .family = &failing.family, .allocations_fail = true, .schedules = 20)
+     .sentences = {"drop does not run for the message"}, .family = &failing.family,
+     .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
 }
@@ -110,7 +111,8 @@ static const struct generated sequences = {
     .calls = 300, .setups = rings, .setup_count = sizeof rings / sizeof *rings};
 
 TEST(any_calls_of_one_thread_on_channels_with_deadlines_are_answered_as_the_contract_says,
-     .family = &sequences.family, .schedules = 2)
+     .sentences = {"one is a question asked without sleeping"}, .family = &sequences.family,
+     .schedules = 2)
 {
     alone(&sequences);
 }
@@ -121,7 +123,8 @@ static const struct generated short_sequences = {
 
 TEST(
     any_calls_of_one_thread_on_channels_with_deadlines_are_answered_rightly_when_an_allocation_fails,
-    .family = &short_sequences.family, .allocations_fail = true, .schedules = 2)
+    .sentences = {"drop does not run for the message"}, .family = &short_sequences.family,
+    .allocations_fail = true, .schedules = 2)
 {
     alone(&short_sequences);
 }

@@ -224,7 +224,8 @@ static pthread_t spawn_select(struct select *select, struct channels *channels,
 
 /* ------------------------------------------------------------ the four of every exercise */
 
-TEST(create_makes_channels_that_can_be_selected)
+TEST(create_makes_channels_that_can_be_selected,
+     .sentences = {"receivers[*ready] is ready", "of channels of any kind and message size"})
 {
     struct sender *tx[3];
     struct receiver *rx[3];
@@ -270,7 +271,9 @@ static void receive_all(struct channels *channels, int sum[])
     }
 }
 
-TEST(multi_sender_messages_all_come_through_select)
+TEST(multi_sender_messages_all_come_through_select,
+     .sentences = {"receivers[*ready] is ready",
+                   "One thread that receives from many channels sleeps"})
 {
     struct channels channels = open_channels(2);
     struct send a = {channels.tx[0], 1}, b = {clone(channels.tx[0]), 10}, c = {channels.tx[1], 100};
@@ -291,7 +294,9 @@ TEST(multi_sender_messages_all_come_through_select)
     drop_all(&channels);
 }
 
-TEST(send_after_drop_of_one_receiver_is_closed_and_select_goes_on_with_the_others)
+TEST(send_after_drop_of_one_receiver_is_closed_and_select_goes_on_with_the_others,
+     .sentences = {"sender_send: The receiver has been dropped, and stays so",
+                   "The channels are as before, whatever the status"})
 {
     struct channels channels = open_channels(2);
     int number = 1;
@@ -307,7 +312,8 @@ TEST(send_after_drop_of_one_receiver_is_closed_and_select_goes_on_with_the_other
     drop_all(&channels);
 }
 
-TEST(recv_on_empty_closed_does_not_sleep_so_a_closed_channel_is_ready)
+TEST(recv_on_empty_closed_does_not_sleep_so_a_closed_channel_is_ready,
+     .sentences = {"Ready means that receiver_recv on it would not sleep"})
 {
     struct channels channels = open_channels(2);
 
@@ -325,6 +331,7 @@ TEST(recv_on_empty_closed_does_not_sleep_so_a_closed_channel_is_ready)
 /* ------------------------------------------------------------------------ sleeping, waking */
 
 TEST(a_message_on_any_of_the_channels_wakes_select,
+     .sentences = {"Woken by a message on any of the channels"},
      .hint = "A message arrives after the look and before the sleep. Who notices?")
 {
     for (size_t i = 0; i < 2; i++) {
@@ -340,6 +347,7 @@ TEST(a_message_on_any_of_the_channels_wakes_select,
 }
 
 TEST(the_drop_of_the_last_sender_of_any_wakes_select,
+     .sentences = {"Woken by a message on any of the channels"},
      .hint = "A closed channel is ready. Who makes it so, and whom do they tell?")
 {
     for (size_t i = 0; i < 2; i++) {
@@ -356,7 +364,8 @@ TEST(the_drop_of_the_last_sender_of_any_wakes_select,
     }
 }
 
-TEST(a_channel_that_closes_with_a_message_queued_is_ready_for_both)
+TEST(a_channel_that_closes_with_a_message_queued_is_ready_for_both,
+     .sentences = {"Ready means that receiver_recv on it would not sleep"})
 {
     struct channels channels = open_channels(2);
     struct send send = {channels.tx[1], 7};
@@ -372,7 +381,8 @@ TEST(a_channel_that_closes_with_a_message_queued_is_ready_for_both)
     drop_all(&channels);
 }
 
-TEST(the_drop_of_a_sender_that_is_not_the_last_makes_nothing_ready)
+TEST(the_drop_of_a_sender_that_is_not_the_last_makes_nothing_ready,
+     .sentences = {"Ready means that receiver_recv on it would not sleep"})
 {
     struct channels channels = open_channels(2);
     struct select select;
@@ -388,7 +398,10 @@ TEST(the_drop_of_a_sender_that_is_not_the_last_makes_nothing_ready)
     drop_all(&channels);
 }
 
-TEST(select_sleeps_without_polling, .hint = "What does select do while nothing is ready?")
+TEST(select_sleeps_without_polling,
+     .sentences = {"receiver_select: Sleeping uses no processor time",
+                   "receiver_select blocks as well"},
+     .hint = "What does select do while nothing is ready?")
 {
     struct channels channels = open_channels(2);
     struct select select;
@@ -402,7 +415,9 @@ TEST(select_sleeps_without_polling, .hint = "What does select do while nothing i
     drop_all(&channels);
 }
 
-TEST(select_with_a_deadline_does_not_poll, .hint = "What does select do while nothing is ready?")
+TEST(select_with_a_deadline_does_not_poll,
+     .sentences = {"receiver_select: Sleeping uses no processor time"},
+     .hint = "What does select do while nothing is ready?")
 {
     struct channels channels = open_channels(2);
     struct timespec deadline = in_ms(FAR);
@@ -417,7 +432,8 @@ TEST(select_with_a_deadline_does_not_poll, .hint = "What does select do while no
     drop_all(&channels);
 }
 
-TEST(a_message_wakes_select_long_before_the_deadline, .woken_by_others = true,
+TEST(a_message_wakes_select_long_before_the_deadline,
+     .sentences = {"Woken by a message on any of the channels"}, .woken_by_others = true,
      .hint = "Who has to be told that a message has come?")
 {
     struct channels channels = open_channels(2);
@@ -433,7 +449,8 @@ TEST(a_message_wakes_select_long_before_the_deadline, .woken_by_others = true,
     drop_all(&channels);
 }
 
-TEST(the_drop_of_the_last_sender_wakes_select_long_before_the_deadline, .woken_by_others = true,
+TEST(the_drop_of_the_last_sender_wakes_select_long_before_the_deadline,
+     .sentences = {"Woken by a message on any of the channels"}, .woken_by_others = true,
      .hint = "A closed channel is ready. Who makes it so, and whom do they tell?")
 {
     struct channels channels = open_channels(2);
@@ -449,7 +466,8 @@ TEST(the_drop_of_the_last_sender_wakes_select_long_before_the_deadline, .woken_b
     drop_all(&channels);
 }
 
-TEST(a_wake_up_without_cause_does_not_end_select, .spurious_wakeups = 3)
+TEST(a_wake_up_without_cause_does_not_end_select,
+     .sentences = {"Sleeps until one of n receivers is ready"}, .spurious_wakeups = 3)
 {
     struct channels channels = open_channels(2);
     struct send send = {channels.tx[1], 7};
@@ -461,7 +479,8 @@ TEST(a_wake_up_without_cause_does_not_end_select, .spurious_wakeups = 3)
     drop_all(&channels);
 }
 
-TEST(select_of_one_channel_waits_for_that_one)
+TEST(select_of_one_channel_waits_for_that_one,
+     .sentences = {"Sleeps until one of n receivers is ready"})
 {
     struct channels channels = open_channels(2);
     struct send send = {channels.tx[0], 7};
@@ -477,7 +496,7 @@ TEST(select_of_one_channel_waits_for_that_one)
 
 /* ---------------------------------------------------------------------------- which is ready */
 
-TEST(select_takes_no_message)
+TEST(select_takes_no_message, .sentences = {"Takes no message"})
 {
     struct channels channels = open_bounded(1, 1);
     struct timespec deadline = passed(0);
@@ -494,7 +513,8 @@ TEST(select_takes_no_message)
     drop_all(&channels);
 }
 
-TEST(of_those_ready_when_the_call_begins_the_lowest_counts)
+TEST(of_those_ready_when_the_call_begins_the_lowest_counts,
+     .sentences = {"the lowest counts: *ready is never higher"})
 {
     struct channels channels = open_channels(3);
 
@@ -510,7 +530,8 @@ TEST(of_those_ready_when_the_call_begins_the_lowest_counts)
     drop_all(&channels);
 }
 
-TEST(the_index_is_the_place_in_the_array_and_not_the_age_of_the_message)
+TEST(the_index_is_the_place_in_the_array_and_not_the_age_of_the_message,
+     .sentences = {"the lowest counts: *ready is never higher", "receivers[*ready] is ready"})
 {
     struct channels channels = open_channels(3);
     struct receiver *rx[] = {channels.rx[2], channels.rx[0], channels.rx[1]};
@@ -524,6 +545,7 @@ TEST(the_index_is_the_place_in_the_array_and_not_the_age_of_the_message)
 }
 
 TEST(what_becomes_ready_during_the_call_never_makes_the_index_higher,
+     .sentences = {"the lowest counts: *ready is never higher"},
      .hint = "Two are ready when select looks a second time. Which one was there before?")
 {
     struct channels channels = open_channels(3);
@@ -543,7 +565,8 @@ TEST(what_becomes_ready_during_the_call_never_makes_the_index_higher,
     drop_all(&channels);
 }
 
-TEST(of_those_that_become_ready_during_the_call_any_may_be_named)
+TEST(of_those_that_become_ready_during_the_call_any_may_be_named,
+     .sentences = {"Of those that became ready during the call"})
 {
     struct channels channels = open_channels(2);
     struct send a = {channels.tx[0], 10}, b = {channels.tx[1], 11};
@@ -559,7 +582,9 @@ TEST(of_those_that_become_ready_during_the_call_any_may_be_named)
     drop_all(&channels);
 }
 
-TEST(a_message_and_a_close_may_come_together)
+TEST(a_message_and_a_close_may_come_together,
+     .sentences = {"Woken by a message on any of the channels",
+                   "Ready means that receiver_recv on it would not sleep"})
 {
     struct channels channels = open_channels(2);
     struct send send = {channels.tx[0], 10};
@@ -577,7 +602,8 @@ TEST(a_message_and_a_close_may_come_together)
     drop_all(&channels);
 }
 
-TEST(messages_left_behind_by_a_receive_are_ready)
+TEST(messages_left_behind_by_a_receive_are_ready,
+     .sentences = {"Ready means that receiver_recv on it would not sleep"})
 {
     struct channels channels = open_channels(2);
 
@@ -592,6 +618,8 @@ TEST(messages_left_behind_by_a_receive_are_ready)
 }
 
 TEST(a_message_that_was_there_before_is_never_missed,
+     .sentences = {"Ready means that receiver_recv on it would not sleep",
+                   "Sleeps until one of n receivers is ready"},
      .hint = "Nobody will send again. How does select learn of what is there already?")
 {
     struct channels channels = open_channels(2);
@@ -609,7 +637,10 @@ TEST(a_message_that_was_there_before_is_never_missed,
 
 /* ------------------------------------------------------------------------------- deadlines */
 
-TEST(select_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3)
+TEST(select_says_timeout_and_not_before_the_deadline,
+     .sentences = {"The deadline has passed and none is ready",
+                   "receiver_select: Never said before the deadline", "*ready is untouched"},
+     .spurious_wakeups = 3)
 {
     struct channels channels = open_channels(2);
     struct timespec deadline = in_ms(SOON), much_later = in_ms(600 * 1000);
@@ -622,7 +653,8 @@ TEST(select_says_timeout_and_not_before_the_deadline, .spurious_wakeups = 3)
     drop_all(&channels);
 }
 
-TEST(select_a_passed_deadline_says_timeout_when_none_is_ready)
+TEST(select_a_passed_deadline_says_timeout_when_none_is_ready,
+     .sentences = {"The deadline has passed and none is ready"})
 {
     struct channels channels = open_channels(2);
     size_t ready = NOTHING;
@@ -638,7 +670,8 @@ TEST(select_a_passed_deadline_says_timeout_when_none_is_ready)
     drop_all(&channels);
 }
 
-TEST(a_ready_one_wins_over_a_passed_deadline)
+TEST(a_ready_one_wins_over_a_passed_deadline,
+     .sentences = {"A ready one wins over a deadline that has passed"})
 {
     struct channels channels = open_channels(2);
     size_t ready = NOTHING;
@@ -660,7 +693,8 @@ TEST(a_ready_one_wins_over_a_passed_deadline)
     drop_all(&channels);
 }
 
-TEST(a_message_sent_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
+TEST(a_message_sent_before_the_deadline_is_not_timed_out,
+     .sentences = {"A ready one wins over a deadline that has passed"}, .spurious_wakeups = 2,
      .hint = "The wait says that time is up. Is that all there is to know?")
 {
     struct channels channels = open_channels(2);
@@ -682,6 +716,8 @@ TEST(a_message_sent_before_the_deadline_is_not_timed_out, .spurious_wakeups = 2,
 }
 
 TEST(a_deadline_may_end_in_any_nanosecond,
+     .sentences = {"a point in time of CLOCK_MONOTONIC, or NULL for none",
+                   "receiver_select: Never said before the deadline"},
      .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
 {
     struct channels channels = open_channels(2);
@@ -723,7 +759,8 @@ static void select_before(struct timespec deadline)
     drop_all(&channels);
 }
 
-TEST(select_is_not_early_when_what_is_left_takes_more_than_32_bits, .once = true,
+TEST(select_is_not_early_when_what_is_left_takes_more_than_32_bits,
+     .sentences = {"receiver_select: Never said before the deadline"}, .once = true,
      .hint = "In what unit is the time left counted, and in how many bits?")
 {
     select_before((struct timespec){.tv_sec = now().tv_sec + 1900000000});
@@ -741,7 +778,8 @@ TEST(select_is_not_early_when_what_is_left_takes_more_than_32_bits, .once = true
     }
 }
 
-TEST(select_is_not_early_when_the_deadline_takes_more_than_64_bits, .once = true,
+TEST(select_is_not_early_when_the_deadline_takes_more_than_64_bits,
+     .sentences = {"receiver_select: Never said before the deadline"}, .once = true,
      .hint = "How many years of nanoseconds do 64 bits hold?")
 {
     for (long whole = 1000; whole <= 1000000000; whole *= 1000) {
@@ -752,7 +790,8 @@ TEST(select_is_not_early_when_the_deadline_takes_more_than_64_bits, .once = true
     }
 }
 
-TEST(select_waits_for_the_last_deadline_there_is, .once = true,
+TEST(select_waits_for_the_last_deadline_there_is,
+     .sentences = {"receiver_select: Never said before the deadline"}, .once = true,
      .hint = "What becomes of the largest number there is when something is added to it?")
 {
     select_before((struct timespec){LONG_MAX, 999999999});
@@ -776,13 +815,16 @@ static void expect_long_past(struct timespec deadline)
     drop_all(&channels);
 }
 
-TEST(a_deadline_of_0_is_long_past, .hint = "Is 0 a point in time, or is it no deadline?")
+TEST(a_deadline_of_0_is_long_past,
+     .sentences = {"The deadline has passed and none is ready",
+                   "a point in time of CLOCK_MONOTONIC, or NULL for none"},
+     .hint = "Is 0 a point in time, or is it no deadline?")
 {
     for (int i = 0; i < 2; i++)
         expect_long_past((struct timespec){.tv_sec = 0, .tv_nsec = i});
 }
 
-TEST(a_negative_tv_sec_is_long_past,
+TEST(a_negative_tv_sec_is_long_past, .sentences = {"A negative tv_sec is long past"},
      .hint = "What becomes of a number below 0 when something is taken away from it?")
 {
     const time_t seconds[] = {-1, -4294967296, LONG_MIN / 1000000000 - 1, LONG_MIN + 1, LONG_MIN};
@@ -793,8 +835,10 @@ TEST(a_negative_tv_sec_is_long_past,
 }
 
 /* In all, settle lets thirty seconds pass: twice before the deadline, once until after it. */
-TEST(select_sleeps_until_the_deadline_at_most_whatever_wakes_it, .spurious_wakeups = 3,
-     .schedules = 2000,
+TEST(select_sleeps_until_the_deadline_at_most_whatever_wakes_it,
+     .sentences = {"Sleeps until one of n receivers is ready",
+                   "a point in time of CLOCK_MONOTONIC, or NULL for none"},
+     .spurious_wakeups = 3, .schedules = 2000,
      .hint = "Is the time left until the deadline computed again after each wake-up?")
 {
     static const char rule[] = "It sleeps until the deadline at most, whatever wakes it meanwhile.";
@@ -819,7 +863,8 @@ TEST(select_sleeps_until_the_deadline_at_most_whatever_wakes_it, .spurious_wakeu
     drop_all(&other);
 }
 
-TEST(select_says_invalid_to_no_receivers_and_to_a_time_that_is_none)
+TEST(select_says_invalid_to_no_receivers_and_to_a_time_that_is_none,
+     .sentences = {"n is 0, or deadline->tv_nsec is out of range"})
 {
     const long nsec[] = {-1, 1000000000, LONG_MAX, LONG_MIN};
     struct channels channels = open_channels(2);
@@ -841,7 +886,8 @@ TEST(select_says_invalid_to_no_receivers_and_to_a_time_that_is_none)
     drop_all(&channels);
 }
 
-TEST(a_deadline_that_has_passed_is_a_question_asked_without_sleeping, .once = true,
+TEST(a_deadline_that_has_passed_is_a_question_asked_without_sleeping,
+     .sentences = {"one is a question asked without sleeping"}, .once = true,
      .hint = "Time is up when the call begins. What is there to sleep for?")
 {
     struct channels channels = open_channels(2);
@@ -859,7 +905,8 @@ TEST(a_deadline_that_has_passed_is_a_question_asked_without_sleeping, .once = tr
     drop_all(&channels);
 }
 
-TEST(receivers_and_deadline_are_only_read_and_only_during_the_call)
+TEST(receivers_and_deadline_are_only_read_and_only_during_the_call,
+     .sentences = {"The array is only read", "*deadline is only read"})
 {
     struct channels channels = open_channels(2);
     struct receiver **rx = allocate(2 * sizeof(struct receiver *));
@@ -881,6 +928,7 @@ TEST(receivers_and_deadline_are_only_read_and_only_during_the_call)
 /* ------------------------------------------------------------------- once it has returned */
 
 TEST(once_select_has_returned_no_channel_knows_of_it,
+     .sentences = {"no channel knows of the call any more"},
      .hint = "What do the other channels still point at when select returns?")
 {
     struct channels channels = open_channels(2);
@@ -900,6 +948,7 @@ TEST(once_select_has_returned_no_channel_knows_of_it,
 }
 
 TEST(once_select_has_timed_out_no_channel_knows_of_it,
+     .sentences = {"no channel knows of the call any more"},
      .hint = "What do the channels still point at when time is up?")
 {
     struct channels channels = open_channels(2);
@@ -920,6 +969,7 @@ TEST(once_select_has_timed_out_no_channel_knows_of_it,
 }
 
 TEST(once_select_has_found_one_at_once_no_channel_knows_of_it,
+     .sentences = {"no channel knows of the call any more"},
      .hint = "What do the channels still point at that select looked at first?")
 {
     struct channels channels = open_channels(3);
@@ -937,7 +987,8 @@ TEST(once_select_has_found_one_at_once_no_channel_knows_of_it,
     drop_all(&channels);
 }
 
-TEST(a_receiver_may_be_dropped_after_select, .hint = "Who else may still hold on to a channel?")
+TEST(a_receiver_may_be_dropped_after_select, .sentences = {"no channel knows of the call any more"},
+     .hint = "Who else may still hold on to a channel?")
 {
     struct channels channels = open_channels(2);
     struct send send = {channels.tx[0], 7};
@@ -953,7 +1004,8 @@ TEST(a_receiver_may_be_dropped_after_select, .hint = "Who else may still hold on
     receiver_drop(channels.rx[0]);
 }
 
-TEST(receiver_recv_sleeps_and_wakes_as_ever_after_select)
+TEST(receiver_recv_sleeps_and_wakes_as_ever_after_select,
+     .sentences = {"The channels are as before, whatever the status"})
 {
     struct channels channels = open_channels(2);
     struct send a = {channels.tx[0], 10}, b = {channels.tx[1], 11};
@@ -971,7 +1023,8 @@ TEST(receiver_recv_sleeps_and_wakes_as_ever_after_select)
     drop_all(&channels);
 }
 
-TEST(select_sleeps_and_wakes_as_ever_after_a_time_out)
+TEST(select_sleeps_and_wakes_as_ever_after_a_time_out,
+     .sentences = {"The channels are as before, whatever the status", "*ready is untouched"})
 {
     struct channels channels = open_channels(2);
     struct send send = {channels.tx[0], 7};
@@ -986,7 +1039,8 @@ TEST(select_sleeps_and_wakes_as_ever_after_a_time_out)
     drop_all(&channels);
 }
 
-TEST(a_receiver_may_be_selected_by_one_thread_after_another)
+TEST(a_receiver_may_be_selected_by_one_thread_after_another,
+     .sentences = {"they belong to the calling thread until it returns"})
 {
     struct channels channels = open_channels(3);
     struct timespec deadline = in_ms(SOON);
@@ -1004,7 +1058,8 @@ TEST(a_receiver_may_be_selected_by_one_thread_after_another)
     drop_all(&channels);
 }
 
-TEST(a_channel_that_closes_as_select_returns_does_not_know_of_it, .spurious_wakeups = 2,
+TEST(a_channel_that_closes_as_select_returns_does_not_know_of_it,
+     .sentences = {"no channel knows of the call any more"}, .spurious_wakeups = 2,
      .hint = "Which waiter does the last sender's drop ring, and is it sure to be there?")
 {
     struct channels channels = open_channels(2);
@@ -1023,7 +1078,8 @@ TEST(a_channel_that_closes_as_select_returns_does_not_know_of_it, .spurious_wake
     drop_all(&channels);
 }
 
-TEST(a_channel_that_closes_as_select_times_out_does_not_know_of_it, .spurious_wakeups = 2,
+TEST(a_channel_that_closes_as_select_times_out_does_not_know_of_it,
+     .sentences = {"no channel knows of the call any more"}, .spurious_wakeups = 2,
      .hint = "Which waiter does the last sender's drop ring, and is it sure to be there?")
 {
     struct channels channels = open_channels(2);
@@ -1076,6 +1132,7 @@ static void expect_to_sleep(struct channels *channels)
 }
 
 TEST(select_that_timed_out_as_a_message_came_sleeps_when_there_is_none,
+     .sentences = {"The channels are as before, whatever the status"},
      .hint = "A wake-up is on its way to somebody who has given up. Who gets it?")
 {
     struct channels channels = open_channels(2);
@@ -1093,6 +1150,7 @@ TEST(select_that_timed_out_as_a_message_came_sleeps_when_there_is_none,
 }
 
 TEST(select_sleeps_when_the_messages_that_woke_it_are_taken,
+     .sentences = {"Sleeps until one of n receivers is ready"},
      .hint = "Two messages woke it, and it returned once. What becomes of the second wake-up?")
 {
     struct channels channels = open_channels(2);
@@ -1192,13 +1250,16 @@ static void any_after(enum way first)
 
 #define HINT_AFTER "What does the first call leave behind that the second one finds?"
 
-TEST(after_select_any_call_does_as_ever, .once = true, .hint = HINT_AFTER)
+TEST(after_select_any_call_does_as_ever,
+     .sentences = {"The channels are as before, whatever the status"}, .once = true,
+     .hint = HINT_AFTER)
 {
     for (int way = SELECT; way < WAYS; way++)
         any_after((enum way)way);
 }
 
-TEST(after_any_receive_select_does_as_ever, .once = true, .hint = HINT_AFTER)
+TEST(after_any_receive_select_does_as_ever,
+     .sentences = {"Sleeps until one of n receivers is ready"}, .once = true, .hint = HINT_AFTER)
 {
     for (int way = RECV; way < SELECT; way++)
         any_after((enum way)way);
@@ -1209,7 +1270,8 @@ TEST(after_any_receive_select_does_as_ever, .once = true, .hint = HINT_AFTER)
 #define WHOEVER "What had returned before the call began is seen, whoever else is inside."
 #define HINT_INSIDE "Somebody else has the lock just now. Does that say anything about the channel?"
 
-TEST(select_a_passed_deadline_sees_a_message_whoever_else_sends, .schedules = 5000,
+TEST(select_a_passed_deadline_sees_a_message_whoever_else_sends,
+     .sentences = {"A ready one wins over a deadline that has passed"}, .schedules = 5000,
      .hint = HINT_INSIDE)
 {
     struct channels channels = open_channels(2);
@@ -1237,7 +1299,8 @@ static void *clone_and_drop(void *tx)
     return NULL;
 }
 
-TEST(select_a_passed_deadline_says_timeout_whoever_else_is_inside, .schedules = 5000,
+TEST(select_a_passed_deadline_says_timeout_whoever_else_is_inside,
+     .sentences = {"The deadline has passed and none is ready"}, .schedules = 5000,
      .hint = HINT_INSIDE)
 {
     struct channels channels = open_channels(2), other = open_channels(1);
@@ -1251,8 +1314,10 @@ TEST(select_a_passed_deadline_says_timeout_whoever_else_is_inside, .schedules = 
     drop_all(&other);
 }
 
-TEST(a_closed_channel_is_ready_for_a_passed_deadline_whoever_else_sends, .schedules = 5000,
-     .hint = HINT_INSIDE)
+TEST(a_closed_channel_is_ready_for_a_passed_deadline_whoever_else_sends,
+     .sentences = {"Ready means that receiver_recv on it would not sleep",
+                   "A ready one wins over a deadline that has passed"},
+     .schedules = 5000, .hint = HINT_INSIDE)
 {
     struct channels channels = open_channels(3);
     struct timespec deadline = passed(0);
@@ -1277,8 +1342,8 @@ static void make_ready(struct channels *channels, size_t i, bool close)
         send_int(channels->tx[i], 1);
 }
 
-TEST(a_channel_that_is_not_among_them_does_not_end_select, .woken_by_others = true,
-     .schedules = 5000,
+TEST(a_channel_that_is_not_among_them_does_not_end_select,
+     .sentences = {"Two channels share no state"}, .woken_by_others = true, .schedules = 5000,
      .hint = "A wake-up was for somebody else. What is there to be looked at again?")
 {
     for (int close = 0; close < 2; close++) {
@@ -1298,8 +1363,10 @@ TEST(a_channel_that_is_not_among_them_does_not_end_select, .woken_by_others = tr
     }
 }
 
-TEST(a_channel_that_is_not_among_them_any_more_does_not_end_select, .woken_by_others = true,
-     .schedules = 5000, .hint = "What do the channels of the last call still point at?")
+TEST(a_channel_that_is_not_among_them_any_more_does_not_end_select,
+     .sentences = {"no channel knows of the call any more", "Two channels share no state"},
+     .woken_by_others = true, .schedules = 5000,
+     .hint = "What do the channels of the last call still point at?")
 {
     struct channels channels = open_channels(3);
     struct timespec deadline = in_ms(FAR);
@@ -1331,6 +1398,7 @@ static void *send_to_both(void *arg)
 }
 
 TEST(two_threads_may_select_from_channels_with_senders_in_common,
+     .sentences = {"Any thread may use their senders meanwhile"},
      .hint = "Which locks does each of them hold when it asks for the next?")
 {
     struct channels left = open_channels(2), right = open_channels(2);
@@ -1352,7 +1420,9 @@ TEST(two_threads_may_select_from_channels_with_senders_in_common,
     drop_all(&right);
 }
 
-TEST(each_of_two_threads_that_select_wakes_for_its_own_channels)
+TEST(each_of_two_threads_that_select_wakes_for_its_own_channels,
+     .sentences = {"they belong to the calling thread until it returns",
+                   "Woken by a message on any of the channels"})
 {
     struct channels left = open_channels(2), right = open_channels(1);
     struct select selects[2];
@@ -1382,7 +1452,9 @@ static void *answer(void *arg)
     return NULL;
 }
 
-TEST(two_threads_that_select_may_answer_each_other)
+TEST(two_threads_that_select_may_answer_each_other,
+     .sentences = {"Any thread may use their senders meanwhile",
+                   "Woken by a message on any of the channels"})
 {
     struct channels channels = open_channels(2);
     pthread_t thread = spawn(answer, &channels);
@@ -1396,7 +1468,9 @@ TEST(two_threads_that_select_may_answer_each_other)
 
 /* ------------------------------------------------------------------ with all that came before */
 
-TEST(a_sleeping_sender_goes_on_after_a_receive_and_select_sees_its_message)
+TEST(a_sleeping_sender_goes_on_after_a_receive_and_select_sees_its_message,
+     .sentences = {"Taking a message wakes a sleeping sender",
+                   "Ready means that receiver_recv on it would not sleep"})
 {
     struct channels channels = open_bounded(2, 1);
     struct send send = {channels.tx[1], 2};
@@ -1436,7 +1510,8 @@ static void *send_until(void *tx)
     return NULL;
 }
 
-TEST(every_way_of_sending_wakes_select, .hint = "How many functions make a channel ready?")
+TEST(every_way_of_sending_wakes_select, .sentences = {"Woken by a message on any of the channels"},
+     .hint = "How many functions make a channel ready?")
 {
     void *(*const ways[])(void *) = {send_now, try_to_send, send_until};
 
@@ -1456,7 +1531,8 @@ static void count_drop(void *message)
     ++**(int **)message;
 }
 
-TEST(drop_runs_for_what_was_not_received_although_it_was_selected)
+TEST(drop_runs_for_what_was_not_received_although_it_was_selected,
+     .sentences = {"drop runs exactly once for every message", "Takes no message"})
 {
     int drops[2] = {0, 0}, *messages[2] = {&drops[0], &drops[1]}, *got = NULL;
     struct sender *tx = NULL;
@@ -1486,7 +1562,9 @@ static void *drop_receiver(void *rx)
     return NULL;
 }
 
-TEST(dropping_a_message_that_holds_the_last_sender_wakes_select)
+TEST(dropping_a_message_that_holds_the_last_sender_wakes_select,
+     .sentences = {"Woken by a message on any of the channels",
+                   "A message may carry a struct sender *"})
 {
     struct channels replies = open_channels(2);
     struct sender *tx = NULL;
@@ -1515,7 +1593,8 @@ static void *write_and_send(void *arg)
     return NULL;
 }
 
-TEST(who_selects_and_receives_sees_what_was_written_before_the_send)
+TEST(who_selects_and_receives_sees_what_was_written_before_the_send,
+     .sentences = {"What a thread wrote before sender_send"})
 {
     struct send send = {.number = 7};
     struct receiver *rx = NULL;
@@ -1535,7 +1614,9 @@ TEST(who_selects_and_receives_sees_what_was_written_before_the_send)
 
 /* --------------------------------------------------------------------------------- memory */
 
-TEST(select_may_run_out_of_memory_and_then_nothing_has_changed, .allocations_fail = true)
+TEST(select_may_run_out_of_memory_and_then_nothing_has_changed,
+     .sentences = {"There is not enough memory to wait", "*ready is untouched"},
+     .allocations_fail = true)
 {
     struct sender *tx[2] = {NULL, NULL};
     struct receiver *rx[2] = {NULL, NULL};
@@ -1582,8 +1663,9 @@ static void drop_crowd(struct sender *tx[], struct receiver *rx[], size_t n)
     }
 }
 
-TEST(of_any_number_of_receivers_the_one_that_is_ready_is_found, .once = true,
-     .hint = "In how many bits is it kept which of them are ready?")
+TEST(of_any_number_of_receivers_the_one_that_is_ready_is_found,
+     .sentences = {"receivers[*ready] is ready", "Sleeps until one of n receivers is ready"},
+     .once = true, .hint = "In how many bits is it kept which of them are ready?")
 {
     size_t crowd = CROWD < locks_kept_apart() ? CROWD : locks_kept_apart();
     struct sender *tx[CROWD];
@@ -1619,7 +1701,8 @@ static size_t most_to_sleep_on(void)
     return CROWD < locks_kept_apart() ? CROWD : locks_kept_apart();
 }
 
-TEST(select_of_many_channels_is_woken_by_any, .once = true,
+TEST(select_of_many_channels_is_woken_by_any,
+     .sentences = {"Woken by a message on any of the channels"}, .once = true,
      .hint = "In how many bits is it kept which of them are ready?")
 {
     size_t crowd = most_to_sleep_on();
@@ -1638,7 +1721,8 @@ TEST(select_of_many_channels_is_woken_by_any, .once = true,
     drop_crowd(tx, rx, crowd);
 }
 
-TEST(the_drop_of_the_last_of_257_senders_makes_it_ready, .once = true,
+TEST(the_drop_of_the_last_of_257_senders_makes_it_ready,
+     .sentences = {"Ready means that receiver_recv on it would not sleep"}, .once = true,
      .hint = "How far does the count of the senders go?")
 {
     struct channels channels = open_channels(2);
@@ -1665,7 +1749,8 @@ static void *send_many_and_drop(void *tx)
     return NULL;
 }
 
-TEST(hundreds_of_messages_from_all_sides_come_through_select, .once = true)
+TEST(hundreds_of_messages_from_all_sides_come_through_select,
+     .sentences = {"One thread that receives from many channels sleeps"}, .once = true)
 {
     struct channels channels = open_bounded(3, 2);
     struct sender *second = clone(channels.tx[0]);

@@ -119,6 +119,7 @@ static void *use_a_channel_of_its_own(void *arg)
 }
 
 TEST(create_in_two_threads_at_once_makes_channels_that_share_no_state,
+     .sentences = {"Two channels share no state"},
      .hint = "Is there a variable that both channels use?")
 {
     int mine = 1, theirs = 11;
@@ -128,7 +129,9 @@ TEST(create_in_two_threads_at_once_makes_channels_that_share_no_state,
     join(other);
 }
 
-TEST(create_makes_a_channel_that_another_thread_may_use_at_once)
+TEST(create_makes_a_channel_that_another_thread_may_use_at_once,
+     .sentences = {"channel_create CHANNEL_OK: are the handles",
+                   "Different handles may be used by different threads"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct work work = {ends.tx, 7, 1};
@@ -143,6 +146,8 @@ TEST(create_makes_a_channel_that_another_thread_may_use_at_once)
 /* --------------------------------------------------------------------------- multi-sender */
 
 TEST(multi_sender_messages_all_arrive_each_senders_in_order,
+     .sentences = {"What one sender sends arrives in the order it was sent",
+                   "sender_send CHANNEL_OK: The message is in the channel"},
      .hint = "Two senders find the same place at the end of the queue. Who gets it, and what does "
              "the other do?")
 {
@@ -160,7 +165,8 @@ TEST(multi_sender_messages_all_arrive_each_senders_in_order,
     receiver_drop(ends.rx);
 }
 
-TEST(multi_sender_three_at_once_lose_nothing)
+TEST(multi_sender_three_at_once_lose_nothing,
+     .sentences = {"sender_send: whatever the other senders are doing"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct work work[3] = {
@@ -186,6 +192,8 @@ TEST(multi_sender_three_at_once_lose_nothing)
 }
 
 TEST(multi_sender_of_two_sends_the_one_that_returned_before_the_other_began_arrives_first,
+     .sentences = {"When one send returns before another begins",
+                   "sender_send: whatever the other senders are doing"},
      .hint =
          "One thread sends through one handle, then through another. What keeps the two messages "
          "in order, whatever a third sender does meanwhile?")
@@ -223,7 +231,8 @@ static void *receive_in_order(void *arg)
     return NULL;
 }
 
-TEST(multi_sender_order_holds_for_a_receiver_that_is_looking_meanwhile)
+TEST(multi_sender_order_holds_for_a_receiver_that_is_looking_meanwhile,
+     .sentences = {"When one send returns before another begins"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *second = clone_of(ends.tx);
@@ -249,6 +258,8 @@ static void *clone_and_send(void *arg)
 }
 
 TEST(multi_sender_a_clone_keeps_the_channel_open_while_others_are_dropped,
+     .sentences = {"Makes one more sender of the same channel",
+                   "sleeping while nothing is queued and at least one sender is left"},
      .hint = "Two threads count at once. Can a count be lost?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -266,6 +277,8 @@ TEST(multi_sender_a_clone_keeps_the_channel_open_while_others_are_dropped,
 }
 
 TEST(multi_sender_clones_made_at_once_after_a_drop_share_nothing,
+     .sentences = {"Makes one more sender of the same channel",
+                   "Different handles may be used by different threads"},
      .hint = "A sender has gone, and two new ones come at once. Who gets what it left?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -284,6 +297,8 @@ TEST(multi_sender_clones_made_at_once_after_a_drop_share_nothing,
 }
 
 TEST(multi_sender_order_lasts_through_growth,
+     .sentences = {"What one sender sends arrives in the order it was sent",
+                   "sender_send: whatever the other senders are doing"},
      .hint = "What happens to a sender that finds the last place taken just now?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -300,7 +315,8 @@ TEST(multi_sender_order_lasts_through_growth,
     receiver_drop(ends.rx);
 }
 
-TEST(multi_sender_thousands_of_messages_arrive, .once = true)
+TEST(multi_sender_thousands_of_messages_arrive,
+     .sentences = {"more than 65,536 handles or queued messages work"}, .once = true)
 {
     struct ends ends = open_channel(sizeof(int));
     struct work work[3] = {
@@ -340,6 +356,7 @@ static void *send_until_closed(void *arg)
 
 TEST(
     send_after_drop_of_the_receiver_says_closed_while_other_sends_are_under_way,
+    .sentences = {"sender_send: and stays so", "From then on every send says CHANNEL_CLOSED"},
     .hint =
         "What does a sender do that saw the receiver, and publishes its message after it has gone?")
 {
@@ -370,6 +387,7 @@ static void *send_until_closed_and_drop(void *arg)
 }
 
 TEST(send_after_drop_the_last_handle_frees_the_channel_and_what_is_queued,
+     .sentences = {"Whoever drops the last handle frees the channel", "Memory: Nothing leaks"},
      .hint = "A message is published after the receiver has freed the queue. Whose is it?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -386,6 +404,7 @@ TEST(send_after_drop_the_last_handle_frees_the_channel_and_what_is_queued,
 }
 
 TEST(send_after_drop_the_last_handle_may_go_in_any_thread,
+     .sentences = {"nothing that another thread may still be inside"},
      .hint =
          "Each of three threads drops one handle. How does a thread know that it is the last, and "
          "that the others are out?")
@@ -406,6 +425,7 @@ TEST(send_after_drop_the_last_handle_may_go_in_any_thread,
 /* ------------------------------------------------------------------- recv on empty, closed */
 
 TEST(recv_on_empty_closed_comes_after_every_message_of_two_senders,
+     .sentences = {"receiver_recv: Queued messages come first"},
      .hint = "A sender is counted down while its message can't be seen yet. What did you look at "
              "first, the count or the queue?")
 {
@@ -424,6 +444,7 @@ TEST(recv_on_empty_closed_comes_after_every_message_of_two_senders,
 }
 
 TEST(recv_on_empty_closed_is_never_said_by_try_recv_while_a_message_is_under_way,
+     .sentences = {"Neither says CHANNEL_CLOSED", "receiver_try_recv: now and for good"},
      .hint = "The last sender goes between your look at the queue and your look at the senders.")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -449,6 +470,7 @@ TEST(recv_on_empty_closed_is_never_said_by_try_recv_while_a_message_is_under_way
 }
 
 TEST(recv_on_empty_closed_dropping_the_last_of_two_senders_wakes_a_sleeping_receiver,
+     .sentences = {"A send wakes a sleeping receiver, and so does"},
      .hint = "Two senders go at once. Which of them tells the receiver?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -480,7 +502,10 @@ static void *send_all_stoppable(void *arg)
     return NULL;
 }
 
-TEST(a_sender_stopped_anywhere_keeps_no_other_sender_from_finishing, .one_thread_stops = true,
+TEST(a_sender_stopped_anywhere_keeps_no_other_sender_from_finishing,
+     .sentences = {"keeps no other sender from finishing", "sender_send takes no lock",
+                   "The channel of 02 with one more promise"},
+     .one_thread_stops = true,
      .hint = "Which step of sender_send must another thread have made before yours can go on?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -496,7 +521,10 @@ TEST(a_sender_stopped_anywhere_keeps_no_other_sender_from_finishing, .one_thread
     receiver_drop(ends.rx);
 }
 
-TEST(a_sender_stopped_anywhere_keeps_two_others_from_nothing, .one_thread_stops = true)
+TEST(a_sender_stopped_anywhere_keeps_two_others_from_nothing,
+     .sentences = {"keeps no other sender from finishing",
+                   "of several senders at work, one always finishes"},
+     .one_thread_stops = true)
 {
     struct ends ends = open_channel(sizeof(int));
     struct work stops = {ends.tx, 0, 2};
@@ -516,7 +544,8 @@ TEST(a_sender_stopped_anywhere_keeps_two_others_from_nothing, .one_thread_stops 
 }
 
 TEST(
-    a_sender_stopped_anywhere_keeps_no_other_sender_from_making_room, .one_thread_stops = true,
+    a_sender_stopped_anywhere_keeps_no_other_sender_from_making_room,
+    .sentences = {"keeps no other sender from finishing"}, .one_thread_stops = true,
     .hint = "A sender that makes room for all is stopped before it is done. What do the others do?")
 {
     struct ends ends = open_channel(sizeof(int));
@@ -533,6 +562,7 @@ TEST(
 }
 
 TEST(a_message_behind_a_stopped_send_may_be_held_back_but_is_never_answered_by_closed,
+     .sentences = {"may be held back until that one has", "Neither says CHANNEL_CLOSED"},
      .one_thread_stops = true,
      .hint = "The stopped sender still has its handle. What else could make you say CLOSED?")
 {
@@ -569,6 +599,7 @@ TEST(a_message_behind_a_stopped_send_may_be_held_back_but_is_never_answered_by_c
 
 TEST(
     a_send_wakes_a_sleeping_receiver_each_time,
+    .sentences = {"A send wakes a sleeping receiver, and so does"},
     .hint =
         "The receiver has looked and found nothing, but does not sleep yet. Now the message comes. "
         "Who sees whom?")
@@ -586,6 +617,7 @@ TEST(
 }
 
 TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep,
+     .sentences = {"A send wakes a sleeping receiver, and so does"},
      .hint =
          "Two senders see the receiver asleep, or one sees it and the other does not. How often is "
          "it woken, and does it look again each time?")
@@ -606,6 +638,7 @@ TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep,
 }
 
 TEST(a_send_wakes_a_receiver_that_has_tried_in_vain_before,
+     .sentences = {"A send wakes a sleeping receiver, and so does"},
      .hint = "A try found nothing, or something that was only just coming. What has it left behind "
              "for the next receive to stumble over?")
 {
@@ -645,7 +678,8 @@ static void *answer_until_closed(void *arg)
     return NULL;
 }
 
-TEST(a_send_wakes_the_other_side_in_a_dialogue)
+TEST(a_send_wakes_the_other_side_in_a_dialogue,
+     .sentences = {"A send wakes a sleeping receiver, and so does"})
 {
     struct ends question = open_channel(sizeof(int)), answer = open_channel(sizeof(int));
     struct relay relay = {question.rx, answer.tx};
@@ -671,6 +705,7 @@ static void *receive_two(void *rx)
 }
 
 TEST(receiver_recv_sleeps_when_there_is_nothing_to_receive,
+     .sentences = {"receiver_recv still sleeps", "it neither spins nor polls"},
      .hint =
          "What does the receiver do when the queue is empty, or when a sender has begun but is not "
          "done? Waiting in a loop uses the processor.")
@@ -697,7 +732,8 @@ static void *receive_seventy(void *rx)
     return NULL;
 }
 
-TEST(a_send_wakes_the_receiver_wherever_in_the_queue_it_fell_asleep, .once = true,
+TEST(a_send_wakes_the_receiver_wherever_in_the_queue_it_fell_asleep,
+     .sentences = {"A send wakes a sleeping receiver, and so does"}, .once = true,
      .hint = "The receiver has emptied all the room there is, and sleeps. Does the sender that "
              "makes new "
              "room wake it too?")
@@ -755,6 +791,7 @@ static void *send_parcels(void *arg)
 }
 
 TEST(what_two_senders_wrote_before_sending_the_receiver_sees,
+     .sentences = {"What a thread wrote before sender_send", "it is up to your memory orders"},
      .hint = "Which store publishes the message, and which load sees it? Release and acquire go in "
              "pairs, on one and the same object.")
 {
@@ -788,6 +825,7 @@ static void *send_parcels_and_drop(void *arg)
 }
 
 TEST(what_a_sender_wrote_is_seen_by_a_receiver_that_only_tries,
+     .sentences = {"What a thread wrote before sender_send", "it is up to your memory orders"},
      .hint = "Was the message acquired on each path that takes one out?")
 {
     struct ends ends = open_channel(sizeof(struct parcel *));
@@ -822,7 +860,8 @@ static void *pass_on(void *arg)
     return NULL;
 }
 
-TEST(what_a_thread_wrote_is_seen_at_the_end_of_two_channels)
+TEST(what_a_thread_wrote_is_seen_at_the_end_of_two_channels,
+     .sentences = {"What a thread wrote before sender_send", "it is up to your memory orders"})
 {
     struct ends first = open_channel(sizeof(struct parcel *));
     struct ends second = open_channel(sizeof(struct parcel *));
@@ -866,6 +905,7 @@ static void *send_large(void *arg)
 }
 
 TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_was_freed_or_used_again,
+     .sentences = {"nothing that another thread may still be inside"},
      .hint =
          "A sender remembers an address, and is delayed. Meanwhile what was there is received, and "
          "its memory freed or used for another message.")
@@ -919,6 +959,7 @@ static void send_and_receive_beside_a_delayed_sender(int receives)
 }
 
 TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_one_receive_gave_back,
+     .sentences = {"nothing that another thread may still be inside"},
      .hint = "A sender remembers an address, and is delayed. Meanwhile what was there is used for "
              "another message, received, and there again. What does an exchange compare?")
 {
@@ -926,6 +967,7 @@ TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_one_receive_gave_back,
 }
 
 TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_two_receives_gave_back,
+     .sentences = {"nothing that another thread may still be inside"},
      .hint = "A sender remembers an address, and is delayed. Meanwhile what was there is used for "
              "another message, received, and there again. What does an exchange compare?")
 {
@@ -934,7 +976,8 @@ TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_two_receives_gave_back,
 
 /* ---------------------------------------------------------------------- handles, failures */
 
-TEST(a_handle_may_be_handed_from_thread_to_thread)
+TEST(a_handle_may_be_handed_from_thread_to_thread,
+     .sentences = {"A handle may be handed from thread to thread"})
 {
     struct ends ends = open_channel(sizeof(int));
     struct work work = {ends.tx, 2, 1};
@@ -975,6 +1018,9 @@ static void *send_in_spite_of_no_memory(void *arg)
 }
 
 TEST(no_memory_leaves_the_channel_as_before_whatever_the_other_sender_does,
+     .sentences = {"sender_send: the message stays the caller's",
+                   "sender_send: No room could be allocated", "A later send may succeed",
+                   "When both failures apply"},
      .allocations_fail = true,
      .hint = "An allocation failed. What had this send already changed that others see?")
 {

@@ -40,7 +40,8 @@ static const struct contract contract = {
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 600, .by_chance = true};
 
-TEST(calls_on_lock_free_channels_are_answered_as_in_some_order_of_them, .family = &drawn.family,
+TEST(calls_on_lock_free_channels_are_answered_as_in_some_order_of_them,
+     .sentences = {"sender_send: whatever the other senders are doing"}, .family = &drawn.family,
      .schedules = 20)
 {
     together(&drawn);
@@ -49,7 +50,8 @@ TEST(calls_on_lock_free_channels_are_answered_as_in_some_order_of_them, .family 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
 
 TEST(calls_on_lock_free_channels_are_answered_rightly_when_an_allocation_fails,
-     .family = &failing.family, .allocations_fail = true, .schedules = 20)
+     .sentences = {"sender_send: the message stays the caller's"}, .family = &failing.family,
+     .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
 }

@@ -84,7 +84,8 @@ static void ask(struct sender *requests, int number)
     receiver_drop(replies.rx);
 }
 
-TEST(create_opens_a_channel_for_requests_and_one_for_answers)
+TEST(create_opens_a_channel_for_requests_and_one_for_answers,
+     .sentences = {"is written on the channel of 04 as it is"})
 {
     struct ends requests = open_requests(2), replies = open_replies();
     struct request request = {.number = 21, .text = "large", .reply = replies.tx}, taken;
@@ -113,6 +114,7 @@ static void *ask_twice(void *requests)
 }
 
 TEST(multi_sender_each_client_gets_the_answers_to_its_own_requests,
+     .sentences = {"is written on the channel of 04 as it is"},
      .hint = "Two senders sleep until there is room for one message: who is woken?")
 {
     struct ends requests = open_requests(1);
@@ -125,7 +127,8 @@ TEST(multi_sender_each_client_gets_the_answers_to_its_own_requests,
     join(server);
 }
 
-TEST(send_after_drop_a_request_to_a_server_that_has_gone_stays_the_clients)
+TEST(send_after_drop_a_request_to_a_server_that_has_gone_stays_the_clients,
+     .sentences = {"After any other status it is where it was"})
 {
     struct ends requests = open_requests(2), replies = open_replies();
     struct request request = {.number = 1, .reply = replies.tx};
@@ -159,6 +162,7 @@ static void *ask_in_vain(void *requests)
 }
 
 TEST(send_after_drop_no_client_waits_for_a_server_that_is_going,
+     .sentences = {"Taking a message wakes a sleeping sender"},
      .hint = "What becomes of a message whose send meets receiver_drop?")
 {
     struct ends requests = open_requests(1);
@@ -172,6 +176,7 @@ TEST(send_after_drop_no_client_waits_for_a_server_that_is_going,
 }
 
 TEST(recv_on_empty_closed_wakes_the_server_when_the_last_client_goes,
+     .sentences = {"A send wakes a sleeping receiver, and so does"},
      .hint = "Who has to be told that the last sender went?")
 {
     struct ends requests = open_requests(2);
@@ -185,7 +190,9 @@ TEST(recv_on_empty_closed_wakes_the_server_when_the_last_client_goes,
     join(server);
 }
 
-TEST(recv_on_empty_closed_wakes_the_client_whose_request_is_dropped)
+TEST(recv_on_empty_closed_wakes_the_client_whose_request_is_dropped,
+     .sentences = {"A send wakes a sleeping receiver, and so does",
+                   "A message may carry a struct sender *"})
 {
     struct ends requests = open_requests(1), replies = open_replies();
     struct request request = {.number = 1, .reply = replies.tx};

@@ -37,7 +37,8 @@ static const struct contract contract = {
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 400};
 
-TEST(requests_of_several_clients_are_answered_as_in_some_order_of_them, .family = &drawn.family,
+TEST(requests_of_several_clients_are_answered_as_in_some_order_of_them,
+     .sentences = {"Different clients may be used by different threads"}, .family = &drawn.family,
      .schedules = 6)
 {
     together(&drawn);
@@ -46,7 +47,8 @@ TEST(requests_of_several_clients_are_answered_as_in_some_order_of_them, .family 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 40, .by_chance = true};
 
 TEST(requests_of_several_clients_are_answered_rightly_when_an_allocation_fails,
-     .family = &failing.family, .allocations_fail = true, .schedules = 20)
+     .sentences = {"The server survives every bad request"}, .family = &failing.family,
+     .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
 }
@@ -54,8 +56,9 @@ TEST(requests_of_several_clients_are_answered_rightly_when_an_allocation_fails,
 static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 20,
                                            .calls = 200, .setups = setups, .setup_count = 3};
 
-TEST(any_requests_of_one_thread_are_answered_as_the_contract_says, .family = &sequences.family,
-     .schedules = 2)
+TEST(any_requests_of_one_thread_are_answered_as_the_contract_says,
+     .sentences = {"A command or query returns once the server has answered it"},
+     .family = &sequences.family, .schedules = 2)
 {
     alone(&sequences);
 }

@@ -138,7 +138,10 @@ static char *text_of(size_t length)
 
 /* ------------------------------------------------------------------------- starting and ending */
 
-TEST(a_server_starts_and_ends, .hint = "Who holds a sender of the request channel?")
+TEST(a_server_starts_and_ends,
+     .sentences = {"Starts a server without tickets", "*server and *client are set",
+                   "the server joined once, in whatever order"},
+     .hint = "Who holds a sender of the request channel?")
 {
     struct running running = start(4);
 
@@ -146,7 +149,7 @@ TEST(a_server_starts_and_ends, .hint = "Who holds a sender of the request channe
     finish(running);
 }
 
-TEST(starting_with_capacity_0_is_invalid)
+TEST(starting_with_capacity_0_is_invalid, .sentences = {"capacity is 0"})
 {
     struct ticket_server *server = NULL;
     struct ticket_client *client = NULL;
@@ -157,7 +160,7 @@ TEST(starting_with_capacity_0_is_invalid)
     check_pointer(client, NULL, ON_OK_ONLY);
 }
 
-TEST(a_capacity_that_overflows_is_no_memory)
+TEST(a_capacity_that_overflows_is_no_memory, .sentences = {"for which channel_create_bounded says"})
 {
     struct ticket_server *server = NULL;
     struct ticket_client *client = NULL;
@@ -169,8 +172,9 @@ TEST(a_capacity_that_overflows_is_no_memory)
     check_pointer(client, NULL, ON_OK_ONLY);
 }
 
-TEST(a_start_that_fails_leaves_nothing_behind, .allocations_fail = true,
-     .hint = "What has to be undone when the thread cannot be started?")
+TEST(a_start_that_fails_leaves_nothing_behind,
+     .sentences = {"Nothing is left behind", "or the thread cannot be started"},
+     .allocations_fail = true, .hint = "What has to be undone when the thread cannot be started?")
 {
     struct ticket_server *server = NULL;
     struct ticket_client *client = NULL;
@@ -206,8 +210,10 @@ enum channel_status __wrap_channel_create_bounded(size_t message_size, size_t ca
     return __real_channel_create_bounded(message_size, capacity, drop, tx, rx);
 }
 
-TEST(capacity_is_how_many_requests_may_wait_in_the_request_channel, .once = true,
-     .hint = "Does the request that is being worked on wait as well?")
+TEST(capacity_is_how_many_requests_may_wait_in_the_request_channel,
+     .sentences = {"how many requests may wait in the request channel",
+                   "sleeps until there is room"},
+     .once = true, .hint = "Does the request that is being worked on wait as well?")
 {
     static const size_t capacities[] = {3, 7, 255, 256, 300};
 
@@ -232,12 +238,12 @@ TEST(capacity_is_how_many_requests_may_wait_in_the_request_channel, .once = true
     }
 }
 
-TEST(joining_null_is_a_no_op)
+TEST(joining_null_is_a_no_op, .sentences = {"NULL is a no-op"})
 {
     ticket_server_join(NULL);
 }
 
-TEST(servers_share_nothing)
+TEST(servers_share_nothing, .sentences = {"One thread, the server, owns the tickets"})
 {
     struct running a = start(1), b = start(1);
 
@@ -268,8 +274,8 @@ static void *use_another_server(void *arg)
     return NULL;
 }
 
-TEST(two_servers_at_once_share_nothing, .schedules = 500,
-     .hint = "Is there a variable that two servers use?")
+TEST(two_servers_at_once_share_nothing, .sentences = {"One thread, the server, owns the tickets"},
+     .schedules = 500, .hint = "Is there a variable that two servers use?")
 {
     pthread_t other = spawn(use_another_server, NULL);
 
@@ -279,7 +285,8 @@ TEST(two_servers_at_once_share_nothing, .schedules = 500,
 
 /* ------------------------------------------------------------------------------------- adding */
 
-TEST(ids_start_at_1_and_grow_by_one)
+TEST(ids_start_at_1_and_grow_by_one,
+     .sentences = {"each next one is one higher", "*id is the new ticket's"})
 {
     struct running running = start(2);
 
@@ -289,7 +296,8 @@ TEST(ids_start_at_1_and_grow_by_one)
     finish(running);
 }
 
-TEST(a_new_ticket_is_todo_and_as_it_was_added)
+TEST(a_new_ticket_is_todo_and_as_it_was_added,
+     .sentences = {"Adds a ticket that is TICKET_TODO", "Copies a ticket out"})
 {
     struct running running = start(2);
     uint64_t first = add(running.client, "wake up", "and make coffee");
@@ -300,7 +308,9 @@ TEST(a_new_ticket_is_todo_and_as_it_was_added)
     finish(running);
 }
 
-TEST(title_and_description_are_1_to_their_max_bytes, .hint = "Where does the NUL go?")
+TEST(title_and_description_are_1_to_their_max_bytes,
+     .sentences = {"copied; 1 to TICKET_TITLE_MAX", "1 to TICKET_TITLE_MAX bytes and a NUL"},
+     .hint = "Where does the NUL go?")
 {
     struct running running = start(2);
     char *title = text_of(TICKET_TITLE_MAX), *description = text_of(TICKET_DESCRIPTION_MAX);
@@ -317,7 +327,7 @@ TEST(title_and_description_are_1_to_their_max_bytes, .hint = "Where does the NUL
     finish(running);
 }
 
-TEST(title_and_description_are_bytes)
+TEST(title_and_description_are_bytes, .sentences = {"TICKET_TITLE_MAX: bytes, without the NUL"})
 {
     struct running running = start(2);
     const char *title = "50 % \xc3\xa9\xff\x01\n%s", *description = " \t|\\\"\x80 %n";
@@ -327,7 +337,7 @@ TEST(title_and_description_are_bytes)
     finish(running);
 }
 
-TEST(title_and_description_are_copied)
+TEST(title_and_description_are_copied, .sentences = {"copied; 1 to TICKET_TITLE_MAX"})
 {
     struct running running = start(2);
     char title[] = "before", description[] = "as it was";
@@ -356,17 +366,20 @@ static void check_refused(const char *title, const char *description)
     finish(running);
 }
 
-TEST(a_title_that_is_null_is_invalid)
+TEST(a_title_that_is_null_is_invalid,
+     .sentences = {"title or description is NULL, empty or longer"})
 {
     check_refused(NULL, "description");
 }
 
-TEST(a_title_that_is_empty_is_invalid)
+TEST(a_title_that_is_empty_is_invalid,
+     .sentences = {"title or description is NULL, empty or longer"})
 {
     check_refused("", "description");
 }
 
-TEST(a_title_that_is_longer_is_invalid)
+TEST(a_title_that_is_longer_is_invalid,
+     .sentences = {"title or description is NULL, empty or longer"})
 {
     char *longer = text_of(TICKET_TITLE_MAX + 1);
 
@@ -374,17 +387,20 @@ TEST(a_title_that_is_longer_is_invalid)
     free(longer);
 }
 
-TEST(a_description_that_is_null_is_invalid)
+TEST(a_description_that_is_null_is_invalid,
+     .sentences = {"title or description is NULL, empty or longer"})
 {
     check_refused("title", NULL);
 }
 
-TEST(a_description_that_is_empty_is_invalid)
+TEST(a_description_that_is_empty_is_invalid,
+     .sentences = {"title or description is NULL, empty or longer"})
 {
     check_refused("title", "");
 }
 
-TEST(a_description_that_is_longer_is_invalid)
+TEST(a_description_that_is_longer_is_invalid,
+     .sentences = {"title or description is NULL, empty or longer"})
 {
     char *longer = text_of(TICKET_DESCRIPTION_MAX + 1);
 
@@ -392,7 +408,8 @@ TEST(a_description_that_is_longer_is_invalid)
     free(longer);
 }
 
-TEST(a_text_of_blanks_is_a_text, .once = true, .hint = "Who said that a title must be visible?")
+TEST(a_text_of_blanks_is_a_text, .sentences = {"title or description is NULL, empty or longer"},
+     .once = true, .hint = "Who said that a title must be visible?")
 {
     static const char *const blanks[] = {" ", "   ", "\t", "\n", "\r\n", "\xc2\xa0", "\x01", "0"};
     struct running running = start(2);
@@ -417,8 +434,8 @@ static char *text_in(const char *character, size_t length)
     return text;
 }
 
-TEST(the_limits_are_counted_in_bytes, .once = true,
-     .hint = "How many bytes is a character, and which of the two is counted?")
+TEST(the_limits_are_counted_in_bytes, .sentences = {"TICKET_TITLE_MAX: bytes, without the NUL"},
+     .once = true, .hint = "How many bytes is a character, and which of the two is counted?")
 {
     static const char *const characters[] = {"e",    "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8e\xab",
                                              "\x80", "\xff"};
@@ -445,7 +462,8 @@ TEST(the_limits_are_counted_in_bytes, .once = true,
     finish(running);
 }
 
-TEST(a_longer_text_is_refused_however_long_it_is, .once = true,
+TEST(a_longer_text_is_refused_however_long_it_is,
+     .sentences = {"title or description is NULL, empty or longer"}, .once = true,
      .hint = "Is a text measured before it is copied, and in how many bits?")
 {
     static const size_t lengths[] = {501,  502,  510,   511,   512,   556,   600,   756,   1000,
@@ -475,8 +493,8 @@ TEST(a_longer_text_is_refused_however_long_it_is, .once = true,
     finish(running);
 }
 
-TEST(ids_grow_by_one_whatever_becomes_of_the_tickets, .once = true,
-     .hint = "What is the next id counted by, and does that ever become less?")
+TEST(ids_grow_by_one_whatever_becomes_of_the_tickets, .sentences = {"each next one is one higher"},
+     .once = true, .hint = "What is the next id counted by, and does that ever become less?")
 {
     struct running running = start(2);
     struct ticket_client *other = clone(running.client);
@@ -505,8 +523,8 @@ static bool has_been_enough(void)
            allocations() > ALLOCATIONS;
 }
 
-TEST(more_tickets_are_counted_than_16_bits_hold, .once = true,
-     .hint = "How far do the counts and the ids go?")
+TEST(more_tickets_are_counted_than_16_bits_hold, .sentences = {"*count is their number"},
+     .once = true, .hint = "How far do the counts and the ids go?")
 {
     enum { MANY = 65536 + 2 };
     struct running running = start(2);
@@ -530,8 +548,8 @@ static void *look_at_the_first(void *client)
     return NULL;
 }
 
-TEST(a_copy_is_not_the_servers_ticket_which_may_move, .once = true,
-     .hint = "Who copies the ticket, and where is it by then?")
+TEST(a_copy_is_not_the_servers_ticket_which_may_move, .sentences = {"*ticket is a copy"},
+     .once = true, .hint = "Who copies the ticket, and where is it by then?")
 {
     struct running running = start(2);
     struct ticket_client *other = clone(running.client);
@@ -547,7 +565,7 @@ TEST(a_copy_is_not_the_servers_ticket_which_may_move, .once = true,
     finish(running);
 }
 
-TEST(thousands_of_tickets_are_kept, .once = true)
+TEST(thousands_of_tickets_are_kept, .sentences = {"Copies a ticket out"}, .once = true)
 {
     enum { MANY = 5000 };
     struct running running = start(2);
@@ -569,7 +587,9 @@ TEST(thousands_of_tickets_are_kept, .once = true)
 
 /* --------------------------------------------------------------------- statuses, get and count */
 
-TEST(a_ticket_gets_any_status_from_any, .once = true)
+TEST(a_ticket_gets_any_status_from_any,
+     .sentences = {"Gives a ticket another status", "From now on the ticket has that status"},
+     .once = true)
 {
     static const enum ticket_status order[] = {TICKET_IN_PROGRESS, TICKET_DONE,        TICKET_TODO,
                                                TICKET_DONE,        TICKET_IN_PROGRESS, TICKET_TODO,
@@ -588,7 +608,8 @@ TEST(a_ticket_gets_any_status_from_any, .once = true)
     finish(running);
 }
 
-TEST(count_says_how_many_tickets_have_a_status, .once = true)
+TEST(count_says_how_many_tickets_have_a_status,
+     .sentences = {"Counts the tickets", "*count is their number"}, .once = true)
 {
     struct running running = start(2);
 
@@ -606,7 +627,7 @@ TEST(count_says_how_many_tickets_have_a_status, .once = true)
     finish(running);
 }
 
-TEST(what_get_copied_out_is_the_callers)
+TEST(what_get_copied_out_is_the_callers, .sentences = {"*ticket is a copy"})
 {
     struct running running = start(2);
     uint64_t id = add(running.client, "title", "description");
@@ -625,7 +646,9 @@ static const uint64_t unknown_ids[] = {0, 2, UINT64_C(1) << 32 | 1, UINT64_MAX};
 
 enum { UNKNOWN_IDS = sizeof unknown_ids / sizeof unknown_ids[0] };
 
-TEST(getting_an_unknown_id_is_not_found)
+TEST(getting_an_unknown_id_is_not_found,
+     .sentences = {"ticket_client_get TICKET_NOT_FOUND: No ticket has that id",
+                   "Out-parameters are written on TICKET_OK only"})
 {
     struct running running = start(2);
     struct ticket ticket, before;
@@ -641,7 +664,8 @@ TEST(getting_an_unknown_id_is_not_found)
     finish(running);
 }
 
-TEST(setting_the_status_of_an_unknown_id_is_not_found)
+TEST(setting_the_status_of_an_unknown_id_is_not_found,
+     .sentences = {"ticket_client_set_status TICKET_NOT_FOUND: No ticket has that id"})
 {
     struct running running = start(2);
 
@@ -653,7 +677,10 @@ TEST(setting_the_status_of_an_unknown_id_is_not_found)
     finish(running);
 }
 
-TEST(an_id_is_all_of_its_64_bits, .once = true, .hint = "How many bits of an id arrive?")
+TEST(an_id_is_all_of_its_64_bits,
+     .sentences = {"ticket_client_get TICKET_NOT_FOUND: No ticket has that id",
+                   "ticket_client_set_status TICKET_NOT_FOUND: No ticket has that id"},
+     .once = true, .hint = "How many bits of an id arrive?")
 {
     struct running running = start(2);
     struct ticket ticket = {.id = 77};
@@ -673,7 +700,10 @@ TEST(an_id_is_all_of_its_64_bits, .once = true, .hint = "How many bits of an id 
     finish(running);
 }
 
-TEST(nothing_is_found_where_nothing_was_added)
+TEST(nothing_is_found_where_nothing_was_added,
+     .sentences = {"ticket_client_get TICKET_NOT_FOUND: No ticket has that id",
+                   "ticket_client_set_status TICKET_NOT_FOUND: No ticket has that id",
+                   "Starts a server without tickets"})
 {
     struct running running = start(1);
     struct ticket ticket;
@@ -689,7 +719,8 @@ static const int bad_statuses[] = {TICKET_DONE + 1, -1, 99, 256};
 
 enum { BAD_STATUSES = sizeof bad_statuses / sizeof bad_statuses[0] };
 
-TEST(setting_a_status_that_is_none_is_invalid)
+TEST(setting_a_status_that_is_none_is_invalid,
+     .sentences = {"ticket_client_set_status: status is none of"})
 {
     struct running running = start(2);
     uint64_t id = add(running.client, "only", "ticket");
@@ -706,7 +737,8 @@ TEST(setting_a_status_that_is_none_is_invalid)
     finish(running);
 }
 
-TEST(counting_a_status_that_is_none_is_invalid)
+TEST(counting_a_status_that_is_none_is_invalid,
+     .sentences = {"ticket_client_count: status is none of"})
 {
     struct running running = start(2);
     uint64_t number = 77;
@@ -721,7 +753,8 @@ TEST(counting_a_status_that_is_none_is_invalid)
     finish(running);
 }
 
-TEST(the_server_survives_every_bad_request)
+TEST(the_server_survives_every_bad_request,
+     .sentences = {"The server survives every bad request", "When two errors apply"})
 {
     struct running running = start(1);
     char *much_longer = text_of(1000);
@@ -742,7 +775,7 @@ TEST(the_server_survives_every_bad_request)
 
 /* ----------------------------------------------------------------------------- several clients */
 
-TEST(a_clone_is_a_client_of_the_same_server)
+TEST(a_clone_is_a_client_of_the_same_server, .sentences = {"independent of this one"})
 {
     struct running running = start(2);
     struct ticket_client *other = clone(running.client);
@@ -755,7 +788,8 @@ TEST(a_clone_is_a_client_of_the_same_server)
     finish(running);
 }
 
-TEST(a_clone_outlives_the_client_it_was_cloned_from)
+TEST(a_clone_outlives_the_client_it_was_cloned_from,
+     .sentences = {"independent of this one", "Ends a client"})
 {
     struct running running = start(2);
     struct ticket_client *second = clone(running.client), *third;
@@ -769,7 +803,7 @@ TEST(a_clone_outlives_the_client_it_was_cloned_from)
     ticket_server_join(running.server);
 }
 
-TEST(hundreds_of_clients_are_connected, .once = true)
+TEST(hundreds_of_clients_are_connected, .sentences = {"independent of this one"}, .once = true)
 {
     enum { MANY = 300 };
     static struct ticket_client *clients[MANY];
@@ -797,7 +831,10 @@ static void *add_and_look(void *client)
     return NULL;
 }
 
-TEST(clients_in_several_threads_read_their_own_writes, .hint = "Whose answer is it?")
+TEST(clients_in_several_threads_read_their_own_writes,
+     .sentences = {"A client reads its own writes",
+                   "Different clients may be used by different threads"},
+     .hint = "Whose answer is it?")
 {
     struct running running = start(2);
     pthread_t one = spawn(add_and_look, clone(running.client));
@@ -817,7 +854,8 @@ static void *look_at_1(void *client)
     return NULL;
 }
 
-TEST(answers_never_cross, .hint = "How does an answer find the client that asked?")
+TEST(answers_never_cross, .sentences = {"each answer comes back to the client that asked"},
+     .hint = "How does an answer find the client that asked?")
 {
     struct running running = start(2);
     struct ticket_client *other = clone(running.client);
@@ -851,6 +889,8 @@ static void *set_and_look(void *arg)
 }
 
 TEST(commands_and_queries_of_two_clients_at_once_share_nothing,
+     .sentences = {"each answer comes back to the client that asked",
+                   "Different clients may be used by different threads"},
      .hint = "Is there a variable that two clients use?")
 {
     struct running running = start(1);
@@ -876,7 +916,7 @@ static void *add_two(void *client)
     return (void *)(uintptr_t)(first + second);
 }
 
-TEST(every_add_gets_an_id_of_its_own)
+TEST(every_add_gets_an_id_of_its_own, .sentences = {"each next one is one higher"})
 {
     struct running running = start(1);
     struct ticket_client *other = clone(running.client);
@@ -895,7 +935,8 @@ static void *add_one(void *client)
     return (void *)(uintptr_t)add(client, "one", "of three");
 }
 
-TEST(three_clients_share_a_capacity_of_1, .hint = "Who sleeps until there is room?")
+TEST(three_clients_share_a_capacity_of_1, .sentences = {"sleeps until there is room"},
+     .hint = "Who sleeps until there is room?")
 {
     struct running running = start(1);
     struct ticket_client *second = clone(running.client), *third = clone(running.client);
@@ -918,7 +959,9 @@ static void *add_and_finish_1(void *client)
     return (void *)(uintptr_t)id;
 }
 
-TEST(a_write_that_returned_is_seen_by_every_client)
+TEST(a_write_that_returned_is_seen_by_every_client,
+     .sentences = {"A command that has returned is seen by every later query",
+                   "A command or query returns once the server has answered it"})
 {
     struct running running = start(2);
     struct ticket_client *other = clone(running.client);
@@ -936,7 +979,8 @@ TEST(a_write_that_returned_is_seen_by_every_client)
     finish(running);
 }
 
-TEST(a_client_goes_from_thread_to_thread)
+TEST(a_client_goes_from_thread_to_thread,
+     .sentences = {"Different clients may be used by different threads"})
 {
     struct running running = start(1);
 
@@ -956,7 +1000,8 @@ static void *clone_and_add(void *client)
     return NULL;
 }
 
-TEST(clients_are_cloned_and_dropped_in_any_thread)
+TEST(clients_are_cloned_and_dropped_in_any_thread,
+     .sentences = {"Different clients may be used by different threads"})
 {
     struct running running = start(1);
     pthread_t one = spawn(clone_and_add, clone(running.client));
@@ -1053,8 +1098,10 @@ static void check_all(struct ticket_client *client, const struct expected *expec
     check_ticket(client, expected->n, "title", "description", expected->status[expected->n]);
 }
 
-TEST(any_request_may_follow_any_other_by_the_same_client_or_by_another, .once = true,
-     .hint = "What does a request leave behind, in the server or in the client?")
+TEST(any_request_may_follow_any_other_by_the_same_client_or_by_another,
+     .sentences = {"A command that has returned is seen by every later query",
+                   "A client reads its own writes"},
+     .once = true, .hint = "What does a request leave behind, in the server or in the client?")
 {
     struct running running = start(2);
     struct ticket_client *other = clone(running.client);
@@ -1073,7 +1120,8 @@ TEST(any_request_may_follow_any_other_by_the_same_client_or_by_another, .once = 
     finish(running);
 }
 
-TEST(the_server_sleeps_after_any_request, .once = true, .hint = "Which call waits without polling?")
+TEST(the_server_sleeps_after_any_request, .sentences = {"nobody polls"}, .once = true,
+     .hint = "Which call waits without polling?")
 {
     struct running running = start(2);
     struct expected expected = {.n = 0};
@@ -1105,7 +1153,7 @@ static void *add_two_elsewhere(void *client)
     return (void *)add_and_finish_two(client);
 }
 
-TEST(an_id_is_never_given_twice, .schedules = 1000,
+TEST(an_id_is_never_given_twice, .sentences = {"each next one is one higher"}, .schedules = 1000,
      .hint = "What is the next id counted by, and does that ever become less?")
 {
     struct running running = start(2);
@@ -1124,7 +1172,9 @@ TEST(an_id_is_never_given_twice, .schedules = 1000,
 
 enum { CROWD = 50 }; /* the checks keep 64 threads apart */
 
-TEST(fifty_clients_at_once_each_get_their_own_answers, .once = true, .hint = "Whose answer is it?")
+TEST(fifty_clients_at_once_each_get_their_own_answers,
+     .sentences = {"each answer comes back to the client that asked"}, .once = true,
+     .hint = "Whose answer is it?")
 {
     struct running running = start(3);
     struct ticket_client *clients[CROWD];
@@ -1159,6 +1209,8 @@ static void *drop_client(void *client)
 }
 
 TEST(dropping_the_last_client_ends_the_server_that_is_being_joined,
+     .sentences = {"Dropping the last one of a server ends",
+                   "Sleeps until the server's thread has ended"},
      .hint = "What does receiver_recv say once every sender has been dropped?")
 {
     struct running running = start(2);
@@ -1171,6 +1223,7 @@ TEST(dropping_the_last_client_ends_the_server_that_is_being_joined,
 }
 
 TEST(dropping_the_last_client_ends_the_server_that_nobody_joins_yet,
+     .sentences = {"The server's thread ends by itself", "Dropping the last one of a server ends"},
      .hint = "Who else holds a sender of the request channel?")
 {
     struct running running = start(2);
@@ -1185,7 +1238,8 @@ TEST(dropping_the_last_client_ends_the_server_that_nobody_joins_yet,
     ticket_server_join(running.server);
 }
 
-TEST(dropping_the_last_client_meets_the_join)
+TEST(dropping_the_last_client_meets_the_join,
+     .sentences = {"Dropping the last one of a server ends"})
 {
     struct running running = start(1);
     struct ticket_client *other = clone(running.client);
@@ -1197,7 +1251,8 @@ TEST(dropping_the_last_client_meets_the_join)
     join(joiner);
 }
 
-TEST(a_server_lives_while_one_client_is_left)
+TEST(a_server_lives_while_one_client_is_left,
+     .sentences = {"Dropping the last one of a server ends"})
 {
     struct running running = start(2);
     struct ticket_client *other = clone(running.client);
@@ -1211,7 +1266,8 @@ TEST(a_server_lives_while_one_client_is_left)
 
 /* ------------------------------------------------------------------------------------- sleeping */
 
-TEST(a_server_without_requests_sleeps, .hint = "Which call waits without polling?")
+TEST(a_server_without_requests_sleeps, .sentences = {"nobody polls"},
+     .hint = "Which call waits without polling?")
 {
     struct running running = start(2);
 
@@ -1222,7 +1278,8 @@ TEST(a_server_without_requests_sleeps, .hint = "Which call waits without polling
     finish(running);
 }
 
-TEST(clients_that_wait_for_an_answer_or_for_room_sleep, .hint = "Which call waits without polling?")
+TEST(clients_that_wait_for_an_answer_or_for_room_sleep, .sentences = {"nobody polls"},
+     .hint = "Which call waits without polling?")
 {
     struct running running = start(1);
     struct ticket_client *other = clone(running.client);
@@ -1250,6 +1307,7 @@ static void *join_and_say_so(void *server)
 }
 
 TEST(whoever_joins_sleeps_until_the_servers_thread_has_ended,
+     .sentences = {"Sleeps until the server's thread has ended", "Joining does not end the server"},
      .hint = "Who tells the one that joins that the thread has ended?")
 {
     struct running running = start(2);
@@ -1294,7 +1352,13 @@ static void check_gone(struct ticket_client *client)
     check_bytes(&ticket, &before, sizeof ticket, ON_OK_ONLY);
 }
 
-TEST(after_a_shutdown_every_request_gets_server_gone, .hint = "Who answers when nobody receives?")
+TEST(after_a_shutdown_every_request_gets_server_gone,
+     .sentences = {"for all its clients", "The server has taken it",
+                   "ticket_client_add: As the enum says",
+                   "ticket_client_set_status: As the enum says",
+                   "ticket_client_get: As the enum says", "ticket_client_count: As the enum says",
+                   "what was asked is not done"},
+     .hint = "Who answers when nobody receives?")
 {
     struct running running = start(2);
 
@@ -1304,7 +1368,8 @@ TEST(after_a_shutdown_every_request_gets_server_gone, .hint = "Who answers when 
     finish(running);
 }
 
-TEST(after_a_shutdown_join_returns_although_there_are_clients)
+TEST(after_a_shutdown_join_returns_although_there_are_clients,
+     .sentences = {"Clients that are left may still be used", "The server's thread ends by itself"})
 {
     struct running running = start(2);
     struct ticket_client *other = clone(running.client);
@@ -1317,7 +1382,7 @@ TEST(after_a_shutdown_join_returns_although_there_are_clients)
     ticket_client_drop(other);
 }
 
-TEST(after_a_shutdown_a_bad_request_is_invalid_or_gone)
+TEST(after_a_shutdown_a_bad_request_is_invalid_or_gone, .sentences = {"When two errors apply"})
 {
     static const char rule[] = "When two errors apply, either may be returned.";
     struct running running = start(1);
@@ -1334,7 +1399,8 @@ TEST(after_a_shutdown_a_bad_request_is_invalid_or_gone)
     finish(running);
 }
 
-TEST(after_a_shutdown_clients_are_cloned_or_not)
+TEST(after_a_shutdown_clients_are_cloned_or_not,
+     .sentences = {"When the server has gone NULL may be returned"})
 {
     struct running running = start(1);
     struct ticket_client *other;
@@ -1349,7 +1415,7 @@ TEST(after_a_shutdown_clients_are_cloned_or_not)
     ticket_client_drop(running.client);
 }
 
-TEST(a_shutdown_ends_the_server_that_is_being_joined)
+TEST(a_shutdown_ends_the_server_that_is_being_joined, .sentences = {"No client is left waiting"})
 {
     struct running running = start(2);
     pthread_t joiner = spawn(join_server, running.server);
@@ -1389,7 +1455,8 @@ static void *add_until_gone(void *client)
     return (void *)added;
 }
 
-TEST(a_shutdown_meets_a_request, .hint = "What becomes of a request that is queued behind it?")
+TEST(a_shutdown_meets_a_request, .sentences = {"Requests queued before it are answered as ever"},
+     .hint = "What becomes of a request that is queued behind it?")
 {
     struct running running = start(2);
     pthread_t adder = spawn(add_until_gone, clone(running.client));
@@ -1400,7 +1467,7 @@ TEST(a_shutdown_meets_a_request, .hint = "What becomes of a request that is queu
     finish(running);
 }
 
-TEST(a_shutdown_meets_requests_that_wait_for_room,
+TEST(a_shutdown_meets_requests_that_wait_for_room, .sentences = {"No client is left waiting"},
      .hint = "Whom does receiver_drop wake, and what becomes of what was queued?")
 {
     struct running running = start(1);
@@ -1428,7 +1495,7 @@ static void *ask_twice(void *client)
     return NULL;
 }
 
-TEST(a_shutdown_meets_queries)
+TEST(a_shutdown_meets_queries, .sentences = {"Requests queued before it are answered as ever"})
 {
     struct running running = start(1);
     struct ticket_client *second = clone(running.client), *third = clone(running.client);
@@ -1483,7 +1550,8 @@ static struct ticket_client *used_clone(struct ticket_client *client)
     return other;
 }
 
-TEST(a_shutdown_never_overtakes_and_is_never_overtaken, .schedules = 60,
+TEST(a_shutdown_never_overtakes_and_is_never_overtaken,
+     .sentences = {"Requests queued before it are answered as ever"}, .schedules = 60,
      .hint = "In which order are requests taken out of the channel?")
 {
     enum { EACH = 4 };
@@ -1520,7 +1588,8 @@ TEST(a_shutdown_never_overtakes_and_is_never_overtaken, .schedules = 60,
     finish(running);
 }
 
-TEST(after_a_shutdown_by_another_client_nothing_is_answered_from_before, .once = true,
+TEST(after_a_shutdown_by_another_client_nothing_is_answered_from_before,
+     .sentences = {"for all its clients"}, .once = true,
      .hint = "Who knows that the server has gone, and who only remembers what it said?")
 {
     for (int request = 0; request < REQUESTS; request++) {
@@ -1550,7 +1619,7 @@ static void *shut_down_or_gone(void *client)
     return (void *)(uintptr_t)result;
 }
 
-TEST(of_two_shutdowns_one_is_taken)
+TEST(of_two_shutdowns_one_is_taken, .sentences = {"Somebody else's shutdown came first"})
 {
     struct running running = start(2);
     struct ticket_client *second = clone(running.client);
@@ -1565,7 +1634,8 @@ TEST(of_two_shutdowns_one_is_taken)
                 "One shutdown is taken, every other one gets TICKET_SERVER_GONE.");
 }
 
-TEST(a_shutdown_meets_the_last_drop)
+TEST(a_shutdown_meets_the_last_drop,
+     .sentences = {"Dropping the last one of a server ends", "No client is left waiting"})
 {
     struct running running = start(1);
     pthread_t dropper = spawn(drop_client, clone(running.client));
@@ -1575,7 +1645,7 @@ TEST(a_shutdown_meets_the_last_drop)
     join(dropper);
 }
 
-TEST(a_shutdown_meets_a_clone)
+TEST(a_shutdown_meets_a_clone, .sentences = {"When the server has gone NULL may be returned"})
 {
     struct running running = start(1);
     struct ticket_client *other = clone(running.client), *third;
@@ -1593,7 +1663,7 @@ TEST(a_shutdown_meets_a_clone)
 
 /* ------------------------------------------------------------------- when an allocation fails */
 
-TEST(an_add_that_finds_no_memory_uses_no_id, .allocations_fail = true)
+TEST(an_add_that_finds_no_memory_uses_no_id, .sentences = {"uses no id"}, .allocations_fail = true)
 {
     enum { ADDS = 20 };
     struct running running = {NULL, NULL};
@@ -1613,7 +1683,9 @@ TEST(an_add_that_finds_no_memory_uses_no_id, .allocations_fail = true)
     finish(running);
 }
 
-TEST(an_allocation_that_fails_costs_one_request, .allocations_fail = true)
+TEST(an_allocation_that_fails_costs_one_request,
+     .sentences = {"The server survives every bad request", "only this request failed"},
+     .allocations_fail = true)
 {
     struct running running = {NULL, NULL};
     struct ticket ticket = {.id = 77}, *untouched = NULL;
@@ -1639,7 +1711,8 @@ TEST(an_allocation_that_fails_costs_one_request, .allocations_fail = true)
     ticket_server_join(running.server);
 }
 
-TEST(a_shutdown_that_finds_no_memory_leaves_the_server_as_it_was, .allocations_fail = true)
+TEST(a_shutdown_that_finds_no_memory_leaves_the_server_as_it_was,
+     .sentences = {"ticket_client_shutdown: The server goes on"}, .allocations_fail = true)
 {
     struct running running = {NULL, NULL};
     uint64_t id;
@@ -1654,7 +1727,8 @@ TEST(a_shutdown_that_finds_no_memory_leaves_the_server_as_it_was, .allocations_f
     finish(running);
 }
 
-TEST(a_clone_that_finds_no_memory_is_null, .allocations_fail = true)
+TEST(a_clone_that_finds_no_memory_is_null, .sentences = {"independent of this one"},
+     .allocations_fail = true)
 {
     struct running running = {NULL, NULL};
     struct ticket_client *other;
@@ -1682,7 +1756,8 @@ static void *add_if_there_is_memory(void *client)
     return (void *)added;
 }
 
-TEST(an_allocation_that_fails_costs_the_client_that_needed_it, .allocations_fail = true)
+TEST(an_allocation_that_fails_costs_the_client_that_needed_it,
+     .sentences = {"The server survives every bad request"}, .allocations_fail = true)
 {
     struct running running = {NULL, NULL};
     struct ticket_client *other;
