@@ -60,7 +60,7 @@ static size_t message_sizes[OBJECTS];
 #define RULES_OF_SEND                                                                              \
     {                                                                                              \
         [CHANNEL_OK] =                                                                             \
-            "CHANNEL_OK: the message is in the channel, behind all messages sent before.",         \
+            "CHANNEL_OK: the message is in the channel. It is behind all messages sent before.",   \
         [CHANNEL_CLOSED] = "CHANNEL_CLOSED: the receiver has been dropped, and stays so.",         \
         [CHANNEL_NO_MEMORY] = "CHANNEL_NO_MEMORY: no room could be allocated.",                    \
     }
@@ -88,7 +88,8 @@ static unsigned number_of(const unsigned char *message, size_t size)
         number |= (unsigned)message[i] << 8 * i;
     for (size_t i = 4; i < size; i++)
         if (message[i] != byte_of(number, i))
-            check_equal(message[i], byte_of(number, i), "A message arrives as it was sent.");
+            check_equal(message[i], byte_of(number, i),
+                        "A message of any C type arrives as it was sent.");
     return number;
 }
 

@@ -11,22 +11,31 @@
     "drop runs exactly once for every message that was sent with CHANNEL_OK and can no longer be " \
     "received."
 
+#define RULES_OF_CREATE_WITH_DROP                                                                  \
+    {                                                                                              \
+        [CHANNEL_OK] = "CHANNEL_OK: *tx and *rx are the two ends of a new, unbounded channel.",    \
+        [CHANNEL_INVALID] = "CHANNEL_INVALID: message_size is 0. *tx and *rx are untouched.",      \
+        [CHANNEL_NO_MEMORY] = "CHANNEL_NO_MEMORY: *tx and *rx are untouched, and nothing leaks.",  \
+    }
+
 #define KINDS_03(wakes_receiver)                                                                   \
     KINDS_02(wakes_receiver), [CREATE_WITH_DROP] = {.name = "channel_create_with_drop",            \
                                                     .needs = NOTHING,                              \
                                                     .often = 1,                                    \
                                                     .arguments = ODD_SIZES,                        \
-                                                    .rules = RULES_OF_CREATE}
+                                                    .rules = RULES_OF_CREATE_WITH_DROP}
 
 static void check_drop(const void *message, size_t size)
 {
     size_t strictest = size & -size; /* alignment of a type of that size */
 
     check(locks_held() == 0, "drop never runs while the channel holds a lock.");
-    check((uintptr_t)message %
-                  (strictest < _Alignof(max_align_t) ? strictest : _Alignof(max_align_t)) ==
-              0,
-          "drop is called with a pointer to a message, aligned as for any type.");
+    check(
+        (uintptr_t)message %
+                (strictest < _Alignof(max_align_t) ? strictest : _Alignof(max_align_t)) ==
+            0,
+        "drop: is called with a pointer to a message, valid during the call and aligned as for any "
+        "type.");
 }
 
 static void drop_of_first(void *message)

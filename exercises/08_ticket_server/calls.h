@@ -15,12 +15,11 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
                                              "TICKET_NO_MEMORY", NULL};
 
 #define IS_GONE "TICKET_SERVER_GONE: the server has been shut down; what was asked is not done."
-#define COSTS_ONE                                                                                  \
-    "TICKET_NO_MEMORY: an allocation that fails costs at most the one request that needed it."
+#define COSTS_ONE "TICKET_NO_MEMORY: only this request failed; the server goes on."
 #define BAD_STATUS "TICKET_INVALID: status is none of enum ticket_status."
 #define UNKNOWN "TICKET_NOT_FOUND: no ticket has that id."
 #define ANSWERED                                                                                   \
-    "A command or query returns once the server has answered it; no client is left waiting."
+    "A command or query returns once the server has answered it. No client is left waiting."
 
 #define KINDS_08                                                                                   \
     [CLONE] = {.name = "ticket_client_clone",                                                      \
@@ -64,8 +63,7 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
                .arguments = SOME_STATUSES,                                                         \
                .sleeps = ANSWERED,                                                                 \
                .releases = {NONE, NONE},                                                           \
-               .rules = {[TICKET_OK] = "TICKET_OK: *count is the number of tickets that have the " \
-                                       "status.",                                                  \
+               .rules = {[TICKET_OK] = "TICKET_OK: *count is their number, perhaps 0.",            \
                          [TICKET_INVALID] = BAD_STATUS,                                            \
                          [TICKET_SERVER_GONE] = IS_GONE,                                           \
                          [TICKET_NO_MEMORY] = COSTS_ONE}},                                         \
@@ -86,8 +84,9 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
               .needs = THE_ONE,                                                                    \
               .does = DROPS,                                                                       \
               .rules = {[TICKET_OK] = "Sleeps until the server's thread has ended."},              \
-              .sleeps = "The server's thread ends by itself when the last client is dropped, and " \
-                        "after a shutdown."},                                                      \
+              .sleeps = "The server's thread ends by itself when the last client is dropped, "     \
+                        "whether somebody joins it or not, and after a shutdown, although there "  \
+                        "may still be clients."},                                                  \
     [START] = {.name = "ticket_server_start",                                                      \
                .needs = NOTHING,                                                                   \
                .often = 1,                                                                         \

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from grader import sentences
-from grader.exercises import Exercise, all_exercises, find
+from grader.exercises import ROOT, Exercise, all_exercises, find
 
 HEADER = """/* channel.h - a title. It is no sentence.
  *
@@ -96,3 +99,28 @@ def test_every_test_quotes_the_sentences_that_it_executes(exercise: Exercise) ->
     assert [name for name, quoted in quotations.items() if not quoted] == []
     for name in quotations:
         sentences.of_test(exercise, name)  # each is found, and once
+
+
+_OF_A_KIND = re.compile(r'(?:\.(name|sleeps|dropped_once|allocates_nothing)|\[\w+\])\s*=\s*((?:"(?:\\.|[^"\\])*"\s*)+)')
+
+
+def rules_of_the_model(exercise: Exercise) -> Iterator[tuple[str, str]]:
+    """For each kind of call that is drawn its function, and what is told of it when it fails."""
+    command = ["gcc", "-E", "-P", "-iquote", str(exercise.directory), "-iquote", str(ROOT / "grader/suite")]
+    command += ["-iquote", str(ROOT / "grader/model"), str(exercise.directory / "test_generated.c")]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    function = ""
+    for member, literals in _OF_A_KIND.findall(text[text.index("struct kind kinds[]") :]):
+        value = "".join(re.findall(r'"((?:\\.|[^"\\])*)"', literals))
+        if member == "name":
+            function = value
+        else:
+            yield ("" if member in ("dropped_once", "allocates_nothing") else function), value
+
+
+@pytest.mark.parametrize("exercise", all_exercises(), ids=[exercise.name for exercise in all_exercises()])
+def test_the_rules_of_the_models_are_sentences_of_the_headers(exercise: Exercise) -> None:
+    rules = list(rules_of_the_model(exercise))
+    assert len(rules) > 10
+    unknown = [rule for rule in rules if len(sentences.broken(exercise.name, "", rule[1], rule[0])) != 1]
+    assert unknown == []
