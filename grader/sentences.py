@@ -29,7 +29,7 @@ class Sentence:
     """One sentence of a header."""
 
     where: str  # exercises/01_single_thread/channel.h:63
-    function: str  # whose contract it is part of, or ""
+    owner: str  # the function, enum or struct whose contract it is part of, or ""
     label: str  # the entry's: CHANNEL_CLOSED, Order, message, or ""
     words: str
 
@@ -40,7 +40,7 @@ class Sentence:
     @property
     def is_in(self) -> frozenset[str]:
         """What may stand before the colon of a quotation."""
-        return frozenset({self.function.lower(), self.label.lower(), f"{self.function} {self.label}".lower()} - {""})
+        return frozenset({self.owner.lower(), self.label.lower(), f"{self.owner} {self.label}".lower()} - {""})
 
 
 class QuotationError(GraderError):
@@ -137,7 +137,8 @@ def read(header: Path) -> tuple[Sentence, ...]:
         line = text.count("\n", 0, comment.start()) + 1
         before = text[text.rfind("\n", 0, comment.start()) + 1 : comment.start()]
         if before.strip():
-            found.append(Sentence(f"{shown(header)}:{line}", "", _declared_in(before), comment[0][2:-2].strip()))
+            owner = next(iter(_INSIDE.findall(text[: comment.start()])), "")
+            found.append(Sentence(f"{shown(header)}:{line}", owner, _declared_in(before), comment[0][2:-2].strip()))
             continue
         lines = [re.sub(r"^\s*(?:/\*|\*(?!/)) ?", "", part) for part in comment[0].removesuffix("*/").split("\n")]
         if line == 1:
@@ -148,6 +149,7 @@ def read(header: Path) -> tuple[Sentence, ...]:
     return tuple(found)
 
 
+_INSIDE = re.compile(r"\b(?:enum|struct) (\w+) \{[^}]*\Z")
 _DECLARED = re.compile(r"#define (?P<macro>\w+)|(?P<name>\w+)\s*(?:\[[^]]*\]|=[^,]*)?[,;]?\s*$")
 
 

@@ -143,6 +143,36 @@ TEST(create_makes_a_channel_that_another_thread_may_use_at_once,
     join(sender);
 }
 
+/* The buffer is written to and given back while the receiver looks for the message. */
+static void *send_from_a_block_of_its_own(void *tx)
+{
+    int *message = allocate(sizeof *message);
+
+    for (int i = 0; i < 2; i++) {
+        *message = 7 + i;
+        check_status(sender_send(tx, message), CHANNEL_OK,
+                     "sender_send copies a message in while the receiver is there.");
+        *message = 1000;
+    }
+    free(message);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(a_message_is_read_before_the_send_returns,
+     .sentences = {"sender_send: read before the call returns"},
+     .hint = "Whose memory does the receiver copy the message from?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t sender = spawn(send_from_a_block_of_its_own, ends.tx);
+
+    for (int i = 0; i < 2; i++)
+        check_equal(recv_int(ends.rx), 7 + i, "message_size bytes, read before the call returns.");
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+    join(sender);
+}
+
 /* --------------------------------------------------------------------------- multi-sender */
 
 TEST(multi_sender_messages_all_arrive_each_senders_in_order,

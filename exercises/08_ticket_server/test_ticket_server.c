@@ -832,7 +832,7 @@ static void *add_and_look(void *client)
 }
 
 TEST(clients_in_several_threads_read_their_own_writes,
-     .sentences = {"A client reads its own writes",
+     .sentences = {"Clients never touch the tickets", "A client reads its own writes",
                    "Different clients may be used by different threads"},
      .hint = "Whose answer is it?")
 {

@@ -9,6 +9,7 @@ from grader.grading import build, runner
 from grader.grading.isolation import Policy
 from grader.grading.outcome import TestResult
 
+
 class SuiteRunner:
     """Runs the tests of one suite, in the order given. Those that pass share a sandbox; once a few did not, each
     has its own, and once a few did not come to an end the others are not waited for."""

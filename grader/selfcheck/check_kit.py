@@ -2,7 +2,7 @@
 
 Every solution passes in every variant. Every stub compiles without a warning and is "not implemented
 yet" throughout. Every known-right implementation passes. Every known-wrong one is caught, with a
-verdict its head lists. The last line is "N passed, N failed".
+verdict its head lists. Every sentence of the headers is broken by one of them. The last line is "N passed, N failed".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from grader import files
+from grader import files, sentences
 from grader.errors import GraderError
 from grader.exercises import BUILD, EXERCISES, SOLUTIONS, Exercise, shown
 from grader.grading import build, isolation, runner, stubs, symbols
@@ -27,7 +27,7 @@ from grader.grading.build import BuildFailure, Unit
 from grader.grading.grade import Grading, cpu_count
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code, read_submission
-from grader.selfcheck import implementations
+from grader.selfcheck import contract, implementations
 from grader.selfcheck.implementations import Implementation
 
 FEW = 100  # schedules
@@ -70,6 +70,7 @@ class Check:
             self._known_wrong(exercise)
         if self.caught:
             _record(self.caught)
+            self._sentences()
 
     # ------------------------------------------------------------------ solutions and stubs
 
@@ -77,7 +78,7 @@ class Check:
         for name in exercise.stubs:
             path = SOLUTIONS / exercise.name / name
             self.tally.check(path.is_file(), f"{shown(path)} exists")
-        self._run_all(_solution_units(exercise, self.variants))  # in fewer runs than grading takes, which knows them then
+        self._run_all(_solution_units(exercise, self.variants))  # in fewer runs than grading, which recalls them
         for variant in self.variants:
             graded = Grading(SOLUTIONS, [exercise], variant, jobs=self.jobs).run()[0]
             bad = [f"{r.suite}: {r.name} ({r.verdict}: {r.message})" for r in graded.failures()]
@@ -159,6 +160,8 @@ class Check:
                 "verdict": failure.verdict,
                 "suite": failure.suite,
                 "test": failure.name,
+                "rule": failure.rule,
+                "call": failure.call,
                 "schedules": failure.schedules,
                 "seconds": failure.seconds,
             }
@@ -170,6 +173,16 @@ class Check:
 
         with _workers(self.jobs) as pool:
             return list(zip(units, pool.map(failure, units), strict=True))
+
+    # ---------------------------------------------------------------------------- sentences
+
+    def _sentences(self) -> None:
+        """Those of these exercises that nothing caught breaks: a mistake is missing, or a test that tells it."""
+        unbroken = contract.unbroken(self.exercises, map(contract.Catch.recorded, _recorded()))
+        number = sum(len(sentences.of(exercise)) for exercise in self.exercises)
+        self.tally.tell(f"sentences: {number}, of which no known-wrong channel breaks {len(unbroken)}")
+        for sentence in unbroken:
+            self.tally.tell(f"  {sentence.where}: {sentence.text}")
 
     # ------------------------------------------------------------------------------ running
 
@@ -286,13 +299,16 @@ def _warnings(stub: Path, exercise: Exercise, compiler: str) -> str:
 def _record(caught: list[dict[str, Any]]) -> None:
     """Notes the schedules needed; entries of exercises not looked at this time stay."""
     names = {entry["exercise"] for entry in caught}
-    try:
-        old = json.loads(RECORD.read_bytes())
-    except (OSError, ValueError):
-        old = []
-    kept = [entry for entry in old if entry["exercise"] not in names]
+    kept = [entry for entry in _recorded() if entry["exercise"] not in names]
     both = sorted([*kept, *caught], key=lambda e: (e["exercise"], e["name"]))
     files.write_atomically(RECORD, json.dumps(both, indent=1) + "\n")
+
+
+def _recorded() -> list[dict[str, Any]]:
+    try:
+        return list(json.loads(RECORD.read_bytes()))
+    except (OSError, ValueError):
+        return []
 
 
 PAGE = EXERCISES.parent / "docs" / "known-wrong.md"
@@ -300,10 +316,9 @@ PAGE = EXERCISES.parent / "docs" / "known-wrong.md"
 
 def write_page() -> Path:
     """make known-wrong-table: the recorded catches as a page of the docs."""
-    try:
-        entries = json.loads(RECORD.read_bytes())
-    except (OSError, ValueError):
-        raise GraderError("Nothing is recorded yet. Run: make solutions") from None
+    entries = _recorded()
+    if not entries:
+        raise GraderError("Nothing is recorded yet. Run: make solutions")
     files.write_atomically(PAGE, page(entries))
     return PAGE
 

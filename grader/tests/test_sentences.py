@@ -11,6 +11,7 @@ import pytest
 
 from grader import sentences
 from grader.exercises import ROOT, Exercise, all_exercises, find
+from grader.selfcheck import contract
 
 HEADER = """/* channel.h - a title. It is no sentence.
  *
@@ -47,7 +48,7 @@ enum status do_it(int first, int second);
 def test_a_header_is_read_as_sentences_with_their_places(tmp_path: Path) -> None:
     header = tmp_path / "channel.h"
     header.write_text(HEADER)
-    found = [(int(s.where.rpartition(":")[2]), s.function, s.label, s.words) for s in sentences.read(header)]
+    found = [(int(s.where.rpartition(":")[2]), s.owner, s.label, s.words) for s in sentences.read(header)]
     assert found == [
         (3, "", "", "An introduction, and 1 ... 9."),
         (3, "", "", "And more of it."),
@@ -56,8 +57,8 @@ def test_a_header_is_read_as_sentences_with_their_places(tmp_path: Path) -> None
         (10, "", "The end", "Comes last."),
         (13, "", "Threads", "None."),
         (13, "", "Threads", "One."),
-        (16, "", "OK", "done"),
-        (17, "", "BAD", "not done; as before"),
+        (16, "status", "OK", "done"),
+        (17, "status", "BAD", "not done; as before"),
         (20, "do_it", "", "Does it."),
         (20, "do_it", "", "NULL is a no-op."),
         (22, "do_it", "first, second", "two numbers, both odd."),
@@ -71,7 +72,7 @@ def test_a_header_is_read_as_sentences_with_their_places(tmp_path: Path) -> None
 
 def test_a_quotation_is_found_in_the_newest_header_that_has_it_and_once() -> None:
     blocking = find("02")
-    assert sentences.find("receiver_recv CHANNEL_CLOSED: *message is UNTOUCHED", blocking).function == "receiver_recv"
+    assert sentences.find("receiver_recv CHANNEL_CLOSED: *message is UNTOUCHED", blocking).owner == "receiver_recv"
     assert "01_single_thread" in sentences.find("and stays so", blocking).where
     assert "07_lock_free" in sentences.find("and stays so", find("07")).where
     with pytest.raises(sentences.QuotationError, match=r"is in 2 sentences: .*channel.h:.*, .*channel.h:"):
@@ -124,3 +125,25 @@ def test_the_rules_of_the_models_are_sentences_of_the_headers(exercise: Exercise
     assert len(rules) > 10
     unknown = [rule for rule in rules if len(sentences.broken(exercise.name, "", rule[1], rule[0])) != 1]
     assert unknown == []
+
+
+@pytest.mark.parametrize("exercise", all_exercises(), ids=[exercise.name for exercise in all_exercises()])
+def test_every_sentence_is_executed_by_a_test_or_has_a_reason_why_not(exercise: Exercise) -> None:
+    tested, reasons = contract.tested(), contract.not_tested(exercise)
+    own = sentences.of(exercise)
+    assert [s.where for s in own if s not in tested and s not in reasons] == []
+    assert [s.where for s in reasons if s in tested or s not in own] == []
+    assert all(why.endswith(".") for why in reasons.values())
+
+
+def test_a_sentence_is_broken_when_a_test_that_quotes_it_catches_a_wrong_channel() -> None:
+    first = find("01")
+    everything = contract.unbroken([first], [])
+    assert sorted(s.where for s in everything) == sorted(
+        s.where for s in sentences.of(first) if s not in contract.not_tested(first)
+    )
+    by_test = contract.Catch("01_single_thread", "two_channels_share_no_state", "Something else.")
+    by_rule = contract.Catch("02_blocking", "queued_messages_come_before_closed", "NULL is a no-op.", "receiver_drop()")
+    left = contract.unbroken([first], [by_test, by_rule])
+    gone = [s.text for s in everything if s not in left]
+    assert gone == ["Isolation: Two channels share no state.", "NULL is a no-op."]

@@ -1,0 +1,70 @@
+"""The sentences of the headers as a whole: is each executed by a test, and broken by a known-wrong channel?
+
+A sentence that no test could fail for has its reason in exercises/NN_name/sentences.toml.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grader import sentences
+from grader.errors import GraderError
+from grader.exercises import Exercise, all_exercises, by_name, shown
+from grader.sentences import Sentence
+
+
+@dataclass(frozen=True)
+class Catch:
+    """How a wrong channel was caught."""
+
+    suite: str
+    test: str
+    rule: str = ""
+    call: str = ""
+
+    @classmethod
+    def recorded(cls, entry: dict[str, Any]) -> Catch:
+        return cls(entry["suite"], entry["test"], entry.get("rule", ""), entry.get("call", ""))
+
+    def sentences(self) -> set[Sentence]:
+        """Those that the test executes, and the one that the check says is broken."""
+        own = sentences.of_test(by_name(self.suite), self.test)
+        return {*own, *sentences.broken(self.suite, self.test, self.rule, self.call)}
+
+
+def read_file(exercise: Exercise) -> dict[str, Any]:
+    path = _file(exercise)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise GraderError(f"{shown(path)} can't be read: {error}") from None
+
+
+def _file(exercise: Exercise) -> Path:
+    return exercise.directory / "sentences.toml"
+
+
+def not_tested(exercise: Exercise) -> dict[Sentence, str]:
+    """The sentences of its headers that no test could fail for, and why."""
+    words = read_file(exercise).get("not_tested", {})
+    return {sentences.find(quotation, exercise): why for quotation, why in words.items()}
+
+
+def tested() -> dict[Sentence, list[str]]:
+    """For each sentence the tests that execute it, as suite: name."""
+    found: dict[Sentence, list[str]] = {}
+    for exercise in all_exercises():
+        for name in sentences.quotations(exercise):
+            for sentence in sentences.of_test(exercise, name):
+                found.setdefault(sentence, []).append(f"{exercise.name}: {name}")
+    return found
+
+
+def unbroken(exercises: Sequence[Exercise], catches: Iterable[Catch]) -> list[Sentence]:
+    """The sentences of these exercises that nothing caught breaks."""
+    broken = {sentence for catch in catches for sentence in catch.sentences()}
+    return [s for e in exercises for s in sentences.of(e) if s not in broken and s not in not_tested(e)]
