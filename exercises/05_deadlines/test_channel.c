@@ -337,7 +337,8 @@ TEST(recv_on_empty_closed_is_closed_whatever_the_deadline,
 TEST(recv_until_says_timeout_and_not_before_the_deadline,
      .sentences = {"nothing is queued, and a sender is left",
                    "receiver_recv_until: Never said before the deadline",
-                   "*message is untouched and the channel is as before"},
+                   "*message is untouched and the channel is as before",
+                   "gives up at a point in time"},
      .spurious_wakeups = 3,
      .hint = "Which clock does a condition variable use unless told otherwise?")
 {
@@ -475,7 +476,7 @@ TEST(the_last_senders_drop_wakes_recv_until_long_before_the_deadline,
 }
 
 TEST(recv_until_null_sleeps_as_long_as_it_takes,
-     .sentences = {"the call sleeps as long as it takes"},
+     .sentences = {"the call sleeps as long as it takes", "These two block as well"},
      .hint = "What does a receiver do until there is something to do?")
 {
     struct ends ends = open_channel();
@@ -612,7 +613,8 @@ TEST(recv_until_makes_room_for_a_sleeping_sender,
 TEST(send_until_says_timeout_and_not_before_the_deadline,
      .sentences = {"The deadline has passed and the channel is full",
                    "sender_send_until: Never said before the deadline",
-                   "sender_send_until CHANNEL_TIMEOUT: The message was not sent"},
+                   "sender_send_until CHANNEL_TIMEOUT: The message was not sent",
+                   "gives up at a point in time"},
      .spurious_wakeups = 3,
      .hint = "Which clock does a condition variable use unless told otherwise?")
 {
@@ -759,7 +761,7 @@ TEST(dropping_the_receiver_wakes_all_send_until_long_before_the_deadline,
 }
 
 TEST(send_until_null_sleeps_as_long_as_it_takes,
-     .sentences = {"the call sleeps as long as it takes"},
+     .sentences = {"the call sleeps as long as it takes", "These two block as well"},
      .hint = "What does a sender do until there is something to do?")
 {
     struct ends ends = open_full();

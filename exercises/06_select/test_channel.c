@@ -566,7 +566,7 @@ TEST(what_becomes_ready_during_the_call_never_makes_the_index_higher,
 }
 
 TEST(of_those_that_become_ready_during_the_call_any_may_be_named,
-     .sentences = {"Of those that became ready during the call"})
+     .sentences = {"receivers[*ready] is ready"})
 {
     struct channels channels = open_channels(2);
     struct send a = {channels.tx[0], 10}, b = {channels.tx[1], 11};

@@ -85,7 +85,7 @@ static void ask(struct sender *requests, int number)
 }
 
 TEST(create_opens_a_channel_for_requests_and_one_for_answers,
-     .sentences = {"is written on the channel of 04 as it is"})
+     .sentences = {"two ends of a new channel with that capacity"})
 {
     struct ends requests = open_requests(2), replies = open_replies();
     struct request request = {.number = 21, .text = "large", .reply = replies.tx}, taken;
@@ -114,7 +114,7 @@ static void *ask_twice(void *requests)
 }
 
 TEST(multi_sender_each_client_gets_the_answers_to_its_own_requests,
-     .sentences = {"is written on the channel of 04 as it is"},
+     .sentences = {"A message may carry a struct sender *"},
      .hint = "Two senders sleep until there is room for one message: who is woken?")
 {
     struct ends requests = open_requests(1);
