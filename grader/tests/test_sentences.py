@@ -12,6 +12,7 @@ import pytest
 from grader import sentences
 from grader.exercises import ROOT, Exercise, all_exercises, find
 from grader.selfcheck import contract
+from grader.selfcheck.mutants import page
 
 HEADER = """/* channel.h - a title. It is no sentence.
  *
@@ -147,3 +148,11 @@ def test_a_sentence_is_broken_when_a_test_that_quotes_it_catches_a_wrong_channel
     left = contract.unbroken([first], [by_test, by_rule])
     gone = [s.text for s in everything if s not in left]
     assert gone == ["Isolation: Two channels share no state.", "NULL is a no-op."]
+
+
+def test_mutants_are_counted_by_the_sentences_they_break() -> None:
+    caught = {"outcome": "caught", "suite": "01_single_thread", "test": "two_channels_share_no_state"}
+    lines = page.by_sentence([caught, caught, {"outcome": "survived"}])
+    (row,) = [line for line in lines if line.endswith(" 2 |")]
+    assert "01_single_thread/channel.h:" in row and "Two channels share no state." in row
+    assert any(line.startswith("- `02_blocking/channel.h:") for line in lines[lines.index("") :])

@@ -49,6 +49,7 @@ class Fate:
     where: str = ""
     schedules: int = 0
     seconds: float = 0.0
+    call: str = ""  # that the test says went wrong
 
     @property
     def caught(self) -> bool:
@@ -123,7 +124,7 @@ def _first_failure(units: Sequence[Unit]) -> Fate:
         return Fate(SURVIVED, seconds=round(time.monotonic() - begin, 3))
     return Fate(
         failure.verdict, failure.suite, failure.name, failure.message, failure.rule, failure.hint,
-        failure.where, failure.schedules, failure.seconds,
+        failure.where, failure.schedules, failure.seconds, failure.call,
     )  # fmt: skip
 
 

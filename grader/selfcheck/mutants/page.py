@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from grader import files
-from grader.exercises import ROOT
+from grader.exercises import ROOT, all_exercises
+from grader.selfcheck import contract
 from grader.selfcheck.mutants.grade import DOES_NOT_COMPILE, SAME_CODE, SURVIVED
 from grader.selfcheck.mutants.operators import OPERATORS
+from grader.sentences import Sentence, of
 
 PAGE = ROOT / "docs" / "mutants.md"
 CAUGHT, EQUIVALENT = "caught", "equivalent"
@@ -72,6 +74,12 @@ def page(entries: Sequence[Entry]) -> str:
         "The first test that fails, and how many mutants it is the first for.",
         "",
         *_by_test(entries),
+        "",
+        "## The sentences of the headers that they break",
+        "",
+        "Those that the test which catches a mutant executes, and the one that its failure names.",
+        "",
+        *by_sentence(entries),
     ]
     return "\n".join([*lines, ""])
 
@@ -121,3 +129,20 @@ def _by_test(entries: Sequence[Entry]) -> list[str]:
     lines = ["| suite | test | mutants |", "|---|---|---:|"]
     ranked = sorted(tests.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
     return lines + [f"| `{suite}` | {test.replace('_', ' ')} | {number} |" for (suite, test), number in ranked]
+
+
+def by_sentence(entries: Sequence[Entry]) -> list[str]:
+    broken: Counter[Sentence] = Counter()
+    for entry in entries:
+        if entry["outcome"] == CAUGHT:
+            broken.update(contract.Catch.recorded(entry).sentences())
+    every = [sentence for exercise in all_exercises() for sentence in of(exercise)]
+    lines = ["| sentence | mutants |", "|---|---:|"]
+    lines += [f"| `{_place(s)}` {s.text.replace('|', chr(92) + '|')} | {broken[s]} |" for s in every if broken[s]]
+    reasons = {sentence for exercise in all_exercises() for sentence in contract.not_tested(exercise)}
+    unbroken = [sentence for sentence in every if not broken[sentence] and sentence not in reasons]
+    return [*lines, "", "Broken by none of these mutants:", "", *(f"- `{_place(s)}` {s.text}" for s in unbroken)]
+
+
+def _place(sentence: Sentence) -> str:
+    return sentence.where.removeprefix("exercises/")
