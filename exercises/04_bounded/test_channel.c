@@ -1332,10 +1332,11 @@ TEST(try_send_wakes_a_receiver_that_sleeps,
                    "A send wakes a sleeping receiver, and so does"})
 {
     struct ends ends = open_channel(1);
-    pthread_t thread = spawn(try_send_21, ends.tx);
+    pthread_t thread = spawn(try_send_21, clone(ends.tx)); /* ends.tx stays: nothing else wakes */
 
     recv(ends.rx, 21);
     check(join(thread) != NULL, "There was room: OK.");
+    sender_drop(ends.tx);
     receiver_drop(ends.rx);
 }
 

@@ -665,7 +665,8 @@ TEST(getting_an_unknown_id_is_not_found,
 }
 
 TEST(setting_the_status_of_an_unknown_id_is_not_found,
-     .sentences = {"ticket_client_set_status TICKET_NOT_FOUND: No ticket has that id"})
+     .sentences = {"ticket_client_set_status TICKET_NOT_FOUND: No ticket has that id",
+                   "A command or query returns once the server has answered it"})
 {
     struct running running = start(2);
 
