@@ -1406,6 +1406,56 @@ static void try_send_beside_another(int capacity, bool may_sleep)
     receiver_drop(ends.rx);
 }
 
+static void take_any_two(struct receiver *rx, int sum)
+{
+    int got[2] = {-1, -1};
+
+    for (int i = 0; i < 2; i++)
+        check_status(receiver_recv(rx, &got[i]), CHANNEL_OK, RECEIVED);
+    check_equal(got[0] + got[1], sum, "What each sleeping sender sends arrives once.");
+}
+
+/* first: how many messages went through before. */
+static void try_beside_two_sleepers(int capacity, int first)
+{
+    struct ends ends = open_channel((size_t)capacity);
+    struct sending sendings[2];
+    pthread_t threads[2];
+
+    for (int i = 0; i < first; i++) {
+        send(ends.tx, i);
+        recv(ends.rx, i);
+    }
+    fill(ends.tx, capacity);
+    for (int i = 0; i < 2; i++) {
+        sendings[i] = (struct sending){.tx = clone(ends.tx), .number = 10 + i};
+        threads[i] = spawn(send_one, &sendings[i]);
+    }
+    settle();
+    try_send(ends.tx, 30, CHANNEL_FULL, FULL);
+    check(!atomic_load(&sendings[0].returned) && !atomic_load(&sendings[1].returned),
+          "sender_send sleeps while capacity messages are queued.");
+    for (int i = 0; i < capacity; i++)
+        recv(ends.rx, i);
+    take_any_two(ends.rx, 21);
+    for (int i = 0; i < 2; i++)
+        join(threads[i]);
+    try_send(ends.tx, 31, CHANNEL_OK, FITS);
+    recv(ends.rx, 31);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(try_send_says_full_while_two_senders_sleep,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued",
+                   "Sends like sender_send, but never sleeps",
+                   "sender_try_send message: it stays the caller's"},
+     .schedules = 200, .hint = "Two sleep already, and the ring has turned. Is there room?")
+{
+    for (int capacity = 1; capacity <= 4; capacity++)
+        try_beside_two_sleepers(capacity, capacity - 1);
+}
+
 TEST(try_send_is_not_full_while_another_sends_and_the_receiver_receives,
      .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued"},
      .hint = "You count what was sent and what was received. What if both change in between?")

@@ -833,6 +833,42 @@ TEST(who_times_out_takes_no_wake_up_away_from_a_sleeping_sender,
     drop_both(ends);
 }
 
+/* The one that asks neither gets what they sleep for nor keeps it from them. */
+TEST(send_until_asks_in_vain_while_two_senders_sleep,
+     .sentences = {"The deadline has passed and the channel is full",
+                   "sender_send_until: Never said before the deadline",
+                   "sender_send_until CHANNEL_TIMEOUT: The message was not sent",
+                   "Sends a message, sleeping until deadline at most",
+                   "sender_send_until: deadline->tv_nsec is out of range",
+                   "sender_send_until CHANNEL_INVALID: The message was not sent",
+                   "drop does not run for the message", "takes no wake-up away"},
+     .hint = "Two sleep already. What does a third one leave behind that gives up?")
+{
+    struct ends ends = open_full();
+    struct call calls[] = {{.tx = clone(ends.tx), .number = 2},
+                           {.tx = clone(ends.tx), .number = 2}};
+    pthread_t threads[] = {spawn(send_now, &calls[0]), spawn(send_now, &calls[1])};
+    struct timespec soon, none = {0, 1000000000};
+    int third = 3;
+
+    settle();
+    soon = in_ms(SOON);
+    check_status(sender_send_until(ends.tx, &third, &none), CHANNEL_INVALID, AT_ONCE);
+    check_status(sender_send_until(ends.tx, &third, &soon), CHANNEL_TIMEOUT,
+                 "The deadline has passed and the channel is full.");
+    expect_passed(soon);
+    expect_int(ends.rx, 1);
+    expect_int(ends.rx, 2);
+    expect_int(ends.rx, 2);
+    for (int i = 0; i < 2; i++) {
+        join(threads[i]);
+        check_status(calls[i].status, CHANNEL_OK, "A sleeping sender is woken by room.");
+        sender_drop(calls[i].tx);
+    }
+    expect_empty(ends.rx);
+    drop_both(ends);
+}
+
 TEST(of_two_senders_that_may_time_out_each_place_wakes_one,
      .sentences = {"Woken as sender_send is"})
 {

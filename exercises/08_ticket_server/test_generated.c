@@ -53,8 +53,13 @@ TEST(requests_of_several_clients_are_answered_rightly_when_an_allocation_fails,
     together(&failing);
 }
 
-static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 20,
-                                           .calls = 200, .setups = setups, .setup_count = 3};
+static const struct setup sizes[] = {{.size = 1, .capacity = SIZE_MAX},
+                                     {.size = 2, .capacity = SIZE_MAX},
+                                     {.size = 3, .capacity = SIZE_MAX},
+                                     {.size = 8, .capacity = SIZE_MAX}};
+
+static const struct generated sequences = {GENERATED,    &contract,       .scenarios = 20,
+                                           .calls = 200, .setups = sizes, .setup_count = 4};
 
 TEST(any_requests_of_one_thread_are_answered_as_the_contract_says,
      .sentences = {"A command or query returns once the server has answered it"},
