@@ -89,7 +89,7 @@ $(B)/%.o: %.c build/api $(headers) $(code_redirects) grader/build.mk
 	    mv $@.$$$$.o $@
 
 # A suite that defines __wrap_FUNCTION stands between the code under test and that function.
-wraps = $(addprefix -Wl$(comma)--wrap=,$(sort $(shell sed -n 's/^.* __wrap_\([a-z_]*\).*/\1/p' $(wildcard exercises/$(basename $(notdir $1))/test_*.c))))
+wraps = $(addprefix -Wl$(comma)--wrap=,$(sort $(shell sed -n 's/^.*[ *]__wrap_\([a-z_]*\).*/\1/p' $(wildcard exercises/$(basename $(notdir $1))/test_*.c))))
 
 $(B)/%.suite: $$(call code_objects,$$@) $$(call suite_objects_of,$$@) $(runtime)
 	$(CC) -pthread -no-pie $(LDFLAGS_$(VARIANT)) $(call wraps,$@) -o $@.$$$$ $^ -lcmocka $(LIBATOMIC) && mv $@.$$$$ $@

@@ -15,7 +15,8 @@
                 .name = "receiver_recv_until",                                                     \
                 .needs = THE_ONE,                                                                  \
                 .often = 8,                                                                        \
-                .arguments = DEADLINES,                                                            \
+                .arguments = DEADLINES_TOGETHER,                                                   \
+                .arguments_alone = DEADLINES,                                                      \
                 .is_new = true,                                                                    \
                 .hands_out = true,                                                                 \
                 .releases = {TRY_SEND, DROP_SENDER},                                               \
@@ -30,11 +31,14 @@
                                               "range. Nothing was received."},                     \
                 .sleeps =                                                                          \
                     "Woken as receiver_recv is: by a message, and by the last sender's drop.",     \
+                .sleeps_until = "Takes the next message, sleeping until deadline at most while "   \
+                                "the channel is empty and at least one sender is left.",           \
     },                                                                                             \
         [SEND_UNTIL] = {                                                                           \
             .name = "sender_send_until",                                                           \
             .often = 7,                                                                            \
-            .arguments = DEADLINES,                                                                \
+            .arguments = DEADLINES_TOGETHER,                                                       \
+            .arguments_alone = DEADLINES,                                                          \
             .is_new = true,                                                                        \
             .hands_in = true,                                                                      \
             .releases = {DROP_RECEIVER, TRY_RECV},                                                 \
@@ -48,57 +52,58 @@
                       [CHANNEL_INVALID] = "CHANNEL_INVALID: deadline->tv_nsec is out of range. "   \
                                           "The message was not sent."},                            \
             .sleeps = "Woken as sender_send is: by room, and by the receiver's drop. A call that " \
-                      "times out takes no wake-up away from a sender that still sleeps."}
+                      "times out takes no wake-up away from a sender that still sleeps.",          \
+            .sleeps_until = "Sends a message, sleeping until deadline at most while a bounded "    \
+                            "channel is full."}
 
-static const char *const deadline_words[DEADLINES] = {
-    "passed", "0 s",         "-3 s",       "in 1 ms", "in a year", "{LONG_MAX, 999999999}",
-    "NULL",   "bad tv_nsec", "bad tv_nsec"};
-
-/* The deadline that an argument stands for; NULL: none. */
-static const struct timespec *deadline_of(unsigned argument, struct timespec *at)
+/* The point in time that a deadline stands for, now; NULL: none. */
+static const struct timespec *point_in_time(const struct deadline *deadline, struct timespec *at)
 {
     clock_gettime(CLOCK_MONOTONIC, at);
-    switch ((enum deadline)argument) {
-    case PASSED:
-        at->tv_sec -= 2;
-        break;
-    case ZERO:
-        *at = (struct timespec){0, 0};
-        break;
-    case NEGATIVE:
-        at->tv_sec = -3;
-        break;
-    case SOON:
-        at->tv_nsec += 1000000;
-        break;
-    case FAR:
-        at->tv_sec += 365L * 24 * 3600;
-        break;
-    case FARTHEST:
-        *at = (struct timespec){LONG_MAX, 999999999};
-        break;
-    case NO_TIME:
-        at->tv_nsec = 1000000000;
-        break;
-    case LESS_THAN_NO_TIME:
-        at->tv_nsec = -1;
-        break;
-    case NO_DEADLINE:
-    case DEADLINES:
+    if (deadline->is_none)
         return NULL;
-    }
-    if (argument == SOON && at->tv_nsec >= 1000000000) {
+    if (!deadline->is_from_now)
+        at->tv_sec = 0;
+    at->tv_sec += deadline->seconds;
+    if (!deadline->is_from_now || is_no_time(deadline))
+        at->tv_nsec = 0;
+    at->tv_nsec += deadline->nanoseconds;
+    if (at->tv_nsec > 999999999 && !is_no_time(deadline)) {
         at->tv_sec++;
         at->tv_nsec -= 1000000000;
     }
     return at;
 }
 
+/* Who counts in nanoseconds has no time after the year 2500. */
+static uint64_t in_nanoseconds(const struct timespec *at)
+{
+    return at->tv_sec < 0 ? 0
+           : at->tv_sec >= INT64_C(0x3fffffff0)
+               ? FOREVER
+               : (uint64_t)at->tv_sec * UINT64_C(1000000000) + (uint64_t)at->tv_nsec;
+}
+
+/* A deadline that a call is given, and what it was before. */
+struct given {
+    struct timespec at, was;
+    const struct timespec *deadline; /* NULL: none */
+};
+
+static void give_deadline(const struct call *call, const struct deadline *deadline,
+                          struct given *given)
+{
+    given->deadline = point_in_time(deadline, &given->at);
+    given->was = given->at;
+    if (given->deadline && !is_no_time(deadline))
+        waits_until(call, in_nanoseconds(given->deadline));
+}
+
 /* TIMEOUT is never said before the deadline, and the deadline is only read. The result is that
  * time, if it was. */
-static uint64_t check_deadline(const struct timespec *deadline, const struct timespec *was,
-                               int status)
+static uint64_t check_deadline(const struct given *given, int status)
 {
+    const struct timespec *deadline = given->deadline, *was = &given->was;
     struct timespec now;
 
     if (!deadline)
@@ -110,30 +115,27 @@ static uint64_t check_deadline(const struct timespec *deadline, const struct tim
     clock_gettime(CLOCK_MONOTONIC, &now);
     check(now.tv_sec > was->tv_sec || (now.tv_sec == was->tv_sec && now.tv_nsec >= was->tv_nsec),
           "CHANNEL_TIMEOUT: never said before the deadline.");
-    return was->tv_sec < 0 ? 0
-                           : (uint64_t)was->tv_sec * UINT64_C(1000000000) + (uint64_t)was->tv_nsec;
+    return in_nanoseconds(was);
 }
 
 static struct answer make_05(const struct call *call, void *handle, void *const ones[])
 {
-    struct timespec at, was;
-    const struct timespec *deadline;
+    struct given given;
     size_t size = message_sizes[call->object];
     unsigned char message[LARGEST + GUARD];
     struct answer answer;
 
     if (call->kind != RECV_UNTIL && call->kind != SEND_UNTIL)
         return make_04(call, handle, ones);
-    deadline = deadline_of(call->argument, &at);
-    was = at;
+    give_deadline(call, deadline_of(call), &given);
     memset(message, UNTOUCHED, size + GUARD);
     if (call->kind == RECV_UNTIL) {
-        answer = received(receiver_recv_until(handle, message, deadline), message, size);
+        answer = received(receiver_recv_until(handle, message, given.deadline), message, size);
     } else {
         write_message(message, size, call->message);
-        answer = (struct answer){.status = (int)sender_send_until(handle, message, deadline)};
+        answer = (struct answer){.status = (int)sender_send_until(handle, message, given.deadline)};
     }
-    answer.not_before = check_deadline(deadline, &was, answer.status);
+    answer.not_before = check_deadline(&given, answer.status);
     return answer;
 }
 
@@ -147,6 +149,5 @@ static void describe_05(const struct call *call, char *arguments, char *answer, 
     }
     describe_04(&alike, arguments, answer, size);
     size_t used = strlen(arguments);
-    snprintf(arguments + used, size - used, "%s%s", used ? ", " : "",
-             deadline_words[call->argument]);
+    snprintf(arguments + used, size - used, "%s%s", used ? ", " : "", deadline_of(call)->words);
 }

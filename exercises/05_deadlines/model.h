@@ -11,29 +11,52 @@
 
 enum { RECV_UNTIL = KINDS_OF_04, SEND_UNTIL, KINDS_OF_05 };
 
-/* What their argument stands for. SOON is long past when the threads have come to rest. */
-enum deadline {
-    PASSED,
-    ZERO,
-    NEGATIVE,
-    SOON,
-    FAR,
-    FARTHEST,
-    NO_DEADLINE,
-    NO_TIME,
-    LESS_THAN_NO_TIME,
-    DEADLINES
+/* What their argument stands for; the first of them where there are several threads. One in a millisecond has
+ * long passed when these have come to rest, one in 15 seconds not yet. */
+static const struct deadline {
+    const char *words;
+    bool is_from_now, is_none;
+    int64_t seconds, nanoseconds;
+} deadlines[] = {
+    {.words = "passed", .is_from_now = true, .seconds = -2},
+    {.words = "0 s"},
+    {.words = "in 1 ms", .is_from_now = true, .nanoseconds = 1000000},
+    {.words = "in 1 ms", .is_from_now = true, .nanoseconds = 1000000},
+    {.words = "in 1 ms", .is_from_now = true, .nanoseconds = 1000000},
+    {.words = "in 15 s", .is_from_now = true, .seconds = 15},
+    {.words = "in 15 s", .is_from_now = true, .seconds = 15},
+    {.words = "in a year", .is_from_now = true, .seconds = 365 * 24 * 3600},
+    {.words = "{INT64_MAX, 999999999}", .seconds = INT64_MAX, .nanoseconds = 999999999},
+    {.words = "NULL", .is_none = true},
+    {.words = "NULL", .is_none = true},
+    {.words = "bad tv_nsec", .is_from_now = true, .nanoseconds = 1000000000},
+    {.words = "-3 s", .seconds = -3},
+    {.words = "{INT64_MIN, 0}", .seconds = INT64_MIN},
+    {.words = "{-1, 999999999}", .seconds = -1, .nanoseconds = 999999999},
+    {.words = "in 2^31 s", .is_from_now = true, .seconds = INT64_C(1) << 31},
+    {.words = "in 2^32 s", .is_from_now = true, .seconds = INT64_C(1) << 32},
+    {.words = "{0, -1}", .nanoseconds = -1},
+    {.words = "{INT64_MAX, -1}", .seconds = INT64_MAX, .nanoseconds = -1},
+    {.words = "{-3, 1000000000}", .seconds = -3, .nanoseconds = 1000000000},
+    {.words = "tv_nsec 2^32", .is_from_now = true, .nanoseconds = INT64_C(1) << 32},
+    {.words = "tv_nsec INT64_MIN", .is_from_now = true, .nanoseconds = INT64_MIN},
 };
+enum { DEADLINES = sizeof deadlines / sizeof *deadlines, DEADLINES_TOGETHER = 12 };
 
-static inline bool is_no_time(unsigned deadline)
+static inline bool is_no_time(const struct deadline *deadline)
 {
-    return deadline == NO_TIME || deadline == LESS_THAN_NO_TIME;
+    return deadline->nanoseconds < 0 || deadline->nanoseconds > 999999999;
 }
 
-/* Before the threads have come to rest, in any case. */
-static inline bool will_pass(unsigned deadline)
+/* Before the threads have come to rest, in any case. The clock has long passed 0. */
+static inline bool will_pass(const struct deadline *deadline)
 {
-    return deadline <= SOON;
+    return !deadline->is_none && deadline->seconds <= 0;
+}
+
+static inline const struct deadline *deadline_of(const struct call *call)
+{
+    return &deadlines[call->argument];
 }
 
 /* The call that answers alike as long as there is time. */
@@ -51,15 +74,15 @@ static inline bool allows_05(void *state, const struct call *call, const struct 
 
     if (call->kind != RECV_UNTIL && call->kind != SEND_UNTIL)
         return allows_04(state, call, history);
-    if (call->status == CHANNEL_INVALID || is_no_time(call->argument))
-        return call->status == CHANNEL_INVALID && is_no_time(call->argument);
+    if (call->status == CHANNEL_INVALID || is_no_time(deadline_of(call)))
+        return call->status == CHANNEL_INVALID && is_no_time(deadline_of(call));
     if (call->status == CHANNEL_TIMEOUT &&
         call->kind == SEND_UNTIL) /* full, as for sender_try_send */
-        return call->argument != NO_DEADLINE &&
+        return !deadline_of(call)->is_none &&
                is_bounded(&((struct channels *)state)->channel[call->object]) &&
                may_be_full(state, call, history);
     if (call->status == CHANNEL_TIMEOUT)
-        return call->argument != NO_DEADLINE && may_sleep_04(state, &alike);
+        return !deadline_of(call)->is_none && may_sleep_04(state, &alike);
     return allows_04(state, &alike, history);
 }
 
@@ -69,5 +92,6 @@ static inline bool may_sleep_05(const void *state, const struct call *call)
 
     if (call->kind != RECV_UNTIL && call->kind != SEND_UNTIL)
         return may_sleep_04(state, call);
-    return !is_no_time(call->argument) && !will_pass(call->argument) && may_sleep_04(state, &alike);
+    return !is_no_time(deadline_of(call)) && !will_pass(deadline_of(call)) &&
+           may_sleep_04(state, &alike);
 }

@@ -10,25 +10,55 @@
 
 enum { SELECT = KINDS_OF_05, KINDS_OF_06 };
 
-/* Its argument is a deadline, and whether the receivers are given in the order of the channels. */
-enum { SELECTIONS = 2 * DEADLINES };
+/* Which receivers are given: of those held, in which order; and before, between and behind them so many
+ * of channels on which nothing happens. The first of them where there are several threads. */
+static const struct selection {
+    enum { ALL, REVERSED, ONE, OTHER, NO_RECEIVER } which;
+    unsigned idle[3];
+} selections[] = {
+    {ALL, {0}},           {ALL, {0}},         {REVERSED, {0}},       {ONE, {0}},
+    {OTHER, {0}},         {ALL, {0, 7}},      {REVERSED, {1, 0, 1}}, {NO_RECEIVER, {0}},
+    {ALL, {31, 33}},      {ALL, {63, 0, 1}},  {ALL, {0, 64}},        {REVERSED, {65}},
+    {REVERSED, {0, 255}}, {ALL, {256, 0, 1}},
+};
+enum {
+    SELECTIONS = sizeof selections / sizeof *selections,
+    SELECTIONS_TOGETHER = 7,
+    MOST_IDLE = 260
+};
 
-static inline unsigned deadline_of_selection(const struct call *call)
+/* The argument of a call is one of a selection and a deadline. */
+static inline const struct selection *selection_of(const struct call *call)
 {
-    return call->argument % DEADLINES;
+    return &selections[call->argument / DEADLINES_TOGETHER % SELECTIONS];
 }
 
-static inline unsigned count_held(const struct call *call)
+static inline const struct deadline *deadline_of_selection(const struct call *call)
 {
-    return (call->held & 1) + (call->held >> 1 & 1);
+    return &deadlines[call->argument % DEADLINES_TOGETHER];
 }
 
-/* The channel whose receiver has that index. */
-static inline unsigned channel_at(const struct call *call, unsigned index)
+/* The channels selected from among those that something happens on. */
+static inline unsigned count_chosen(const struct call *call)
 {
-    if (count_held(call) < 2)
+    unsigned held = (call->held & 1) + (call->held >> 1 & 1);
+
+    return selection_of(call)->which == NO_RECEIVER       ? 0
+           : held == 2 && selection_of(call)->which < ONE ? 2
+                                                          : 1;
+}
+
+static inline unsigned chosen(const struct call *call, unsigned number)
+{
+    if (call->held != 3)
         return call->held >> 1;
-    return index ^ (call->argument >= DEADLINES);
+    return number ^ (selection_of(call)->which == REVERSED || selection_of(call)->which == OTHER);
+}
+
+/* ... and the index of its receiver. */
+static inline unsigned index_of(const struct call *call, unsigned number)
+{
+    return number + selection_of(call)->idle[0] + (number ? selection_of(call)->idle[1] : 0);
 }
 
 static inline bool is_ready(const struct channel *channel)
@@ -54,32 +84,32 @@ static inline bool became_ready(const struct channels *all, unsigned channel,
     return false;
 }
 
+static inline bool is_any_ready(const struct channels *all, const struct call *call)
+{
+    for (unsigned i = 0; i < count_chosen(call); i++)
+        if (is_ready(&all->channel[chosen(call, i)]))
+            return true;
+    return false;
+}
+
 static inline bool allows_index(const struct channels *all, const struct call *call,
                                 const struct history *history)
 {
-    if (call->value == ANY) {
-        for (unsigned i = 0; i < count_held(call); i++)
-            if (is_ready(&all->channel[channel_at(call, i)]))
-                return true;
-        return false;
-    }
-    if (call->value < 0 || call->value >= (long)count_held(call) ||
-        !is_ready(&all->channel[channel_at(call, (unsigned)call->value)]))
-        return false;
-    for (unsigned i = 0; i < (unsigned)call->value; i++) {
-        unsigned lower = channel_at(call, i);
-        if (is_ready(&all->channel[lower]) && !became_ready(all, lower, call, history))
+    if (call->value == ANY)
+        return is_any_ready(all, call);
+    for (unsigned i = 0; i < count_chosen(call); i++) {
+        const struct channel *channel = &all->channel[chosen(call, i)];
+        if (call->value == (long)index_of(call, i))
+            return is_ready(channel);
+        if (is_ready(channel) && !became_ready(all, chosen(call, i), call, history))
             return false;
     }
-    return true;
+    return false;
 }
 
-static inline bool is_any_ready(const struct channels *all, const struct call *call)
+static inline bool is_no_selection(const struct call *call)
 {
-    for (unsigned i = 0; i < count_held(call); i++)
-        if (is_ready(&all->channel[channel_at(call, i)]))
-            return true;
-    return false;
+    return count_chosen(call) == 0 || is_no_time(deadline_of_selection(call));
 }
 
 static inline bool allows_06(void *state, const struct call *call, const struct history *history)
@@ -88,13 +118,14 @@ static inline bool allows_06(void *state, const struct call *call, const struct 
         return allows_05(state, call, history);
     switch (call->status) {
     case CHANNEL_OK:
-        return !is_no_time(deadline_of_selection(call)) && allows_index(state, call, history);
+        return !is_no_selection(call) && allows_index(state, call, history);
     case CHANNEL_TIMEOUT:
-        return deadline_of_selection(call) != NO_DEADLINE && !is_any_ready(state, call);
+        return !is_no_selection(call) && !deadline_of_selection(call)->is_none &&
+               !is_any_ready(state, call);
     case CHANNEL_NO_MEMORY:
         return call->got_no_memory;
     case CHANNEL_INVALID:
-        return is_no_time(deadline_of_selection(call));
+        return is_no_selection(call);
     }
     return false;
 }
@@ -103,6 +134,6 @@ static inline bool may_sleep_06(const void *state, const struct call *call)
 {
     if (call->kind != SELECT)
         return may_sleep_05(state, call);
-    return !is_no_time(deadline_of_selection(call)) && !will_pass(deadline_of_selection(call)) &&
+    return !is_no_selection(call) && !will_pass(deadline_of_selection(call)) &&
            !is_any_ready(state, call);
 }

@@ -117,9 +117,13 @@ TEST(any_calls_of_one_thread_on_channels_selected_from_are_answered_as_the_contr
     alone(&sequences);
 }
 
-static const struct generated short_sequences = {
-    GENERATED,   &contract,       .scenarios = 15,
-    .calls = 40, .setups = rings, .setup_count = sizeof rings / sizeof *rings};
+static const struct generated short_sequences = {GENERATED,
+                                                 &contract,
+                                                 .scenarios = 15,
+                                                 .calls = 40,
+                                                 .few = true,
+                                                 .setups = rings,
+                                                 .setup_count = sizeof rings / sizeof *rings};
 
 TEST(
     any_calls_of_one_thread_on_channels_selected_from_are_answered_rightly_when_an_allocation_fails,

@@ -28,8 +28,9 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
                .rules = {[TICKET_OK] = "Returns one more client of the same server.",              \
                          [TICKET_NO_MEMORY] = "NULL when out of memory."}},                        \
     [ADD] = {.name = "ticket_client_add",                                                          \
-             .often = 6,                                                                           \
-             .arguments = TEXTS,                                                                   \
+             .often = 8,                                                                           \
+             .arguments = TEXTS_TOGETHER,                                                          \
+             .arguments_alone = TEXTS,                                                             \
              .sleeps = ANSWERED,                                                                   \
              .releases = {NONE, NONE},                                                             \
              .rules = {[TICKET_OK] = "TICKET_OK: *id is the new ticket's. The first ticket's id "  \
@@ -40,7 +41,8 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
                        [TICKET_NO_MEMORY] = COSTS_ONE}},                                           \
     [SET_STATUS] = {.name = "ticket_client_set_status",                                            \
                     .often = 6,                                                                    \
-                    .arguments = IDS * SOME_STATUSES,                                              \
+                    .arguments = IDS_TOGETHER * SOME_STATUSES,                                     \
+                    .arguments_alone = IDS * SOME_STATUSES,                                        \
                     .sleeps = ANSWERED,                                                            \
                     .releases = {NONE, NONE},                                                      \
                     .rules = {[TICKET_OK] = "TICKET_OK: from now on the ticket has that status.",  \
@@ -50,7 +52,8 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
                               [TICKET_NO_MEMORY] = COSTS_ONE}},                                    \
     [GET] = {.name = "ticket_client_get",                                                          \
              .often = 6,                                                                           \
-             .arguments = IDS,                                                                     \
+             .arguments = IDS_TOGETHER,                                                            \
+             .arguments_alone = IDS,                                                               \
              .sleeps = ANSWERED,                                                                   \
              .releases = {NONE, NONE},                                                             \
              .rules = {[TICKET_OK] = "TICKET_OK: *ticket is a copy. A command that has returned "  \
@@ -60,7 +63,8 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
                        [TICKET_NO_MEMORY] = COSTS_ONE}},                                           \
     [COUNT] = {.name = "ticket_client_count",                                                      \
                .often = 6,                                                                         \
-               .arguments = SOME_STATUSES,                                                         \
+               .arguments = STATUSES_TOGETHER,                                                     \
+               .arguments_alone = SOME_STATUSES,                                                   \
                .sleeps = ANSWERED,                                                                 \
                .releases = {NONE, NONE},                                                           \
                .rules = {[TICKET_OK] = "TICKET_OK: *count is their number, perhaps 0.",            \
@@ -68,6 +72,7 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
                          [TICKET_SERVER_GONE] = IS_GONE,                                           \
                          [TICKET_NO_MEMORY] = COSTS_ONE}},                                         \
     [SHUTDOWN] = {.name = "ticket_client_shutdown",                                                \
+                  .does = ENDS_ALL,                                                                \
                   .often = 1,                                                                      \
                   .sleeps = ANSWERED,                                                              \
                   .releases = {NONE, NONE},                                                        \
@@ -83,6 +88,8 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
     [JOIN] = {.name = "ticket_server_join",                                                        \
               .needs = THE_ONE,                                                                    \
               .does = DROPS,                                                                       \
+              .often = 1,                                                                          \
+              .releases = {SHUTDOWN, DROP_CLIENT},                                                 \
               .rules = {[TICKET_OK] = "Sleeps until the server's thread has ended."},              \
               .sleeps = "The server's thread ends by itself when the last client is dropped, "     \
                         "whether somebody joins it or not, and after a shutdown, although there "  \
@@ -90,20 +97,27 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
     [START] = {.name = "ticket_server_start",                                                      \
                .needs = NOTHING,                                                                   \
                .often = 1,                                                                         \
-               .arguments = ODD_CAPACITIES,                                                        \
+               .arguments = ODD_CAPACITIES_TOGETHER,                                               \
+               .arguments_alone = ODD_CAPACITIES,                                                  \
                .rules = {[TICKET_OK] = "TICKET_OK: *server and *client are set.",                  \
                          [TICKET_INVALID] = "TICKET_INVALID: capacity is 0.",                      \
                          [TICKET_NO_MEMORY] = "TICKET_NO_MEMORY: out of memory, or the thread "    \
                                               "cannot be started. Nothing is left behind."}}
 
+static char byte_of(const char *pattern, int at)
+{
+    return pattern[at % (int)strlen(pattern)];
+}
+
 /* A text of so many bytes, in a block that is no longer; NULL: -1. */
-static char *new_text(int length, char byte)
+static char *new_text(int length, const char *pattern)
 {
     char *text = length < 0 ? NULL : allocate((size_t)length + 1);
 
     if (!text)
         return NULL;
-    memset(text, byte, (size_t)length);
+    for (int i = 0; i < length; i++)
+        text[i] = byte_of(pattern, i);
     text[length] = '\0';
     return text;
 }
@@ -111,8 +125,8 @@ static char *new_text(int length, char byte)
 static struct answer add(const struct call *call, void *client)
 {
     const struct text *text = &texts[call->argument];
-    char *title = new_text(text->title, text->byte);
-    char *description = new_text(text->description, text->byte);
+    char *title = new_text(text->title, text->pattern);
+    char *description = new_text(text->description, text->pattern);
     uint64_t id = 77;
     enum ticket_result result = ticket_client_add(client, title, description, &id);
 
@@ -122,10 +136,10 @@ static struct answer add(const struct call *call, void *client)
     return (struct answer){.status = (int)result, .value = (long)id};
 }
 
-static bool has_text(const char *actual, int length, char byte)
+static bool has_text(const char *actual, int length, const char *pattern)
 {
     for (int i = 0; i < length; i++)
-        if (actual[i] != byte)
+        if (actual[i] != byte_of(pattern, i))
             return false;
     return actual[length] == '\0';
 }
@@ -134,8 +148,8 @@ static bool has_text(const char *actual, int length, char byte)
 static long text_of(const struct ticket *ticket)
 {
     for (int t = 0; t < TEXTS; t++)
-        if (is_text(&texts[t]) && has_text(ticket->title, texts[t].title, texts[t].byte) &&
-            has_text(ticket->description, texts[t].description, texts[t].byte))
+        if (is_text(&texts[t]) && has_text(ticket->title, texts[t].title, texts[t].pattern) &&
+            has_text(ticket->description, texts[t].description, texts[t].pattern))
             return t;
     return -1;
 }
@@ -240,16 +254,31 @@ static void meet(void)
     atomic_fetch_add_explicit(&moment, 1, memory_order_acq_rel);
 }
 
+enum { WORDS = 24 };
+
+/* A text as it is told: what it repeats, and how long it is. */
+static const char *in_words(int length, const char *pattern, char words[WORDS])
+{
+    if (length < 0)
+        return "NULL";
+    if (pattern[0] >= ' ' && pattern[0] <= '~')
+        snprintf(words, WORDS, "'%.2s' x %d", pattern, length);
+    else
+        snprintf(words, WORDS, "'\\x%02x' x %d", (unsigned char)pattern[0], length);
+    return words;
+}
+
 static void describe_08(const struct call *call, char *arguments, char *answer, size_t size)
 {
     const struct text *text = &texts[call->argument % TEXTS];
+    char title[WORDS], description[WORDS];
     const char *result = call->status >= 0 && call->status <= TICKET_NO_MEMORY
                              ? ticket_results[call->status]
                              : "no value of the enum";
 
     if (call->kind == ADD)
-        snprintf(arguments, size, "'%c' x %d, x %d", text->byte < 0 ? '?' : text->byte, text->title,
-                 text->description);
+        snprintf(arguments, size, "%s, %s", in_words(text->title, text->pattern, title),
+                 in_words(text->description, text->pattern, description));
     else if (call->kind == SET_STATUS)
         snprintf(arguments, size, "%llu, %d", (unsigned long long)id_of(call), status_of(call));
     else if (call->kind == GET)
@@ -261,7 +290,8 @@ static void describe_08(const struct call *call, char *arguments, char *answer, 
     if (call->kind == DROP_CLIENT || call->kind == JOIN)
         return;
     if (call->kind == GET && call->status == TICKET_OK)
-        snprintf(answer, size, "%s, '%c' status %ld", result, texts[call->value / 4].byte,
+        snprintf(answer, size, "%s, title %s, status %ld", result,
+                 in_words(texts[call->value / 4].title, texts[call->value / 4].pattern, title),
                  call->value % 4);
     else if ((call->kind == ADD || call->kind == COUNT) && call->status == TICKET_OK)
         snprintf(answer, size, "%s, %ld", result, call->value);

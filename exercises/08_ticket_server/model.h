@@ -6,6 +6,8 @@
  * most. */
 #pragma once
 
+#include <limits.h>
+
 #include "scenarios.h"
 
 #include "ticket_server.h"
@@ -13,7 +15,7 @@
 enum { TICKETS = 2048, FEW_TICKETS = MOST_PLANNED + 24 }; /* and in scenarios of several threads */
 
 struct server {
-    unsigned clients, tickets;
+    unsigned clients, tickets, capacity;
     bool is_gone;
 };
 
@@ -26,34 +28,66 @@ struct servers {
 
 enum { CLONE, ADD, SET_STATUS, GET, COUNT, SHUTDOWN, DROP_CLIENT, JOIN, START, KINDS_OF_08 };
 
-/* Texts that tickets are added with: so many bytes, -1: NULL. */
+/* Texts that tickets are added with: so many bytes, those of a pattern in turn; -1: NULL. Of these, and of what
+ * follows, the first are drawn where there are several threads. */
 struct text {
     int title, description;
-    char byte;
+    const char *pattern;
 };
 static const struct text texts[] = {
-    {1, 1, 'a'},       {1, 1, 'b'},  {5, 30, 'c'},    {50, 500, 'd'}, {49, 499, 'e'}, {1, 1, ' '},
-    {50, 500, '\xc3'}, {2, 2, '%'},  {0, 1, 'g'},     {1, 0, 'h'},    {51, 1, 'i'},   {1, 501, 'j'},
-    {-1, 1, 'k'},      {1, -1, 'l'}, {10000, 1, 'm'}, {1, 10000, 'n'}};
-static const uint64_t ids[] = {1, 2, 1, 3, 2, 0, UINT64_MAX, (UINT64_C(1) << 32) + 1};
-static const int statuses[] = {TICKET_TODO, TICKET_IN_PROGRESS, TICKET_DONE, TICKET_DONE + 1, -1};
-static const size_t odd_capacities[] = {0, 1, SIZE_MAX, SIZE_MAX / 8 + 1};
+    {1, 1, "a"},          {1, 1, "b"},           {5, 30, "c"},          {50, 500, "d"},
+    {49, 499, "ef"},      {1, 1, " "},           {50, 500, "\xc3\xa9"}, {2, 2, "%"},
+    {50, 1, "g"},         {1, 500, "h"},         {0, 1, "i"},           {1, 0, "j"},
+    {51, 1, "k"},         {1, 501, "l"},         {-1, 1, "m"},          {1, -1, "n"},
+    {3, 3, "\xff\x01"},   {7, 9, "\n'\"\\"},     {52, 1, "\xc3\xa9"},   {1, 502, "\xc3\xa9"},
+    {10000, 1, "o"},      {1, 10000, "p"},       {257, 1, "q"},         {1, 257 + 255, "r"},
+    {65536 + 50, 1, "s"}, {1, 65536 + 500, "t"}, {-1, -1, "u"},         {0, 0, "v"}};
+static const uint64_t ids[] = {1,
+                               2,
+                               1,
+                               3,
+                               2,
+                               0,
+                               UINT64_MAX,
+                               (UINT64_C(1) << 32) + 1,
+                               4,
+                               5,
+                               8,
+                               9,
+                               16,
+                               17,
+                               18,
+                               32,
+                               33,
+                               257,
+                               1000,
+                               (UINT64_C(1) << 16) + 1,
+                               (UINT64_C(1) << 63) + 1};
+static const int statuses[] = {
+    TICKET_TODO, TICKET_IN_PROGRESS, TICKET_DONE, TICKET_TODO, TICKET_IN_PROGRESS,
+    TICKET_DONE, TICKET_DONE + 1,    -1,          256,         65536 + TICKET_DONE,
+    INT_MIN};
+static const size_t odd_capacities[] = {0, 1, SIZE_MAX, SIZE_MAX / 8 + 1, 255, 256, 1000};
 
 enum {
     TEXTS = sizeof texts / sizeof *texts,
     IDS = sizeof ids / sizeof *ids,
     SOME_STATUSES = sizeof statuses / sizeof *statuses,
-    ODD_CAPACITIES = sizeof odd_capacities / sizeof *odd_capacities
+    ODD_CAPACITIES = sizeof odd_capacities / sizeof *odd_capacities,
+    TEXTS_TOGETHER = 16,
+    IDS_TOGETHER = 8,
+    STATUSES_TOGETHER = 8,
+    ODD_CAPACITIES_TOGETHER = 4
 };
 
 static inline uint64_t id_of(const struct call *call)
 {
-    return ids[call->argument % IDS];
+    return ids[call->kind == GET ? call->argument : call->argument / SOME_STATUSES];
 }
 
 static inline int status_of(const struct call *call)
 {
-    return statuses[call->kind == COUNT ? call->argument : call->argument / IDS];
+    return statuses[call->argument % SOME_STATUSES];
 }
 
 static inline bool is_text(const struct text *text)
@@ -69,9 +103,9 @@ static inline bool is_status(int status)
 
 static inline void begin_servers(void *state, const struct setup *setups, unsigned servers)
 {
-    (void)setups;
     for (unsigned s = 0; s < servers; s++)
-        ((struct servers *)state)->server[s] = (struct server){.clients = 1};
+        ((struct servers *)state)->server[s] =
+            (struct server){.clients = 1, .capacity = (unsigned)setups[s].size};
 }
 
 /* What GET tells of a ticket. */
@@ -114,6 +148,49 @@ static inline bool answers(struct servers *all, const struct call *call)
     return false;
 }
 
+/* Has it been in the request channel since it waits? With as many waiting as there is room for it may wait for room. */
+static inline bool is_queued(const struct server *server, const struct call *call,
+                             const struct history *history)
+{
+    unsigned waiting = 0;
+
+    for (unsigned i = 0; i < history->n; i++) {
+        const struct call *other = &history->calls[i];
+        waiting += other->kind != JOIN && other->object == call->object && other->waited &&
+                   other->waited <= call->waited;
+    }
+    return call->waited && waiting <= server->capacity;
+}
+
+/* Was a shutdown queued before the request was made, or else can none have been queued before it? That is known
+ * where the server did not go on meanwhile. */
+static inline bool is_behind_shutdown(const struct server *server, const struct call *call,
+                                      const struct history *history)
+{
+    for (unsigned i = 0; history && i < history->n; i++) {
+        const struct call *other = &history->calls[i];
+        if (other->kind == SHUTDOWN && other->object == call->object && other->waited &&
+            other->status == TICKET_OK && other->waited < call->began &&
+            is_queued(server, other, history))
+            return true;
+    }
+    return false;
+}
+
+static inline bool is_before_shutdown(const struct server *server, const struct call *call,
+                                      const struct history *history)
+{
+    if (!history || !is_queued(server, call, history))
+        return false;
+    for (unsigned i = 0; i < history->n; i++) {
+        const struct call *other = &history->calls[i];
+        if (other->kind == SHUTDOWN && other->object == call->object && other != call &&
+            other->began < call->waited)
+            return false;
+    }
+    return true;
+}
+
 static inline bool is_valid(const struct call *call)
 {
     return call->kind == ADD                                 ? is_text(&texts[call->argument])
@@ -126,19 +203,21 @@ static inline bool is_known(const struct server *server, const struct call *call
     return (call->kind != SET_STATUS && call->kind != GET) || knows(server, id_of(call));
 }
 
-static inline bool allows_request(struct servers *all, const struct call *call)
+static inline bool allows_request(struct servers *all, const struct call *call,
+                                  const struct history *history)
 {
     const struct server *server = &all->server[call->object];
 
     switch (call->status) {
     case TICKET_OK:
-        return !server->is_gone && is_valid(call) && is_known(server, call) && answers(all, call);
+        return !server->is_gone && !is_behind_shutdown(server, call, history) && is_valid(call) &&
+               is_known(server, call) && answers(all, call);
     case TICKET_INVALID:
         return !is_valid(call);
     case TICKET_NOT_FOUND:
         return !is_known(server, call);
     case TICKET_SERVER_GONE:
-        return server->is_gone;
+        return server->is_gone && !is_before_shutdown(server, call, history);
     case TICKET_NO_MEMORY:
         return call->got_no_memory;
     }
@@ -157,7 +236,6 @@ static inline bool allows_08(void *state, const struct call *call, const struct 
 {
     struct server *server = &((struct servers *)state)->server[call->object];
 
-    (void)history;
     switch (call->kind) {
     case CLONE:
         server->clients += call->status == TICKET_OK;
@@ -170,7 +248,7 @@ static inline bool allows_08(void *state, const struct call *call, const struct 
     case START:
         return allows_start(odd_capacities[call->argument], call);
     }
-    return allows_request(state, call);
+    return allows_request(state, call, history);
 }
 
 static inline bool may_sleep_08(const void *state, const struct call *call)

@@ -17,7 +17,9 @@ static const struct contract contract = {
     .clone = CLONE,
     .drop_many = DROP_CLIENT,
     .drop_one = JOIN,
-    .one_last = true,
+    .thread_ends =
+        "The server's thread ends by itself when the last client is dropped, whether somebody "
+        "joins it or not, and after a shutdown, although there may still be clients.",
     .fill = ADD,
     .most_filled = 1,
     .setups = setups,
@@ -66,4 +68,25 @@ TEST(any_requests_of_one_thread_are_answered_as_the_contract_says,
      .family = &sequences.family, .schedules = 2)
 {
     alone(&sequences);
+}
+
+static const struct generated long_sequences = {GENERATED,       &contract,      .scenarios = 1,
+                                                .calls = 300,    .filled = 1800, .setups = setups,
+                                                .setup_count = 3};
+
+TEST(any_requests_to_a_server_with_many_tickets_are_answered_as_the_contract_says,
+     .sentences = {"each next one is one higher"}, .family = &long_sequences.family, .once = true)
+{
+    alone(&long_sequences);
+}
+
+static const struct generated short_sequences = {GENERATED,        &contract,       .scenarios = 4,
+                                                 .calls = 40,      .filled = 30,    .few = true,
+                                                 .setups = setups, .setup_count = 3};
+
+TEST(any_requests_of_one_thread_are_answered_rightly_when_an_allocation_fails,
+     .sentences = {"an allocation that fails costs at most the one request that needed it"},
+     .family = &short_sequences.family, .allocations_fail = true, .schedules = 2)
+{
+    alone(&short_sequences);
 }

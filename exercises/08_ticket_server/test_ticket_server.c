@@ -1781,3 +1781,70 @@ TEST(an_allocation_that_fails_costs_the_client_that_needed_it,
     }
     finish(running);
 }
+
+/* Stands between the server and its channel, too: once, there is no memory for a clone of a sender. */
+static atomic_uint clones_until_none; /* 0: there is memory for all */
+
+struct sender *__real_sender_clone(struct sender *tx);
+struct sender *__wrap_sender_clone(struct sender *tx);
+
+struct sender *__wrap_sender_clone(struct sender *tx)
+{
+    unsigned left = atomic_load(&clones_until_none);
+
+    while (left && !atomic_compare_exchange_weak(&clones_until_none, &left, left - 1))
+        ;
+    return left == 1 ? NULL : __real_sender_clone(tx);
+}
+
+/* One request or call of each kind, as far as there is memory. The result is how many there was none for. */
+static unsigned count_without_memory(struct running running)
+{
+    struct ticket_client *other = ticket_client_clone(running.client);
+    unsigned failed = other == NULL, added = 0;
+    uint64_t id = 77, number = 77;
+    struct ticket ticket;
+
+    for (int i = 0; i < 2; i++) {
+        if (check_result(ticket_client_add(i && other ? other : running.client, "a", "b", &id),
+                         COSTS_ONE, TICKET_OK, TICKET_NO_MEMORY) == TICKET_OK)
+            check_equal(id, ++added, NO_ID);
+        else
+            failed++;
+    }
+    ticket_client_drop(other);
+    failed += check_result(ticket_client_set_status(running.client, 1, TICKET_DONE), COSTS_ONE,
+                           TICKET_OK, TICKET_NO_MEMORY) == TICKET_NO_MEMORY;
+    failed += check_result(ticket_client_get(running.client, 1, &ticket), COSTS_ONE, TICKET_OK,
+                           TICKET_NO_MEMORY) == TICKET_NO_MEMORY;
+    if (check_result(ticket_client_count(running.client, TICKET_TODO, &number), COSTS_ONE,
+                     TICKET_OK, TICKET_NO_MEMORY) == TICKET_OK)
+        check(number == added - 1 || (number == added && failed),
+              "ticket_client_count counts the tickets that have a status.");
+    else
+        failed++;
+    failed += check_result(ticket_client_shutdown(running.client), COSTS_ONE, TICKET_OK,
+                           TICKET_NO_MEMORY) == TICKET_NO_MEMORY;
+    return failed;
+}
+
+TEST(a_sender_that_cannot_be_cloned_costs_one_request,
+     .sentences = {"only this request failed", "an allocation that fails costs at most"},
+     .once = true, .hint = "What does sender_clone return when there is no memory?")
+{
+    enum { CLONES = 16 }; /* more than all that is done here needs, in most designs */
+
+    for (unsigned nth = 1; nth <= CLONES; nth++) {
+        struct running running = {NULL, NULL};
+        unsigned failed = 1;
+
+        atomic_store(&clones_until_none, nth);
+        if (check_result(ticket_server_start(2, &running.server, &running.client), COSTS_ONE,
+                         TICKET_OK, TICKET_NO_MEMORY) == TICKET_OK)
+            failed = count_without_memory(running);
+        check(failed <= (atomic_load(&clones_until_none) == 0), COSTS_ONE);
+        atomic_store(&clones_until_none, 0);
+        if (running.client != NULL)
+            finish(running);
+    }
+}

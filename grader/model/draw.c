@@ -36,16 +36,17 @@ static struct call *add_call(struct scenario *s, const struct contract *contract
     *call = (struct call){.kind = (uint8_t)kind,
                           .thread = (uint8_t)thread,
                           .object = (uint8_t)object,
-                          .argument = (uint8_t)draw_below(random, contract->kinds[kind].arguments),
+                          .argument = (uint16_t)draw_below(random, contract->kinds[kind].arguments),
                           .message = contract->kinds[kind].hands_in ? s->n : 0};
     return call;
 }
 
 static void draw_the_rest(const struct contract *contract, struct scenario *s, uint64_t *random)
 {
+    s->is_held = contract->thread_ends && one_in(random, 3);
     for (unsigned t = 0; t < THREADS; t++) {
         s->drops[t] = one_in(random, 2);
-        s->release[t] = (uint8_t)draw_below(random, 2);
+        s->release[t] = (uint8_t)draw_below(random, 4);
     }
     for (unsigned o = 0; o < OBJECTS; o++) {
         s->keeps[o] = s->objects > 1 || one_in(random, 2);
@@ -93,7 +94,8 @@ static bool is_wanted(const struct contract *contract, const struct pair *pair)
     if (needs_one(a) && needs_one(b))
         return false;
     if (is_gone)
-        return contract->kinds[contract->drop_one].often && !needs_one(a) && !needs_one(b);
+        return !contract->thread_ends && contract->kinds[contract->drop_one].often &&
+               !needs_one(a) && !needs_one(b);
     return pair->filled <= contract->setups[pair->setup].capacity &&
            (pair->setup < contract->new_setups || a->is_new || b->is_new);
 }
@@ -117,15 +119,17 @@ static bool draw_pair(const struct contract *contract, uint64_t *random, unsigne
 
     if (!is_wanted(contract, &pair))
         return false;
-    s->objects = 1;
-    s->setups[0] = contract->setups[pair.setup];
+    s->objects = 1 + (contract->kinds[pair.kinds[0]].needs == EVERY_ONE ||
+                      contract->kinds[pair.kinds[1]].needs == EVERY_ONE);
+    for (unsigned o = 0; o < OBJECTS; o++)
+        s->setups[o] = contract->setups[pair.setup];
     if (pair.filled > contract->most_filled)
         add_call(s, contract, random, 0, contract->drop_one, 0);
     else
         for (unsigned i = 0; i < pair.filled; i++)
-            add_call(s, contract, random, 0, contract->fill, 0);
-    add_call(s, contract, random, 1, pair.kinds[0], 0);
-    add_call(s, contract, random, 2, pair.kinds[1], 0);
+            add_call(s, contract, random, 0, contract->fill, draw_below(random, s->objects));
+    add_call(s, contract, random, 1, pair.kinds[0], draw_below(random, s->objects));
+    add_call(s, contract, random, 2, pair.kinds[1], draw_below(random, s->objects));
     if (pair.filled <= contract->most_filled && !needs_one(&contract->kinds[pair.kinds[0]]) &&
         !needs_one(&contract->kinds[pair.kinds[1]]))
         add_third(contract, random, s);
@@ -149,7 +153,8 @@ static bool is_possible(const struct contract *contract, unsigned kind, const st
 
     if (of->needs != A_MANY)
         return of->often && (of->needs == NOTHING || means->has_one[object]);
-    if (of->sleeps && contract->kinds[of->releases[0]].needs == THE_ONE &&
+    if (of->sleeps && of->releases[0] != NONE &&
+        contract->kinds[of->releases[0]].needs == THE_ONE &&
         (means->has_one[0] || means->has_one[1]))
         return false;
     return of->often && means->many[object] > 0;
@@ -248,7 +253,7 @@ static bool answer_alone(const struct contract *contract, void *state, struct ca
 static void draw_before(const struct contract *contract, uint64_t *random, struct scenario *s)
 {
     uint64_t state[MOST_STATE / sizeof(uint64_t)] = {0};
-    struct means means = {{true, true}, {1, 1}};
+    struct means means = {{true, s->objects > 1}, {1, 1}};
     unsigned calls = draw_below(random, 5);
 
     contract->begin(state, s->setups, s->objects);
@@ -260,6 +265,7 @@ static void draw_before(const struct contract *contract, uint64_t *random, struc
             continue;
         struct call *call = add_call(s, contract, random, 0, kind, object);
         bool drops = contract->kinds[kind].does == DROPS;
+        call->held = (uint8_t)(means.has_one[0] | means.has_one[1] << 1);
         if ((drops && (kind == contract->drop_one ? !one_in(random, 8) : means.many[object] < 2)) ||
             !answer_alone(contract, state, call))
             s->n--;
@@ -268,11 +274,20 @@ static void draw_before(const struct contract *contract, uint64_t *random, struc
     }
 }
 
+/* Is there a call made with the handles of several objects? */
+static bool has_every_one(const struct contract *contract)
+{
+    for (unsigned k = 0; k < contract->kind_count; k++)
+        if (contract->kinds[k].needs == EVERY_ONE)
+            return true;
+    return false;
+}
+
 static void draw_by_chance(const struct contract *contract, uint64_t *random, struct scenario *s)
 {
     static const uint8_t threads[] = {1, 2, 2, 2, 2, 3, 3, 3};
 
-    s->objects = 1 + one_in(random, 4);
+    s->objects = 1 + one_in(random, has_every_one(contract) ? 2 : 4);
     for (unsigned o = 0; o < OBJECTS; o++)
         s->setups[o] = contract->setups[draw_below(
             random, one_in(random, 4) ? contract->setup_count : contract->new_setups)];

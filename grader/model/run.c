@@ -17,8 +17,12 @@ enum {
     REPEATED_SENDS = 6,
     PHASE = 12,
     RARELY = 40,
-    ONE_LONG_IN = 20
+    ONE_LONG_IN = 20,
+    MOST_OFTEN = 20
 };
+#define SECOND UINT64_C(1000000000)
+#define SOON (60 * SECOND) /* a deadline that is waited for */
+#define LATE (SECOND / 20) /* after its deadline, when nothing moves, nobody sleeps any more */
 
 static const char *const thread_names[THREADS] = {"the test", "A", "B", "C", "D", "E"};
 
@@ -36,8 +40,9 @@ static atomic_uint inside[THREADS]; /* the call a thread is in, from 1; 0: none 
 static pthread_t threads[THREADS];
 static bool is_started[THREADS]; /* ... and not yet waited for */
 static atomic_bool has_ended[THREADS];
-static unsigned messages; /* numbers given to messages */
-static bool is_alone;     /* there is one thread only, and this is what its calls have led to: */
+static unsigned woken[THREADS]; /* so often */
+static unsigned messages;       /* numbers given to messages */
+static bool is_alone; /* there is one thread only, and this is what its calls have led to: */
 static uint64_t alone_state[1 << 13];
 
 /* What became of each message. */
@@ -66,6 +71,7 @@ static void begin_run(const struct generated *of)
         atomic_store(&inside[t], 0);
         atomic_store(&has_ended[t], true);
         is_started[t] = false;
+        woken[t] = 0;
     }
     for (unsigned o = 0; o < OBJECTS; o++)
         atomic_store(&one_is_gone[o], false);
@@ -147,6 +153,11 @@ static void *handle_for(const struct call *call)
     return handle;
 }
 
+void waits_until(const struct call *call, uint64_t deadline)
+{
+    history->calls[atomic_load(&inside[call->thread]) - 1].until = deadline;
+}
+
 static uint8_t held_by(unsigned thread)
 {
     uint8_t held = 0;
@@ -154,6 +165,15 @@ static uint8_t held_by(unsigned thread)
     for (unsigned o = 0; o < OBJECTS; o++)
         held |= (uint8_t)((ones[thread][o] != NULL) << o);
     return held;
+}
+
+/* Would it, were it made now and alone? */
+static bool would_sleep(const struct call *planned)
+{
+    struct call call = *planned;
+
+    call.held = held_by(call.thread);
+    return contract->may_sleep(alone_state, &call);
 }
 
 static void note_answer(struct call *call, const struct answer *answer)
@@ -192,6 +212,20 @@ static struct call *new_call(void)
     return &history->calls[number];
 }
 
+/* It has slept: then it is a call that may, and there was time to sleep for. */
+static void check_sleep(const struct call *call)
+{
+    const struct kind *kind = &contract->kinds[call->kind];
+
+    if ((kind->hands_in || kind->hands_out) && !kind->sleeps)
+        tell_call(contract, call, kind->rules[0], "%s never sleeps, and here it waits for a while.",
+                  kind->name);
+    if (call->until <= call->began_at)
+        tell_call(contract, call, kind->sleeps_until,
+                  "The deadline of %s had passed when it began, and here it waits for a while.",
+                  kind->name);
+}
+
 /* Makes a call that the thread has the handle for. */
 static const struct call *make_call(const struct call *planned)
 {
@@ -201,12 +235,11 @@ static const struct call *make_call(const struct call *planned)
     call = new_call();
     *call = *planned;
     call->held = held_by(call->thread);
+    call->until = FOREVER;
     handle = handle_for(call);
-    bool had_failed = allocation_has_failed(),
-         never_sleeps =
-             (contract->kinds[call->kind].hands_in || contract->kinds[call->kind].hands_out) &&
-             !contract->kinds[call->kind].sleeps;
+    bool had_failed = allocation_has_failed();
     naps();
+    call->began_at = monotonic_now();
     size_t allocated = own_allocations();
     call->began = call->after = atomic_fetch_add(&moment, 1) + 1;
     atomic_store(&inside[call->thread], (unsigned)(call - history->calls) + 1);
@@ -222,10 +255,8 @@ static const struct call *make_call(const struct call *planned)
         !contract->may_allocate(&setups[call->object], call))
         tell_call(contract, call, contract->allocates_nothing, "%s allocates memory.",
                   contract->kinds[call->kind].name);
-    if (naps() && never_sleeps)
-        tell_call(contract, call, contract->kinds[call->kind].rules[0],
-                  "%s never sleeps, and here it waits for a while.",
-                  contract->kinds[call->kind].name);
+    if (naps())
+        check_sleep(call);
     note_message(call);
     if (is_alone && !contract->allows(alone_state, call, NULL))
         tell_alone(contract, call);
@@ -238,7 +269,7 @@ static const struct call *perform(unsigned thread, unsigned kind, unsigned objec
     struct call planned = {.kind = (uint8_t)kind,
                            .thread = (uint8_t)thread,
                            .object = (uint8_t)object,
-                           .argument = (uint8_t)argument,
+                           .argument = (uint16_t)argument,
                            .message = contract->kinds[kind].hands_in ? ++messages : 0};
 
     return make_call(&planned);
@@ -274,12 +305,24 @@ static bool needs(unsigned thread, unsigned object, bool the_one)
     return false;
 }
 
+/* Does it make a call with every one it has? Then it gets those that no other thread needs. */
+static bool needs_every_one(unsigned thread)
+{
+    const struct scenario *scenario = &current->scenario;
+
+    for (unsigned i = 0; i < scenario->n; i++)
+        if (scenario->calls[i].thread == thread && !is_left_out(i) &&
+            contract->kinds[scenario->calls[i].kind].needs == EVERY_ONE)
+            return true;
+    return false;
+}
+
 static bool is_used(unsigned object)
 {
     if (is_alone)
         return true;
     for (unsigned t = 0; t < THREADS; t++)
-        if (needs(t, object, false) || needs(t, object, true))
+        if (needs(t, object, false) || needs(t, object, true) || needs_every_one(t))
             return true;
     return false;
 }
@@ -293,7 +336,7 @@ static void make_calls_of(unsigned thread)
         if (planned->thread != thread || is_left_out(i))
             continue;
         if (has_handle(thread, planned->kind, planned->object) &&
-            !(is_alone && contract->may_sleep(alone_state, planned)))
+            !(is_alone && would_sleep(planned)))
             make_call(planned);
     }
 }
@@ -305,7 +348,7 @@ static void *work(void *arg)
 
     make_calls_of(thread);
     for (unsigned o = 0; o < scenario->objects && scenario->drops[thread]; o++)
-        drop_all(thread, o, scenario->release[thread]);
+        drop_all(thread, o, scenario->release[thread] % 2);
     atomic_store(&has_ended[thread], true);
     return NULL;
 }
@@ -341,6 +384,16 @@ static bool one_after_needs(unsigned thread, unsigned object)
     return false;
 }
 
+static bool one_needed_by_another(unsigned thread, unsigned object)
+{
+    unsigned first = thread < SECOND_ROUND ? 1 : SECOND_ROUND;
+
+    for (unsigned t = first; t < (first == 1 ? (unsigned)SECOND_ROUND : (unsigned)THREADS); t++)
+        if (t != thread && needs(t, object, true))
+            return true;
+    return false;
+}
+
 static void move_one(unsigned from, unsigned to, unsigned object)
 {
     if (!ones[from][object])
@@ -355,7 +408,8 @@ static bool hand_out(unsigned thread)
     for (unsigned o = 0; o < current->scenario.objects; o++) {
         if (needs(thread, o, false))
             give_many(thread, o, one_after_needs(thread, o));
-        if (needs(thread, o, true))
+        if (needs(thread, o, true) ||
+            (needs_every_one(thread) && !one_needed_by_another(thread, o)))
             move_one(0, thread, o);
     }
     for (unsigned i = 0; i < current->scenario.n; i++)
@@ -388,7 +442,31 @@ static bool is_held_by_others(unsigned object)
     return false;
 }
 
-/* Ends the sleep of one thread in a call that can be ended with a handle of the test's. */
+static bool ends_soon(const struct call *call)
+{
+    return call->until < monotonic_now() + SOON;
+}
+
+/* A sender comes and goes: that wakes whoever is easily woken, and there is nothing to wake for. */
+static void stir(unsigned object)
+{
+    if (has_handle(0, contract->clone, object) &&
+        perform(0, contract->clone, object, 0)->status == 0)
+        perform(0, contract->drop_many, object, 0);
+}
+
+/* Whoever has every one handle is woken through each of its objects in turn. */
+static unsigned object_to_wake(const struct call *call)
+{
+    unsigned turn = current->scenario.release[call->thread] / 2 + woken[call->thread]++;
+
+    if (contract->kinds[call->kind].needs != EVERY_ONE || call->held != 3)
+        return call->object;
+    return turn % OBJECTS;
+}
+
+/* Ends the sleep of one thread in a call that can be ended with a handle of the test's, and that its deadline does
+ * not end. */
 static void release_one(void)
 {
     for (unsigned t = 1; t < THREADS; t++) {
@@ -396,15 +474,20 @@ static void release_one(void)
         if (!in)
             continue;
         const struct call *call = &history->calls[in - 1];
+        unsigned object = object_to_wake(call);
+        if (ends_soon(call)) {
+            stir(object);
+            continue;
+        }
         for (unsigned way = 0; way < 2; way++) {
             unsigned kind =
                 contract->kinds[call->kind].releases[(current->scenario.release[t] + way) % 2];
-            if (kind == NONE || !has_handle(0, kind, call->object) ||
-                (kind == contract->drop_many && is_held_by_others(call->object)))
+            if (kind == NONE || !has_handle(0, kind, object) ||
+                (kind == contract->drop_many && is_held_by_others(object)))
                 continue;
             do
-                perform(0, kind, call->object, 0);
-            while (kind == contract->drop_many && has_handle(0, kind, call->object));
+                perform(0, kind, object, 0);
+            while (kind == contract->drop_many && has_handle(0, kind, object));
             return;
         }
     }
@@ -418,13 +501,38 @@ static bool all_have_ended(void)
     return true;
 }
 
+/* Nothing has moved for a while. */
+static void check_deadlines(void)
+{
+    for (unsigned i = 0; i < history->n; i++) {
+        const struct call *call = &history->calls[i];
+        if (!call->returned && call->until < FOREVER - LATE && call->until + LATE < monotonic_now())
+            tell_call(contract, call, contract->kinds[call->kind].sleeps_until,
+                      "%s of thread %s still sleeps, and its deadline has passed.",
+                      contract->kinds[call->kind].name, thread_names[call->thread]);
+    }
+}
+
 static void check_history(void)
 {
     history->n = history->begun;
+    check_deadlines();
     for (unsigned i = 0; i < history->n; i++)
         note_time(&history->calls[i]);
     if (!linearizable(contract, history, setups, current->scenario.objects, 0))
         tell_history(contract, history, setups, current->scenario.objects);
+}
+
+/* Whoever is in a call waits there for an object's thread that is held. */
+static void note_waiting(void)
+{
+    unsigned now = atomic_fetch_add(&moment, 1) + 1;
+
+    for (unsigned t = 1; t < THREADS; t++) {
+        unsigned in = atomic_load(&inside[t]);
+        if (in && !history->calls[in - 1].waited)
+            history->calls[in - 1].waited = now;
+    }
 }
 
 static void run_round(unsigned first, unsigned end)
@@ -434,9 +542,20 @@ static void run_round(unsigned first, unsigned end)
     for (unsigned t = first; t < end; t++)
         if (is_started[t])
             atomic_store(&has_ended[t], false);
+    if (current->scenario.is_held) {
+        settle();
+        hold_others(true);
+    }
     for (unsigned t = first; t < end; t++)
-        if (is_started[t])
+        if (is_started[t]) {
             threads[t] = spawn_named(thread_names[t], work, (void *)(uintptr_t)t);
+            if (current->scenario.is_held && rest() > 0)
+                note_waiting();
+        }
+    if (current->scenario.is_held) {
+        settle();
+        hold_others(false);
+    }
     for (size_t others = rest(); !all_have_ended(); others = rest()) {
         if (others)
             check_history();
@@ -465,7 +584,48 @@ static void end_object(unsigned object)
             call = perform(0, ending[i], object, n % (kind->arguments + 1u));
         no_memory = call && call->got_no_memory; /* what follows may count on it */
     }
-    drop_all(0, object, !contract->one_last && current->scenario.release[0]);
+    if (!contract->thread_ends)
+        drop_all(0, object, current->scenario.release[0] % 2);
+}
+
+static bool has_been_ended(unsigned object)
+{
+    for (unsigned i = 0; i < history->begun; i++) {
+        const struct call *call = &history->calls[i];
+        if (call->object == object && call->status == 0 &&
+            contract->kinds[call->kind].does == ENDS_ALL)
+            return true;
+    }
+    return false;
+}
+
+/* The objects' threads are still there that have a reason to be. */
+static void check_threads(void)
+{
+    size_t most = 0;
+
+    for (unsigned o = 0; o < OBJECTS; o++)
+        most += many_counts[0][o] && !has_been_ended(o);
+    if (settle() > most)
+        tell_call(contract, NULL, contract->thread_ends,
+                  "A thread is still there when nothing moves any more, and it has no reason to.");
+}
+
+static void end_objects(void)
+{
+    unsigned objects = current->scenario.objects;
+
+    for (unsigned o = 0; o < objects; o++)
+        end_object(o);
+    if (!contract->thread_ends)
+        return;
+    check_threads();
+    for (unsigned o = 0; o < objects; o++)
+        while (has_handle(0, contract->drop_many, o))
+            perform(0, contract->drop_many, o, 0);
+    check_threads();
+    for (unsigned o = 0; o < objects; o++)
+        drop_all(0, o, false);
 }
 
 static bool open_objects(void)
@@ -496,28 +656,39 @@ void together(const struct generated *of)
         run_round(1, SECOND_ROUND);
         run_round(SECOND_ROUND, THREADS);
     }
-    for (unsigned o = 0; o < current->scenario.objects; o++)
-        end_object(o);
+    end_objects();
     check_history();
 }
 
 /* ---------------------------------------------------------------------------------- alone */
 
+/* A kind, as often as others are drawn beside it. */
+static unsigned draw_often(uint64_t *random)
+{
+    for (;;) {
+        unsigned kind = draw_below(random, contract->kind_count);
+        if (draw_below(random, MOST_OFTEN) < contract->kinds[kind].often)
+            return kind;
+    }
+}
+
 /* One call of a long sequence; nothing that would sleep, and few that drop a handle. */
 static void make_next(uint64_t *random, unsigned object, bool with_the_one)
 {
-    unsigned kind = draw_below(random, contract->kind_count);
+    unsigned kind = draw_often(random);
     const struct kind *of = &contract->kinds[kind];
-    struct call planned = {.kind = (uint8_t)kind,
-                           .object = (uint8_t)object,
-                           .argument = (uint8_t)draw_below(random, of->arguments),
-                           .message = of->hands_in ? messages + 1 : 0};
+    struct call planned = {
+        .kind = (uint8_t)kind,
+        .object = (uint8_t)object,
+        .argument = (uint16_t)draw_below(
+            random, of->arguments_alone && !generated->few ? of->arguments_alone : of->arguments),
+        .message = of->hands_in ? messages + 1 : 0};
 
-    if (!of->often || !has_handle(0, kind, object) || needs_one(of) != with_the_one ||
-        (of->does == DROPS && draw_below(random, RARELY)) ||
+    if (!has_handle(0, kind, object) || needs_one(of) != with_the_one ||
+        ((of->does == DROPS || of->does == ENDS_ALL) && draw_below(random, RARELY)) ||
         (of->does == ADDS && many_counts[0][object] == MOST_HANDLES))
         return;
-    if (contract->may_sleep(alone_state, &planned))
+    if (would_sleep(&planned))
         return;
     messages += of->hands_in;
     make_call(&planned);
@@ -534,6 +705,9 @@ void alone(const struct generated *of)
     open_objects();
     bool is_long = of->longest && current->number % ONE_LONG_IN == 1;
     unsigned calls = is_long ? of->longest : of->calls;
+    for (unsigned i = 0; i < of->filled && many_counts[0][i % current->scenario.objects]; i++)
+        perform(0, contract->fill, i % current->scenario.objects,
+                draw_below(&random, contract->kinds[contract->fill].arguments));
     for (unsigned i = 0; i < calls; i++) {
         unsigned object = draw_below(&random, current->scenario.objects);
         if (draw_below(&random, PHASE) == 0)
@@ -541,6 +715,5 @@ void alone(const struct generated *of)
         make_next(&random, object,
                   is_long ? i > calls / 2 : with_the_one != (draw_below(&random, 4) == 0));
     }
-    for (unsigned o = 0; o < current->scenario.objects; o++)
-        end_object(o);
+    end_objects();
 }

@@ -29,6 +29,7 @@ enum {
     NONE = 255,        /* no kind of call */
     ANY = -1,          /* a value that is not asked about */
 };
+#define FOREVER UINT64_MAX /* a time that does not come */
 
 /* What an object is made with; what it means is up to the contract. */
 struct setup {
@@ -39,7 +40,7 @@ struct setup {
 /* One call, and what became of it. */
 struct call {
     uint8_t kind, thread, object;
-    uint8_t argument; /* one of the kind's */
+    uint16_t argument; /* one of the kind's */
     uint8_t held; /* made with EVERY_ONE handle: of which objects the thread has it, a bit each */
     unsigned message; /* what it hands in: a number no other call has; 0: nothing */
     int status;       /* what it answered */
@@ -48,9 +49,11 @@ struct call {
      * later than that; if it says that a time has come, later than whatever returned before that.
      */
     unsigned began, after, returned;
-    uint64_t returned_at; /* CLOCK_MONOTONIC */
-    uint64_t not_before;  /* the time that it says has come, likewise; 0: it says no such thing */
-    bool got_no_memory;   /* an allocation failed meanwhile */
+    unsigned waited; /* ... and since then it has waited for a thread that is held; 0: for none */
+    uint64_t began_at, returned_at; /* CLOCK_MONOTONIC */
+    uint64_t until;      /* it sleeps no longer than that, likewise: see waits_until; FOREVER */
+    uint64_t not_before; /* the time that it says has come, likewise; 0: it says no such thing */
+    bool got_no_memory;  /* an allocation failed meanwhile */
 };
 
 /* The calls made so far, in the order they began. */
@@ -83,15 +86,22 @@ struct kind {
         THE_ONE,
         EVERY_ONE,
         NOTHING
-    } needs;                          /* the handle it is made with; EVERY_ONE: all it has */
-    enum { KEEPS, ADDS, DROPS } does; /* ... and what becomes of that */
-    uint8_t often;                    /* how often it is drawn, beside others; 0: never */
-    uint8_t arguments;                /* how many different ones there are, 0: none */
-    bool is_new;                      /* the exercise is about it */
-    bool hands_in, hands_out;         /* a message, if it answers 0 */
-    uint8_t releases[2];              /* kinds of calls, one of either handle, that end its sleep */
-    const char *rules[STATUSES];      /* for each status it may answer, the header's sentence */
-    const char *sleeps;               /* when it may sleep */
+    } needs; /* the handle it is made with; EVERY_ONE: all it has */
+    enum {
+        KEEPS,
+        ADDS,
+        DROPS,
+        ENDS_ALL
+    } does;                      /* ... and what becomes of that; ENDS_ALL: of the whole object */
+    uint8_t often;               /* how often it is drawn, beside others; 0: never */
+    uint16_t arguments;          /* how many different ones there are, 0: none */
+    uint16_t arguments_alone;    /* ... in a sequence of one thread; 0: as many */
+    bool is_new;                 /* the exercise is about it */
+    bool hands_in, hands_out;    /* a message, if it answers 0 */
+    uint8_t releases[2];         /* kinds of calls, one of either handle, that end its sleep */
+    const char *rules[STATUSES]; /* for each status it may answer, the header's sentence */
+    const char *sleeps;          /* when it may sleep */
+    const char *sleeps_until;    /* ... and how long, if there is a deadline */
 };
 
 struct contract {
@@ -101,7 +111,10 @@ struct contract {
     uint8_t clone, drop_many, drop_one; /* kinds */
     uint8_t fill;                       /* the kind of call that fills an object */
     uint8_t most_filled;
-    bool one_last; /* of all handles the one is dropped last */
+
+    /* An object with a thread of its own, which ends when no handle of the many is left and after a call that ENDS_ALL.
+     * Of all handles the one is dropped last, for that waits for the thread. The sentence of the header; NULL: none. */
+    const char *thread_ends;
 
     /* Objects of small scenarios: those of the first new_setups are what the exercise is about. And
      * what the test does at the end, each repeated while it answers 0; ended by NONE. */
@@ -152,10 +165,12 @@ struct generated {
     const struct contract *contract;
     unsigned scenarios;
     unsigned calls;
+    unsigned filled;  /* ... after so many of the kind that fills */
     unsigned longest; /* ... and of one in twenty: sends first, and then all is received */
     const struct setup *setups;
     unsigned setup_count;
     bool by_chance; /* only */
+    bool few;       /* of one thread, but with no arguments that are not drawn for several */
 };
 
 static inline bool needs_one(const struct kind *kind)
@@ -173,6 +188,10 @@ void alone(const struct generated *generated);
 /* The channel's drop function was called for that message. */
 void message_dropped(long message);
 
+/* The call that is being made has a deadline, in nanoseconds of CLOCK_MONOTONIC: it sleeps no longer than that, and
+ * not at all if that has passed. */
+void waits_until(const struct call *call, uint64_t deadline);
+
 void generated_begin(const struct test *test);
 bool generated_next(const struct test *test);
 void generated_tell(const struct test *test, struct outcome *outcome);
@@ -185,9 +204,10 @@ struct scenario {
     struct setup setups[OBJECTS];
     struct call calls[MOST_PLANNED]; /* of thread 0: before the others begin */
     unsigned n;
+    bool is_held;        /* the objects' threads are held until all others wait for them */
     bool keeps[OBJECTS]; /* the test keeps a handle of its own while the threads run */
     bool drops[THREADS]; /* a thread drops its handles when it ends; otherwise the test gets them */
-    uint8_t release[THREADS]; /* which of two ways ends its sleep */
+    uint8_t release[THREADS]; /* which of two ways ends its sleep, and of which object first */
     uint8_t ending[OBJECTS];
 };
 

@@ -103,7 +103,10 @@ def test_every_test_quotes_the_sentences_that_it_executes(exercise: Exercise) ->
         sentences.of_test(exercise, name)  # each is found, and once
 
 
-_OF_A_KIND = re.compile(r'(?:\.(name|sleeps|dropped_once|allocates_nothing)|\[\w+\])\s*=\s*((?:"(?:\\.|[^"\\])*"\s*)+)')
+_OF_THE_CHANNEL = ("dropped_once", "allocates_nothing", "thread_ends")
+_OF_A_KIND = re.compile(
+    rf'(?:\.(name|sleeps|sleeps_until|{"|".join(_OF_THE_CHANNEL)})|\[\w+\])\s*=\s*((?:"(?:\\.|[^"\\])*"\s*)+)'
+)
 
 
 def rules_of_the_model(exercise: Exercise) -> Iterator[tuple[str, str]]:
@@ -117,7 +120,7 @@ def rules_of_the_model(exercise: Exercise) -> Iterator[tuple[str, str]]:
         if member == "name":
             function = value
         else:
-            yield ("" if member in ("dropped_once", "allocates_nothing") else function), value
+            yield ("" if member in _OF_THE_CHANNEL else function), value
 
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=[exercise.name for exercise in all_exercises()])
