@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ import pytest
 from grader.tests import npm
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# Some tests press Ctrl-C. A shell that starts the tests in the background has them ignore it, and their children, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HEADERS = {
     "01_answer": "#pragma once\n\n/* Returns 42. */\nint answer(void);\n",

@@ -594,6 +594,7 @@ def test_what_a_killed_run_left_is_removed_but_nothing_of_who_is_at_work(
     not_waited_for.wait()
 
 
+@needs_sim
 def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(group: Class) -> None:
     right = ROOT / "grader" / "tests" / "known_right" / "02_blocking"
     code = (right / "student_style.c").read_text()

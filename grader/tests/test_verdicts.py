@@ -7,10 +7,12 @@ import platform
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from grader.exercises import ROOT
+from grader.grading import hang
 from grader.grading.verdicts import OF_TESTS
 from grader.tests.conftest import ANSWER, Kit
 
@@ -102,6 +104,25 @@ def test_a_hang_is_a_deadlock_with_its_stack_and_soon(kit: Kit) -> None:
     assert ran.exercise("01_answer")["tests"][0]["where"] == "channel.c:6"
     assert "pthread_mutex_lock" in ran.out
     assert time.monotonic() - begun < 60
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of calls are those of x86-64")
+@pytest.mark.parametrize(
+    ("blocked", "call", "its_own"),
+    [
+        ("fffffffe7ffbfeff", "230", True),  # as gcc 12 has it
+        ("fffffffe3ffbfeff", "35", True),  # as gcc 14 has it
+        ("fffffffe3ffbfeff", "202", False),  # waits for a lock
+        ("0000000000000000", "35", False),
+        ("0000000000004002", "230", False),
+    ],
+)
+def test_a_thread_of_the_sanitizer_is_known_by_its_signals(
+    blocked: str, call: str, its_own: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "status").write_text(f"Name:\tmain\nSigBlk:\t{blocked}\nSigIgn:\t0000000000000000\n")
+    (tmp_path / "syscall").write_text(f"{call} 0x7ffff45fe6b0 0x7ffff45fe6b0 0x0 0x8 0x0 0x0 0x7fff 0x7ffff6ec3c1f\n")
+    assert hang._is_sanitizers(str(tmp_path)) is its_own
 
 
 def test_threads_of_the_sanitizer_do_not_hide_a_deadlock(kit: Kit) -> None:
