@@ -124,7 +124,7 @@ _NAPS = {"x86_64": {"35", "230"}, "aarch64": {"101", "115"}}  # nanosleep, clock
 
 
 def _is_sanitizers(task: str) -> bool:
-    """A thread that ThreadSanitizer started, one or two as its version likes: they let hardly a signal through, and nap.
+    """A thread that ThreadSanitizer started, one or two as its version likes: they block most signals, and nap.
 
     59 or 60 of the 64 are blocked: libc keeps some for itself, and newer versions leave SIGSYS open."""
     blocked = re.search(r"^SigBlk:\s+([0-9a-f]+)", Path(f"{task}/status").read_text(), re.MULTILINE)
