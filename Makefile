@@ -32,6 +32,7 @@ known-wrong-table: ## maintainers: what catches what, into docs/
 mutants:   ## maintainers: right channels, each made wrong a little   EX=04 N=500 DOUBT=1
 mutants-table: ## maintainers: the last mutants, into docs/
 generated-table: ## maintainers: what drawn calls find alone   EX=04
+situations: ## maintainers: which test reaches which situation
 compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 bench-peers: ## maintainers: solutions and peers, docs/performance.md
 bench-grader: ## maintainers: how long grading takes

@@ -173,6 +173,12 @@ def gradescope(options: argparse.Namespace) -> int:
     return commands.gradescope(vars(options))
 
 
+def situations(_: argparse.Namespace) -> int:
+    from grader.selfcheck import situations as tables
+
+    return tables.run(lambda line: print(line, flush=True))
+
+
 def known_wrong_table(_: argparse.Namespace) -> int:
     from grader.exercises import ROOT
     from grader.selfcheck import check_kit
@@ -306,5 +312,6 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("api", api, "the functions of the headers, for grader/build.mk", ()),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
     ("generated-table", generated_table, "what drawn calls find alone, into docs/generated.md", ("ex",)),
+    ("situations", situations, "what reaches which situation, beside each suite", ()),
     ("known-wrong-table", known_wrong_table, "the recorded catches, into docs/known-wrong.md", ()),
 )

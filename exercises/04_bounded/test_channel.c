@@ -127,7 +127,8 @@ TEST(create_bounded_says_invalid_for_message_size_0,
      .sentences = {"message_size is 0 or capacity is 0",
                    "channel_create_bounded CHANNEL_INVALID: are untouched"})
 {
-    check_create_fails(0, 1, CHANNEL_INVALID, "CHANNEL_INVALID: message_size is 0.");
+    for (size_t capacity = 1; capacity <= 20; capacity++)
+        check_create_fails(0, capacity, CHANNEL_INVALID, "CHANNEL_INVALID: message_size is 0.");
     check_create_fails(0, SIZE_MAX, CHANNEL_INVALID, "CHANNEL_INVALID: message_size is 0.");
 }
 

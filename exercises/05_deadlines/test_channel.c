@@ -704,7 +704,8 @@ TEST(room_wakes_send_until, .sentences = {"Woken as sender_send is"}, .spurious_
 }
 
 TEST(dropping_the_receiver_wakes_send_until,
-     .sentences = {"Woken as sender_send is", "before the call or during it"},
+     .sentences = {"Woken as sender_send is", "before the call or during it",
+                   "sender_send_until: Comes before TIMEOUT"},
      .hint = "Who sleeps, and how many of them?")
 {
     struct ends ends = open_full();
@@ -841,7 +842,8 @@ TEST(send_until_asks_in_vain_while_two_senders_sleep,
                    "Sends a message, sleeping until deadline at most",
                    "sender_send_until: deadline->tv_nsec is out of range",
                    "sender_send_until CHANNEL_INVALID: The message was not sent",
-                   "drop does not run for the message", "takes no wake-up away"},
+                   "what they own stays the caller's", "drop does not run for the message",
+                   "takes no wake-up away"},
      .hint = "Two sleep already. What does a third one leave behind that gives up?")
 {
     struct ends ends = open_full();
@@ -857,6 +859,7 @@ TEST(send_until_asks_in_vain_while_two_senders_sleep,
     check_status(sender_send_until(ends.tx, &third, &soon), CHANNEL_TIMEOUT,
                  "The deadline has passed and the channel is full.");
     expect_passed(soon);
+    check_equal(third, 3, "Unless OK, the message stays the caller's.");
     expect_int(ends.rx, 1);
     expect_int(ends.rx, 2);
     expect_int(ends.rx, 2);
@@ -1967,28 +1970,34 @@ TEST(a_message_of_any_size_can_wait_for_a_deadline,
 
 TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory,
      .sentences = {"sender_send_until: Unbounded channels only",
-                   "sender_send_until CHANNEL_NO_MEMORY: The message was not sent"},
+                   "sender_send_until CHANNEL_NO_MEMORY: The message was not sent",
+                   "sender_try_send: Unbounded channels only"},
      .allocations_fail = true)
 {
     struct ends ends = {NULL, NULL};
-    struct timespec deadline = passed(0);
-    int sent = 0;
+    struct timespec deadline = passed(0), none = {0, -1};
+    int sent = 0, received = 0;
 
     if (check_one_of(channel_create(sizeof(int), &ends.tx, &ends.rx), "A channel, or no memory.",
                      CHANNEL_OK, CHANNEL_NO_MEMORY) == CHANNEL_NO_MEMORY) {
         check(allocation_has_failed(), "CHANNEL_NO_MEMORY means that an allocation failed.");
         return;
     }
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 40; i++) { /* either call after either one, and after one that failed */
+        if (i % 5 == 0)
+            check_status(sender_send_until(ends.tx, &sent, &none), CHANNEL_INVALID, AT_ONCE);
         enum channel_status status =
-            check_one_of(sender_send_until(ends.tx, &sent, &deadline),
+            check_one_of(i / 3 % 2 ? sender_try_send(ends.tx, &sent)
+                                   : sender_send_until(ends.tx, &sent, &deadline),
                          "There is room unless there is no memory.", CHANNEL_OK, CHANNEL_NO_MEMORY);
         check(status == CHANNEL_OK || allocation_has_failed(),
               "CHANNEL_NO_MEMORY means that an allocation failed.");
         sent += status == CHANNEL_OK;
+        if (i % 4 == 3)
+            expect_int(ends.rx, received++);
     }
-    for (int i = 0; i < sent; i++)
-        expect_int(ends.rx, i);
+    while (received < sent)
+        expect_int(ends.rx, received++);
     check_status(receiver_try_recv(ends.rx, &sent), CHANNEL_EMPTY,
                  "After CHANNEL_NO_MEMORY the message was not sent.");
     drop_both(ends);

@@ -1326,6 +1326,34 @@ TEST(whoever_joins_sleeps_until_the_servers_thread_has_ended,
     join(joiner);
 }
 
+TEST(joining_ends_neither_the_server_nor_the_wait_of_two_clients,
+     .sentences = {"Joining does not end the server", "Sleeps until the server's thread has ended"},
+     .schedules = 300,
+     .hint = "What does the one that joins wait for, and whom does it leave alone?")
+{
+    struct running running = start(1);
+    struct ticket_client *other = clone(running.client);
+    pthread_t one, two, joiner;
+    bool join_has_returned;
+
+    atomic_store(&joined, false);
+    settle();
+    hold_others(true); /* the server answers nobody */
+    one = spawn(add_one, running.client);
+    two = spawn(add_one, other);
+    settle();
+    joiner = spawn(join_and_say_so, running.server);
+    settle();
+    join_has_returned = atomic_load(&joined);
+    check_equal(join_has_returned, false, "Joining does not end the server.");
+    hold_others(false);
+    check_equal((uintptr_t)join(one) + (uintptr_t)join(two), 3,
+                "The first ticket's id is 1, each next one is one higher.");
+    ticket_client_drop(other);
+    ticket_client_drop(running.client);
+    join(joiner);
+}
+
 /* ------------------------------------------------------------------------------------- shutdown */
 
 static void shut_down(struct ticket_client *client)
@@ -1418,7 +1446,8 @@ TEST(after_a_shutdown_clients_are_cloned_or_not,
     ticket_client_drop(running.client);
 }
 
-TEST(a_shutdown_ends_the_server_that_is_being_joined, .sentences = {"No client is left waiting"})
+TEST(a_shutdown_ends_the_server_that_is_being_joined,
+     .sentences = {"No client is left waiting", "Clients that are left may still be used"})
 {
     struct running running = start(2);
     pthread_t joiner = spawn(join_server, running.server);
@@ -1426,6 +1455,7 @@ TEST(a_shutdown_ends_the_server_that_is_being_joined, .sentences = {"No client i
     settle();
     shut_down(running.client);
     join(joiner);
+    check_gone(running.client);
     ticket_client_drop(running.client);
 }
 
@@ -1470,7 +1500,8 @@ TEST(a_shutdown_meets_a_request, .sentences = {"Requests queued before it are an
     finish(running);
 }
 
-TEST(a_shutdown_meets_requests_that_wait_for_room, .sentences = {"No client is left waiting"},
+TEST(a_shutdown_meets_requests_that_wait_for_room,
+     .sentences = {"No client is left waiting", "Sleeps until the server's thread has ended"},
      .hint = "Whom does receiver_drop wake, and what becomes of what was queued?")
 {
     struct running running = start(1);
@@ -1720,7 +1751,7 @@ TEST(a_shutdown_that_finds_no_memory_leaves_the_server_as_it_was,
     struct running running = {NULL, NULL};
     uint64_t id;
 
-    if (!done(ticket_server_start(1, &running.server, &running.client)))
+    if (!done(ticket_server_start(8, &running.server, &running.client)))
         return;
     if (!done(ticket_client_shutdown(running.client))) {
         check_result(ticket_client_add(running.client, "still", "here", &id),

@@ -6,7 +6,7 @@ A sentence that no test could fail for has its reason in exercises/NN_name/sente
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,40 @@ def not_tested(exercise: Exercise) -> dict[Sentence, str]:
     """The sentences of its headers that no test could fail for, and why."""
     words = read_file(exercise).get("not_tested", {})
     return {sentences.find(quotation, exercise): why for quotation, why in words.items()}
+
+
+def about(exercise: Exercise) -> dict[Sentence, list[str]]:
+    """The functions that a sentence is about, where its words do not say so."""
+    words = read_file(exercise).get("about", {})
+    return {sentences.find(quotation, exercise): list(functions) for quotation, functions in words.items()}
+
+
+@dataclass(frozen=True)
+class CannotDiffer:
+    """A reason why situations make no difference for some sentences: those quoted, or all about some functions."""
+
+    situations: tuple[str, ...]  # an axis of the table, or an axis and a value
+    why: str
+    quoted: frozenset[Sentence]
+    functions: frozenset[str]
+
+    def concerns(self, sentence: Sentence, functions: Set[str]) -> bool:
+        everything = not self.quoted and not self.functions
+        return everything or sentence in self.quoted or (bool(functions) and functions <= self.functions)
+
+
+def cannot_differ(exercise: Exercise) -> list[CannotDiffer]:
+    """Those of the exercise, and of the ones it builds on."""
+    return [
+        CannotDiffer(
+            tuple(entry["situations"]),
+            entry["why"],
+            frozenset(sentences.find(quotation, one) for quotation in entry.get("sentences", ())),
+            frozenset(entry.get("functions", ())),
+        )
+        for one in reversed(exercise.chain())
+        for entry in read_file(one).get("cannot_differ", ())
+    ]
 
 
 def tested() -> dict[Sentence, list[str]]:

@@ -50,7 +50,7 @@ def known_right(exercise: Exercise) -> list[Implementation]:
     """All known-right implementations of an exercise."""
     paths = [path for folder in (KNOWN_RIGHT, FAST) for path in sorted((folder / exercise.name).glob("*.c"))]
     found = {path: path.read_bytes() for path in paths} | steps(exercise)
-    return [Implementation(exercise, path, _code(exercise, path, content)) for path, content in found.items()]
+    return [Implementation(exercise, path, code_of(exercise, path, content)) for path, content in found.items()]
 
 
 def steps(exercise: Exercise) -> dict[Path, bytes]:
@@ -76,7 +76,7 @@ def _known_wrong(exercise: Exercise, path: Path) -> Implementation:
         raise GraderError(f"{shown(path)} must begin with Mistake: and Verdict: (one of the report's).")
     content = path.read_bytes() if path.suffix == ".c" else _patched(path)
     tests = tuple(re.split(r"[\s,]+", head["Test"].strip(" ."))) if head.get("Test") else ()
-    return Implementation(exercise, path, _code(exercise, path, content), head["Mistake"], verdicts, tests)
+    return Implementation(exercise, path, code_of(exercise, path, content), head["Mistake"], verdicts, tests)
 
 
 def _head(path: Path) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _apply(path: Path, content: bytes, name: str) -> bytes:
         return out.read_bytes()
 
 
-def _code(exercise: Exercise, path: Path, content: bytes) -> Code:
+def code_of(exercise: Exercise, path: Path, content: bytes) -> Code:
     """The implementation linked with a right channel, where the exercise carries one: with the fast one.
 
     That signals after unlocking, as a channel may. A handle that another thread drops meanwhile is told with it; the
@@ -136,4 +136,4 @@ def _code(exercise: Exercise, path: Path, content: bytes) -> Code:
 def solution(exercise: Exercise) -> list[Implementation]:
     """The solution of an exercise, in the same form; none in a kit for students."""
     path = SOLUTIONS / exercise.name / exercise.files[0]
-    return [Implementation(exercise, path, _code(exercise, path, path.read_bytes()))] if path.exists() else []
+    return [Implementation(exercise, path, code_of(exercise, path, path.read_bytes()))] if path.exists() else []
