@@ -33,7 +33,7 @@ HEADERS = {
 }
 SUITES = {
     "01_answer/test_channel.c": """
-TEST(the_answer_is_42, .hint = "Of what is it the answer?")
+TEST(the_answer_is_42, .sentences = {"answer: Returns 42"}, .hint = "Of what is it the answer?")
 {
     check_equal(answer(), 42, "answer returns 42.");
 }

@@ -227,3 +227,9 @@ def test_canvas_gets_its_five_columns_and_what_each_exercise_is_worth() -> None:
     assert header == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *NAMES]
     assert possible[0].strip() == "Points Possible" and possible[5:] == ["300", "100"]
     assert first[5:] == ["100", "0"] and second[5:] == ["", ""]
+
+
+def test_a_failure_names_the_sentence_of_the_header() -> None:
+    sentence = {"where": "exercises/01_answer/channel.h:3", "text": "Returns 42."}
+    told = gradebooks.explanation({"name": "x", "verdict": "failed", "message": "No.", "sentences": [sentence]})
+    assert told.splitlines() == ["failed: No.", "exercises/01_answer/channel.h:3: Returns 42."]

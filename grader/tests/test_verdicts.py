@@ -38,6 +38,8 @@ def test_a_wrong_answer_fails_with_rule_call_and_both_values(kit: Kit) -> None:
     assert test["rule"] == "answer returns 42."
     assert (test["call"], test["expected"], test["got"]) == ("answer()", "42", "41")
     assert test["where"] == "channel.c:3"
+    assert test["sentences"] == [{"where": "exercises/01_answer/channel.h:3", "text": "Returns 42."}]
+    assert "  the header  exercises/01_answer/channel.h:3\n              Returns 42.\n" in ran.out
     assert "make hint EX=01" in ran.out
     assert "make replay EX=01 TEST=the_answer_is_42" in ran.out
     assert "Of what is it the answer?" in ran.out
