@@ -24,6 +24,7 @@ static const struct selection {
 enum {
     SELECTIONS = sizeof selections / sizeof *selections,
     SELECTIONS_TOGETHER = 7,
+    FEW_IDLE = 20,
     MOST_IDLE = 260
 };
 
@@ -107,6 +108,11 @@ static inline bool allows_index(const struct channels *all, const struct call *c
     return false;
 }
 
+static inline bool is_crowded(const struct call *call)
+{
+    return selection_of(call)->idle[0] + selection_of(call)->idle[1] > FEW_IDLE;
+}
+
 static inline bool is_no_selection(const struct call *call)
 {
     return count_chosen(call) == 0 || is_no_time(deadline_of_selection(call));
@@ -134,6 +140,8 @@ static inline bool may_sleep_06(const void *state, const struct call *call)
 {
     if (call->kind != SELECT)
         return may_sleep_05(state, call);
+    if (is_crowded(call)) /* nobody waits with a crowd: a thread for each would be too many */
+        return !is_any_ready(state, call);
     return !is_no_selection(call) && !will_pass(deadline_of_selection(call)) &&
            !is_any_ready(state, call);
 }

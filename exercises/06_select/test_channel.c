@@ -1687,6 +1687,40 @@ TEST(of_any_number_of_receivers_the_one_that_is_ready_is_found,
     drop_crowd(tx, rx, crowd);
 }
 
+/* Does select wait with threads of its own? Of more than 64 the scheduler loses track. */
+static bool selects_with_threads(struct sender *tx, struct receiver *const rx[])
+{
+    struct select select = {.rx = rx, .n = 2};
+    pthread_t thread = spawn(select_until, &select);
+    size_t others = settle();
+
+    send_int(tx, 7);
+    join(thread);
+    check_status(select.status, CHANNEL_OK, WOKEN);
+    expect_int(rx[0], 7);
+    return others > 1;
+}
+
+TEST(of_any_number_of_receivers_the_one_that_wakes_select_is_named,
+     .sentences = {"receivers[*ready] is ready", "Woken by a message on any of the channels"},
+     .once = true, .hint = "In how many bits is it kept which of them woke it?")
+{
+    size_t crowd = CROWD < locks_kept_apart() ? CROWD : locks_kept_apart();
+    struct sender *tx[CROWD];
+    struct receiver *rx[CROWD];
+
+    open_crowd(tx, rx, crowd);
+    for (size_t n = selects_with_threads(tx[0], rx) ? 33 : crowd; n > 1; n -= n / 2) {
+        struct send send = {tx[n - 1], (int)n};
+        pthread_t sender = spawn(send_number, &send);
+
+        check_equal(select_one(rx, n), n - 1, IS_READY);
+        join(sender);
+        expect_int(rx[n - 1], (int)n);
+    }
+    drop_crowd(tx, rx, crowd);
+}
+
 enum { FEW = 50 };
 
 /* A select that has threads of its own sleeps on few channels: the checks keep 64 threads apart. */
