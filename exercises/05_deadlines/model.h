@@ -11,8 +11,8 @@
 
 enum { RECV_UNTIL = KINDS_OF_04, SEND_UNTIL, KINDS_OF_05 };
 
-/* What their argument stands for; the first of them where there are several threads. One in a millisecond has
- * long passed when these have come to rest, one in 15 seconds not yet. */
+/* What their argument stands for; the first of them where there are several threads. One in a
+ * millisecond has long passed when these have come to rest, one in 15 seconds not yet. */
 static const struct deadline {
     const char *words;
     bool is_from_now, is_none;

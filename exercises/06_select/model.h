@@ -10,8 +10,8 @@
 
 enum { SELECT = KINDS_OF_05, KINDS_OF_06 };
 
-/* Which receivers are given: of those held, in which order; and before, between and behind them so many
- * of channels on which nothing happens. The first of them where there are several threads. */
+/* Which receivers are given: of those held, in which order; and before, between and behind them so
+ * many of channels on which nothing happens. The first of them where there are several threads. */
 static const struct selection {
     enum { ALL, REVERSED, ONE, OTHER, NO_RECEIVER } which;
     unsigned idle[3];

@@ -28,8 +28,8 @@ struct servers {
 
 enum { CLONE, ADD, SET_STATUS, GET, COUNT, SHUTDOWN, DROP_CLIENT, JOIN, START, KINDS_OF_08 };
 
-/* Texts that tickets are added with: so many bytes, those of a pattern in turn; -1: NULL. Of these, and of what
- * follows, the first are drawn where there are several threads. */
+/* Texts that tickets are added with: so many bytes, those of a pattern in turn; -1: NULL. Of these,
+ * and of what follows, the first are drawn where there are several threads. */
 struct text {
     int title, description;
     const char *pattern;
@@ -148,7 +148,8 @@ static inline bool answers(struct servers *all, const struct call *call)
     return false;
 }
 
-/* Has it been in the request channel since it waits? With as many waiting as there is room for it may wait for room. */
+/* Has it been in the request channel since it waits? With as many waiting as there is room for it
+ * may wait for room. */
 static inline bool is_queued(const struct server *server, const struct call *call,
                              const struct history *history)
 {
@@ -162,8 +163,8 @@ static inline bool is_queued(const struct server *server, const struct call *cal
     return call->waited && waiting <= server->capacity;
 }
 
-/* Was a shutdown queued before the request was made, or else can none have been queued before it? That is known
- * where the server did not go on meanwhile. */
+/* Was a shutdown queued before the request was made, or else can none have been queued before it?
+ * That is known where the server did not go on meanwhile. */
 static inline bool is_behind_shutdown(const struct server *server, const struct call *call,
                                       const struct history *history)
 {
