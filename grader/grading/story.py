@@ -6,8 +6,11 @@ address (function, file, line). How it is laid out is told elsewhere: output/sto
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +19,7 @@ from grader.grading.submission import Code
 
 LONGEST_NAME = 30  # of an object, as the source calls it
 
-_KINDS = {"cond": "condition variable", "once": "once control", "spin": "spin lock", "rwlock": "read-write lock"}
+_KINDS = {"cond": "condition variable", "once": "once control", "spin": "spinlock", "rwlock": "read-write lock"}
 
 # What an object is called is the argument of the call that first had it: kind, call, which argument.
 _CALLS = (
@@ -29,6 +32,7 @@ _CALLS = (
     ("semaphore", r"sem_\w+", 0),
     ("atomic", r"(?:__)?(?:atomic|sync)_\w+", 0),
 )
+_LOCKS = re.compile(r"\blocks\b")  # in the words of a step, also of one that tried
 _BEFORE = ("stopped",)  # the role of what had happened before it failed
 _NOT_A_STEP = ("deadlock", "leak")  # these happen when nothing happens any more
 
@@ -58,6 +62,7 @@ class Step:
     spot: Spot
     switched: bool
     stack: tuple[Spot, ...] = ()
+    object: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ class Story:
     def __init__(self, data: dict[str, Any], code: Code) -> None:
         self._places = data.get("places", {})
         self._sources = {s.name: s.content.decode("utf-8", "replace").splitlines() for s in code.sources}
+        self._own = frozenset(self._sources)
+        self._channel = "channel.c" if len(self._own) > 1 else ""  # below what is written for the exercise
         self.verdict = str(data.get("verdict", ""))
         self.seed = str(data.get("seed", ""))
         self._threads = data.get("threads", [])
@@ -88,13 +95,32 @@ class Story:
         self.objects = self._object_names(self._data_objects)
         self.omitted = int(data.get("omitted", 0))
         self.steps = [self._step(event) for event in data.get("events", [])]
+        self.failing = next((step for step in self.steps[-1:] if step.op == "fails"), None)
+        self.steps = list(self._folded())
         if self.verdict in _NOT_A_STEP and self.steps and self.steps[-1].op == "fails":
             del self.steps[-1]
         self.accesses = [self._note(entry, "role") for entry in data.get("accesses", [])]
         ends = data.get("ends", [])
-        self.ends = [self._note({**entry, "text": _end_words(entry)}, "state") for entry in ends]
-        wakers = [(entry, _waker_words(entry, self._kind_of(entry))) for entry in ends]
+        self.ends = [self._note({**entry, "text": self._end_words(entry)}, "state") for entry in ends]
+        wakers = [(entry, self._waker_words(entry)) for entry in ends]
         self.wakers = [self._note({**entry, "text": text}, "") for entry, text in wakers if text]
+
+    def is_own(self, spot: Spot) -> bool:
+        """Is that line the student's?"""
+        return spot.file in self._own
+
+    def called(self, stack: Sequence[Spot]) -> str:
+        """The function of the student's that was called from outside, of a stack that is in one; else "".
+
+        A frame that nothing is known of is the library's."""
+        spots = [spot for spot in stack if spot.line]
+        inside = list(itertools.takewhile(self.is_own, spots))
+        return inside[-1].function if inside else ""
+
+    def accused(self) -> str:
+        """The student's line in the access that is listed first, or ""."""
+        spots = self.accesses[0].stack if self.accesses else ()
+        return next((spot.short for spot in spots if self.is_own(spot)), "")
 
     @property
     def tells_its_end(self) -> bool:
@@ -172,6 +198,51 @@ class Story:
     def name(self, thread: int) -> str:
         return self.names[thread] if 0 <= thread < len(self.names) else f"thread {thread}"
 
+    def _end_words(self, entry: dict[str, Any]) -> str:
+        """In what state a thread is at the end, and, of a lock that is waited for, where it was locked."""
+        if call := self._channel_call([self.spot(address) for address in entry.get("stack", [])]):
+            asleep = f"sleeps in {call[0]}, called at {call[1].short}"
+            return asleep if entry.get("state") == "asleep" else _end_words(entry)
+        words, holder = _end_words(entry), entry.get("holder", -1)
+        locked = self._locked_at(holder, entry["object"]) if holder >= 0 else ""
+        return f"{words} (locked at {locked})" if locked else words
+
+    def _waker_words(self, entry: dict[str, Any]) -> str:
+        """What would have woken a sleeper: of one in a call of the channel, what its header says."""
+        call = self._channel_call([self.spot(address) for address in entry.get("stack", [])])
+        if call and entry.get("state") == "asleep":
+            return "a place that comes free" if "send" in call[0] else "a message, or the last sender's drop"
+        return _waker_words(entry, self._kind_of(entry))
+
+    def _locked_at(self, thread: int, number: int) -> str:
+        """Where the thread locked that object last."""
+        steps = (step for step in reversed(self.steps) if (step.thread, step.object) == (thread, number))
+        return next((step.spot.short for step in steps if _LOCKS.search(step.text) and step.spot.line), "")
+
+    def _channel_call(self, stack: Sequence[Spot]) -> tuple[str, Spot] | None:
+        """The function of the channel that a stack is in, and where it was called, in an exercise that uses one."""
+        known = [spot for spot in stack if spot.line]
+        for callee, caller in itertools.pairwise(known):
+            if callee.file == self._channel and caller.file in self._own - {self._channel}:
+                return callee.function, caller
+        return None
+
+    def _folded(self) -> Iterator[Step]:
+        """The steps, those within one call of the channel as one: its locks are another exercise's."""
+        for key, group in itertools.groupby(self.steps, self._part_of):
+            steps = list(group)
+            if key is None:
+                yield from steps
+                continue
+            _, function, spot = key
+            sleeps = "wait" in steps[-1].op
+            text = f"{'sleeps in' if sleeps else 'calls'} {function}"
+            yield dataclasses.replace(steps[-1], text=text, op="wait" if sleeps else "call", spot=spot)
+
+    def _part_of(self, step: Step) -> tuple[int, str, Spot] | None:
+        call = self._channel_call(step.stack) if step.op != "fails" else None
+        return (step.thread, *call) if call else None
+
     def _kind_of(self, entry: dict[str, Any]) -> str:
         """Of the object an entry is about, or ""."""
         return next((o["kind"] for o in self._data_objects if o["id"] == entry.get("object")), "")
@@ -187,6 +258,7 @@ class Story:
             self.spot(str(event.get("pc", ""))),
             bool(event.get("switch")),
             stack,
+            int(event.get("object", 0)),
         )
 
     def _note(self, entry: dict[str, Any], role: str) -> Note:
@@ -260,7 +332,8 @@ def _waker_words(entry: dict[str, Any], kind: str) -> str:
 
 
 def message(text: str, facts: dict[str, Any], story: Story, where: str) -> str:
-    """The runtime's message, with what each thread waits for, and with the thread that was stopped for ever."""
+    """The runtime's message: who did it by name, with what each thread waits for, and with the one that was stopped."""
+    text = story.words(_by_name(text, story))
     if facts.get("all_asleep"):
         waits = "; ".join(f"{story.name(n.thread)} {n.text}" for n in story.ends if n.role == "asleep")
         text = f"{text.removesuffix('.')}: {waits}." if waits else text
@@ -269,6 +342,28 @@ def message(text: str, facts: dict[str, Any], story: Story, where: str) -> str:
         who = f"{story.name(facts['stopped'])} was stopped for ever {place}"
         text = f"not lock-free: {who}, and the others can't finish. {text}"
     return text
+
+
+def _by_name(text: str, story: Story) -> str:
+    """What a thread did, a function of the student's did; where there are several threads, that of which."""
+    failing = [(story.failing.thread, story.called(story.failing.stack))] if story.failing else []
+    racing = [(note.thread, story.called(note.stack)) for note in story.accesses if story.verdict == "race"]
+    for thread, called in dict(racing + failing).items():
+        name = f"{{t{thread}}}"
+        if called:
+            text = text.replace(name, called if len(story.names) == 1 else f"{name} (in {called})", 1)
+    return re.sub(r"\{t(\d+)\} is inside a call on it", lambda m: f"{m[0]}{_inside(story, int(m[1]))}", text)
+
+
+def _inside(story: Story, thread: int) -> str:
+    """Where a thread is at the end, for the middle of a sentence."""
+    spot = next((n.stack[0] for n in story.ends if n.thread == thread and n.stack), None)
+    return f", at {spot.short} in {spot.function}" if spot else ""
+
+
+def without_story(text: str) -> str:
+    """A message that names threads and objects, when there is nothing to tell their names from."""
+    return re.sub(r"\{\d+\}", "it", re.sub(r"\{t\d+\}", "the test", text))
 
 
 def words_of(story: Story, step: Step) -> str:

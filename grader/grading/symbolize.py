@@ -11,7 +11,7 @@ from typing import Any
 
 from grader import c_text
 from grader.exercises import ROOT
-from grader.grading import story
+from grader.grading import diagnostics, story, suites
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code
 
@@ -35,8 +35,38 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
         result.where = definition_of(result.call, code)
     if not result.where and result.facts.get("function"):
         result.where = definition_of(f"{result.facts['function']}(", code)
-    if result.story is not None:
-        result.message = story.message(result.message, result.facts, story.Story(result.story, code), result.where)
+    told = story.Story(result.story, code) if result.story is not None else None
+    if told is not None and result.verdict == "race":
+        result.where = told.accused() or result.where
+    if told is not None:
+        result.where = _above_the_channel(told, code) or result.where
+    result.where = result.where or _suspect(result, told, code)
+    if told is not None:
+        result.message = story.message(result.message, result.facts, told, result.where)
+    else:
+        result.message = story.without_story(result.message)
+    text = line_of(result.where, code)
+    result.explanation = diagnostics.cause(result.verdict, result.message, result.got, text) or result.explanation
+
+
+def _above_the_channel(told: story.Story, code: Code) -> str:
+    """The innermost line of what was written for this exercise, where that is not the channel itself; or ""."""
+    written = {source.name for source in code.sources} - {"channel.c"}
+    asleep = [note.stack for note in told.ends if note.role == "asleep"]
+    stacks = [*([told.failing.stack] if told.failing else []), *(note.stack for note in told.accesses), *asleep]
+    spots = (spot for stack in stacks for spot in stack if spot.file in written)
+    return next((spot.short for spot in spots), "") if len(code.sources) > len(written) else ""
+
+
+def _suspect(result: TestResult, told: story.Story | None, code: Code) -> str:
+    """Where to look when a check of a value failed: the function that gave it, or else the last line that was seen."""
+    if result.verdict != "failed":
+        return ""
+    function = suites.called_before(result.test_where)
+    owners = (sentence.owner for sentence in result.broken)
+    places = (definition_of(f"{name}(", code) for name in (function, *owners) if name)
+    steps = () if told is None else (step.spot for step in reversed(told.steps) if told.is_own(step.spot))
+    return next(filter(None, places), "") or next((spot.short for spot in steps), "")
 
 
 def _addresses(node: Any) -> Iterable[str]:
@@ -86,3 +116,11 @@ def definition_of(call: str, code: Code) -> str:
         if found := c_text.definition(match[1], c_text.decoded(source.content)):
             return f"{source.name}:{found.line}"
     return ""
+
+
+def line_of(where: str, code: Code) -> str:
+    """The source at a place of the student's, channel.c:88; or ""."""
+    name, _, number = where.partition(":")
+    text = next((c_text.decoded(source.content) for source in code.sources if source.name == name), "")
+    lines = text.splitlines()
+    return lines[int(number) - 1].strip() if number.isdigit() and 0 < int(number) <= len(lines) else ""

@@ -158,10 +158,10 @@ static void on_tick(int number, siginfo_t *info, void *context)
         return;
     shared->watchdog = true;
     interrupted(VERDICT_NO_PROGRESS, is_our_code(pc) ? pc : self->call_pc,
-                "%s runs in a loop in which it calls nothing, for ever. If it waits there for a "
-                "variable to "
-                "change, the compiler may have read that only once.",
-                thread_name(self));
+                "%s runs in a loop in which it calls nothing, for ever.%s", thread_name(self),
+                run.thread_count == 1 ? ""
+                                      : " If it waits there for a variable to change, the compiler "
+                                        "may have read that only once.");
 }
 
 static void handle(int number, void (*handler)(int, siginfo_t *, void *), int flags)

@@ -196,30 +196,56 @@ static bool read_relaxed(const struct access *before)
     return false;
 }
 
-/* Two accesses that nothing orders. */
+static uint8_t locks_of(const struct thread *thread)
+{
+    return thread->locks_held < UINT8_MAX ? (uint8_t)thread->locks_held : UINT8_MAX;
+}
+
+static const char *with(unsigned locks)
+{
+    return locks ? "holding a lock" : "holding no lock";
+}
+
+static void tell_mine(enum access_kind kind, uintptr_t pc)
+{
+    story_access(role(kind), -1, pc, "%s memory, %s", in_words(kind), with(self->locks_held));
+}
+
+static void tell_other(const struct access *before)
+{
+    story_access(role(before->kind), before->thread, before->pc, "%s the same memory, %s",
+                 in_words(before->kind), with(before->locks));
+}
+
+/* Two accesses that nothing orders, the one without a lock first. */
 static _Noreturn void tell_race(const struct access *before, enum access_kind kind, uintptr_t pc)
 {
     const char *mine = thread_name(self), *other = thread_name(&run.threads[before->thread]);
-    bool ends_it = kind == FREES || kind == DESTROYS;
+    const char *i_do = in_words(kind), *it_does = in_words(before->kind);
+    bool is_mine = before->locks || !self->locks_held;
 
-    story_access(role(kind), -1, pc, "%s memory", in_words(kind));
-    story_access(role(before->kind), before->thread, before->pc, "%s the same memory",
-                 in_words(before->kind));
+    if (is_mine)
+        tell_mine(kind, pc);
+    tell_other(before);
+    if (!is_mine)
+        tell_mine(kind, pc);
     if (read_relaxed(before))
         fail(VERDICT_RACE, pc,
              "%s %s memory that %s %s. There is an atomic between the two, but it is not stored "
              "with release or not "
              "read with acquire, so it orders nothing else.",
-             mine, in_words(kind), other, in_words(before->kind));
-    if (ends_it)
+             mine, i_do, other, it_does);
+    if (kind == FREES || kind == DESTROYS)
         fail(VERDICT_USE_AFTER_FREE, pc,
              "%s %s memory that %s may still be using: nothing makes it wait until %s has finished "
              "with it.",
-             mine, in_words(kind), other, other);
-    fail(VERDICT_RACE, pc,
-         "%s %s memory that %s %s, and nothing orders the two: no lock held by both, no atomic "
-         "that hands over.",
-         mine, in_words(kind), other, in_words(before->kind));
+             mine, i_do, other, other);
+    fail(VERDICT_RACE, pc, "%s %s memory that %s %s, and nothing orders the two: %s.",
+         is_mine ? mine : other, is_mine ? i_do : it_does, is_mine ? other : mine,
+         is_mine ? it_does : i_do,
+         !before->locks && !self->locks_held ? "no lock is held, and no atomic hands over"
+         : before->locks && self->locks_held ? "each holds a lock, but not the same one"
+                                             : "the first holds no lock");
 }
 
 /* Of an access now and an earlier, ordered one: does every later rival of the earlier one rival the
@@ -324,6 +350,7 @@ static inline void check_word(struct shadow *shadow, unsigned mask, enum access_
     place->thread = (uint8_t)self->id;
     place->mask = (uint8_t)mask;
     place->kind = (uint8_t)kind;
+    place->locks = locks_of(self);
 }
 
 /* A plain write to bytes where an object lives initialises them anew: what was there is history, be

@@ -8,12 +8,10 @@ struct thread *self;
 
 const char *thread_name(const struct thread *thread)
 {
-    static char numbers[4][24];
+    static char names[4][16];
     static unsigned next;
+    char *name = names[next++ % 4];
 
-    if (thread->name[0])
-        return thread->name;
-    char *number = numbers[next++ % 4];
-    snprintf(number, sizeof numbers[0], "thread %u", thread->id);
-    return number;
+    snprintf(name, sizeof names[0], "{t%u}", thread->id);
+    return name;
 }

@@ -61,9 +61,7 @@ struct object {
     /* object.c */
     uint32_t next; /* another object in the same 8 bytes; 0: none */
 
-    /* story.c: its number in the story, 0: not told yet; and among those of its kind */
-    unsigned number;
-    unsigned number_of_kind;
+    unsigned number; /* story.c: in the story; 0: not told yet */
 
     /* The file that stands in for the calls on it */
     union {
@@ -210,6 +208,7 @@ struct run {
 
     /* scheduler.c */
     unsigned long steps;
+    unsigned long entered; /* functions of the submission and of the suite (tsan.c) */
     unsigned long
         returned; /* ... when a call of the test or of a thread's function last returned */
     unsigned long progress; /* counts everything another thread could notice */
@@ -256,7 +255,7 @@ struct option {
     enum { GO, WAKE_IT_SPURIOUSLY, LET_TIME_PASS } how;
 };
 
-/* The thread in words, in one of four buffers used in turn. */
+/* The thread as a message names it, for who tells the story: "{t1}", in one of four buffers used in turn. */
 const char *thread_name(const struct thread *thread);
 
 /* Is the thread through with all it will ever do? */

@@ -314,7 +314,9 @@ static _Noreturn void tell_endless(uintptr_t pc)
              thread_name(self), (unsigned)MAX_STEPS);
     fail(VERDICT_NO_PROGRESS, pc, "%s is still busy after %u steps%s: this does not end.",
          thread_name(self), (unsigned)MAX_STEPS,
-         run.live == 1 ? ", and nobody else is there to change what it may be waiting for" : "");
+         run.live == 1 && run.thread_count > 1
+             ? ", and nobody else is there to change what it may be waiting for"
+             : "");
 }
 
 static void count_step(struct object *object, bool writes, uintptr_t pc)

@@ -18,7 +18,8 @@ enum access_kind {
 struct access {
     uint32_t clock; /* of the thread, then */
     uint32_t pc;
-    uint8_t thread, mask, kind, unused; /* mask: which of the 8 bytes; 0: no access */
+    uint8_t thread, mask, kind; /* mask: which of the 8 bytes; 0: no access */
+    uint8_t locks;              /* how many the thread held */
 };
 
 struct shadow {

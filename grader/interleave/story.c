@@ -8,10 +8,6 @@
 
 struct recorder *story;
 
-static const char *const kind_words[OBJECT_KINDS] = {
-    "object",   "mutex",     "condition variable", "read-write lock", "barrier", "once flag",
-    "spinlock", "semaphore", "atomic variable",    "thread",          "clock",   "block"};
-
 void story_start(FILE *out)
 {
     if (!story)
@@ -43,15 +39,13 @@ unsigned story_object(struct object *object)
 
 const char *object_name(struct object *object)
 {
-    static char buffers[4][40];
+    static char buffers[4][16];
     static unsigned next;
     char *buffer = buffers[next++ % 4];
 
     if (!story_on())
         return "it"; /* the message is made anew when the schedule is told */
-    if (!object->number_of_kind)
-        object->number_of_kind = ++story->of_kind[object->kind];
-    snprintf(buffer, sizeof buffers[0], "%s %u", kind_words[object->kind], object->number_of_kind);
+    snprintf(buffer, sizeof buffers[0], "{%u}", story_object(object));
     return buffer;
 }
 

@@ -9,6 +9,7 @@
  *    "seed": "...",                           as in the record
  *    "steps": 41,                             how many events happened in all
  *    "omitted": 0,                            how many of the first ones are left out of "events"
+ *    "calls": 7,                              how many functions were called, of the submission and the suite
  *    "threads":  [{"id": 0, "name": "the test", "start": "0x401b30"}, ...],
  *    "objects":  [{"id": 1, "kind": "mutex", "pc": "0x401d04"}, ...],
  *    "events":   [{"n": 1, "thread": 0, "pc": "0x401d2c", "stack": ["0x401d2c", "0x401c11"],
@@ -83,7 +84,6 @@ extern struct recorder {
     struct event events[MAX_EVENTS];
     struct place places[MAX_PLACES];
     struct object *objects[MAX_TOLD_OBJECTS];
-    unsigned of_kind[OBJECT_KINDS];
     FILE *out;
 } * story;
 
@@ -100,8 +100,8 @@ void story_event(const char *op, unsigned object, uintptr_t pc, const char *form
 void story_access(const char *role, int thread, uintptr_t pc, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The object's number, given to it by the first call; 0 for NULL. And in words, for a message: "mutex 1",
- * in one of four buffers used in turn. */
+/* The object's number, given to it by the first call; 0 for NULL. And as a message names it, as a text does:
+ * "{1}", in one of four buffers used in turn. */
 unsigned story_object(struct object *object);
 const char *object_name(struct object *object);
 

@@ -154,7 +154,7 @@ void story_write(enum verdict verdict, const char *seed)
 
     put("{\"format\":2,\"verdict\":\"%s\",\"seed\":", verdict_name(verdict));
     put_text(seed);
-    put(",\"steps\":%u,\"omitted\":%u,", story->event_count, omitted);
+    put(",\"steps\":%u,\"omitted\":%u,\"calls\":%lu,", story->event_count, omitted, run.entered);
     put_threads();
     put_events();
     put_places();

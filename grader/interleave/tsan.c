@@ -21,7 +21,10 @@ void __tsan_ignore_thread_end(void)
 
 void __tsan_func_entry(void *call)
 {
-    if (self && self->depth++ < MAX_CALL_DEPTH)
+    if (!self)
+        return;
+    run.entered++;
+    if (self->depth++ < MAX_CALL_DEPTH)
         self->calls[self->depth - 1] = (uintptr_t)call - 1;
 }
 

@@ -159,6 +159,7 @@ static const struct call *too_late_for(const struct question *q, struct call *ca
 static _Noreturn void tell_sleeper(const struct question *q, const struct call *call)
 {
     struct outcome outcome = {.verdict = VERDICT_DEADLOCK};
+    const char *sleeps = q->contract->kinds[call->kind].sleeps;
     char made[WORDS], answer[WORDS];
 
     describe(q->contract, call, made, answer);
@@ -167,7 +168,7 @@ static _Noreturn void tell_sleeper(const struct question *q, const struct call *
              "explains that it "
              "has to: nobody has woken it.",
              made, by(call));
-    snprintf(outcome.rule, sizeof outcome.rule, "%s", q->contract->kinds[call->kind].sleeps);
+    snprintf(outcome.rule, sizeof outcome.rule, "%s", sleeps ? sleeps : "It never sleeps.");
     snprintf(outcome.call, sizeof outcome.call, "%s", made);
     end_scenario(&outcome);
 }
