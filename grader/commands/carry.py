@@ -6,6 +6,7 @@ Whatever is replaced is kept first, beside it as channel.c.1.bak (2, 3, ...); no
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from pathlib import Path
 
 from grader import c_text, files
@@ -20,12 +21,17 @@ SWAPPED = progress.DIRECTORY / "swapped"
 # ------------------------------------------------------------------------------------- carry
 
 
-def carry(exercise: Exercise, tree: str) -> list[str]:
-    """Begins an exercise with the code of the one it builds on. Returns what was done, in sentences."""
+def carry(exercise: Exercise, tree: str, force: bool = False) -> list[str]:
+    """Begins an exercise with the code of the one it builds on. Returns what was done, in sentences.
+
+    What the student has written there already is replaced only by force, and then kept beside it."""
     if exercise.base is None:
         raise UsageError(f"{exercise.name} is the first: there is nothing to carry.")
     base = by_name(exercise.base)
     where = tree_of("" if tree == "solutions" else tree, tree == "solutions", "FROM")
+    target = exercise.directory / "channel.c"
+    if not force:
+        _refuse_to_replace(target)
     if exercise.carries_channel and where == EXERCISES:
         return [
             *replace(exercise.directory / "channel.c", stubs.pristine(exercise, "channel.c")),
@@ -36,13 +42,30 @@ def carry(exercise: Exercise, tree: str) -> list[str]:
     if source is None or source.is_stub:
         path = shown(where / base.name / "channel.c")
         raise UsageError(f"{path} is still to be written; {exercise.name} begins with it.")
-    target = exercise.directory / "channel.c"
     content, new = carried(exercise, source)
     said = replace(target, content)
+    progress.note_carried(exercise.name, _digest(content))
     said.append(f"{shown(target)} is now a copy of {shown(source.path)}.")
     if new:
         said.append(f"New at its end, and yours to write: {', '.join(new)}.")
     return said
+
+
+def _refuse_to_replace(target: Path) -> None:
+    """Ends here where there is more than the stub, or what was carried there before."""
+    if not target.exists():
+        return
+    content, exercise = target.read_bytes(), target.parent.name
+    is_as_given = Source(exercise, target.name, content, target).is_stub
+    if not is_as_given and progress.carried().get(exercise) != _digest(content):
+        raise UsageError(
+            f"{shown(target)} is no longer as it was given out. "
+            f"To replace it, and keep it as a copy: make carry EX={exercise[:2]} FORCE=1"
+        )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(plain_lines(content)).hexdigest()[:24]
 
 
 def carried(exercise: Exercise, source: Source) -> tuple[bytes, list[str]]:

@@ -12,7 +12,7 @@ from grader.grading import progress
 from grader.grading.progress import Entry
 from grader.grading.submission import read_submission
 from grader.grading.verdicts import OF_EXERCISES
-from grader.output import hints, render
+from grader.output import hints, next_step, render
 from grader.output.text import Line, wrap
 
 
@@ -44,24 +44,25 @@ def show_list() -> int:
     known = [(exercise, entries.get(exercise.name, _NOTHING)) for exercise in all_exercises()]
     states = [_state(exercise, entry) for exercise, entry in known]
     lines = [_list_line(exercise, entry, state) for (exercise, entry), state in zip(known, states, strict=True)]
-    now = current(entries)
-    changed = [exercise for (exercise, _), (words, _) in zip(known, states, strict=True) if words == CHANGED]
-    lines += [[], _count(entries), []]
-    if changed:
-        lines.append([("next  ", "dim"), (f"make grade EX={changed[0].number}", "bold")])
-    elif now is None:
-        lines.append([("All is done.", "bold green")])
-    else:
-        lines.append([("next  ", "dim"), (_next(now), "bold")])
-    screen.lines(lines)
+    screen.lines([*lines, [], _count(entries), [], next_line()])
     return EXIT_PASSED
+
+
+def next_line() -> Line:
+    """The next step, from what is known of all exercises: the same wherever it is told."""
+    entries = progress.load()
+    changed = [e for e in all_exercises() if _state(e, entries.get(e.name, _NOTHING))[0] == CHANGED]
+    now = current(entries)
+    if changed:
+        return next_step.line(f"make grade EX={changed[0].number}")
+    return [("All is done.", "bold green")] if now is None else next_step.line(_next(now))
 
 
 def _next(exercise: Exercise) -> str:
     submission = read_submission(EXERCISES, exercise)
     if set(submission.missing) & set(exercise.files):
         return f"make reset EX={exercise.number}"
-    return render.start_command(exercise) if submission.is_untouched else f"make grade EX={exercise.number}"
+    return next_step.start(exercise) if submission.is_untouched else f"make grade EX={exercise.number}"
 
 
 def _count(entries: dict[str, Entry]) -> Line:
@@ -152,9 +153,9 @@ def _say(sentences: Sequence[str], following: str = "") -> int:
     return EXIT_PASSED
 
 
-def carry_over(ex: str, tree: str) -> int:
+def carry_over(ex: str, tree: str, force: bool = False) -> int:
     exercise = _one(ex, "carry")
-    return _say(carry.carry(exercise, tree), f"make grade EX={exercise.number}")
+    return _say(carry.carry(exercise, tree, force), f"make grade EX={exercise.number}")
 
 
 def adopt(tree: str) -> int:

@@ -79,14 +79,27 @@ def _write(path: Path, text: str) -> None:
 
 def hints_seen() -> dict[str, int]:
     """How many hints of each exercise were shown."""
-    seen = {}
-    for line in _lines(DIRECTORY / "hints.txt"):
-        name, _, level = line.partition(" ")
-        if level.strip().isdigit():
-            seen[name] = int(level)
-    return seen
+    return {name: int(level) for name, level in _pairs("hints.txt").items() if level.isdigit()}
 
 
 def note_hint(exercise: str, level: int) -> None:
-    seen = hints_seen() | {exercise: level}
-    _write(DIRECTORY / "hints.txt", "".join(f"{name} {n}\n" for name, n in sorted(seen.items())))
+    _note_pair("hints.txt", exercise, str(level))
+
+
+def carried() -> dict[str, str]:
+    """The hash of what was carried into each exercise last."""
+    return _pairs("carried.txt")
+
+
+def note_carried(exercise: str, digest: str) -> None:
+    _note_pair("carried.txt", exercise, digest)
+
+
+def _pairs(file: str) -> dict[str, str]:
+    pairs = (line.partition(" ") for line in _lines(DIRECTORY / file))
+    return {name: value.strip() for name, _, value in pairs}
+
+
+def _note_pair(file: str, exercise: str, value: str) -> None:
+    pairs = _pairs(file) | {exercise: value}
+    _write(DIRECTORY / file, "".join(f"{name} {one}\n" for name, one in sorted(pairs.items())))
