@@ -3,14 +3,14 @@
 
 help:      ## this list; with ALL=1 what maintainers type, too
 setup:     ## installs what is missing: make setup grade
-grade:     ## runs your code, says what is next   EX=04 SRC= JSON=
+grade:     ## runs your code, says what is next   EX= TEST= SRC=
 watch:     ## grades what you save, as you save it
 list:      ## all exercises, and the next step
 hint:      ## the next hint of three   EX=04
-carry:     ## begins with your own code   EX=04 [FROM=solutions]
+carry:     ## begins with your own code   EX=04 [FROM= FORCE=1]
 adopt:     ## your work out of an older copy of the kit   FROM=dir
 reset:     ## the empty exercise back; yours is kept   EX=04
-replay:    ## one failing schedule again   TEST= SEED= [GDB=1 HTML=1]
+replay:    ## the last failure, by steps   [TEST= SEED= GDB=1 HTML=1]
 run:       ## your program, live   EX=08 PORT=8008
 talk:      ## talks to it from another terminal   PORT=8008
 bench:     ## how fast your channel is, beside others   EX=04

@@ -6,6 +6,7 @@ No parser: it reads what students write, which may not compile.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"(//[^\n]*|/\*.*?(?:\*/|\Z))|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
@@ -74,3 +75,32 @@ def _end(code: str, inside: int) -> int:
         if depth == 0:
             return inside + brace.end()
     return len(code)
+
+
+_FUNCTION = re.compile(r"\b(\w+)\s*\([^;{}]*\)\s*\{")
+
+
+def functions(text: str) -> Iterator[tuple[str, int, int]]:
+    """The functions that a text defines: the name of each, the line of the name, and that of the closing brace."""
+    code, at = bare(text), 0
+    while found := _FUNCTION.search(code, at):
+        at = _end(code, found.end())
+        yield found[1], code.count("\n", 0, found.start()) + 1, code.count("\n", 0, at) + 1
+
+
+def function_at(line: int, text: str) -> str:
+    """The function whose definition has that line, or ""."""
+    return next((name for name, first, last in functions(text) if first <= line <= last), "")
+
+
+def unclosed(text: str) -> tuple[str, int] | None:
+    """The function in which a brace is opened and not closed, and the line of its name. A brace that stands first
+    in its line begins a function."""
+    depth, function = 0, ("", 0)
+    for number, line in enumerate(bare(text).splitlines(), 1):
+        if depth and line.startswith("{"):
+            return function
+        if depth == 0 and (head := re.match(r"\w[^;=]*?\b(\w+)\s*\(", line)):
+            function = (head[1], number)
+        depth = max(0, depth + line.count("{") - line.count("}"))
+    return function if depth else None

@@ -79,6 +79,7 @@ def grade(options: argparse.Namespace) -> int:
         variant=options.variant,
         report_to=Path(options.json) if options.json else None,
         again=arguments.is_on(options.again),
+        test=options.test,
     )
 
 
@@ -208,7 +209,7 @@ def adopt(options: argparse.Namespace) -> int:
 def carry(options: argparse.Namespace) -> int:
     from grader.commands import workspace
 
-    return workspace.carry_over(options.ex, getattr(options, "from"))
+    return workspace.carry_over(options.ex, getattr(options, "from"), arguments.is_on(options.force))
 
 
 def reset(options: argparse.Namespace) -> int:
@@ -249,17 +250,16 @@ def compile_commands(_: argparse.Namespace) -> int:
 
 def replay(options: argparse.Namespace) -> int:
     from grader.commands import replay as again
-    from grader.grading.submission import tree_of
 
-    return again.replay(
-        options.ex,
-        options.test,
-        options.seed,
-        tree_of(options.src, arguments.is_on(options.solutions)),
-        arguments.variant_of(options.variant),
-        arguments.is_on(options.gdb),
-        arguments.is_on(options.html),
+    wanted = again.Wanted(
+        ex=options.ex,
+        test=options.test,
+        seed=options.seed,
+        src=options.src,
+        solutions=arguments.is_on(options.solutions),
+        variant=options.variant,
     )
+    return again.replay(wanted, arguments.is_on(options.gdb), arguments.is_on(options.html))
 
 
 def doctor(_: argparse.Namespace) -> int:
@@ -275,12 +275,12 @@ def watch(options: argparse.Namespace) -> int:
 
 
 COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
-    ("grade", grade, "run the suites", ("ex", "src", "solutions", "variant", "json", "again")),
+    ("grade", grade, "run the suites", ("ex", "src", "solutions", "variant", "json", "again", "test")),
     ("watch", watch, "grade what is saved, as it is saved", ("variant",)),
     ("list", show_list, "all exercises, and the next step", ()),
     ("hint", hint, "the next hint", ("ex",)),
     ("adopt", adopt, "your work out of an older copy of the kit", ("from",)),
-    ("carry", carry, "begin with the code of the exercise before", ("ex", "from")),
+    ("carry", carry, "begin with the code of the exercise before", ("ex", "from", "force")),
     ("reset", reset, "the stub back", ("ex",)),
     (
         "replay",

@@ -205,8 +205,9 @@ def merge(runs: Sequence[Sequence[TestResult]]) -> list[dict[str, Any]]:
 
 def _report(graded: Graded, tree: Path) -> str:
     """What the student would have seen, in plain text."""
-    from grader.output import render
+    from grader.output import failure, render
 
-    lines = [render.overview_line(graded), *render.failure_lines(graded, 96, tree)]
+    told = failure.lines(graded, failure.Room(96), tree) if graded.failures() else []
+    lines = [render.overview_line(graded), *told]
     text = "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines)
     return text.replace(f"{shown(tree)}/", "").replace(f"{tree}/", "")

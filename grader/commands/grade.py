@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader import arguments
-from grader.commands import carry
+from grader.commands import carry, replay
 from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, UsageError
 from grader.exercises import EXERCISES, Exercise
 from grader.grading import build, progress
@@ -14,7 +14,8 @@ from grader.grading.grade import Graded, Grading
 from grader.grading.outcome import TestResult
 from grader.grading.submission import tree_of
 from grader.grading.verdicts import OF_TESTS
-from grader.output import render
+from grader.output import failure, next_step, render
+from grader.output.failure import Room
 from grader.output.text import Line
 
 
@@ -24,6 +25,8 @@ class OnScreen:
     def __init__(self, screen: render.Screen) -> None:
         self._screen = screen
         self._first = ""  # what failed first, told before all is done
+        self._together: list[Graded] = []  # those of the next line
+        self.lines = 0  # that tell how far it is
 
     def building(self, exercise: Exercise) -> None:
         self._screen.status(f"building {exercise.name} ...")
@@ -35,25 +38,43 @@ class OnScreen:
         self._first = self._first or f"; {OF_TESTS[result.verdict]}: {result.sentence}"
 
     def graded(self, graded: Graded) -> None:
+        """A line an exercise; neighbours that there is little to say of share one."""
         self._first = ""
-        self._screen.lines([render.overview_line(graded)])
+        if self._together and render.kind_of(self._together[-1]) != render.kind_of(graded):
+            self.flush()
+        self._together.append(graded)
+        if not render.kind_of(graded):
+            self.flush()
+
+    def flush(self) -> None:
+        if self._together:
+            self._screen.lines([render.overview_line(*self._together)])
+            self.lines += 1
+        self._together = []
 
 
-def grade(ex: str, tree: str, solutions: bool, variant: str, report_to: Path | None, again: bool) -> int:
+def grade(
+    ex: str, tree: str, solutions: bool, variant: str, report_to: Path | None, again: bool, test: str = ""
+) -> int:
     """make grade"""
     screen = render.Screen()
     where = tree_of(tree, solutions)
     if report_to is not None and (report_to.is_dir() or not report_to.parent.is_dir()):
         problem = "that is a directory" if report_to.is_dir() else f"there is no directory {report_to.parent}"
         raise UsageError(f"JSON={report_to}: {problem}. Give the name of a file to write.")
-    grading = Grading(where, arguments.chosen(ex), arguments.variant_of(variant), again, listener=OnScreen(screen))
+    listener = OnScreen(screen)
+    grading = Grading(where, arguments.chosen(ex), arguments.variant_of(variant), again, listener=listener)
+    if test:
+        _only(grading, test)
     try:
         graded = grading.run()
     finally:
         screen.clear_status()
-    if where == EXERCISES:
+    listener.flush()
+    if where == EXERCISES and not test:
         note_progress(graded)
-    show(screen, graded, where, len(grading.exercises) > 1)
+    replay.note_last(graded)
+    show(screen, graded, where, listener.lines)
     if report_to is not None:
         from grader.grading import report
 
@@ -61,28 +82,47 @@ def grade(ex: str, tree: str, solutions: bool, variant: str, report_to: Path | N
     return exit_code(graded)
 
 
-def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, several: bool) -> None:
-    """What comes under the bars."""
-    reused = render.reused_line(graded)
-    lines: list[Line] = [reused] if reused else []
-    lines += [[(f"{g.exercise.name}: {g.note}", "yellow")] for g in graded if g.note and g.results]
+def _only(grading: Grading, test: str) -> None:
+    """Runs one test, of the one exercise that is meant."""
+    suites = {suite: exercise for exercise in reversed(grading.exercises) for suite in exercise.chain()}
+    suite, name = replay.test_meant(list(suites), test)
+    grading.exercises = [suite if suite in grading.exercises else suites[suite]]
+    names = [other for one in grading.exercises[0].chain() for other in one.tests_in_source()]
+    grading.own_suite_only = suite == grading.exercises[0]
+    grading.leave_out, grading.again = frozenset(names) - {name}, True
+
+
+BELOW = 2  # rows: what make says of a failure, and the shell's prompt
+
+
+def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, above: int) -> None:
+    """What comes under the bars, which have taken that many rows."""
+    several = len(graded) > 1
+    lines: list[Line] = [[(f"{g.exercise.name}: {g.note}", "yellow")] for g in graded if g.note and g.results]
     if several:
-        lines += [[], render.summary_line(graded)]
+        lines.append(render.summary_line(graded))
     failing = next((g for g in graded if g.verdict not in ("passed", "not_started")), None)
     if failing is not None:
-        lines += render.other_failures(failing, screen.width)
-    compiled = [g for g in graded if g.results and g.verdict != "build_failed"]
-    lines += [line for g in compiled for line in render.warning_lines(g, screen.width)]
-    if failing is not None:
-        lines += render.first_failure(failing, failing.failures()[0], screen.width, tree)
+        rows = None if screen.rows is None else screen.rows - BELOW - above - len(lines)
+        lines += failure.lines(failing, Room(screen.width, rows), tree)
     else:
+        lines += [line for g in graded for line in failure.warning_lines(g, screen.width)]
         finished = [g for g in graded if g.verdict == "passed" and not g.reused]
         if len(finished) == 1:
             from grader.commands import finish
 
             lines += finish.lines(finished[0])
-        lines += [[], *(render.next_step(graded) if several else render.next_of_one(graded[0]))]
+        lines += [[], *_next(graded, tree)]
     screen.lines(lines)
+
+
+def _next(graded: Sequence[Graded], tree: Path) -> list[Line]:
+    """When nothing has failed. Of the student's own files: what `make list` says."""
+    from grader.commands import workspace
+
+    if tree == EXERCISES and all(one.verdict == "passed" for one in graded):
+        return [workspace.next_line()]
+    return next_step.of_several(graded) if len(graded) > 1 else next_step.of_one(graded[0])
 
 
 def exit_code(graded: Sequence[Graded]) -> int:

@@ -2,60 +2,113 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import difflib
 import json
 import os
 import shutil
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from grader import files
-from grader.errors import EXIT_FAILED, EXIT_PASSED, NotInstalled, UsageError
-from grader.exercises import BUILD, ROOT, Exercise, find, shown
+from grader import arguments, files, typed
+from grader.errors import EXIT_FAILED, EXIT_PASSED, GraderError, NotInstalled, UsageError
+from grader.exercises import BUILD, ROOT, SOLUTIONS, Exercise, all_exercises, find, shown
 from grader.grading import build, isolation, runner
 from grader.grading.build import Unit
 from grader.grading.grade import Graded, cpu_count, not_built
 from grader.grading.outcome import TestResult
-from grader.grading.submission import Submission, read_submission
-from grader.output import render
+from grader.grading.submission import Submission, read_submission, tree_of
+from grader.grading.verdicts import OF_TESTS
+from grader.output import failure, render
+from grader.output.failure import Room
 
 
-def suite_with(exercise: Exercise, test: str) -> Exercise:
-    """The suite that has a test of that name, the exercise's own first."""
-    suites = exercise.chain()[::-1]
-    for suite in suites:
-        if test in suite.tests_in_source():
-            return suite
-    names = [name for suite in suites for name in suite.tests_in_source()]
-    words = [name for name in names if test in name] or difflib.get_close_matches(test, names, 1)
-    hint = f" Did you mean {words[0]}?" if words else f" make grade EX={exercise.number} shows the names."
-    raise UsageError(f"{exercise.name} has no test {test!r}.{hint}")
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be run again, as it was typed. Without a test it is what failed last."""
+
+    ex: str = ""
+    test: str = ""
+    seed: str = ""
+    src: str = ""
+    solutions: bool = False
+    variant: str = ""
 
 
-def prepare(ex: str, test: str, tree: Path, variant: str) -> tuple[Submission, Unit]:
-    """Builds what has that test. A code that does not build ends here."""
-    if not ex.strip() or not test.strip():
+_LAST = BUILD / "last-failure.json"
+
+
+def note_last(graded: Sequence[Graded]) -> None:
+    """Keeps what `make replay` alone means: the failure that was told."""
+    told = next((g for g in graded if g.failures() and g.failures()[0].verdict in _CAN_BE_REPLAYED), None)
+    if told is None:
+        return
+    result, is_solution = told.failures()[0], told.submission.tree == SOLUTIONS
+    src = "" if is_solution else typed.now().word("SRC")
+    last = Wanted(told.exercise.name, result.name, result.seed, src, is_solution, result.variant)
+    with contextlib.suppress(GraderError):  # on a full disk it has to be typed in full
+        files.write_atomically(_LAST, json.dumps(asdict(last)))
+
+
+_CAN_BE_REPLAYED = frozenset(OF_TESTS) - {"passed", "skipped", "not_implemented", "build_failed", "environment"}
+
+
+def _last(ex: str) -> Wanted:
+    try:
+        last = Wanted(**json.loads(_LAST.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        last = Wanted()
+    if not last.test or (ex.strip() and find(ex).name != last.ex):
         raise UsageError("Which test? For example: make replay EX=02 TEST=name SEED=...")
-    exercise = find(ex)
+    return last
+
+
+def test_meant(suites: Sequence[Exercise], test: str) -> tuple[Exercise, str]:
+    """The test of that name, or the only one that has it as a part of its name; the first suite comes first."""
+    wanted = test.strip().replace(" ", "_")
+    names = {name: suite for suite in reversed(suites) for name in suite.tests_in_source()}
+    found = [wanted] if wanted in names else [name for name in names if wanted in name]
+    if len(found) == 1:
+        return names[found[0]], found[0]
+    if found:
+        shown_names = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
+        raise UsageError(f"TEST={wanted} is part of {len(found)} names: {shown_names}")
+    near = difflib.get_close_matches(wanted, names, 1)
+    hint = f" Did you mean {near[0]}?" if near else " make grade shows the names."
+    raise UsageError(f"There is no test {wanted!r}.{hint}")
+
+
+def prepare(wanted: Wanted) -> tuple[Submission, Unit, str]:
+    """Builds what has that test, and says its full name. A code that does not build ends here."""
+    tree = tree_of(wanted.src, wanted.solutions)
+    exercise = find(wanted.ex)
     submission = read_submission(tree, exercise)
     if submission.missing:
         raise UsageError(f"{shown(submission.place_of(submission.missing[0]))} is missing.")
-    suite = suite_with(exercise, test.strip().replace(" ", "_"))
-    unit = Unit(submission.code_for(suite), suite, variant)
+    suite, name = test_meant(exercise.chain()[::-1], wanted.test)
+    unit = Unit(submission.code_for(suite), suite, arguments.variant_of(wanted.variant))
     errors = build.build([unit], cpu_count())
     if unit in errors:
         graded = Graded(submission, "build_failed", not_built(unit, errors[unit]), errors[unit])
         screen = render.Screen()
-        screen.lines(render.failure_lines(graded, screen.width, tree))
+        screen.lines(failure.lines(graded, Room(screen.width), tree))
         raise UsageError("It has to compile first.")
-    return submission, unit
+    return submission, unit, name
 
 
-def replay(ex: str, test: str, seed: str, tree: Path, variant: str, in_gdb: bool, as_html: bool) -> int:
+def replay(wanted: Wanted, in_gdb: bool, as_html: bool) -> int:
     """Runs it, and tells all of what happened."""
-    knobs = runner.knobs_given(SEED=seed)
-    submission, unit = prepare(ex, test, tree, variant)
-    name = test.strip().replace(" ", "_")
+    arguments.variant_of(wanted.variant)
+    if not wanted.test.strip():
+        wanted = _last(wanted.ex)
+    elif not wanted.ex.strip():
+        suite, name = test_meant(all_exercises()[::-1], wanted.test)
+        wanted = dataclasses.replace(wanted, ex=suite.name, test=name)
+    knobs = runner.knobs_given(SEED=wanted.seed)
+    submission, unit, name = prepare(wanted)
     if in_gdb:
         return debug(unit, name, knobs)
     result = runner.run_test(unit, name, knobs)
@@ -66,7 +119,7 @@ def replay(ex: str, test: str, seed: str, tree: Path, variant: str, in_gdb: bool
         extent = "this one schedule; make grade runs them all" if one else result.message
         screen.lines([[(f"{result.sentence}: passed", "green")], [(extent, "dim")]])
         return EXIT_PASSED
-    screen.lines(render.first_failure(graded, result, screen.width, tree, full=True))
+    screen.lines(failure.alone(graded, result, screen.width, submission.tree))
     if as_html:
         _write_page(graded, result)
     return EXIT_FAILED

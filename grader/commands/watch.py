@@ -118,8 +118,9 @@ class Watch:
         listener = grade.OnScreen(self._screen)
         try:
             graded = Grading(EXERCISES, exercises, self._variant, listener=listener).run()
+            listener.flush()
             grade.note_progress(graded)
-            grade.show(self._screen, graded, EXERCISES, len(exercises) > 1)
+            grade.show(self._screen, graded, EXERCISES, listener.lines)
         except GraderError as error:
             self._screen.lines([[(str(error), "red")]])
         self._prompt()

@@ -6,6 +6,7 @@ can be acted on.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
 import os
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader import files, kit, typed
+from grader import c_text, files, kit, typed
 from grader.errors import BuildError, NotInstalled, NotWritable, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, api
 from grader.grading import isolation
@@ -34,6 +35,7 @@ _ERROR = re.compile(r"^(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$")
 _WARNING = re.compile(r"^(\S+?):(\d+):(?:\d+:)? warning: (.*?) \[(-W[^]]*)\]$")
 _FLAG = re.compile(r" \[-W[^]]*\]$")  # what made an error of it
 _OTHER = re.compile(r"\S+?:(\d+:)?(\d+:)? |make: |In file included from | +from \S+:\d+[,:]")
+_WANTED = re.compile(r"note: expected '([^']+)'.* but argument is of type '([^']+)'")
 _UNDEFINED = re.compile(r"undefined reference to [`'](\w+)'")
 _REFUSED = re.compile(
     r"^(?:gcc|cc|clang)\S*: (?:fatal )?error: (un\w+ (?:command-line )?(?:option|argument).*)", re.MULTILINE
@@ -167,7 +169,7 @@ def build_demo(code: Code) -> Path:
         blocks = _error_blocks(output, own + "/")
         if not blocks:
             raise BuildError(_tail("The program can't be built. make says:", output))
-        error = _compile_error(blocks, code)
+        error = _compile_error(blocks, code, output)
         raise UsageError("\n".join([f"{error.where}: {error.message}", *error.lines]))
     return ROOT / target
 
@@ -208,12 +210,12 @@ def _explain(unit: Unit, output: str) -> BuildFailure:
     own = str(unit.code.directory.relative_to(ROOT)) + "/"
     blocks = _error_blocks(output, own)
     if blocks:
-        return _compile_error(blocks, unit.code)
+        return _compile_error(blocks, unit.code, output)
     missing = sorted(set(_UNDEFINED.findall(output)))
     if missing and not unit.code.text.strip():
         return BuildFailure("There is nothing in it.", explanation="`make reset` gives the empty exercise back.")
     if missing and all(_is_own(name, unit.code) for name in missing):
-        return _link_error(missing, output)
+        return _link_error(missing, output, unit.code)
     refused = _REFUSED.search(output)
     if refused:
         raise BuildError(f"The compiler refuses what it is asked (CC={compiler()}): {refused[1]}")
@@ -246,7 +248,7 @@ def _error_blocks(output: str, own: str) -> list[list[str]]:
     return blocks
 
 
-def _compile_error(blocks: list[list[str]], code: Code) -> BuildFailure:
+def _compile_error(blocks: list[list[str]], code: Code, output: str) -> BuildFailure:
     from grader.grading import diagnostics
 
     match = _ERROR.match(blocks[0][0])
@@ -256,22 +258,47 @@ def _compile_error(blocks: list[list[str]], code: Code) -> BuildFailure:
     more = len(blocks) - SHOWN_ERRORS
     if more > 0:
         lines.append(f"... and {more} more error{'s' if more > 1 else ''}")
-    return BuildFailure(
-        message=match[3],
-        where=f"{Path(match[1]).name}:{match[2]}",
-        lines=lines,
-        explanation=diagnostics.compiler_message(match[3], code.text),
-    )
+    where, explanation = f"{Path(match[1]).name}:{match[2]}", diagnostics.compiler_message(match[3], code.text)
+    if wanted := _WANTED.search(output, output.find(blocks[0][0])):
+        explanation = f"It wants a {wanted[1].removesuffix(' restrict')}, and is given a {wanted[2]}. {explanation}"
+    if diagnostics.is_about_braces(match[3]):
+        where, explanation = _unclosed(code, Path(match[1]).name) or (where, explanation)
+    return BuildFailure(message=match[3], where=where, lines=lines, explanation=explanation)
 
 
-def _link_error(missing: list[str], output: str) -> BuildFailure:
+def _unclosed(code: Code, name: str) -> tuple[str, str] | None:
+    """Where to look for a brace that is missing, which the compiler misses at the end of the file only."""
+    text = next((c_text.decoded(source.content) for source in code.sources if source.name == name), "")
+    found = c_text.unclosed(text)
+    if found is None:
+        return None
+    function, line = found
+    return f"{name}:{line}", f"In {function}, which begins at line {line}, a {{ has no }}."
+
+
+def _link_error(missing: list[str], output: str, code: Code) -> BuildFailure:
     names = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
     what = "is" if len(missing) == 1 else "are"
     called = re.search(r"^\S*?:?(\w+\.c):(\d+): undefined reference", output, re.MULTILINE)
     in_kit = called is None or called[1].startswith("test_")
+    where, explanation = _instead_of(missing[0], code)
     return BuildFailure(
         message=f"{names} {what} called, but nowhere defined.",
-        where="" if called is None or in_kit else f"{called[1]}:{called[2]}",
-        explanation="A function of channel.h that your file does not define, or one misspelt; "
-        "a `static` in front of it hides it, too.",
+        where=where if called is None or in_kit else f"{called[1]}:{called[2]}",
+        explanation=explanation,
     )
+
+
+def _instead_of(name: str, code: Code) -> tuple[str, str]:
+    """Where a function of the header is defined under another name, or hidden; or where it is to be written."""
+    for source in code.sources:
+        text = c_text.decoded(source.content)
+        if found := c_text.definition(name, text):
+            return f"{source.name}:{found.line}", f"The `static` in front of {name} hides it from all other files."
+        other = {function: line for function, line, _ in c_text.functions(text) if function not in api()}
+        for alike in difflib.get_close_matches(name, other, 1, 0.8):
+            place = f"{source.name}:{other[alike]}"
+            return place, f"{alike}, defined at {place}, is nearly its name: is it misspelt?"
+    last = code.sources[0]
+    lines = max(1, len(c_text.decoded(last.content).splitlines()))
+    return f"{last.name}:{lines}", "It is a function of channel.h that your file does not define."

@@ -156,8 +156,94 @@ def compiler_message(message: str, source: str) -> str:
     return ""
 
 
+def is_about_braces(message: str) -> bool:
+    """May a brace that is missing further up be behind it?"""
+    about = r"at end of input|invalid storage class|function definition is not allowed|expected '}'"
+    return re.search(about, message) is not None
+
+
 def crash(facts: dict[str, Any]) -> str:
     """What usually is behind a crash of which that is known, or ""."""
     if facts.get("wild_pointer"):
         return "Often one that nobody has set: malloc gives memory as it is, it does not clear it."
     return ""
+
+
+# What is behind a failure, by its verdict, by its message, and by the line of the student's where it was.
+_CAUSES: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "crashed",
+        "",
+        r"\b(str(?:len|cpy|ncpy|cmp|dup|cat|chr)|mem(?:cpy|move|cmp))\s*\(",
+        "What {0} is given must lead somewhere: was it NULL?",
+    ),
+    (
+        "exited_early",
+        r"calls exit",
+        "",
+        "A channel does not end the program of its caller: it returns a status that says what is wrong.",
+    ),
+    (
+        "no_progress",
+        "",
+        r"\bpthread_cond_timedwait\s*\(",
+        "pthread_cond_timedwait returns at once, with EINVAL, for a time that is none: look at what it returns.",
+    ),
+    (
+        "no_progress",
+        "only yields|asks again and again|looks again and again",
+        "",
+        "Waiting is sleeping: in pthread_cond_wait, in a loop that looks at what it waits for.",
+    ),
+    (
+        "deadlock",
+        "only time would wake",
+        r"\b(?:sleep|usleep|nanosleep|thrd_sleep)\s*\(",
+        "A pause orders nothing: another thread may be slower than any pause. What is waited for has to be told.",
+    ),
+    (
+        "deadlock",
+        "only time would wake.*timedwait",
+        "",
+        "That polls: it wakes by the clock to look again, because nobody signals the condition variable it sleeps on.",
+    ),
+    (
+        "deadlock",
+        r"for (.*?), which it holds itself",
+        "",
+        "A thread that has locked a mutex can't lock it again: it has to unlock it on every way out.",
+    ),
+    (
+        "misuse",
+        r"^pthread_mutex_destroy .* holds\.",
+        "",
+        "A mutex is unlocked before it is destroyed.",
+    ),
+    (
+        "use_after_free",
+        r"^free|frees .* double free",
+        "",
+        "Two ways lead to this free: only one of them may.",
+    ),
+)
+_NEVER_WRITTEN = 0xBE  # what the runtime fills a new block with: interleave/heap.c
+
+
+def cause(verdict: str, message: str, got: str, line: str) -> str:
+    """What usually is behind such a failure, in a sentence, or ""."""
+    if verdict == "failed" and _is_never_written(got):
+        return "These are the bytes of memory to which nothing was ever written (0xBE): the message never got there."
+    for its_verdict, its_message, its_line, sentence in _CAUSES:
+        said, seen = re.search(its_message, message), re.search(its_line, line)
+        if verdict == its_verdict and said and seen:
+            return sentence.format(*seen.groups())
+    return ""
+
+
+def _is_never_written(got: str) -> bool:
+    """Is that value, in decimal or as 0xbe, made of bytes that nothing was written to?"""
+    found = re.match(r"(-?\d+|0x[0-9a-f]+)\b", got)
+    number = int(found[1], 0) if found else 0
+    sizes = (2, 4, 8) if found and not found[1].startswith("0x") else (1, 2, 4, 8)
+    pattern = {n: int.from_bytes(bytes([_NEVER_WRITTEN]) * n) for n in sizes}
+    return any(number % (1 << 8 * n) == pattern[n] for n in sizes if abs(number) < 1 << 8 * n)

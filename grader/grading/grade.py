@@ -44,9 +44,29 @@ class Graded:
         return len(self.results)
 
     def failures(self) -> list[TestResult]:
-        """What did not pass, in the order of the suites; what is not implemented yet comes last."""
+        """What did not pass, the plainest first: what is told of an exercise is the first of them."""
         bad = [r for r in self.results if r.verdict != "passed"]
-        return sorted(bad, key=lambda r: r.verdict == "not_implemented")
+        return sorted(bad, key=self._plainness)
+
+    def _plainness(self, result: TestResult) -> tuple[bool, bool, int, float, str]:
+        """What is not implemented yet comes last, and the exercise's own suite first. Then count how many threads and
+        steps there are to follow, and in which order the header says it. (Those without a story keep their order.)"""
+        story = result.story or {}
+        sentence = next(iter(result.broken), None) if story else None
+        header, _, line = (sentence.where if sentence else "").partition(":")
+        return (
+            result.verdict == "not_implemented",
+            result.suite != self.exercise.name,
+            len(story.get("threads", [1])),
+            steps_of(result),
+            f"{header}:{line:>6}",
+        )
+
+
+def steps_of(result: TestResult) -> float:
+    """How much there is to follow in its story: what the threads did, and the functions that were called."""
+    story = result.story or {}
+    return float(story.get("steps", "inf")) + float(story.get("calls", 0))
 
 
 class GradingListener(Protocol):

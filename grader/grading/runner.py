@@ -25,7 +25,7 @@ from grader.grading.build import Unit
 from grader.grading.isolation import AS_IT_IS, Enclose, Policy
 from grader.grading.outcome import TestResult
 
-FORMAT = 2  # of kept results: raise it when the same run would be told in another way
+FORMAT = 3  # of kept results: raise it when the same run would be told in another way
 _FLAGS = r"(?:u|a\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/seed.c
 _SCENARIO = r"(?:s\d+\.[0-9a-f]+\.)?"  # of many: grader/model/tell.c
 SCHEDULE = re.compile(

@@ -21,17 +21,19 @@ _COLOURS = ("cyan", "yellow", "magenta", "green")
 _PREPARING = re.compile(r"(malloc|calloc|realloc|aligned_alloc|strdup|\w+_init)$")
 
 
-def as_lines(data: dict[str, Any], code: Code, width: int, most_steps: int = SHOWN_STEPS) -> list[Line]:
-    """The story as text of that width; the last most_steps steps of it."""
+def as_lines(
+    data: dict[str, Any], code: Code, width: int, most_steps: int = SHOWN_STEPS, rows: int | None = None
+) -> list[Line]:
+    """The story as text of that width; the last most_steps steps of it, or as many as these rows hold."""
     width = min(width, WIDEST)
     story = Story(data, code)
-    shown = _steps_to_show(story, most_steps)
-    lines: list[Line] = []
-    if shown:
-        lines += _table(story, shown, width)
-    lines += _accesses(story, width)
-    lines += _ends(story, width)
-    return lines
+    end = [*_accesses(story, width), *_ends(story, width)]
+    for most in range(most_steps, 0, -1):
+        shown = _steps_to_show(story, most)
+        table = _table(story, shown, width) if shown else []
+        if rows is None or len(table) + len(end) <= rows:
+            return [*table, *end]
+    return end[1:] if rows is None or len(end) <= rows + 1 else end[1 : rows + 1]
 
 
 def _steps_to_show(story: Story, most_steps: int) -> list[Step]:
@@ -97,7 +99,8 @@ def _table(story: Story, steps: list[Step], width: int) -> list[Line]:
     lines: list[Line] = []
     before = steps[0].number - 1
     if before:
-        lines.append([(f"  ({before} step{'s' if before > 1 else ''} before these)", "dim")])
+        words = f"  ({before} step{'s' if before > 1 else ''} before these: make replay)"
+        lines.append([(words, "dim")])
     gutter = _gutter(steps)
     if len(threads) > MOST_COLUMNS:
         return lines + _list(story, steps, gutter, width)
@@ -164,8 +167,8 @@ def _ends(story: Story, width: int) -> list[Line]:
         return []
     lines: list[Line] = [[], [("At the end:", "bold")]]
     for note in story.ends:
-        place = f" ({note.stack[0].short})" if note.stack else ""
-        lines += _wrapped(f"  {story.name(note.thread)} {note.text}{place}", width)
+        lines += _wrapped(f"  {story.name(note.thread)} {note.text}", width)
+        lines += _stack(note.stack, width)
         for waker in story.wakers:
             if waker.thread == note.thread and note.role in ("asleep", "spinning"):
                 lines += _wrapped(f"    what would have woken it: {waker.text}", width)

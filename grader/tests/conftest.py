@@ -164,6 +164,7 @@ class Kit:
             shutil.rmtree(self.root / folder, ignore_errors=True)
         for name, text in STUBS.items():
             self.write(f"exercises/{name}", text)
+        (self.root / "build/last-failure.json").unlink(missing_ok=True)
         for backup in self.root.glob("exercises/*/*.bak"):
             backup.unlink()
 

@@ -54,8 +54,8 @@ def test_an_elective_not_begun_is_no_failure(kit: Kit) -> None:
 def test_unchanged_code_is_not_run_again_and_that_is_said(kit: Kit) -> None:
     kit.write(CHANNEL_1, ANSWER + "/* once */\n")
     first, second = kit.run("grade", ex="01"), kit.run("grade", ex="01")
-    assert "unchanged, not run again" not in first.out
-    assert "unchanged, not run again" in second.out
+    assert "unchanged" not in first.out
+    assert "passed  unchanged" in second.out
     assert first.exercise("01_answer") == second.exercise("01_answer")
 
 
@@ -375,10 +375,28 @@ def test_carry_loses_nothing(kit: Kit) -> None:
     kit.write(CHANNEL_1, ANSWER)
     for n in (1, 2):
         kit.write(CHANNEL_2, f"/* precious {n} */\n")
-        ran = kit.run("carry", ex="02")
+        refused = kit.run("carry", ex="02")
+        assert refused.code == 2 and "make carry EX=02 FORCE=1" in refused.err
+        ran = kit.run("carry", ex="02", force="1")
         assert f"channel.c.{n}.bak" in ran.out
     assert kit.read(f"{CHANNEL_2}.1.bak") == "/* precious 1 */\n"
     assert kit.read(f"{CHANNEL_2}.2.bak") == "/* precious 2 */\n"
+
+
+def test_what_was_carried_and_not_touched_since_is_carried_again(kit: Kit) -> None:
+    for more in ("", "/* better */\n"):
+        kit.write(CHANNEL_1, ANSWER + more)
+        assert kit.run("carry", ex="02").code == 0
+        assert kit.read(CHANNEL_2).startswith((ANSWER + more).rstrip())
+    kit.write(CHANNEL_2, SOLUTIONS["02_twice/channel.c"])
+    assert kit.run("carry", ex="02").code == 2
+
+
+def test_the_next_step_of_a_green_exercise_is_the_one_of_list(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER)
+    kit.write(CHANNEL_2, SOLUTIONS["02_twice/channel.c"])  # finished before: nothing may replace it
+    graded = kit.run("grade", ex="01").out.splitlines()[-1]
+    assert graded == kit.run("list").out.splitlines()[-1] == "next  make grade EX=02"
 
 
 def test_carry_from_an_unwritten_exercise_is_refused(kit: Kit) -> None:
@@ -446,10 +464,10 @@ def test_the_channel_alone_is_swapped_for_that_of_the_solution(kit: Kit) -> None
     assert kit.run("grade", ex="04").code == 1
 
 
-@pytest.mark.parametrize("command", ["reset", "carry"])
-def test_the_carried_channel_is_taken_over_again(kit: Kit, command: str) -> None:
+@pytest.mark.parametrize(("command", "options"), [("reset", {}), ("carry", {"force": "1"})])
+def test_the_carried_channel_is_taken_over_again(kit: Kit, command: str, options: dict[str, Any]) -> None:
     kit.write("exercises/04_server/channel.c", "/* another one */\n")
-    kit.run(command, ex="04")
+    kit.run(command, ex="04", **options)
     assert kit.read("exercises/04_server/channel.c") == STUBS["04_server/channel.c"]
     assert kit.read("exercises/04_server/channel.c.1.bak") == "/* another one */\n"
 
@@ -564,11 +582,25 @@ def test_a_pass_says_how_much_was_looked_at(kit: Kit) -> None:
     assert "this one schedule; make grade runs them all" in ran.out
 
 
-@pytest.mark.parametrize("test", ["answer_is", "the_anwser_is_42"])
-def test_replay_of_an_unknown_test_suggests_one(kit: Kit, test: str) -> None:
+@pytest.mark.parametrize(("test", "name"), [("an", "the_answer_is_42"), ("the_anwser_is_42", "the_answer_is_42")])
+def test_replay_of_an_unknown_test_suggests_one(kit: Kit, test: str, name: str) -> None:
     ran = kit.run("replay", ex="01", test=test, solutions="1")
     assert ran.code == 2
-    assert "the_answer_is_42" in ran.err
+    assert name in ran.err
+
+
+def test_a_unique_part_of_its_name_names_a_test(kit: Kit) -> None:
+    ran = kit.run("replay", ex="01", test="answer is", solutions="1", variant="plain")
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "the answer is 42: passed")
+    ran = kit.run("grade", ex="02", test="42", solutions="1")  # it is one of the exercise that 02 builds on
+    assert [t["name"] for t in ran.exercise("02_twice")["tests"]] == ["the_answer_is_42"]
+
+
+def test_replay_alone_means_the_failure_that_was_told(kit: Kit) -> None:
+    kit.write(CHANNEL_1, USED_AFTER_FREE)
+    kit.run("grade", ex="01", variant="interleave")
+    ran = kit.run("replay")
+    assert ran.code == 1 and f"{CHANNEL_1}:9: use after free" in ran.out
 
 
 # ------------------------------------------------------------------------------------- stubs

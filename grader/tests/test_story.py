@@ -74,7 +74,7 @@ def test_a_deadlock_is_told_from_its_first_step_to_who_waits() -> None:
     assert (
         told(DEADLOCK)
         == """\
-  (2 steps before these)
+  (2 steps before these: make replay)
                   the test                       drops
                   ─────────────────────────────  ─────────────────────────────
   3  channel.c:3  locks ch->lock
@@ -87,7 +87,7 @@ def test_a_deadlock_is_told_from_its_first_step_to_who_waits() -> None:
 
 At the end:
   the test sleeps in cond_wait on ch->readable, its mutex is ch->lock
-    (channel.c:4)
+    channel.c:4  receiver_recv:  pthread_cond_wait(&ch->readable, &ch->lock);
     what would have woken it: a signal or broadcast on ch->readable; there was
       none
   drops has ended"""

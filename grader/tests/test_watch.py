@@ -71,7 +71,7 @@ class Watching:
 
 @pytest.fixture
 def watching(kit: Kit) -> Iterator[Watching]:
-    watch = Watching(kit, NO_COLOR="1")
+    watch = Watching(kit, NO_COLOR="1", EDITOR="vi")
     yield watch
     watch.close()
 
@@ -79,7 +79,7 @@ def watching(kit: Kit) -> Iterator[Watching]:
 def test_what_is_saved_is_graded_and_the_keys_do_what_they_say(kit: Kit, watching: Watching) -> None:
     watching.see("not started")
     kit.write(CHANNEL_1, ANSWER.replace("42", "41"))
-    assert "answer returns 42." in watching.see("next  make hint EX=01")
+    assert "answer returns 42." in watching.see("+3 exercises/01_answer/channel.c")
     watching.press("h")
     watching.see("Think once.")
     watching.press("l")
