@@ -14,7 +14,7 @@
 #include "channel.h"
 
 enum {
-    PLACES = 4096,
+    PLACES = 1 << 17,
     FEW_PLACES = MOST_PLANNED + 24
 }; /* for messages; and in scenarios of several threads */
 

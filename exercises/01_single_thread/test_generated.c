@@ -25,6 +25,8 @@ static const struct contract contract = {
     .clone = CLONE,
     .drop_many = DROP_SENDER,
     .drop_one = DROP_RECEIVER,
+    .fill = SEND,
+    .take = TRY_RECV,
     .endings = endings,
     .ending_count = 4,
     .state_size = sizeof(struct channels),
@@ -37,13 +39,11 @@ static const struct contract contract = {
     .describe = describe_01,
 };
 
-static const struct generated sequences = {GENERATED,
-                                           &contract,
-                                           .scenarios = 40,
-                                           .calls = 300,
-                                           .longest = 16000,
-                                           .setups = setups,
-                                           .setup_count = sizeof setups / sizeof *setups};
+static const struct generated sequences = {
+    GENERATED,        &contract,
+    .scenarios = 40,  .calls = 300,
+    .longest = 66000, .apart = 255,
+    .setups = setups, .setup_count = sizeof setups / sizeof *setups};
 
 TEST(any_calls_of_one_thread_are_answered_as_the_contract_says,
      .sentences = {"first in, first out"}, .family = &sequences.family, .schedules = 2)

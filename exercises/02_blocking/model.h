@@ -62,7 +62,9 @@ static inline bool may_be_held_back(const struct channels *all, const struct cal
     return false;
 }
 
-static inline bool allows_02(void *state, const struct call *call, const struct history *history)
+/* ... and where nothing is held back. */
+static inline bool allows_02_at_once(void *state, const struct call *call,
+                                     const struct history *history)
 {
     struct channels *all = state;
     struct channel *channel = &all->channel[call->object];
@@ -71,14 +73,19 @@ static inline bool allows_02(void *state, const struct call *call, const struct 
     case RECV:
         return call->status == CHANNEL_OK ? takes_oldest(all, call)
                                           : call->status == CHANNEL_CLOSED && is_over(channel);
-    case TRY_RECV:
-        return (call->status == CHANNEL_EMPTY && channel->senders > 0 &&
-                may_be_held_back(all, call, history)) ||
-               allows_01(state, call, history);
     case SEND:
         return goes_nowhere(channel, call, history) || allows_01(state, call, history);
     }
     return allows_01(state, call, history);
+}
+
+static inline bool allows_02(void *state, const struct call *call, const struct history *history)
+{
+    const struct channels *all = state;
+
+    return (call->kind == TRY_RECV && call->status == CHANNEL_EMPTY &&
+            all->channel[call->object].senders > 0 && may_be_held_back(all, call, history)) ||
+           allows_02_at_once(state, call, history);
 }
 
 static inline bool may_sleep_02(const void *state, const struct call *call)

@@ -21,6 +21,7 @@ static const struct contract contract = {
     .drop_many = DROP_SENDER,
     .drop_one = DROP_RECEIVER,
     .fill = SEND,
+    .take = TRY_RECV,
     .most_filled = 2,
     .setups = setups,
     .setup_count = 3,
@@ -41,7 +42,7 @@ static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
 TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them,
      .sentences = {"Different handles may be used by different threads"}, .family = &drawn.family,
-     .schedules = 6)
+     .schedules = 16)
 {
     together(&drawn);
 }
@@ -53,4 +54,19 @@ TEST(calls_of_several_threads_are_answered_rightly_when_an_allocation_fails,
      .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
+}
+
+static const struct generated sequences = {GENERATED,
+                                           &contract,
+                                           .scenarios = 20,
+                                           .calls = 100,
+                                           .longest = 66000,
+                                           .setups = setups,
+                                           .setup_count = sizeof setups / sizeof *setups};
+
+TEST(any_calls_of_one_thread_on_channels_between_threads_are_answered_as_the_contract_says,
+     .sentences = {"receiver_recv CHANNEL_OK: holds the oldest message"},
+     .family = &sequences.family, .schedules = 2)
+{
+    alone(&sequences);
 }

@@ -1,6 +1,6 @@
 /* model.h - the contract of 03 as a program.
  *
- * Changed from 02: what each call may answer is as before. A channel may have a drop function: then
+ * Changed from 02: what each call may answer is as before, but nothing is held back. A channel may have a drop function: then
  * each message that was sent and that nobody can receive any more is dropped, once. That is checked
  * beside the answers (grader/model/run.c), for it is to happen before a call returns, not in it. */
 #pragma once
@@ -15,7 +15,7 @@ enum { WITH_DROP_03 = CREATE_01 + 1, VARIANTS_OF_03 };
 static inline bool allows_03(void *state, const struct call *call, const struct history *history)
 {
     return call->kind == CREATE_WITH_DROP ? allows_create(odd_sizes[call->argument], call)
-                                          : allows_02(state, call, history);
+                                          : allows_02_at_once(state, call, history);
 }
 
 static inline bool is_dropped_03(const struct setup *setup)

@@ -21,6 +21,7 @@ static const struct contract contract = {
     .drop_many = DROP_SENDER,
     .drop_one = DROP_RECEIVER,
     .fill = SEND,
+    .take = TRY_RECV,
     .most_filled = 2,
     .setups = setups,
     .setup_count = 3,
@@ -43,7 +44,7 @@ static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
 TEST(calls_on_channels_that_drop_messages_are_answered_as_in_some_order_of_them,
      .sentences = {"drop runs exactly once for every message"}, .family = &drawn.family,
-     .schedules = 6)
+     .schedules = 16)
 {
     together(&drawn);
 }
@@ -57,9 +58,13 @@ TEST(calls_on_channels_that_drop_messages_are_answered_rightly_when_an_allocatio
     together(&failing);
 }
 
-static const struct generated sequences = {
-    GENERATED,    &contract,        .scenarios = 20,
-    .calls = 300, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
+static const struct generated sequences = {GENERATED,
+                                           &contract,
+                                           .scenarios = 20,
+                                           .calls = 300,
+                                           .longest = 66000,
+                                           .setups = setups,
+                                           .setup_count = sizeof setups / sizeof *setups};
 
 TEST(any_calls_of_one_thread_on_channels_that_drop_messages_are_answered_as_the_contract_says,
      .sentences = {"drop runs exactly once for every message"}, .family = &sequences.family,

@@ -24,6 +24,7 @@ static const struct contract contract = {
     .drop_many = DROP_SENDER,
     .drop_one = DROP_RECEIVER,
     .fill = SEND,
+    .take = TRY_RECV,
     .most_filled = 2,
     .setups = setups,
     .setup_count = 6,
@@ -48,7 +49,7 @@ static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
 TEST(calls_on_bounded_channels_are_answered_as_in_some_order_of_them,
      .sentences = {"Taking a message wakes a sleeping sender"}, .family = &drawn.family,
-     .schedules = 6)
+     .schedules = 16)
 {
     together(&drawn);
 }
@@ -111,7 +112,7 @@ static const struct generated sequences = {GENERATED,
                                            &contract,
                                            .scenarios = 60,
                                            .calls = 300,
-                                           .longest = 16000,
+                                           .longest = 66000,
                                            .setups = rings,
                                            .setup_count = sizeof rings / sizeof *rings};
 

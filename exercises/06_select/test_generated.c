@@ -24,6 +24,7 @@ static const struct contract contract = {
     .drop_many = DROP_SENDER,
     .drop_one = DROP_RECEIVER,
     .fill = SEND,
+    .take = TRY_RECV,
     .most_filled = 2,
     .setups = setups,
     .setup_count = 6,

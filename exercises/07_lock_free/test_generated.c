@@ -14,31 +14,19 @@ static const uint8_t endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
                                      {DROP_RECEIVER, SEND, NONE},
                                      {NONE}};
 
-static const struct contract contract = {
-    .kinds = kinds,
-    .kind_count = KINDS_OF_02,
-    .status_names = channel_status_names,
-    .clone = CLONE,
-    .drop_many = DROP_SENDER,
-    .drop_one = DROP_RECEIVER,
-    .fill = SEND,
-    .most_filled = 2,
-    .setups = setups,
-    .setup_count = 3,
-    .new_setups = 1,
-    .endings = endings,
-    .ending_count = 4,
-    .state_size = offsetof(struct channels, messages[FEW_PLACES]),
-    .begin = begin_channels,
-    .allows = allows_02,
-    .may_sleep = may_sleep_02,
-    .open = open_01,
-    .make = make_02,
-    .meet = meet,
-    .describe = describe_02,
-};
+#define CONTRACT                                                                                   \
+    .kinds = kinds, .kind_count = KINDS_OF_02, .status_names = channel_status_names,               \
+    .clone = CLONE, .drop_many = DROP_SENDER, .drop_one = DROP_RECEIVER, .fill = SEND,             \
+    .take = TRY_RECV, .most_filled = 2, .setups = setups, .setup_count = 3, .new_setups = 1,       \
+    .endings = endings, .ending_count = 4,                                                         \
+    .state_size = offsetof(struct channels, messages[FEW_PLACES]), .begin = begin_channels,        \
+    .allows = allows_02, .may_sleep = may_sleep_02, .open = open_01, .make = make_02,              \
+    .meet = meet, .describe = describe_02
 
-static const struct generated drawn = {GENERATED, &contract, .scenarios = 600, .by_chance = true};
+static const struct contract contract = {CONTRACT};
+static const struct contract one_stops = {CONTRACT, .one_stops = true};
+
+static const struct generated drawn = {GENERATED, &contract, .scenarios = 600};
 
 TEST(calls_on_lock_free_channels_are_answered_as_in_some_order_of_them,
      .sentences = {"sender_send: whatever the other senders are doing"}, .family = &drawn.family,
@@ -54,4 +42,29 @@ TEST(calls_on_lock_free_channels_are_answered_rightly_when_an_allocation_fails,
      .allocations_fail = true, .schedules = 20)
 {
     together(&failing);
+}
+
+static const struct generated stopped = {GENERATED, &one_stops, .scenarios = 100,
+                                         .by_chance = true};
+
+TEST(calls_on_lock_free_channels_return_whichever_sender_is_stopped_anywhere,
+     .sentences = {"A sender stopped anywhere inside sender_send, for ever"},
+     .family = &stopped.family, .one_thread_stops = true, .schedules = 20)
+{
+    together(&stopped);
+}
+
+static const struct generated sequences = {GENERATED,
+                                           &contract,
+                                           .scenarios = 20,
+                                           .calls = 100,
+                                           .longest = 66000,
+                                           .setups = setups,
+                                           .setup_count = sizeof setups / sizeof *setups};
+
+TEST(any_calls_of_one_thread_on_lock_free_channels_are_answered_as_the_contract_says,
+     .sentences = {"behind all messages sent before, whatever the other senders are doing"},
+     .family = &sequences.family, .schedules = 2)
+{
+    alone(&sequences);
 }

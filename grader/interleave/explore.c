@@ -202,6 +202,8 @@ static void explore_family(const struct test *test)
         child_silence();
         bool has_choices = shared->taken.n > 0;
         unsigned failable = run.failable;
+        if (test->options.one_thread_stops)
+            run_with_stops(test, plan, budget);
         if (has_choices)
             run_random(test, &plan, budget);
         if (test->options.allocations_fail)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SECOND_ROUND_ONE_IN = 4, SLEEPY = 5 };
+enum { SECOND_ROUND_ONE_IN = 4, SLEEPY = 5, TURNED_ONE_IN = 4, MOST_TURNS = 40, SMALL = 64 };
 
 uint64_t draw_next(uint64_t *random)
 {
@@ -45,7 +45,7 @@ static void draw_the_rest(const struct contract *contract, struct scenario *s, u
 {
     s->is_held = contract->thread_ends && one_in(random, 3);
     for (unsigned t = 0; t < THREADS; t++) {
-        s->drops[t] = one_in(random, 2);
+        s->drops[t] = one_in(random, 2) && !contract->one_stops;
         s->release[t] = (uint8_t)draw_below(random, 4);
     }
     for (unsigned o = 0; o < OBJECTS; o++) {
@@ -100,14 +100,16 @@ static bool is_wanted(const struct contract *contract, const struct pair *pair)
            (pair->setup < contract->new_setups || a->is_new || b->is_new);
 }
 
-/* Beside two that use handles of the other kind, a thread has the one and makes a call with it. */
+/* Beside two that use handles of the other kind, a thread has the one and makes calls with it. */
 static void add_third(const struct contract *contract, uint64_t *random, struct scenario *s)
 {
-    for (unsigned tries = 0; tries < 16; tries++) {
+    unsigned calls = 1 + draw_below(random, 3);
+
+    for (unsigned tries = 0; calls && tries < 32; tries++) {
         unsigned kind = draw_below(random, contract->kind_count);
         if (contract->kinds[kind].often && contract->kinds[kind].needs == THE_ONE) {
             add_call(s, contract, random, 3, kind, 0);
-            return;
+            calls--;
         }
     }
 }
@@ -151,6 +153,8 @@ static bool is_possible(const struct contract *contract, unsigned kind, const st
 {
     const struct kind *of = &contract->kinds[kind];
 
+    if (contract->one_stops && !never_sleeps(of))
+        return false;
     if (of->needs != A_MANY)
         return of->often && (of->needs == NOTHING || means->has_one[object]);
     if (of->sleeps && of->releases[0] != NONE &&
@@ -298,6 +302,26 @@ static void draw_by_chance(const struct contract *contract, uint64_t *random, st
     draw_the_rest(contract, s, random);
 }
 
+/* After its call of the pair a thread may go on. */
+static void draw_on(const struct contract *contract, uint64_t *random, struct scenario *s)
+{
+    unsigned n = s->n;
+
+    for (unsigned i = 0; i < n; i++) {
+        const bool has_one[OBJECTS] = {needs_one(&contract->kinds[s->calls[i].kind])};
+        if ((s->calls[i].thread == 1 || s->calls[i].thread == 2) && one_in(random, 2))
+            draw_thread(contract, random, s, s->calls[i].thread, has_one, false);
+    }
+}
+
+/* An object is not always new: what turns, or is used again, has been used before. */
+static void draw_turns(const struct contract *contract, uint64_t *random, struct scenario *s)
+{
+    for (unsigned o = 0; o < OBJECTS; o++)
+        if (contract->kinds[contract->take].hands_out && one_in(random, TURNED_ONE_IN))
+            s->turns[o] = (uint8_t)(1 + draw_below(random, MOST_TURNS));
+}
+
 bool draw_scenario(const struct contract *contract, uint64_t seed, unsigned number,
                    struct scenario *scenario)
 {
@@ -305,20 +329,34 @@ bool draw_scenario(const struct contract *contract, uint64_t seed, unsigned numb
 
     draw_next(&random);
     memset(scenario, 0, sizeof *scenario);
-    if (number < pair_count(contract))
-        return draw_pair(contract, &random, number, scenario);
-    draw_by_chance(contract, &random, scenario);
+    if (number >= pair_count(contract))
+        draw_by_chance(contract, &random, scenario);
+    else if (draw_pair(contract, &random, number, scenario))
+        draw_on(contract, &random, scenario);
+    else
+        return false;
+    draw_turns(contract, &random, scenario);
     return true;
+}
+
+int long_shape(const struct generated *generated, unsigned number)
+{
+    return generated->longest && number % LONG_ONE_IN >= LONG_ONE_IN - LONG_SHAPES
+               ? (int)(number % LONG_ONE_IN - (LONG_ONE_IN - LONG_SHAPES))
+               : -1;
 }
 
 bool draw_alone(const struct generated *generated, uint64_t seed, unsigned number,
                 struct scenario *scenario)
 {
     uint64_t random = seed * UINT64_C(0x2545f4914f6cdd1d) + number;
+    bool is_long = long_shape(generated, number) >= 0;
 
     memset(scenario, 0, sizeof *scenario);
     scenario->objects = 1 + one_in(&random, 3);
-    scenario->setups[0] = generated->setups[number % generated->setup_count];
+    do
+        scenario->setups[0] = generated->setups[number++ % generated->setup_count];
+    while (is_long && scenario->setups[0].size > SMALL);
     scenario->setups[1] = generated->setups[draw_below(&random, generated->setup_count)];
     draw_the_rest(generated->contract, scenario, &random);
     return true;

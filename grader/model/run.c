@@ -12,12 +12,13 @@
 #include <string.h>
 
 enum {
-    MOST_MESSAGES = 1 << 12,
+    MOST_MESSAGES = 1 << 18,
+    MOST_OF_THE_TEST = 1 << 17, /* handles */
     REPEATED = 24,
     REPEATED_SENDS = 6,
     PHASE = 12,
     RARELY = 40,
-    ONE_LONG_IN = 20,
+    MOST_OTHERS = 255, /* with them 257: one more than 8 bits can tell apart */
     MOST_OFTEN = 20
 };
 #define SECOND UINT64_C(1000000000)
@@ -30,7 +31,8 @@ static const struct generated *generated;
 static const struct contract *contract;
 static struct history *history;
 
-static void *manys[THREADS][OBJECTS][MOST_HANDLES];
+static void *manys_of_threads[THREADS][OBJECTS][MOST_HANDLES],
+    *manys_of_test[OBJECTS][MOST_OF_THE_TEST];
 static unsigned many_counts[THREADS][OBJECTS];
 static void *ones[THREADS][OBJECTS];
 static const struct setup *setups;
@@ -43,7 +45,7 @@ static atomic_bool has_ended[THREADS];
 static unsigned woken[THREADS]; /* so often */
 static unsigned messages;       /* numbers given to messages */
 static bool is_alone; /* there is one thread only, and this is what its calls have led to: */
-static uint64_t alone_state[1 << 13];
+static uint64_t alone_state[1 << 17];
 
 /* What became of each message. */
 static struct message {
@@ -53,6 +55,12 @@ static struct message {
 } message_table[MOST_MESSAGES];
 static atomic_bool one_is_gone[OBJECTS];
 
+/* Objects that are there beside those of the scenario, and nothing is done with them. */
+static struct {
+    void *many, *one;
+} others[MOST_OTHERS];
+static unsigned other_count;
+
 static void begin_run(const struct generated *of)
 {
     generated = of;
@@ -60,6 +68,7 @@ static void begin_run(const struct generated *of)
     history = &current->history;
     history->n = history->begun = 0;
     is_alone = false;
+    other_count = 0;
     setups = current->scenario.setups;
     memset(many_counts, 0, sizeof many_counts);
     memset(ones, 0, sizeof ones);
@@ -138,19 +147,40 @@ static bool has_handle(unsigned thread, unsigned kind, unsigned object)
                                                     : ones[thread][object] != NULL;
 }
 
+static void **manys(unsigned thread, unsigned object)
+{
+    return thread ? manys_of_threads[thread][object] : manys_of_test[object];
+}
+
+/* One of them, which is the thread's no more: the first, or the last. */
+static void *take_many(unsigned thread, unsigned object)
+{
+    unsigned count = many_counts[thread][object]--;
+    void **all = manys(thread, object), **one = &all[count % 2 ? 0 : count - 1], *taken = *one;
+
+    *one = all[count - 1];
+    return taken;
+}
+
+static void add_many(unsigned thread, unsigned object, void *handle)
+{
+    manys(thread, object)[many_counts[thread][object]++] = handle;
+}
+
 /* The handle a call is made with; one that it drops is the thread's no more. */
 static void *handle_for(const struct call *call)
 {
     const struct kind *kind = &contract->kinds[call->kind];
-    unsigned *count = &many_counts[call->thread][call->object];
-    void **many = manys[call->thread][call->object], *handle = ones[call->thread][call->object];
+    unsigned count = many_counts[call->thread][call->object];
+    void *one = ones[call->thread][call->object];
 
     if (kind->needs == A_MANY)
-        handle =
-            kind->does == DROPS ? many[--*count] : many[(call->message + call->argument) % *count];
-    else if (kind->does == DROPS)
+        return kind->does == DROPS
+                   ? take_many(call->thread, call->object)
+                   : manys(call->thread, call->object)[(call->message + call->argument) % count];
+    if (kind->does == DROPS)
         ones[call->thread][call->object] = NULL;
-    return handle;
+    return one;
 }
 
 void waits_until(const struct call *call, uint64_t deadline)
@@ -181,8 +211,7 @@ static void note_answer(struct call *call, const struct answer *answer)
     call->status = answer->status;
     call->value = answer->value;
     if (contract->kinds[call->kind].does == ADDS && answer->handle)
-        manys[call->thread][call->object][many_counts[call->thread][call->object]++] =
-            answer->handle;
+        add_many(call->thread, call->object, answer->handle);
 }
 
 /* It says that a time has come: whatever had returned before is before it. Asked when nothing moves,
@@ -237,13 +266,16 @@ static const struct call *make_call(const struct call *planned)
     call->held = held_by(call->thread);
     call->until = FOREVER;
     handle = handle_for(call);
-    bool had_failed = allocation_has_failed();
+    bool had_failed = allocation_has_failed(),
+         stops = contract->one_stops && contract->kinds[call->kind].hands_in && call->thread;
     naps();
     call->began_at = monotonic_now();
     size_t allocated = own_allocations();
     call->began = call->after = atomic_fetch_add(&moment, 1) + 1;
     atomic_store(&inside[call->thread], (unsigned)(call - history->calls) + 1);
+    may_stop(stops);
     struct answer answer = contract->make(call, handle, ones[call->thread]);
+    may_stop(false);
     contract->meet();
     atomic_store(&inside[call->thread], 0);
     note_answer(call, &answer);
@@ -371,8 +403,7 @@ static void give_many(unsigned thread, unsigned object, bool another_needs_one)
         return;
     if (many_counts[0][object] == 1 && keeps && perform(0, contract->clone, object, 0)->status != 0)
         return;
-    manys[thread][object][many_counts[thread][object]++] =
-        manys[0][object][--many_counts[0][object]];
+    add_many(thread, object, take_many(0, object));
 }
 
 static bool one_after_needs(unsigned thread, unsigned object)
@@ -418,6 +449,15 @@ static bool hand_out(unsigned thread)
     return false;
 }
 
+static void take_handles_of(unsigned thread)
+{
+    for (unsigned o = 0; o < OBJECTS; o++) {
+        while (many_counts[thread][o])
+            add_many(0, o, take_many(thread, o));
+        move_one(thread, 0, o);
+    }
+}
+
 /* The test waits for the threads that have ended, and takes their handles. */
 static void collect(void)
 {
@@ -426,11 +466,7 @@ static void collect(void)
             continue;
         join(threads[t]);
         is_started[t] = false;
-        for (unsigned o = 0; o < OBJECTS; o++) {
-            while (many_counts[t][o])
-                manys[0][o][many_counts[0][o]++] = manys[t][o][--many_counts[t][o]];
-            move_one(t, 0, o);
-        }
+        take_handles_of(t);
     }
 }
 
@@ -535,7 +571,7 @@ static void note_waiting(void)
     }
 }
 
-static void run_round(unsigned first, unsigned end)
+static void start_round(unsigned first, unsigned end)
 {
     for (unsigned t = first; t < end; t++)
         is_started[t] = hand_out(t);
@@ -556,6 +592,31 @@ static void run_round(unsigned first, unsigned end)
         settle();
         hold_others(false);
     }
+}
+
+/* All end by themselves but one that was stopped for ever; false: there is one. */
+static bool wait_for_round(unsigned first, unsigned end)
+{
+    bool was_stopped = false;
+
+    for (unsigned t = first; t < end; t++) {
+        if (!is_started[t])
+            continue;
+        if (join_unless_stopped(threads[t]))
+            take_handles_of(t);
+        else
+            was_stopped = true;
+        is_started[t] = false;
+    }
+    return !was_stopped;
+}
+
+/* False: a thread was stopped for ever, and with it this scenario. */
+static bool run_round(unsigned first, unsigned end)
+{
+    start_round(first, end);
+    if (contract->one_stops)
+        return wait_for_round(first, end);
     for (size_t others = rest(); !all_have_ended(); others = rest()) {
         if (others)
             check_history();
@@ -565,6 +626,7 @@ static void run_round(unsigned first, unsigned end)
         release_one();
     }
     collect();
+    return true;
 }
 
 /* The test looks at what is left, and drops its handles. */
@@ -628,20 +690,71 @@ static void end_objects(void)
         drop_all(0, o, false);
 }
 
+static void open_others(void)
+{
+    unsigned object = OBJECTS - 1;
+
+    for (other_count = 0; other_count < generated->apart; other_count++)
+        if (!contract->open(object, &setups[object], &others[other_count].many,
+                            &others[other_count].one))
+            break;
+}
+
+static void drop_others(void)
+{
+    struct call call = {.object = OBJECTS - 1};
+
+    for (; other_count; other_count--) {
+        call.kind = contract->drop_many;
+        contract->make(&call, others[other_count - 1].many, NULL);
+        call.kind = contract->drop_one;
+        contract->make(&call, others[other_count - 1].one, NULL);
+    }
+}
+
 static bool open_objects(void)
 {
     for (unsigned o = 0; o < current->scenario.objects; o++) {
         void *many, *one;
         if (!is_used(o))
             continue;
+        if (o > 0)
+            open_others();
         if (!contract->open(o, &setups[o], &many, &one)) {
             check(allocation_has_failed(), "Out of memory only when there is none.");
             return false;
         }
-        manys[0][o][many_counts[0][o]++] = many;
+        add_many(0, o, many);
         ones[0][o] = one;
     }
     return true;
+}
+
+/* Puts a few messages in and takes them out, the first time of two through a handle that goes then. */
+static void turn(unsigned object, unsigned number)
+{
+    const struct call fills = {.kind = contract->fill, .object = (uint8_t)object};
+    bool clones = number % 2 && perform(0, contract->clone, object, 0)->status == 0;
+
+    for (unsigned i = 0; i <= number % 3 && !contract->may_sleep(alone_state, &fills); i++)
+        perform(0, contract->fill, object, 0);
+    for (unsigned i = 0; i <= number % 3; i++)
+        perform(0, contract->take, object, 0);
+    if (clones)
+        perform(0, contract->drop_many, object, 0);
+}
+
+/* What the test does before the others begin. What has come and gone is forgotten: the objects are as new. */
+static void prepare_objects(void)
+{
+    is_alone = true;
+    for (unsigned o = 0; o < current->scenario.objects; o++)
+        for (unsigned i = 0; ones[0][o] && i < current->scenario.turns[o]; i++)
+            turn(o, i);
+    history->begun = 0;
+    contract->begin(alone_state, setups, current->scenario.objects);
+    make_calls_of(0);
+    is_alone = false;
 }
 
 void together(const struct generated *of)
@@ -650,11 +763,9 @@ void together(const struct generated *of)
     messages = current->scenario.n;
     contract->begin(alone_state, setups, current->scenario.objects);
     if (open_objects()) {
-        is_alone = true;
-        make_calls_of(0);
-        is_alone = false;
-        run_round(1, SECOND_ROUND);
-        run_round(SECOND_ROUND, THREADS);
+        prepare_objects();
+        if (!run_round(1, SECOND_ROUND) || !run_round(SECOND_ROUND, THREADS))
+            return;
     }
     end_objects();
     check_history();
@@ -694,26 +805,54 @@ static void make_next(uint64_t *random, unsigned object, bool with_the_one)
     make_call(&planned);
 }
 
+static void make_one(unsigned kind)
+{
+    const struct call call = {.kind = (uint8_t)kind};
+
+    if (has_handle(0, kind, 0) && !contract->may_sleep(alone_state, &call))
+        perform(0, kind, 0, 0);
+}
+
+static void make_many(unsigned number, int shape)
+{
+    unsigned kind = shape == MANY_HANDLES ? contract->clone : contract->fill;
+
+    for (unsigned i = 0; shape >= 0 && i < number; i++) {
+        make_one(kind);
+        if (shape != MANY_AT_ONCE && i > 1)
+            make_one(contract->take);
+    }
+    for (unsigned i = 1; shape == MANY_HANDLES && i < number; i++) {
+        make_one(contract->drop_many);
+        make_one(contract->take);
+    }
+}
+
+static void make_any(uint64_t *random, unsigned calls)
+{
+    bool with_the_one = false;
+
+    for (unsigned i = 0; i < calls; i++) {
+        unsigned object = draw_below(random, current->scenario.objects);
+        if (draw_below(random, PHASE) == 0)
+            with_the_one = !with_the_one;
+        make_next(random, object, with_the_one != (draw_below(random, 4) == 0));
+    }
+}
+
 void alone(const struct generated *of)
 {
     uint64_t random = current->seed * UINT64_C(0x2545f4914f6cdd1d) ^ current->number;
-    bool with_the_one = false;
 
     begin_run(of);
     is_alone = true;
     contract->begin(alone_state, setups, current->scenario.objects);
     open_objects();
-    bool is_long = of->longest && current->number % ONE_LONG_IN == 1;
-    unsigned calls = is_long ? of->longest : of->calls;
+    make_many(of->longest, long_shape(of, current->number));
     for (unsigned i = 0; i < of->filled && many_counts[0][i % current->scenario.objects]; i++)
         perform(0, contract->fill, i % current->scenario.objects,
                 draw_below(&random, contract->kinds[contract->fill].arguments));
-    for (unsigned i = 0; i < calls; i++) {
-        unsigned object = draw_below(&random, current->scenario.objects);
-        if (draw_below(&random, PHASE) == 0)
-            with_the_one = !with_the_one;
-        make_next(&random, object,
-                  is_long ? i > calls / 2 : with_the_one != (draw_below(&random, 4) == 0));
-    }
+    make_any(&random, of->calls);
     end_objects();
+    drop_others();
 }

@@ -110,11 +110,14 @@ struct contract {
     uint8_t kind_count;
     uint8_t clone, drop_many, drop_one; /* kinds */
     uint8_t fill;                       /* the kind of call that fills an object */
+    uint8_t take;                       /* ... and the one that empties it, if it hands out */
     uint8_t most_filled;
 
     /* An object with a thread of its own, which ends when no handle of the many is left and after a call that ENDS_ALL.
      * Of all handles the one is dropped last, for that waits for the thread. The sentence of the header; NULL: none. */
     const char *thread_ends;
+    bool one_stops; /* a thread may be stopped for ever while it hands in a message; then calls that
+                       hand in or out and never sleep are the only ones the threads make */
 
     /* Objects of small scenarios: those of the first new_setups are what the exercise is about. And
      * what the test does at the end, each repeated while it answers 0; ended by NONE. */
@@ -166,7 +169,8 @@ struct generated {
     unsigned scenarios;
     unsigned calls;
     unsigned filled;  /* ... after so many of the kind that fills */
-    unsigned longest; /* ... and of one in twenty: sends first, and then all is received */
+    unsigned longest; /* ... and so many more of few kinds, in some of them: long_shape() */
+    unsigned apart;   /* so many objects more are there, made between the two */
     const struct setup *setups;
     unsigned setup_count;
     bool by_chance; /* only */
@@ -177,6 +181,13 @@ static inline bool needs_one(const struct kind *kind)
 {
     return kind->needs == THE_ONE || kind->needs == EVERY_ONE;
 }
+
+/* Carries a message, and returns at once. */
+static inline bool never_sleeps(const struct kind *kind)
+{
+    return (kind->hands_in || kind->hands_out) && !kind->sleeps;
+}
+
 #define GENERATED                                                                                  \
     {                                                                                              \
         generated_begin, generated_next, generated_tell                                            \
@@ -204,8 +215,9 @@ struct scenario {
     struct setup setups[OBJECTS];
     struct call calls[MOST_PLANNED]; /* of thread 0: before the others begin */
     unsigned n;
-    bool is_held;        /* the objects' threads are held until all others wait for them */
-    bool keeps[OBJECTS]; /* the test keeps a handle of its own while the threads run */
+    bool is_held;           /* the objects' threads are held until all others wait for them */
+    uint8_t turns[OBJECTS]; /* before all calls: so often is it filled a little and emptied */
+    bool keeps[OBJECTS];    /* the test keeps a handle of its own while the threads run */
     bool drops[THREADS]; /* a thread drops its handles when it ends; otherwise the test gets them */
     uint8_t release[THREADS]; /* which of two ways ends its sleep, and of which object first */
     uint8_t ending[OBJECTS];
@@ -233,6 +245,11 @@ unsigned draw_below(uint64_t *random, unsigned n);
 /* ... and of one thread. */
 bool draw_alone(const struct generated *generated, uint64_t seed, unsigned number,
                 struct scenario *scenario);
+
+/* Of those some begin with very many calls of few kinds: more handles than 16 bits can count, then more messages
+ * one after the other, then more at once. Negative: not the one of that number. */
+enum { LONG_ONE_IN = 20, MANY_HANDLES = 0, MANY_PASS, MANY_AT_ONCE, LONG_SHAPES };
+int long_shape(const struct generated *generated, unsigned number);
 
 /* linearize.c: is there an order of the calls that explains their answers?
  *
