@@ -174,6 +174,39 @@ TEST(multi_sender_messages_of_each_sender_arrive_in_the_order_sent,
     join(second);
 }
 
+enum { OFTEN = 40 };
+
+static void *send_often(void *tx)
+{
+    for (int i = 1; i <= OFTEN; i++)
+        send_int(tx, i);
+    sender_drop(tx);
+    return NULL;
+}
+
+TEST(multi_sender_one_sends_often_while_another_is_inside_a_send,
+     .sentences = {"Different handles may be used by different threads",
+                   "What one sender sends arrives in the order it was sent"},
+     .schedules = 2000,
+     .hint = "The lock is given up for a moment and taken again. What has to be looked at anew?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t other = spawn(send_often, clone_of(ends.tx));
+    int next = 1, others = 0;
+
+    send_int(ends.tx, 0);
+    sender_drop(ends.tx);
+    join(other);
+    for (int i = 0; i <= OFTEN; i++) {
+        int got = recv_int(ends.rx, "Every message of every sender is received.");
+
+        check_equal(got, got ? next++ : others++,
+                    "What one sender sends arrives once, in the order sent.");
+    }
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+}
+
 TEST(send_after_drop_of_the_receiver_in_another_thread_is_closed,
      .sentences = {"sender_send: The receiver has been dropped, and stays so",
                    "From then on every send says CHANNEL_CLOSED"})

@@ -23,6 +23,7 @@ static const struct contract contract = {
     .fill = SEND,
     .take = TRY_RECV,
     .most_filled = 2,
+    .pairs_again = 2,
     .setups = setups,
     .setup_count = 3,
     .new_setups = 1,

@@ -26,6 +26,7 @@ static const struct contract contract = {
     .fill = SEND,
     .take = TRY_RECV,
     .most_filled = 2,
+    .pairs_again = 1,
     .setups = setups,
     .setup_count = 6,
     .new_setups = 3,

@@ -17,8 +17,8 @@ static const uint8_t endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
 #define CONTRACT                                                                                   \
     .kinds = kinds, .kind_count = KINDS_OF_02, .status_names = channel_status_names,               \
     .clone = CLONE, .drop_many = DROP_SENDER, .drop_one = DROP_RECEIVER, .fill = SEND,             \
-    .take = TRY_RECV, .most_filled = 2, .setups = setups, .setup_count = 3, .new_setups = 1,       \
-    .endings = endings, .ending_count = 4,                                                         \
+    .take = TRY_RECV, .most_filled = 2, .pairs_again = 4, .setups = setups, .setup_count = 3,      \
+    .new_setups = 1, .endings = endings, .ending_count = 4,                                        \
     .state_size = offsetof(struct channels, messages[FEW_PLACES]), .begin = begin_channels,        \
     .allows = allows_02, .may_sleep = may_sleep_02, .open = open_01, .make = make_02,              \
     .meet = meet, .describe = describe_02

@@ -7,7 +7,15 @@
 
 #include <string.h>
 
-enum { SECOND_ROUND_ONE_IN = 4, SLEEPY = 5, TURNED_ONE_IN = 4, MOST_TURNS = 40, SMALL = 64 };
+enum {
+    SECOND_ROUND_ONE_IN = 4,
+    SLEEPY = 5,
+    TURNED_ONE_IN = 4,
+    MOST_TURNS = 40,
+    BURST = 6,
+    BURST_ONE_IN = 3,
+    SMALL = 64
+};
 
 uint64_t draw_next(uint64_t *random)
 {
@@ -68,7 +76,7 @@ static unsigned fillings(const struct contract *contract)
 unsigned pair_count(const struct contract *contract)
 {
     return (unsigned)contract->kind_count * contract->kind_count * contract->setup_count *
-           fillings(contract);
+           fillings(contract) * (contract->pairs_again + 1u);
 }
 
 static struct pair pair_of(const struct contract *contract, unsigned number)
@@ -80,7 +88,7 @@ static struct pair pair_of(const struct contract *contract, unsigned number)
     pair.kinds[1] = number % contract->kind_count;
     number /= contract->kind_count;
     pair.filled = number % fillings(contract);
-    pair.setup = number / fillings(contract);
+    pair.setup = number / fillings(contract) % contract->setup_count;
     return pair;
 }
 
@@ -314,6 +322,18 @@ static void draw_on(const struct contract *contract, uint64_t *random, struct sc
     }
 }
 
+/* While one thread is in the middle of something another may hand in many. */
+static void draw_burst(const struct contract *contract, uint64_t *random, struct scenario *s)
+{
+    struct call call = s->calls[draw_below(random, s->n)];
+    unsigned more = BURST + draw_below(random, BURST);
+
+    if (!one_in(random, BURST_ONE_IN) || !call.thread || !contract->kinds[call.kind].hands_in)
+        return;
+    for (; more && s->n < MOST_PLANNED; more--)
+        add_call(s, contract, random, call.thread, call.kind, call.object);
+}
+
 /* An object is not always new: what turns, or is used again, has been used before. */
 static void draw_turns(const struct contract *contract, uint64_t *random, struct scenario *s)
 {
@@ -335,6 +355,7 @@ bool draw_scenario(const struct contract *contract, uint64_t seed, unsigned numb
         draw_on(contract, &random, scenario);
     else
         return false;
+    draw_burst(contract, &random, scenario);
     draw_turns(contract, &random, scenario);
     return true;
 }

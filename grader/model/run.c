@@ -18,6 +18,8 @@ enum {
     REPEATED_SENDS = 6,
     PHASE = 12,
     RARELY = 40,
+    FEW = 300,
+    RARELY_OF_MANY = 4096,
     MOST_OTHERS = 255, /* with them 257: one more than 8 bits can tell apart */
     MOST_OFTEN = 20
 };
@@ -246,7 +248,7 @@ static void check_sleep(const struct call *call)
 {
     const struct kind *kind = &contract->kinds[call->kind];
 
-    if ((kind->hands_in || kind->hands_out) && !kind->sleeps)
+    if (never_sleeps(kind))
         tell_call(contract, call, kind->rules[0], "%s never sleeps, and here it waits for a while.",
                   kind->name);
     if (call->until <= call->began_at)
@@ -813,6 +815,15 @@ static void make_one(unsigned kind)
         perform(0, kind, 0, 0);
 }
 
+/* Now and then: with many handles a look may take long. */
+static void take_sometimes(void)
+{
+    unsigned handles = many_counts[0][0];
+
+    if (handles < FEW || handles % RARELY_OF_MANY == 0)
+        make_one(contract->take);
+}
+
 static void make_many(unsigned number, int shape)
 {
     unsigned kind = shape == MANY_HANDLES ? contract->clone : contract->fill;
@@ -820,11 +831,11 @@ static void make_many(unsigned number, int shape)
     for (unsigned i = 0; shape >= 0 && i < number; i++) {
         make_one(kind);
         if (shape != MANY_AT_ONCE && i > 1)
-            make_one(contract->take);
+            take_sometimes();
     }
     for (unsigned i = 1; shape == MANY_HANDLES && i < number; i++) {
         make_one(contract->drop_many);
-        make_one(contract->take);
+        take_sometimes();
     }
 }
 

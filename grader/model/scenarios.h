@@ -112,6 +112,7 @@ struct contract {
     uint8_t fill;                       /* the kind of call that fills an object */
     uint8_t take;                       /* ... and the one that empties it, if it hands out */
     uint8_t most_filled;
+    uint8_t pairs_again; /* so often is each pair drawn again, with all else as it comes */
 
     /* An object with a thread of its own, which ends when no handle of the many is left and after a call that ENDS_ALL.
      * Of all handles the one is dropped last, for that waits for the thread. The sentence of the header; NULL: none. */
