@@ -14,6 +14,7 @@ GENERATED = frozenset(
     {".git", "build", ".progress", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".cache"}
 )
 NOT_FOR_STUDENTS = ("solutions/", "grader/tests/", "build/", ".progress/", ".git/", ".ci/", ".github/")
+NEITHER = (".bak", "/sentences.toml", "/situations.txt")  # the last two are the self-check's
 FOR_GRADING = ("Makefile", "setup.sh", "LICENSE", "exercises", "grader")
 BUILT_FROM = ("grader/build.mk", "exercises", "grader/suite", "grader/model", "grader/interleave")
 
@@ -45,7 +46,7 @@ def for_grading() -> list[str]:
 
 
 def _is_for_students(name: str) -> bool:
-    return not name.startswith(NOT_FOR_STUDENTS) and not name.endswith(".bak")
+    return not name.startswith(NOT_FOR_STUDENTS) and not name.endswith(NEITHER)
 
 
 def as_given_out(name: str) -> bytes:

@@ -88,13 +88,16 @@ def cannot_differ(exercise: Exercise) -> list[CannotDiffer]:
     ]
 
 
-def tested() -> dict[Sentence, list[str]]:
-    """For each sentence the tests that execute it, as suite: name."""
-    found: dict[Sentence, list[str]] = {}
+Test = tuple[Exercise, str]  # whose suite it is in, and its name
+
+
+def tested() -> dict[Sentence, list[Test]]:
+    """For each sentence the tests that execute it."""
+    found: dict[Sentence, list[Test]] = {}
     for exercise in all_exercises():
         for name in sentences.quotations(exercise):
             for sentence in sentences.of_test(exercise, name):
-                found.setdefault(sentence, []).append(f"{exercise.name}: {name}")
+                found.setdefault(sentence, []).append((exercise, name))
     return found
 
 

@@ -12,6 +12,7 @@ from grader import sentences
 from grader.exercises import Exercise, all_exercises, api, read_text
 from grader.selfcheck import contract
 from grader.selfcheck.situations.trace import NAMES, SITUATIONS, SeenIn
+from grader.selfcheck.situations.trace import functions as functions_of
 from grader.sentences import Sentence
 
 DRAWN = "test_generated.c"
@@ -47,24 +48,23 @@ def title_of(sentence: Sentence) -> str:
 
 
 def rows(exercise: Exercise, seen: Mapping[str, SeenIn]) -> list[Row]:
-    """The rows of an exercise. seen: for each exercise what the tests of its suite did."""
-    skipped = contract.not_tested(exercise)
-    return [_row(exercise, sentence, seen) for sentence in sentences.of(exercise) if sentence not in skipped]
+    """The rows of an exercise. seen: what the tests of suites did; one that is left out did nothing."""
+    skipped, tested = contract.not_tested(exercise), contract.tested()
+    return [_row(exercise, s, tested[s], seen) for s in sentences.of(exercise) if s not in skipped]
 
 
-def _row(exercise: Exercise, sentence: Sentence, seen: Mapping[str, SeenIn]) -> Row:
+def _row(exercise: Exercise, sentence: Sentence, tests: Iterable[contract.Test], seen: Mapping[str, SeenIn]) -> Row:
     row = Row(sentence, [], {}, Counter(), {})
     calls = calls_of(exercise, sentence)
     for suite in all_exercises():
-        drawn = set(suite.tests_in(DRAWN))
-        for test, found in seen.get(suite.name, {}).items():
-            situations = _counted(found, calls)
-            if test in drawn:
-                row.drawn.update(situations)
-            elif sentence in sentences.of_test(suite, test):
-                row.tests.append(f"{suite.name}: {test}")
-                for situation in situations:
-                    row.reached.setdefault(situation, []).append(row.tests[-1])
+        for test in suite.tests_in(DRAWN):
+            row.drawn.update(_counted(seen.get(suite.name, {}).get(test, Counter()), calls))
+    for suite, test in tests:
+        if test in suite.tests_in(DRAWN):
+            continue
+        row.tests.append(f"{suite.name}: {test}")
+        for situation in _counted(seen.get(suite.name, {}).get(test, Counter()), calls):
+            row.reached.setdefault(situation, []).append(row.tests[-1])
     row.reasons = _reasons(exercise, row, calls)
     return row
 
@@ -85,9 +85,15 @@ def calls_of(exercise: Exercise, sentence: Sentence) -> Calls:
     said = contract.about(exercise).get(sentence)
     mentioned = [name for name in re.findall(r"\w+", sentence.words) if name in api()]
     own = [sentence.owner] if sentence.owner in api() else []
-    functions = said or own or mentioned or sorted(api())
+    functions = said or own or mentioned or _all_about(exercise)
     status = _statuses(exercise).get("CHANNEL_NO_MEMORY" if sentence.label == "NULL" else sentence.label)
     return {(function, status) for function in functions}
+
+
+def _all_about(exercise: Exercise) -> list[str]:
+    """The functions that its sentences hold for: its own, and those of the exercises that build on its channel."""
+    later = [e for e in all_exercises() if exercise in e.chain() and e.carries_channel == exercise.carries_channel]
+    return list(dict.fromkeys(name for one in later for name in functions_of(one)))
 
 
 def _statuses(exercise: Exercise) -> dict[str, int]:

@@ -1,0 +1,80 @@
+"""The tables of situations: beside each suite, without a hole, and true of what the tests do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from grader import sentences
+from grader.exercises import Exercise, all_exercises, find
+from grader.selfcheck import contract, situations
+from grader.selfcheck.situations import table, trace
+
+EVERY = pytest.mark.parametrize("exercise", all_exercises(), ids=[exercise.name for exercise in all_exercises()])
+
+
+def stored(exercise: Exercise) -> list[tuple[str, list[str], list[str]]]:
+    """The rows of a stored table: the sentence, the cells, the tests."""
+    titles = {table.title_of(sentence) for sentence in sentences.of(exercise)}
+    found: list[tuple[str, list[str], list[str]]] = []
+    for line in (exercise.directory / situations.FILE).read_text().splitlines():
+        if line in titles:
+            found.append((line, [], []))
+        elif found and line.startswith("      "):
+            found[-1][2].append(line[8:])
+        elif found and line.startswith(" "):
+            found[-1][1].extend(line[1 + 3 * at : 3 + 3 * at].ljust(2) for at in range(len(trace.NAMES)))
+    return found
+
+
+@EVERY
+def test_a_table_has_a_row_for_each_sentence_and_no_hole(exercise: Exercise) -> None:
+    rows = stored(exercise)
+    skipped = contract.not_tested(exercise)
+    assert [title for title, _, _ in rows] == [
+        table.title_of(sentence) for sentence in sentences.of(exercise) if sentence not in skipped
+    ]
+    assert [title for title, cells, _ in rows if table.HOLE in cells or len(cells) != len(trace.NAMES)] == []
+
+
+@EVERY
+def test_the_tests_in_a_table_quote_the_sentence(exercise: Exercise) -> None:
+    own = sentences.of(exercise)
+    quoted = {
+        table.title_of(sentence): {f"{suite.name}: {test}" for suite, test in tests}
+        for sentence, tests in contract.tested().items()
+        if sentence in own
+    }
+    for title, _, tests in stored(exercise):
+        assert set(tests) <= quoted[title]
+
+
+def test_a_table_is_true_of_the_tests() -> None:
+    """Of some: those of 04 that a sentence has for itself, and one that is drawn."""
+    bounded = find("04")
+    names = ["taking_a_message_with_try_recv_wakes_a_sleeping_sender", "a_sender_that_sleeps_allocates_nothing"]
+    names += ["any_calls_of_one_thread_on_bounded_channels_are_answered_as_the_contract_says"]
+    seen = trace.run(bounded, names)
+    fresh = {table.title_of(row.sentence): row for row in table.rows(bounded, {bounded.name: seen})}
+    compared = 0
+    for title, cells, tests in stored(bounded):
+        row = fresh[title]
+        for situation, cell in enumerate(cells):
+            for test in row.reached.get(situation, ()):  # one before it may be named
+                assert cell[0] in map(table.letter_of, range(tests.index(test) + 1))
+                compared += 1
+            if row.drawn[situation]:
+                assert cell[1] >= str(len(str(row.drawn[situation])))
+                compared += 1
+    assert compared > 100
+
+
+def test_a_cell_tells_tests_drawn_calls_reasons_and_holes() -> None:
+    sentence = sentences.of(find("01"))[0]
+    row = table.Row(sentence, ["a", "b"], {0: ["b"], 1: ["a"]}, Counter({1: 1234, 2: 7}), {3: "Why."})
+    assert [row.cell(number) for number in range(5)] == ["b ", "a4", " 1", " -", table.HOLE]
+    assert table.holes([replace(row, reasons=dict.fromkeys(range(4, len(trace.NAMES)), "Why."))]) == [
+        (sentence, "capacity many")
+    ]
