@@ -21,7 +21,8 @@ enum {
     FEW = 300,
     RARELY_OF_MANY = 4096,
     MOST_OTHERS = 255, /* with them 257: one more than 8 bits can tell apart */
-    MOST_OFTEN = 20
+    MOST_OFTEN = 20,
+    MOST_STIRS = 4
 };
 #define SECOND UINT64_C(1000000000)
 #define SOON (60 * SECOND) /* a deadline that is waited for */
@@ -39,8 +40,11 @@ static unsigned many_counts[THREADS][OBJECTS];
 static void *ones[THREADS][OBJECTS];
 static const struct setup *setups;
 
-static atomic_uint moment;          /* begins and returns so far */
-static atomic_uint inside[THREADS]; /* the call a thread is in, from 1; 0: none */
+static atomic_uint moment;                  /* begins and returns so far */
+static atomic_uint inside[THREADS];         /* the call a thread is in, from 1; 0: none */
+static _Atomic uint64_t deadlines[THREADS]; /* ... and how long it sleeps there; FOREVER */
+static unsigned stirred_in[THREADS],
+    stirred[THREADS]; /* ... and in which one others stirred so often */
 static pthread_t threads[THREADS];
 static bool is_started[THREADS]; /* ... and not yet waited for */
 static atomic_bool has_ended[THREADS];
@@ -82,7 +86,7 @@ static void begin_run(const struct generated *of)
         atomic_store(&inside[t], 0);
         atomic_store(&has_ended[t], true);
         is_started[t] = false;
-        woken[t] = 0;
+        woken[t] = stirred_in[t] = 0;
     }
     for (unsigned o = 0; o < OBJECTS; o++)
         atomic_store(&one_is_gone[o], false);
@@ -187,7 +191,7 @@ static void *handle_for(const struct call *call)
 
 void waits_until(const struct call *call, uint64_t deadline)
 {
-    history->calls[atomic_load(&inside[call->thread]) - 1].until = deadline;
+    atomic_store(&deadlines[call->thread], deadline);
 }
 
 static uint8_t held_by(unsigned thread)
@@ -266,7 +270,6 @@ static const struct call *make_call(const struct call *planned)
     call = new_call();
     *call = *planned;
     call->held = held_by(call->thread);
-    call->until = FOREVER;
     handle = handle_for(call);
     bool had_failed = allocation_has_failed(),
          stops = contract->one_stops && contract->kinds[call->kind].hands_in && call->thread;
@@ -274,12 +277,14 @@ static const struct call *make_call(const struct call *planned)
     call->began_at = monotonic_now();
     size_t allocated = own_allocations();
     call->began = call->after = atomic_fetch_add(&moment, 1) + 1;
+    atomic_store(&deadlines[call->thread], FOREVER);
     atomic_store(&inside[call->thread], (unsigned)(call - history->calls) + 1);
     may_stop(stops);
     struct answer answer = contract->make(call, handle, ones[call->thread]);
     may_stop(false);
     contract->meet();
     atomic_store(&inside[call->thread], 0);
+    call->until = atomic_load(&deadlines[call->thread]);
     note_answer(call, &answer);
     call->got_no_memory = !had_failed && allocation_has_failed();
     call->not_before = answer.not_before;
@@ -480,9 +485,9 @@ static bool is_held_by_others(unsigned object)
     return false;
 }
 
-static bool ends_soon(const struct call *call)
+static bool ends_soon(unsigned thread)
 {
-    return call->until < monotonic_now() + SOON;
+    return atomic_load(&deadlines[thread]) < monotonic_now() + SOON;
 }
 
 /* A sender comes and goes: that wakes whoever is easily woken, and there is nothing to wake for. */
@@ -504,7 +509,7 @@ static unsigned object_to_wake(const struct call *call)
 }
 
 /* Ends the sleep of one thread in a call that can be ended with a handle of the test's, and that its deadline does
- * not end. */
+ * not end. Real time goes slowly: a deadline that is not there after a few looks is not waited for. */
 static void release_one(void)
 {
     for (unsigned t = 1; t < THREADS; t++) {
@@ -513,7 +518,9 @@ static void release_one(void)
             continue;
         const struct call *call = &history->calls[in - 1];
         unsigned object = object_to_wake(call);
-        if (ends_soon(call)) {
+        stirred[t] = in == stirred_in[t] ? stirred[t] + 1 : 0;
+        stirred_in[t] = in;
+        if (ends_soon(t) && stirred[t] < MOST_STIRS) {
             stir(object);
             continue;
         }
@@ -542,12 +549,15 @@ static bool all_have_ended(void)
 /* Nothing has moved for a while. */
 static void check_deadlines(void)
 {
-    for (unsigned i = 0; i < history->n; i++) {
-        const struct call *call = &history->calls[i];
-        if (!call->returned && call->until < FOREVER - LATE && call->until + LATE < monotonic_now())
-            tell_call(contract, call, contract->kinds[call->kind].sleeps_until,
-                      "%s of thread %s still sleeps, and its deadline has passed.",
-                      contract->kinds[call->kind].name, thread_names[call->thread]);
+    for (unsigned t = 1; t < THREADS; t++) {
+        unsigned in = atomic_load(&inside[t]);
+        uint64_t deadline = atomic_load(&deadlines[t]);
+        if (!in || deadline >= FOREVER - LATE || deadline + LATE >= monotonic_now())
+            continue;
+        const struct call *call = &history->calls[in - 1];
+        tell_call(contract, call, contract->kinds[call->kind].sleeps_until,
+                  "%s of thread %s still sleeps, and its deadline has passed.",
+                  contract->kinds[call->kind].name, thread_names[t]);
     }
 }
 
