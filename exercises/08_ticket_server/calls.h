@@ -73,7 +73,7 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
                          [TICKET_NO_MEMORY] = COSTS_ONE}},                                         \
     [SHUTDOWN] = {.name = "ticket_client_shutdown",                                                \
                   .does = ENDS_ALL,                                                                \
-                  .often = 1,                                                                      \
+                  .often = 4,                                                                      \
                   .sleeps = ANSWERED,                                                              \
                   .releases = {NONE, NONE},                                                        \
                   .rules = {[TICKET_OK] = "TICKET_OK: the server has taken it. Requests queued "   \

@@ -37,7 +37,7 @@ static const struct contract contract = {
     .describe = describe_08,
 };
 
-static const struct generated drawn = {GENERATED, &contract, .scenarios = 400};
+static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
 TEST(requests_of_several_clients_are_answered_as_in_some_order_of_them,
      .sentences = {"Different clients may be used by different threads"}, .family = &drawn.family,
@@ -60,7 +60,7 @@ static const struct setup sizes[] = {{.size = 1, .capacity = SIZE_MAX},
                                      {.size = 3, .capacity = SIZE_MAX},
                                      {.size = 8, .capacity = SIZE_MAX}};
 
-static const struct generated sequences = {GENERATED,    &contract,       .scenarios = 20,
+static const struct generated sequences = {GENERATED,    &contract,       .scenarios = 40,
                                            .calls = 200, .setups = sizes, .setup_count = 4};
 
 TEST(any_requests_of_one_thread_are_answered_as_the_contract_says,

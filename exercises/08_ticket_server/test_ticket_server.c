@@ -515,7 +515,7 @@ TEST(ids_grow_by_one_whatever_becomes_of_the_tickets, .sentences = {"each next o
  * time, memory or that many allocations by now is left at that. */
 static bool has_been_enough(void)
 {
-    enum { SECONDS = 5, KILOBYTES = 800 * 1024, ALLOCATIONS = 900 * 1000 };
+    enum { SECONDS = 12, KILOBYTES = 800 * 1024, ALLOCATIONS = 900 * 1000 };
     struct rusage used;
 
     getrusage(RUSAGE_SELF, &used);
