@@ -20,6 +20,8 @@ EXERCISES = ROOT / "exercises"
 SOLUTIONS = ROOT / "solutions"
 BUILD = ROOT / "build"
 
+TRIED = "try"  # what a program is called that belongs to no exercise
+
 _BASE = re.compile(r'^\s*#\s*include\s+"\.\./(\d\d_\w+)/channel\.h"', re.MULTILINE)
 _TEST = re.compile(r"^TEST\(\s*(\w+)", re.MULTILINE)
 _OF_THE_SUITE = ("model.h", "calls.h")  # headers, but not the student's

@@ -71,10 +71,12 @@ def grade(
     finally:
         screen.clear_status()
     listener.flush()
+    changed: list[Line] = []
     if where == EXERCISES and not test:
+        changed = changes(graded)
         note_progress(graded)
     replay.note_last(graded)
-    show(screen, graded, where, listener.lines)
+    show(screen, graded, where, listener.lines, changed)
     if report_to is not None:
         from grader.grading import report
 
@@ -95,10 +97,21 @@ def _only(grading: Grading, test: str) -> None:
 BELOW = 2  # rows: what make says of a failure, and the shell's prompt
 
 
-def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, above: int) -> None:
+def changes(graded: Sequence[Graded]) -> list[Line]:
+    """What has changed since the last time, where one exercise is graded: 18 -> 21 of 31, and which."""
+    before = progress.failing().get(graded[0].exercise.name)
+    if len(graded) != 1 or before is None or not graded[0].results or graded[0].verdict == "build_failed":
+        return []
+    now = [result.name for result in graded[0].failures()]
+    line = render.change_line(graded[0].max_points, before, now)
+    return [line] if line else []
+
+
+def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, above: int, changed: Sequence[Line] = ()) -> None:
     """What comes under the bars, which have taken that many rows."""
     several = len(graded) > 1
-    lines: list[Line] = [[(f"{g.exercise.name}: {g.note}", "yellow")] for g in graded if g.note and g.results]
+    lines: list[Line] = [*changed]
+    lines += [[(f"{g.exercise.name}: {g.note}", "yellow")] for g in graded if g.note and g.results]
     if several:
         lines.append(render.summary_line(graded))
     failing = next((g for g in graded if g.verdict not in ("passed", "not_started")), None)
@@ -120,6 +133,9 @@ def _next(graded: Sequence[Graded], tree: Path) -> list[Line]:
     """When nothing has failed. Of the student's own files: what `make list` says."""
     from grader.commands import workspace
 
+    has_a_program = len(graded) == 1 and (graded[0].exercise.directory / "demo").is_dir()
+    if tree == EXERCISES and has_a_program and graded[0].verdict == "passed":
+        return [next_step.line(f"make run EX={graded[0].exercise.number}")]
     if tree == EXERCISES and all(one.verdict == "passed" for one in graded):
         return [workspace.next_line()]
     return next_step.of_several(graded) if len(graded) > 1 else next_step.of_one(graded[0])
@@ -146,7 +162,18 @@ def note_progress(graded: Sequence[Graded]) -> None:
         old = entries.get(one.exercise.name)
         passed = key if one.verdict == "passed" else (old.passed if old else "")
         entries[one.exercise.name] = progress.Entry(one.verdict, one.points, one.max_points, key, passed)
+        if one.verdict in ("failed", "passed"):
+            progress.note_failing(one.exercise.name, [result.name for result in one.failures()])
+            progress.note_proved(one.exercise.name, _proved(one))
     progress.store(entries)
+
+
+def _proved(graded: Graded) -> str:
+    """Of how many tests all schedules were run, of those that the preemption bound leaves."""
+    everything = sum(result.exhaustive for result in graded.results if result.verdict == "passed")
+    if graded.verdict != "passed" or not everything:
+        return ""
+    return f"{everything} of them exhaustively"
 
 
 def check_kit(ex: str, variant: str) -> int:

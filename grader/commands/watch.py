@@ -8,6 +8,7 @@ import select
 import signal
 import sys
 import termios
+import threading
 import time
 import tty
 import zlib
@@ -15,15 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grader import arguments
-from grader.commands import grade, workspace
+from grader.commands import grade, replay, workspace
 from grader.errors import EXIT_PASSED, GraderError, UsageError
 from grader.exercises import EXERCISES, Exercise, all_exercises, find
-from grader.grading import progress
-from grader.grading.grade import Grading
+from grader.grading import isolation, progress
+from grader.grading.grade import Graded, Grading
 from grader.grading.submission import read_submission
 from grader.output import render
 
 POLL = 0.2  # seconds between two looks at the files
+BUSY_POLL = 0.05  # ... while something is graded
+STOPS = tuple("nhlcxqNHLCXQ\x03\x04")  # keys that need not wait for its end
 KEYS = "n next  h hint  l list  c check all  x reset  q quit"
 
 Times = dict[Path, tuple[int, int]]
@@ -33,7 +36,29 @@ def run(variant: str) -> int:
     """Watches until q."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("make watch needs a terminal. Without one: make grade")
+    isolation.prepare()  # by the main thread: what grades is another one
     return Watch(arguments.variant_of(variant)).loop()
+
+
+class _Work(threading.Thread):
+    """A grading that can be stopped."""
+
+    def __init__(self, grading: Grading) -> None:
+        super().__init__(daemon=True)
+        self._grading = grading
+        self.graded: list[Graded] = []
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.graded = self._grading.run()
+        except BaseException as error:
+            self.error = error
+
+    def stop(self) -> None:
+        isolation.stop_all()
+        self.join()
+        isolation.go_on()
 
 
 class Watch:
@@ -44,18 +69,20 @@ class Watch:
         self._screen = render.Screen()
         self._times = _times()
         self._exercise = workspace.current(progress.load()) or all_exercises()[0]
+        self._key = ""  # that was pressed, and the exercise that was saved, while something else was going on
+        self._saved: Exercise | None = None
 
     def loop(self) -> int:
         with _single_keys():
             self._grade([self._exercise])
             while True:
-                key = _key(POLL)
+                key, self._key = self._key or _key(POLL), ""
                 if key in ("q", "\x04", "\x03"):
                     self._screen.clear_status()
                     return EXIT_PASSED
                 if key:
                     self._press(key)
-                changed = self._changed()
+                changed, self._saved = self._saved or self._changed(), None
                 if changed is not None:
                     self._exercise = changed
                     self._grade([changed])
@@ -113,17 +140,39 @@ class Watch:
             self._screen.lines([[("Left as it is.", "")]])
 
     def _grade(self, exercises: list[Exercise]) -> None:
+        """Grades, and tells it; unless meanwhile something is to be done that comes first."""
         self._screen.clear_status()
         sys.stdout.write("\x1b[2J\x1b[H")
         listener = grade.OnScreen(self._screen)
-        try:
-            graded = Grading(EXERCISES, exercises, self._variant, listener=listener).run()
+        work = _Work(Grading(EXERCISES, exercises, self._variant, listener=listener))
+        if not self._comes_to_its_end(work):
+            return
+        if isinstance(work.error, GraderError):
+            self._screen.lines([[(str(work.error), "red")]])
+        elif work.error is not None:
+            raise work.error
+        else:
             listener.flush()
-            grade.note_progress(graded)
-            grade.show(self._screen, graded, EXERCISES, listener.lines)
-        except GraderError as error:
-            self._screen.lines([[(str(error), "red")]])
+            changes = grade.changes(work.graded)
+            grade.note_progress(work.graded)
+            replay.note_last(work.graded)
+            grade.show(self._screen, work.graded, EXERCISES, listener.lines, changes)
         self._prompt()
+
+    def _comes_to_its_end(self, work: _Work) -> bool:
+        """Waits for it. False: a file was saved or a key pressed, and it was stopped for that."""
+        work.start()
+        try:
+            while work.is_alive():
+                key, self._saved = _key(BUSY_POLL), self._changed()
+                self._key = key if key in STOPS else ""
+                if self._key or self._saved:
+                    work.stop()
+                    return False
+        except BaseException:
+            work.stop()
+            raise
+        return True
 
     def _prompt(self) -> None:
         self._screen.status(f"{self._exercise.number}: {KEYS}")

@@ -78,6 +78,9 @@ def _list_line(exercise: Exercise, entry: Entry, state: tuple[str, str]) -> Line
     line: Line = [(f"{exercise.name:18} ", "bold"), (f"{points}  ", ""), (words, style)]
     if is_elective(exercise):
         line.append(("  (elective)", "dim"))
+    proved = progress.proved().get(exercise.name, "-")
+    if words == OF_EXERCISES["passed"] and proved != "-":
+        line.append((f"  {proved}", "dim"))
     return line
 
 

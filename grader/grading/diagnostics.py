@@ -196,6 +196,12 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "Waiting is sleeping: in pthread_cond_wait, in a loop that looks at what it waits for.",
     ),
     (
+        "no_progress",
+        " polls: ",
+        r"\b(?:sleep|usleep|nanosleep|thrd_sleep)\s*\(",
+        "A pause orders nothing, and it wakes for nothing. What is waited for has to be told.",
+    ),
+    (
         "deadlock",
         "only time would wake",
         r"\b(?:sleep|usleep|nanosleep|thrd_sleep)\s*\(",

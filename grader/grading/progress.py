@@ -7,6 +7,7 @@ code: hash of what was graded last; passed: of what passed last, or "-".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +94,24 @@ def carried() -> dict[str, str]:
 
 def note_carried(exercise: str, digest: str) -> None:
     _note_pair("carried.txt", exercise, digest)
+
+
+def failing() -> dict[str, frozenset[str]]:
+    """The tests of each exercise that failed last; of one that was never run nothing is known."""
+    return {name: frozenset(tests.split()) - {"-"} for name, tests in _pairs("failing.txt").items()}
+
+
+def note_failing(exercise: str, tests: Sequence[str]) -> None:
+    _note_pair("failing.txt", exercise, " ".join(tests) or "-")
+
+
+def proved() -> dict[str, str]:
+    """Of each exercise what was said of how much was looked at, when it was graded last."""
+    return _pairs("proved.txt")
+
+
+def note_proved(exercise: str, words: str) -> None:
+    _note_pair("proved.txt", exercise, words or "-")
 
 
 def _pairs(file: str) -> dict[str, str]:

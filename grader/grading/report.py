@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import files, typed
-from grader.exercises import SOLUTIONS
+from grader.exercises import SOLUTIONS, TRIED, shown
 from grader.grading.grade import Graded
 from grader.grading.outcome import TestResult
 
@@ -67,6 +67,9 @@ def _test(graded: Graded, result: TestResult) -> dict[str, Any]:
 
 def replay_command(graded: Graded, result: TestResult) -> str:
     """What to type to see that failure again."""
+    if graded.exercise.name == TRIED:
+        seed = f" SEED={result.seed}" if result.seed else ""
+        return f"make try FILE={shown(graded.submission.others[0].path)}{seed}"
     words = ["make replay", f"EX={graded.exercise.number}", f"TEST={result.name}"]
     if result.seed:
         words.append(f"SEED={result.seed}")

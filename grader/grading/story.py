@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grader.exercises import ROOT
+from grader.exercises import ROOT, TRIED
 from grader.grading.submission import Code
 
 LONGEST_NAME = 30  # of an object, as the source calls it
@@ -84,6 +84,7 @@ class Story:
 
     def __init__(self, data: dict[str, Any], code: Code) -> None:
         self._places = data.get("places", {})
+        self._is_program = code.exercise == TRIED
         self._sources = {s.name: s.content.decode("utf-8", "replace").splitlines() for s in code.sources}
         self._own = frozenset(self._sources)
         self._channel = "channel.c" if len(self._own) > 1 else ""  # below what is written for the exercise
@@ -157,7 +158,8 @@ class Story:
         for name in names:
             seen[name] += 1
             numbered.append(f"{name} #{seen[name]}" if total[name] > 1 else name)
-        return [name.replace("_", " ") if name == "the_test" else name for name in numbered]
+        names = [name.replace("_", " ") if name == "the_test" else name for name in numbered]
+        return ["main" if name == "the test" and self._is_program else name for name in names]
 
     def _object_names(self, objects: list[dict[str, Any]]) -> dict[str, str]:
         """ch->lock where the source calls it so, otherwise the mutex, or mutex 2."""

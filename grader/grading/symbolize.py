@@ -49,6 +49,14 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
     result.explanation = diagnostics.cause(result.verdict, result.message, result.got, text) or result.explanation
 
 
+def _in_the_suite(told: story.Story | None) -> list[str]:
+    """The places in the suite that the failing thread was at, the innermost first."""
+    if told is None:
+        return []
+    stacks = [*([told.failing.stack] if told.failing else []), *(note.stack for note in told.accesses)]
+    return [f"{spot.file}:{spot.line}" for stack in stacks for spot in stack if spot.line and not told.is_own(spot)]
+
+
 def _above_the_channel(told: story.Story, code: Code) -> str:
     """The innermost line of what was written for this exercise, where that is not the channel itself; or ""."""
     written = {source.name for source in code.sources} - {"channel.c"}
@@ -59,12 +67,13 @@ def _above_the_channel(told: story.Story, code: Code) -> str:
 
 
 def _suspect(result: TestResult, told: story.Story | None, code: Code) -> str:
-    """Where to look when a check of a value failed: the function that gave it, or else the last line that was seen."""
-    if result.verdict != "failed":
+    """Where to look when no line of the student's is known: the function that the suite had called, where a check of
+    a value failed, or else the last line that was seen."""
+    if result.verdict in ("passed", "not_implemented", "environment"):
         return ""
-    function = suites.called_before(result.test_where)
-    owners = (sentence.owner for sentence in result.broken)
-    places = (definition_of(f"{name}(", code) for name in (function, *owners) if name)
+    called = map(suites.called_before, [result.test_where] if result.verdict == "failed" else _in_the_suite(told))
+    owners = (sentence.owner for sentence in result.broken if result.verdict == "failed")
+    places = (definition_of(f"{name}(", code) for name in (*called, *owners) if name)
     steps = () if told is None else (step.spot for step in reversed(told.steps) if told.is_own(step.spot))
     return next(filter(None, places), "") or next((spot.short for spot in steps), "")
 

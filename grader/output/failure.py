@@ -6,10 +6,12 @@ there and the sentence of the header; the next step. When there is little room t
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from grader import sentences
 from grader.exercises import shown
 from grader.grading import build, symbolize
 from grader.grading.grade import Graded
@@ -70,7 +72,7 @@ def _others(graded: Graded, told: TestResult, room: Room) -> list[Line]:
         return []
     more = len(rest) - MOST_OTHERS
     all_lines: list[Line] = [[], [(f"Also in {graded.exercise.name}:", "bold")]]
-    all_lines += [_one_line(result, room.width) for result in rest[:MOST_OTHERS]]
+    all_lines += [_one_line(graded, result, room) for result in rest[:MOST_OTHERS]]
     all_lines += [[(f"  ... and {more} more", "dim")]] if more > 0 else []
     if room.holds(all_lines):
         return all_lines
@@ -78,11 +80,13 @@ def _others(graded: Graded, told: TestResult, room: Room) -> list[Line]:
     return [[], [(words, "dim")]] if room.holds([[], []]) else []
 
 
-def _one_line(result: TestResult, width: int) -> Line:
+def _one_line(graded: Graded, result: TestResult, room: Room) -> Line:
+    """On a screen without its place; a program that reads it, an editor, goes there."""
     title = OF_TESTS[result.verdict]
-    room = width - len(title) - 6
     style = "yellow" if result.verdict == "not_implemented" else "red"
-    return [("  ", ""), (title, style), (f"  {cut(result.sentence, room, '...')}", "")]
+    place = f"{own_path(graded, result.where)}: " if room.rows is None and ":" in result.where else "  "
+    left = room.width - len(place) - len(title) - 3
+    return [(place, ""), (title, style), (f": {cut(result.sentence, left, '...')}" if left > 9 else "", "")]
 
 
 def warning_lines(graded: Graded, width: int) -> list[Line]:
@@ -223,12 +227,20 @@ def _says(result: TestResult, rule: str) -> bool:
 def _where_it_is_written(graded: Graded, result: TestResult, room: Room) -> list[Line]:
     """The sentences of the header, and the check in the suite."""
     found: list[Line] = []
-    for sentence in result.broken if room.rows is None else result.broken[:1]:
+    told = result.broken or _to_be_written(graded, result)
+    for sentence in told if room.rows is None else told[:1]:
         found.append([(f"{sentence.where} ", "bold"), ("says:", "dim")])
         found += [[(f"    {line}", "")] for line in wrap(sentence.text, room.width - 6)]
     if result.test_where and room.rows is None:
         found.append([(result.test_where, ""), (" is the check", "dim")])
     return found
+
+
+def _to_be_written(graded: Graded, result: TestResult) -> list[sentences.Sentence]:
+    """What the header says first of a function that is not implemented yet."""
+    function = result.facts.get("function") if result.verdict == "not_implemented" else ""
+    found = (s for suite in reversed(graded.exercise.chain()) for s in sentences.of(suite) if s.owner == function)
+    return list(itertools.islice(found, 1)) if function else []
 
 
 def _build_lines(graded: Graded, place: str, room: Room) -> list[Line]:

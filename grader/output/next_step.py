@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 
 from grader import typed
-from grader.exercises import EXERCISES, Exercise, all_exercises, is_elective, shown
+from grader.exercises import EXERCISES, TRIED, Exercise, all_exercises, is_elective, shown
 from grader.grading import progress, report
 from grader.grading.grade import Graded
 from grader.grading.outcome import TestResult
@@ -36,7 +36,9 @@ def others(graded: Graded, result: TestResult, replayed: bool) -> list[Line]:
     """What else could be typed, where there is room for it."""
     commands = []
     again = report.replay_command(graded, result)
-    if replayed and result.story:
+    if graded.exercise.name == TRIED:
+        commands = [again] if result.seed else []
+    elif replayed and result.story:
         commands = [f"{again} HTML=1", f"{again} GDB=1"]
     elif result.verdict not in ("build_failed", "environment"):
         has_run = result.verdict != "not_implemented"

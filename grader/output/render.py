@@ -14,7 +14,7 @@ from grader.exercises import is_elective
 from grader.grading import report
 from grader.grading.grade import Graded
 from grader.grading.verdicts import OF_EXERCISES
-from grader.output.text import Line
+from grader.output.text import Line, cut
 
 BAR = 20  # columns
 _STYLES = {
@@ -127,6 +127,20 @@ def _own_points(graded: Graded) -> str:
 def bar(done: int, most: int, style: str) -> Line:
     filled = BAR * done // most if most else 0
     return [("█" * filled, style), ("░" * (BAR - filled), "dim")]
+
+
+def change_line(most: int, before: frozenset[str], now: Sequence[str]) -> Line:
+    """18 -> 21 of 31: + a_message_..., - ...; or nothing, where nothing has changed."""
+    gained, lost = sorted(before - set(now)), [name for name in now if name not in before]
+    if not gained and not lost:
+        return []
+    line: Line = [(f"{most - len(before)} -> {most - len(now)} of {most}", "bold")]
+    for sign, names, style in (("+", gained, "green"), ("-", lost, "red")):
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            room = 24 if gained and lost else 48
+            line.append((f"  {sign} {cut(names[0].replace('_', ' '), room, '...')}{more}", style))
+    return line
 
 
 def summary_line(graded: Sequence[Graded]) -> Line:

@@ -166,12 +166,12 @@ def _ends(story: Story, width: int) -> list[Line]:
     if not story.tells_its_end:
         return []
     lines: list[Line] = [[], [("At the end:", "bold")]]
-    for note in story.ends:
+    for note in sorted(story.ends, key=lambda note: note.text.endswith(" ends")):  # who waits for an end comes last
         lines += _wrapped(f"  {story.name(note.thread)} {note.text}", width)
-        lines += _stack(note.stack, width)
         for waker in story.wakers:
             if waker.thread == note.thread and note.role in ("asleep", "spinning"):
                 lines += _wrapped(f"    what would have woken it: {waker.text}", width)
+        lines += _stack(note.stack, width)
     return lines
 
 

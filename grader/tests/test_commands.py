@@ -392,6 +392,23 @@ def test_what_was_carried_and_not_touched_since_is_carried_again(kit: Kit) -> No
     assert kit.run("carry", ex="02").code == 2
 
 
+def test_progress_is_told_against_the_last_time(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER.replace("42", "41"))
+    assert "->" not in kit.run("grade", ex="01", variant="interleave").out
+    kit.write(CHANNEL_1, "static int n;\n" + ANSWER.replace("return 42", "return 41 + !n++"))
+    assert "0 -> 1 of 2  + the answer is 42" in kit.run("grade", ex="01", variant="interleave").out
+    kit.write(CHANNEL_1, "static int n = 1;\n" + ANSWER.replace("return 42", "return 42 + !n++"))
+    assert "1 -> 2 of 2  + asking again changes nothing" in kit.run("grade", ex="01", variant="interleave").out
+    kit.write(CHANNEL_1, ANSWER.replace("42", "40"))
+    assert "2 -> 0 of 2  - the answer is 42 and 1 more" in kit.run("grade", ex="01", variant="interleave").out
+
+
+def test_what_is_to_be_written_is_told_with_its_sentence(kit: Kit) -> None:
+    kit.write(CHANNEL_1, ANSWER)
+    kit.run("carry", ex="02")
+    assert "exercises/02_twice/channel.h:5 says:\n    Returns 84.\n" in kit.run("grade", ex="02").out
+
+
 def test_the_next_step_of_a_green_exercise_is_the_one_of_list(kit: Kit) -> None:
     kit.write(CHANNEL_1, ANSWER)
     kit.write(CHANNEL_2, SOLUTIONS["02_twice/channel.c"])  # finished before: nothing may replace it

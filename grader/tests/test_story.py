@@ -87,9 +87,9 @@ def test_a_deadlock_is_told_from_its_first_step_to_who_waits() -> None:
 
 At the end:
   the test sleeps in cond_wait on ch->readable, its mutex is ch->lock
-    channel.c:4  receiver_recv:  pthread_cond_wait(&ch->readable, &ch->lock);
     what would have woken it: a signal or broadcast on ch->readable; there was
       none
+    channel.c:4  receiver_recv:  pthread_cond_wait(&ch->readable, &ch->lock);
   drops has ended"""
     )
 

@@ -47,10 +47,10 @@ class Watching:
     def press(self, key: str) -> None:
         os.write(self._master, key.encode())
 
-    def see(self, words: str) -> str:
+    def see(self, words: str, then: str = "(?s:.*)(q quit|y/n)") -> str:
         """Waits until the line of keys follows those words; returns what was shown since the last call."""
         text, end = "", time.monotonic() + PATIENCE
-        while not re.search(rf"{re.escape(words)}(?s:.*)(q quit|y/n)", text):
+        while not re.search(f"{re.escape(words)}{then}", text):
             assert time.monotonic() < end, text
             if select.select([self._master], [], [], 1)[0]:
                 text += os.read(self._master, 65536).decode()
@@ -100,6 +100,19 @@ def test_what_is_saved_is_graded_and_the_keys_do_what_they_say(kit: Kit, watchin
     watching.press("y")
     watching.see("is the empty exercise again.")
     assert kit.read(CHANNEL_2) == STUBS["02_twice/channel.c"]
+    watching.press("q")
+    assert watching.ended() == 0
+
+
+def test_a_save_and_a_key_end_what_is_graded_meanwhile(kit: Kit, watching: Watching) -> None:
+    watching.see("not started")
+    endless = "static volatile int n;\n" + ANSWER.replace("return 42", "while (!n)\n        ;\n    return 42")
+    kit.write(CHANNEL_1, endless)
+    watching.see("building", then="")
+    kit.write(CHANNEL_1, ANSWER.replace("42", "41"))
+    watching.see("answer returns 42.")
+    kit.write(CHANNEL_1, endless + "/* again */\n")
+    watching.see("building", then="")
     watching.press("q")
     assert watching.ended() == 0
 
