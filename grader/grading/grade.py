@@ -59,7 +59,7 @@ class Graded:
             result.suite != self.exercise.name,
             len(story.get("threads", [1])),
             steps_of(result),
-            f"{header}:{line:>6}",
+            f"{header}:{line:>6}" if header else "none",  # which comes after exercises/...
         )
 
 
