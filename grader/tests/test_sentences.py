@@ -12,6 +12,7 @@ import pytest
 from grader import sentences
 from grader.exercises import ROOT, Exercise, all_exercises, find
 from grader.selfcheck import contract
+from grader.selfcheck.implementations import KNOWN_WRONG
 from grader.selfcheck.mutants import page
 
 HEADER = """/* channel.h - a title. It is no sentence.
@@ -159,3 +160,21 @@ def test_mutants_are_counted_by_the_sentences_they_break() -> None:
     (row,) = [line for line in lines if line.endswith(" 2 |")]
     assert "01_single_thread/channel.h:" in row and "Two channels share no state." in row
     assert any(line.startswith("- `02_blocking/channel.h:") for line in lines[lines.index("") :])
+
+
+def expected_catches() -> Iterator[tuple[Path, str, list[Exercise]]]:
+    """The tests that the heads of known-wrong channels name, and the exercises whose suites have them."""
+    for exercise in all_exercises():
+        for path in sorted((KNOWN_WRONG / exercise.name).iterdir()):
+            for names in re.findall(r"^Test: *(.*)", path.read_text(), re.MULTILINE):
+                for name in names.split():
+                    yield path, name, [suite for suite in exercise.chain() if name in suite.tests_in_source()]
+
+
+def test_known_wrong_channels_name_tests_that_there_are() -> None:
+    assert [(path.name, name) for path, name, suites in expected_catches() if not suites] == []
+
+
+def test_every_sentence_has_a_known_wrong_channel_that_breaks_it() -> None:
+    catches = [contract.Catch(suites[-1].name, name) for _, name, suites in expected_catches() if suites]
+    assert [s.where for s in contract.unbroken(all_exercises(), catches)] == []
