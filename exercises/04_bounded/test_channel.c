@@ -1504,6 +1504,34 @@ TEST(try_send_is_full_whatever_another_sender_does,
     receiver_drop(ends.rx);
 }
 
+static void *hear_of_the_end_and_try(void *tx)
+{
+    int number = 1;
+
+    check_status(sender_send(tx, &number), CHANNEL_CLOSED,
+                 "receiver_drop wakes all sleeping senders, and they say CHANNEL_CLOSED.");
+    try_send(tx, 1, CHANNEL_CLOSED, "CHANNEL_CLOSED: the receiver has been dropped, full or not.");
+    return NULL;
+}
+
+TEST(a_sender_that_was_told_closed_is_not_told_full_afterwards,
+     .sentences = {"CHANNEL_FULL: and not when CHANNEL_CLOSED applies",
+                   "The receiver has been dropped, full or not"},
+     .schedules = 2000,
+     .hint = "Sleeping senders are woken while what is queued is still to be dropped. What does a "
+             "try find meanwhile?")
+{
+    struct ends ends = open_channel(2);
+    pthread_t sender;
+
+    fill(ends.tx, 2);
+    sender = spawn(hear_of_the_end_and_try, ends.tx);
+    settle();
+    receiver_drop(ends.rx);
+    join(sender);
+    sender_drop(ends.tx);
+}
+
 static void *try_21_after_the_end(void *tx)
 {
     int number = 21;
