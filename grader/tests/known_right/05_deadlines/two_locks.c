@@ -203,6 +203,14 @@ static void tell_receiver(struct channel *ch)
     pthread_mutex_unlock(&ch->sleep_lock);
 }
 
+static bool is_closed(struct channel *ch)
+{
+    pthread_mutex_lock(&ch->tail_lock);
+    bool closed = ch->closed;
+    pthread_mutex_unlock(&ch->tail_lock);
+    return closed;
+}
+
 static enum channel_status send(struct channel *ch, const void *message, bool sleep,
                                 const struct timespec *deadline)
 {
@@ -211,6 +219,8 @@ static enum channel_status send(struct channel *ch, const void *message, bool sl
 
     if (ch->bounded) {
         enum channel_status status = take_place(ch, sleep, deadline, &node);
+        if (status == CHANNEL_FULL && is_closed(ch)) /* one that was told so keeps its place */
+            return CHANNEL_CLOSED;
         if (status != CHANNEL_OK)
             return status;
         atomic_store_explicit(&node->next, NULL, memory_order_relaxed);
