@@ -25,11 +25,11 @@ from grader.grading.build import Unit
 from grader.grading.isolation import AS_IT_IS, Enclose, Policy
 from grader.grading.outcome import TestResult
 
-FORMAT = 3  # of kept results: raise it when the same run would be told in another way
-_FLAGS = r"(?:u|a\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/seed.c
+FORMAT = 4  # of kept results: raise it when the same run would be told in another way
+_FLAGS = r"(?:[uefs]|[ab]\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/seed.c
 _SCENARIO = r"(?:s\d+\.[0-9a-f]+\.)?"  # of many: grader/model/tell.c
 SCHEDULE = re.compile(
-    rf"{_SCENARIO}(?:x{_FLAGS}(?:-|(?:-[0-9a-z]+(?:\.[0-9a-z]+)?)+)|(?:mix|random|pct|pos|dfs){_FLAGS}-\d+-\d+)"
+    rf"{_SCENARIO}(?:x{_FLAGS}(?:-|(?:-[0-9a-z]+(?:\.[0-9a-z]+)?)+)|(?:mix|random|pct|pos|dfs|dpor){_FLAGS}-\d+-\d+)"
 )
 _SEED = (
     re.compile(rf"\d{{1,19}}|{SCHEDULE.pattern}"),
@@ -40,7 +40,7 @@ _KNOB_VALUES = {
     "REPLAY": _SEED,
     "SCENARIOS": (re.compile(r"\d{1,9}"), "It is a number: SCENARIOS=10000."),
     "SCHEDULES": (re.compile(r"0*[1-9]\d{0,11}"), "It is a number: SCHEDULES=100000."),
-    "STRATEGY": (re.compile("mix|random|pct|pos|dfs"), "It is mix, random, pct, pos or dfs."),
+    "STRATEGY": (re.compile("mix|random|pct|pos|dfs|dpor"), "It is mix, random, pct, pos, dfs or dpor."),
 }
 KNOBS = tuple(_KNOB_VALUES)
 RunTest = Callable[[str], TestResult]  # a test by its name

@@ -206,6 +206,13 @@ static void add_store(struct object *atomic, atomic_value value, int order, bool
         self->clock.at[self->id]++;
 }
 
+/* Its place among the seq_cst fences matters. */
+static void touch_fences(int order)
+{
+    if (order == __ATOMIC_SEQ_CST)
+        strategy_touch(run.fences, false);
+}
+
 /* -------------------------------------------------------------------------------- operations */
 
 /* As long as there was only one thread, all it stored is known to every later one. */
@@ -227,8 +234,7 @@ atomic_value atomic_load_value(const volatile void *where, unsigned size, int or
     step(atomic, false, pc);
     memory_access((uintptr_t)where, size, ATOMIC, pc);
     location(where, size, pc);
-    if (order == __ATOMIC_SEQ_CST)
-        strategy_touch(run.fences, false);
+    touch_fences(order);
     struct store *store = choose_store(atomic, order);
     read_store(store, order);
     story_event("atomic_load", story_object(atomic), pc, "reads %s from {%u}%s",
@@ -258,6 +264,7 @@ void atomic_store_value(volatile void *where, unsigned size, atomic_value value,
     step(atomic, true, pc);
     memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
     location(where, size, pc);
+    touch_fences(order);
     add_store(atomic, value, order, false);
     poke(where, size, value);
     story_event("atomic_store", story_object(atomic), pc, "stores %s in {%u}", in_words(value),
@@ -303,6 +310,7 @@ atomic_value atomic_modify(volatile void *where, unsigned size, enum atomic_oper
     memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
     location(where, size, pc);
     atomic_value old = peek(where, size), value = compute(operation, old, operand) & mask_of(size);
+    touch_fences(order);
     read_store(nth_newest(atomic, 0), order);
     add_store(atomic, value, order, true);
     poke(where, size, value);
@@ -341,6 +349,7 @@ atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic
         *failed = true;
     }
     bool exchanges = old == expected && !*failed;
+    touch_fences(exchanges ? order : failure_order);
     read_store(nth_newest(atomic, 0), exchanges ? order : failure_order);
     if (exchanges) {
         add_store(atomic, value, order, true);
@@ -372,7 +381,7 @@ void atomic_fence(int order, uintptr_t pc)
 {
     if (!self)
         return;
-    step(run.fences, true, pc);
+    step(order == __ATOMIC_SEQ_CST ? run.fences : NULL, true, pc);
     if (alone())
         return;
     if (is_acquire(order))

@@ -19,7 +19,8 @@ struct shared {
 
     unsigned long schedules;
     unsigned long
-        exhausted; /* these were all, with at most bound preemptions; 0: not all were run */
+        exhausted; /* so many were all with at most bound preemptions (0: all there are); 0: not all
+                      were run */
     unsigned bound;
 
     char story[MAX_STORY]; /* as JSON, if it was told */

@@ -62,6 +62,7 @@ static uint64_t in_nanoseconds(const struct timespec *when)
 static void set_realtime(uintptr_t pc)
 {
     run.clock_was_set = true;
+    strategy_touch(run.clock_object, true);
     run.realtime_offset += (int64_t)HOUR;
     for (unsigned t = 0; t < run.thread_count; t++) {
         struct thread *thread = &run.threads[t];
@@ -84,8 +85,9 @@ bool clock_deadline(clockid_t clock, const struct timespec *when, uint64_t *dead
         return true;
     uint64_t offset = (uint64_t)run.realtime_offset;
     *deadline = at > offset ? at - offset : 0;
-    if (*deadline > run.now && !run.clock_was_set && run.plan.spurious && run.live > 1 &&
-        strategy_chance(CLOCK_SET_ONE_IN)) {
+    strategy_touch(run.clock_object, false);
+    if (*deadline > run.now && !run.clock_was_set && run.plan.spurious &&
+        (run.live > 1 || run.plan.draws_events) && strategy_chance(CLOCK_SET_ONE_IN)) {
         set_realtime(self->call_pc);
         *deadline = *deadline > HOUR ? *deadline - HOUR : 0;
     }
@@ -94,7 +96,7 @@ bool clock_deadline(clockid_t clock, const struct timespec *when, uint64_t *dead
 
 static uint64_t look(clockid_t clock, uintptr_t pc)
 {
-    step(run.clock_object, false, pc);
+    step(run.clock_object, true, pc);
     run.now += LOOK_AT_CLOCK_NS;
     return run.now + (is_realtime(clock) ? (uint64_t)run.realtime_offset : 0);
 }
@@ -113,6 +115,7 @@ static void sleep_to(uint64_t deadline, bool on_realtime, const char *call, uint
 
 static void sleep_for(uint64_t nanoseconds, const char *call, uintptr_t pc)
 {
+    strategy_touch(run.clock_object, false);
     sleep_to(nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER, false, call, pc);
 }
 

@@ -90,7 +90,9 @@ static enum wake sleep_on(struct object *cond, struct object *mutex, const char 
     if (mutex->mutex.depth == 1)
         mutex_drop(mutex);
     enum wake wake = sleep_until(never, cond, call, pc, deadline, on_realtime, true);
-    if (wake != WAKE_READY) {
+    if (wake == WAKE_READY)
+        strategy_orders(self->own);
+    else {
         self->and_mutex = NULL;
         object_touch(cond, pc);
         if (mutex->mutex.owner) {
@@ -118,6 +120,7 @@ static enum wake late_perhaps(enum wake wake, uint64_t deadline)
         assert(run.early_left);
         run.early_left--;
         run.now = deadline;
+        strategy_touch(run.clock_object, true);
     }
     return WAKE_TIMEOUT;
 }
@@ -146,7 +149,8 @@ static void wake(struct thread *sleeper)
     sleeper->object = sleeper->and_mutex;
     sleeper->ready = mutex_is_free;
     sleeper->deadline = FOREVER;
-    sleeper->interruptible = false;
+    sleeper->interruptible = sleeper->early = false;
+    strategy_orders(sleeper->own);
     made_progress();
 }
 

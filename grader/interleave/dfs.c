@@ -6,15 +6,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* What a step did: two steps whose footprints don't meet can be swapped. */
-struct footprint {
-    unsigned n; /* more than MAX_TOUCHED: too much to tell, meets everything */
-    struct {
-        uintptr_t object;
-        bool writes;
-    } touched[MAX_TOUCHED];
-};
-
 struct sleeper {
     const struct thread *thread;
     const struct footprint *footprint;
@@ -35,37 +26,16 @@ struct node {
 static struct node nodes[MAX_NODES];
 static unsigned node_count, depth; /* on the stack, and passed in this schedule */
 static unsigned bound, spent;
-static bool was_cut;
+static bool was_cut, was_bounded, left_out;
 static struct footprint touched;  /* of the step that runs */
 static struct footprint *fill_in; /* ... to be kept here when it is over */
 static struct sleeper asleep[MAX_ASLEEP];
 static unsigned asleep_count;
 
-void dfs_touch(const struct object *object, bool writes)
+void dfs_touch(const struct object *object, bool writes, enum touch how)
 {
-    uintptr_t key = object->address ? object->address : (uintptr_t)object;
-    for (unsigned i = 0; i < touched.n && i < MAX_TOUCHED; i++)
-        if (touched.touched[i].object == key) {
-            touched.touched[i].writes |= writes;
-            return;
-        }
-    if (touched.n < MAX_TOUCHED) {
-        touched.touched[touched.n].object = key;
-        touched.touched[touched.n].writes = writes;
-    }
-    touched.n++;
-}
-
-static bool meet(const struct footprint *a, const struct footprint *b)
-{
-    if (a->n > MAX_TOUCHED || b->n > MAX_TOUCHED)
-        return true;
-    for (unsigned i = 0; i < a->n; i++)
-        for (unsigned j = 0; j < b->n; j++)
-            if (a->touched[i].object == b->touched[j].object &&
-                (a->touched[i].writes || b->touched[j].writes))
-                return true;
-    return false;
+    if (how == MEETS)
+        footprint_add(&touched, object, writes, how);
 }
 
 /* The step before is over: a sleeper that would have noticed it wakes. */
@@ -77,7 +47,7 @@ static void end_step(void)
         *fill_in = touched;
     fill_in = NULL;
     for (unsigned i = 0; i < asleep_count; i++)
-        if (!meet(asleep[i].footprint, &touched))
+        if (!footprints_meet(asleep[i].footprint, &touched))
             asleep[kept++] = asleep[i];
     asleep_count = kept;
     touched.n = 0;
@@ -104,6 +74,7 @@ static struct node *new_node(unsigned n, unsigned free)
     node->chosen = 0;
     node->free = free;
     node->n = spent < bound ? n : free;
+    was_bounded |= node->n < n;
     node->spent = spent;
     node->sleeps = node->is_pick = false;
     node->asleep_count = asleep_count;
@@ -136,8 +107,10 @@ unsigned dfs_draw(unsigned n, bool costs)
 {
     unsigned free = costs ? 1 : n;
 
-    if (free == 1 && spent >= bound)
+    if (free == 1 && spent >= bound) {
+        was_bounded = true;
         return 0;
+    }
     struct node *node = visit(n, free);
     return node ? node->chosen : 0;
 }
@@ -167,13 +140,14 @@ unsigned dfs_pick(const struct option options[], unsigned n, unsigned able, bool
             places[count++] = i;
             awake += i < able;
         }
-    if (!awake)
+    if (!count)
         abandon_schedule(); /* whatever comes has been seen in another order */
     bool first_continues = continues && places[0] == 0;
     unsigned free = first_continues ? 1 : continues ? 0 : awake;
-    if (continues && !first_continues && spent >= bound)
-        abandon_schedule(); /* the one that needs no preemption sleeps, and the bound is reached
-                             */
+    if (!free && spent >= bound) {
+        was_bounded = true;
+        abandon_schedule(); /* the one that needs no preemption sleeps, and the bound is reached */
+    }
     if (count == 1) {
         spent += !free;
         return places[0];
@@ -197,7 +171,7 @@ void dfs_start(unsigned preemption_bound)
 {
     node_count = 0;
     bound = preemption_bound;
-    was_cut = false;
+    was_cut = was_bounded = left_out = false;
 }
 
 bool dfs_next(void)
@@ -225,6 +199,21 @@ double dfs_done(void)
 bool dfs_was_cut(void)
 {
     return was_cut;
+}
+
+bool dfs_was_bounded(void)
+{
+    return was_bounded;
+}
+
+bool dfs_left_out(void)
+{
+    return left_out;
+}
+
+void dfs_leave_out(void)
+{
+    left_out = true;
 }
 
 void dfs_begin(void)

@@ -1,16 +1,20 @@
 /* explore.c - which schedules of a scenario are run.
  *
  *   1. the one in which nobody interferes. If it has no choice at all (one thread, or threads that
- * never meet) it is the only one;
- *   2. a tenth of the budget with MIX: what can be found easily is found here;
- *   3. DFS, as long as it looks as if it will end within the budget: then all schedules under the
- * bound have been run;
- *   4. the rest with MIX, but no more than MOST_STEPS in all: of a very long scenario fewer schedules.
+ *      never meet) it is the only one;
+ *   2. a hundredth of the budget with MIX: what can be found easily is found here;
+ *   3. DPOR, as long as it looks as if it will end within the budget: then every execution has been
+ *      run, and that is all;
+ *   4. more with MIX, up to a tenth of it;
+ *   5. DFS with a bound, which is raised as long as all schedules under it can be run;
+ *   6. the rest with MIX, but no more than MOST_STEPS in all: of a very long scenario fewer schedules.
  *      What a mistake needs to be seen does not grow with what else the scenario does.
- * With .allocations_fail half of the budget goes to runs in which each allocation fails in turn,
- * with .one_thread_stops to runs in which each thread is stopped at each of its steps. */
+ * With .allocations_fail and .one_thread_stops DPOR tries each allocation and each step. If it does not
+ * end, half of the budget goes to runs in which each allocation fails in turn, or each thread is stopped
+ * at each of its steps. */
 #include "child.h"
 #include "dfs.h"
+#include "dpor.h"
 #include "fail.h"
 #include "schedule.h"
 #include "seed.h"
@@ -59,7 +63,7 @@ static bool strategy_wanted(struct plan *plan)
 {
     const char *wanted = getenv("STRATEGY");
 
-    for (int i = PLAN_MIX; wanted && i <= PLAN_DFS; i++)
+    for (int i = PLAN_MIX; wanted && i <= PLAN_DPOR; i++)
         if (strcmp(wanted, strategy_names[i]) == 0) {
             plan->strategy = i;
             return true;
@@ -100,29 +104,74 @@ static void run_random(const struct test *test, struct plan *plan, unsigned long
     }
 }
 
-/* True: all schedules under the bound were run. */
-static bool run_dfs(const struct test *test, const struct plan *base, unsigned long schedules,
-                    bool impatient)
+/* Does a search look as if it would take too long? `tries` runs were begun, and so much of it is done. */
+static bool is_hopeless(double done, unsigned long tries, unsigned long schedules)
+{
+    static unsigned long looked_at;
+
+    if (tries > DFS_OVERRUN * schedules)
+        return true;
+    if (tries == 1)
+        looked_at = steps_taken;
+    if (tries % DFS_TRIAL && steps_taken - looked_at < DFS_TRIAL_STEPS)
+        return false;
+    looked_at = steps_taken;
+    return done * (double)schedules < (double)tries / DFS_OVERRUN;
+}
+
+/* A plan whose schedules are searched: what else may happen is drawn. */
+static struct plan plan_search(const struct test *test, const struct plan *base, int strategy)
 {
     struct plan plan = *base;
+
+    plan.strategy = strategy;
+    plan.index = 0;
+    plan.draws_events = strategy == PLAN_DPOR;
+    plan.draws_failures = test->options.allocations_fail;
+    plan.draws_stops = test->options.one_thread_stops;
+    return plan;
+}
+
+/* True: every execution was run, that is, one of each class of those that differ only in the order of
+ * steps which don't meet. */
+static bool prove(const struct test *test, struct plan *base, unsigned long schedules)
+{
+    struct plan plan = plan_search(test, base, PLAN_DPOR);
     unsigned long first = shared->schedules, tries = 0;
 
-    plan.strategy = PLAN_DFS;
-    plan.index = 0;
-    dfs_start(PREEMPTION_BOUND);
+    dpor_start();
     do {
         run_one(test, &plan);
         plan.index++;
-        if (impatient && ++tries % DFS_TRIAL == 0 &&
-            dfs_done() * (double)schedules < (double)tries / DFS_OVERRUN)
+        if (plan.unlock_is_step != base->unlock_is_step) { /* other steps than were looked at */
+            base->unlock_is_step = true;
+            return prove(test, base, schedules);
+        }
+        if (dpor_left_out() || is_hopeless(dpor_done(), ++tries, schedules))
             return false;
-        if (tries > DFS_OVERRUN * schedules)
+    } while (dpor_next());
+    shared->exhausted = shared->schedules - first;
+    shared->bound = 0;
+    return true;
+}
+
+/* True: all schedules under the bound were run. An earlier, smaller bound is forgotten then. */
+static bool run_dfs(const struct test *test, const struct plan *base, unsigned long schedules)
+{
+    struct plan plan = plan_search(test, base, PLAN_DFS);
+    unsigned long first = shared->schedules, tries = 0;
+
+    dfs_start(plan.bound);
+    do {
+        run_one(test, &plan);
+        plan.index++;
+        if (is_hopeless(dfs_done(), ++tries, schedules))
             return false;
-    } while (dfs_next() && shared->schedules - first < schedules);
-    if (dfs_next() || dfs_was_cut())
+    } while (dfs_next());
+    if (dfs_was_cut())
         return false;
     shared->exhausted = shared->schedules - first;
-    shared->bound = PREEMPTION_BOUND;
+    shared->bound = dfs_was_bounded() || dfs_left_out() ? plan.bound : 0;
     return true;
 }
 
@@ -134,25 +183,40 @@ static bool has_been_long_enough(const struct test *test)
     return steps_taken >= MOST_STEPS && !test->options.schedules && !(wanted && *wanted);
 }
 
+/* Until the bound cuts nothing off, or the budget is spent. True: nothing is left to run. */
+static bool raise_bound(const struct test *test, struct plan *plan, unsigned long budget)
+{
+    plan->bound = FIRST_BOUND;
+    while (shared->schedules < budget && !has_been_long_enough(test) &&
+           run_dfs(test, plan, budget - shared->schedules) && dfs_was_bounded())
+        plan->bound++;
+    return shared->exhausted && !shared->bound;
+}
+
 static void run_rest(const struct test *test, struct plan *plan, unsigned long budget)
 {
     while (shared->schedules < budget && !has_been_long_enough(test))
         run_random(test, plan, 1);
 }
 
+static void run_wanted(const struct test *test, struct plan *plan, unsigned long budget)
+{
+    if (plan->strategy == PLAN_DPOR)
+        prove(test, plan, budget);
+    else if (plan->strategy == PLAN_DFS)
+        raise_bound(test, plan, budget);
+    else
+        run_random(test, plan, budget);
+}
+
 static void run_all(const struct test *test, struct plan *plan, unsigned long budget)
 {
-    if (budget <= 1)
-        return;
     if (strategy_wanted(plan)) {
-        if (plan->strategy == PLAN_DFS)
-            run_dfs(test, plan, budget, false);
-        else
-            run_random(test, plan, budget);
+        run_wanted(test, plan, budget);
         return;
     }
-    run_random(test, plan, budget / FIRST_SHARE);
-    if (!run_dfs(test, plan, budget - budget / FIRST_SHARE, true))
+    run_random(test, plan, budget / FIRST_SHARE - plan->index);
+    if (!raise_bound(test, plan, budget))
         run_rest(test, plan, budget);
 }
 
@@ -211,32 +275,55 @@ static void explore_family(const struct test *test)
     } while (test->options.family->next(test));
 }
 
+static void search(const struct test *test, struct plan *plan, unsigned long budget,
+                   bool has_choices)
+{
+    bool twice = test->options.allocations_fail || test->options.one_thread_stops;
+
+    run_default(test, plan);
+    unsigned failable = run.failable;
+    if (test->options.one_thread_stops)
+        run_with_stops(test, *plan, budget / 2);
+    if (has_choices)
+        run_all(test, plan, twice ? budget / 2 : budget);
+    if (test->options.allocations_fail)
+        run_with_failures(test, *plan, budget / 2, failable, has_choices);
+    if (has_choices && twice && !shared->exhausted && plan->strategy < PLAN_DFS)
+        run_rest(test, plan, budget);
+}
+
+/* What is found at once is found by chance, and with nobody else interfering. True: every execution was
+ * run. */
+static bool look_and_prove(const struct test *test, struct plan *plan, unsigned long budget,
+                           bool has_choices)
+{
+    if (test->options.one_thread_stops)
+        run_with_stops(test, *plan, 0);
+    if (has_choices)
+        run_random(test, plan, budget / FIRST_LOOK);
+    if (test->options.allocations_fail)
+        run_with_failures(test, *plan, 0, 0, has_choices);
+    return prove(test, plan, budget);
+}
+
 static void explore_job(const struct test *test)
 {
     if (test->options.family) {
         explore_family(test);
         return;
     }
-    struct plan plan = plan_base(test);
+    struct plan plan = plan_base(test), wanted = plan;
     unsigned long budget = budget_of(test);
-    bool twice = test->options.allocations_fail || test->options.one_thread_stops;
 
     run_default(test, &plan);
     child_silence();
     bool has_choices = shared->taken.n > 0;
-    unsigned failable = run.failable;
-    if (test->options.one_thread_stops && budget > 1) {
-        struct plan stops = plan;
-        run_with_stops(test, stops, budget / 2);
-    }
-    if (has_choices)
-        run_all(test, &plan, twice ? budget / 2 : budget);
-    else
+    bool has_more = test->options.allocations_fail || test->options.one_thread_stops;
+    if (!has_choices && !has_more)
         shared->exhausted = 1;
-    if (test->options.allocations_fail)
-        run_with_failures(test, plan, budget / 2, failable, has_choices);
-    if (has_choices && twice && !shared->exhausted && plan.strategy != PLAN_DFS)
-        run_rest(test, &plan, budget);
+    else if (budget <= 1 || strategy_wanted(&wanted) ||
+             !look_and_prove(test, &plan, budget, has_choices))
+        search(test, &plan, budget, has_choices);
 }
 
 /* A schedule named by strategy, seed and number: it is run, and those before it if the strategy is
@@ -246,15 +333,16 @@ static void find_job(const struct test *test)
     struct plan plan = shared->plan;
     unsigned long index = plan.index;
 
-    if (plan.strategy != PLAN_DFS) {
+    if (plan.strategy != PLAN_DFS && plan.strategy != PLAN_DPOR) {
         child_schedule(test, &plan);
         return;
     }
-    dfs_start(PREEMPTION_BOUND);
+    bool is_bounded = plan.strategy == PLAN_DFS;
+    is_bounded ? dfs_start(plan.bound) : dpor_start();
     plan.index = 0;
     do
         child_schedule(test, &plan);
-    while (plan.index++ < index && dfs_next());
+    while (plan.index++ < index && (is_bounded ? dfs_next() : dpor_next()));
 }
 
 /* ------------------------------------------------------------------------------ in the parent */

@@ -55,7 +55,7 @@ static void blame_stopped(void)
     told->verdict = VERDICT_NO_PROGRESS;
     told->pc = run.stopped_at;
     told->facts.stopped = true;
-    told->facts.stopped_thread = run.plan.stop_thread;
+    told->facts.stopped_thread = run.stopped_thread;
 }
 
 _Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)

@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "object.h"
 #include "story.h"
+#include "strategy.h"
 #include "../suite/stand_in.h"
 
 #include <assert.h>
@@ -93,7 +94,10 @@ bool allocation_fails(bool is_thread, uintptr_t pc)
         run.allocations++;
         self->allocations++;
     }
-    if (++run.failable != run.plan.fail_at)
+    run.failable++;
+    bool fails = run.plan.draws_failures ? !run.allocation_has_failed && strategy_draw(2, true)
+                                         : run.failable == run.plan.fail_at;
+    if (!fails)
         return false;
     run.allocation_has_failed = true;
     story_event("alloc_fails", 0, pc, "%s",

@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "scheduler.h"
 #include "story.h"
+#include "strategy.h"
 #include "sync.h"
 #include "../suite/stand_in.h"
 
@@ -33,6 +34,7 @@ void mutex_drop(struct object *mutex)
 {
     assert(mutex->mutex.owner == self && mutex->mutex.depth == 1 && self->locks_held);
     release(&mutex->clock);
+    strategy_orders(mutex);
     mutex->mutex.owner = NULL;
     self->locks_held--;
 }

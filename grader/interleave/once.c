@@ -3,6 +3,7 @@
 
 #include "scheduler.h"
 #include "story.h"
+#include "strategy.h"
 #include "sync.h"
 #include "../suite/stand_in.h"
 
@@ -26,6 +27,7 @@ int once(void *where, void (*init)(void), const char *call, uintptr_t pc)
         flag->once.runner = NULL;
         flag->once.done = true;
         release(&flag->clock);
+        strategy_orders(flag);
         made_progress();
     }
     acquire(&flag->clock);

@@ -137,6 +137,7 @@ struct thread {
     uint64_t deadline;  /* nanoseconds of the virtual monotonic clock */
     bool on_realtime;   /* the deadline was one of CLOCK_REALTIME, and moves when that is set */
     bool interruptible; /* may wake without cause */
+    bool early;         /* times out although others could go on */
     bool settling, yielded;
     enum wake wake;
     const char *call; /* the call it sleeps in, for messages */
@@ -182,7 +183,7 @@ struct thread {
 
 /* What makes a schedule the one it is: everything that SEED= says. */
 struct plan {
-    enum { PLAN_MIX, PLAN_RANDOM, PLAN_PCT, PLAN_POS, PLAN_DFS, PLAN_REPLAY } strategy;
+    enum { PLAN_MIX, PLAN_RANDOM, PLAN_PCT, PLAN_POS, PLAN_DFS, PLAN_DPOR, PLAN_REPLAY } strategy;
     uint64_t seed;
     unsigned long index;  /* of the schedule within the strategy */
     unsigned fail_at;     /* the allocation that fails; 0: none */
@@ -190,6 +191,11 @@ struct plan {
     unsigned stop_step;
     bool unlock_is_step; /* matters once somebody uses trylock, and costs otherwise */
     unsigned spurious;   /* wake-ups without cause in a run */
+    unsigned bound;      /* DFS: of preemptions and events */
+    bool draws_events; /* what ends a sleep early is drawn when it begins, for DFS and DPOR: else it
+                          may come at any step */
+    bool draws_failures; /* and so is each allocation that may fail: one does, or none */
+    bool draws_stops;    /* and each step at which a thread may be stopped */
 };
 
 struct run {
@@ -220,6 +226,7 @@ struct run {
     unsigned spurious_left, early_left;
     struct thread *settling;
     bool was_stopped;
+    unsigned stopped_thread;
     uintptr_t stopped_at;
 
     /* child.c: for the watchdog and for crashes */

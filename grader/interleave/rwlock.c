@@ -4,6 +4,7 @@
 #include "object.h"
 #include "scheduler.h"
 #include "story.h"
+#include "strategy.h"
 #include "sync.h"
 #include "../suite/stand_in.h"
 
@@ -133,6 +134,7 @@ STAND_IN(int, pthread_rwlock_unlock, pthread_rwlock_t *where)
              "pthread_rwlock_unlock is called by %s on %s, which it does not hold.",
              thread_name(self), object_name(lock));
     }
+    strategy_orders(lock);
     assert(self->locks_held);
     self->locks_held--;
     return 0;

@@ -38,9 +38,10 @@ static inline bool is_ready(const struct thread *thread)
     return !thread->ready || thread->ready(thread);
 }
 
+/* A sleep that is to end too early does so only where what it waits for does not hold. */
 static inline bool can_go(const struct thread *thread)
 {
-    return is_ready(thread) || thread->deadline <= run.now;
+    return is_ready(thread) != thread->early || thread->deadline <= run.now;
 }
 
 /* Neither goes on nor is woken, whatever it waits for. */
@@ -76,7 +77,7 @@ static inline void consider(struct candidates *found, struct thread *thread)
 static void add_events(struct candidates *found)
 {
     found->n = found->able;
-    if ((!run.spurious_left && !run.early_left) || run.settling)
+    if ((!run.spurious_left && !run.early_left) || run.settling || run.plan.draws_events)
         return;
     for (unsigned t = 0; t < run.thread_count; t++) {
         struct thread *thread = &run.threads[t];
@@ -128,7 +129,21 @@ static bool let_time_pass(void)
         return false;
     assert(next > run.now);
     run.now = next;
+    strategy_waited();
     return true;
+}
+
+/* Sleeps that were to end early, but what they wait for holds: they don't. */
+static bool let_be_in_time(void)
+{
+    bool any = false;
+
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (!is_out(&run.threads[t]) && run.threads[t].early) {
+            run.threads[t].early = false;
+            any = true;
+        }
+    return any;
 }
 
 /* Where others are to wake a sleeper, nobody is waited for that only a time-out would wake, or late. */
@@ -158,6 +173,7 @@ static void take_turns(struct candidates *found)
 {
     bool yielders = false;
 
+    strategy_leaves_out();
     for (unsigned i = 0; i < found->lazy_count; i++)
         yielders = yielders || found->lazy[i]->yielded;
     if (run.rounds_progress != run.progress)
@@ -175,6 +191,7 @@ static void take_turns(struct candidates *found)
 /* A strategy may let two go on for ever, each of which waits for a third. No system does. */
 static void be_fair(struct candidates *found)
 {
+    strategy_leaves_out();
     options[0] = options[any_of(found->able)];
     found->able = found->n = 1;
     found->continues = options[0].thread == self;
@@ -189,6 +206,8 @@ static void find_candidates(struct candidates *found)
     for (unsigned t = 0; t < run.thread_count; t++)
         if (&run.threads[t] != self)
             consider(found, &run.threads[t]);
+    if (found->able && found->lazy_count)
+        strategy_leaves_out();
     if (found->able && run.steps - run.returned > STARVING) {
         be_fair(found);
     } else if (found->able) {
@@ -196,8 +215,10 @@ static void find_candidates(struct candidates *found)
     } else if (found->lazy_count) {
         take_turns(found);
     } else {
-        if (found->settler)
+        if (found->settler) {
+            strategy_waited();
             options[found->able++] = (struct option){found->settler, GO};
+        }
         found->n = found->able;
     }
 }
@@ -273,7 +294,9 @@ static void go(const struct option *option)
         next->wake = is_ready(next) ? WAKE_READY : WAKE_TIMEOUT;
     if (next->wake == WAKE_TIMEOUT)
         count_wakeup(next);
-    if (next->wake == WAKE_TIMEOUT && option->how == GO && next->deadline > next->asleep_at)
+    if (next->wake == WAKE_TIMEOUT && next->early && next->deadline > run.now)
+        run.now = next->deadline;
+    else if (next->wake == WAKE_TIMEOUT && option->how == GO && next->deadline > next->asleep_at)
         next->naps++;
     if (some_yielded)
         forget_yields(next);
@@ -286,7 +309,7 @@ static void pick_next(void)
     struct candidates found;
 
     for (find_candidates(&found); !found.n; find_candidates(&found))
-        if (!time_may_pass() || !let_time_pass())
+        if (!let_be_in_time() && (!time_may_pass() || !let_time_pass()))
             tell_deadlock();
     go(&options[strategy_pick(options, found.n, found.able, found.continues)]);
 }
@@ -294,11 +317,17 @@ static void pick_next(void)
 /* Self is stopped for ever here, if that is what this schedule is about. */
 static void stop_perhaps(uintptr_t pc)
 {
-    if (++self->stop_steps != run.plan.stop_step || self->id != run.plan.stop_thread)
+    self->stop_steps++;
+    bool stops = run.plan.draws_stops
+                     ? !run.was_stopped && strategy_draw(2, true)
+                     : self->stop_steps == run.plan.stop_step && self->id == run.plan.stop_thread;
+    if (!stops)
         return;
+    strategy_orders(self->own);
     self->stopped = true;
     self->call_pc = pc;
     run.was_stopped = true;
+    run.stopped_thread = self->id;
     run.stopped_at = pc;
     story_event("stopped", 0, pc, "is stopped for ever");
     story_access("stopped", -1, pc, "is stopped for ever");
@@ -363,9 +392,33 @@ void step_when(bool (*ready)(const struct thread *), struct object *object, cons
     sleep_until(ready, object, call, pc, FOREVER, false, false);
 }
 
+/* Where events are drawn: what is to end self's sleep, that now begins. A wake-up without cause may as
+ * well come at once, as nobody sees it until the thread goes on. True: it does. */
+static bool draw_event(uint64_t deadline, bool interruptible)
+{
+    bool may_wake = interruptible && run.spurious_left;
+    bool may_be_late = deadline != FOREVER && deadline > run.now && run.early_left;
+
+    if (!run.plan.draws_events || run.settling)
+        return false;
+    unsigned drawn = strategy_draw(1 + may_wake + may_be_late, true);
+    if (drawn == 1 && may_wake) {
+        run.spurious_left--;
+        self->wake = WAKE_SPURIOUS;
+        return true;
+    }
+    self->early = drawn;
+    run.early_left -= self->early;
+    return false;
+}
+
 enum wake sleep_until(bool (*ready)(const struct thread *), struct object *object, const char *call,
                       uintptr_t pc, uint64_t deadline, bool on_realtime, bool interruptible)
 {
+    if (deadline != FOREVER)
+        strategy_touch(run.clock_object, false);
+    if (draw_event(deadline, interruptible))
+        return WAKE_SPURIOUS;
     count_step(object, true, pc);
     self->ready = ready;
     self->call = call;
@@ -375,18 +428,22 @@ enum wake sleep_until(bool (*ready)(const struct thread *), struct object *objec
     self->asleep_since = story_now();
     self->asleep_at = run.now;
     pick_next();
+    if (deadline != FOREVER)
+        strategy_touch(run.clock_object, self->early);
     self->deadline = FOREVER;
-    self->interruptible = false;
+    self->interruptible = self->early = false;
     step_done();
     return self->wake;
 }
 
 void yield_step(uintptr_t pc)
 {
+    bool gives_way = run.live > 1 && !run.plan.draws_events; /* a proof is not to rely on it */
+
     count_step(NULL, false, pc);
-    if (run.live > 1 && run.yields++ == 0)
+    if (gives_way && run.yields++ == 0)
         run.patient = !strategy_chance(IMPATIENT_ONE_IN);
-    if (run.live > 1 && !strategy_chance(NO_YIELD_ONE_IN))
+    if (gives_way && !strategy_chance(NO_YIELD_ONE_IN))
         self->yielded = some_yielded = true;
     if (run.live > 1 || self->idle > SPINNING)
         pick_next();

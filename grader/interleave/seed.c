@@ -5,8 +5,8 @@
  *
  * mix[flags]-SEED-INDEX is the schedule of that number, of that strategy and seed.
  *
- * Flags: u, unlock is a step; aK., the Kth allocation fails; tT.K., thread T is stopped at its Kth
- * step. */
+ * Flags: u, unlock is a step; e f s, events are drawn, and so are allocations that fail, and threads that
+ * stop; bK., DFS's bound is K; aK., the Kth allocation fails; tT.K., thread T is stopped at its Kth step. */
 #include "seed.h"
 
 #include <stdio.h>
@@ -14,14 +14,17 @@
 #include <string.h>
 
 const char *const strategy_names[] = {
-    [PLAN_MIX] = "mix", [PLAN_RANDOM] = "random", [PLAN_PCT] = "pct",
-    [PLAN_POS] = "pos", [PLAN_DFS] = "dfs",       [PLAN_REPLAY] = "x"};
+    [PLAN_MIX] = "mix", [PLAN_RANDOM] = "random", [PLAN_PCT] = "pct", [PLAN_POS] = "pos",
+    [PLAN_DFS] = "dfs", [PLAN_DPOR] = "dpor",     [PLAN_REPLAY] = "x"};
 
 static size_t write_flags(char *text, size_t size, const struct plan *plan)
 {
-    size_t used = (size_t)snprintf(text, size, "%s%s", strategy_names[plan->strategy],
-                                   plan->unlock_is_step ? "u" : "");
+    size_t used = (size_t)snprintf(text, size, "%s%s%s%s%s", strategy_names[plan->strategy],
+                                   plan->unlock_is_step ? "u" : "", plan->draws_events ? "e" : "",
+                                   plan->draws_failures ? "f" : "", plan->draws_stops ? "s" : "");
 
+    if (plan->strategy == PLAN_DFS)
+        used += (size_t)snprintf(text + used, size - used, "b%u.", plan->bound);
     if (plan->fail_at)
         used += (size_t)snprintf(text + used, size - used, "a%u.", plan->fail_at);
     if (plan->stop_step)
@@ -107,9 +110,14 @@ static const char *read_flags(const char *text, struct plan *plan)
     char *end = (char *)(uintptr_t)text;
 
     for (; *end && *end != '-'; end += *end == '.') {
-        if (*end == 'u') {
-            plan->unlock_is_step = true;
+        if (*end == 'u' || *end == 'e' || *end == 'f' || *end == 's') {
+            plan->unlock_is_step |= *end == 'u';
+            plan->draws_events |= *end == 'e';
+            plan->draws_failures |= *end == 'f';
+            plan->draws_stops |= *end == 's';
             end++;
+        } else if (*end == 'b') {
+            plan->bound = (unsigned)strtoul(end + 1, &end, 10);
         } else if (*end == 'a') {
             plan->fail_at = (unsigned)strtoul(end + 1, &end, 10);
         } else if (*end == 't') {

@@ -2,6 +2,7 @@
 #include "fail.h"
 #include "scheduler.h"
 #include "story.h"
+#include "strategy.h"
 #include "sync.h"
 #include "../suite/stand_in.h"
 
@@ -65,6 +66,7 @@ STAND_IN(int, pthread_spin_unlock, pthread_spinlock_t *where)
         step(lock, true, CALLER);
     object_did(lock, "spin_unlock", "unlocks", CALLER);
     release(&lock->clock);
+    strategy_orders(lock);
     lock->spin.owner = NULL;
     assert(self->locks_held);
     self->locks_held--;

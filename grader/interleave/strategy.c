@@ -1,6 +1,6 @@
 /* strategy.c - see strategy.h.
  *
- * random, PCT, POS, DFS: see their headers.
+ * random, PCT, POS, DFS, DPOR: see their headers.
  *
  * MIX: POS, random and PCT in turn: each finds what the others miss.
  *
@@ -9,6 +9,7 @@
 
 #include "choices.h"
 #include "dfs.h"
+#include "dpor.h"
 #include "pct.h"
 #include "pos.h"
 #include "priority.h"
@@ -29,6 +30,8 @@ void strategy_begin(const struct plan *plan)
         pct_begin();
     if (strategy == PLAN_DFS)
         dfs_begin();
+    if (strategy == PLAN_DPOR)
+        dpor_begin();
 }
 
 static unsigned pick_random(const struct option options[], unsigned n, unsigned able)
@@ -45,8 +48,9 @@ static unsigned pick_random(const struct option options[], unsigned n, unsigned 
 unsigned strategy_pick(const struct option options[], unsigned n, unsigned able, bool continues)
 {
     assert(able >= 1 && able <= n);
-    if (strategy == PLAN_DFS) {
-        unsigned choice = dfs_pick(options, n, able, continues);
+    if (strategy == PLAN_DFS || strategy == PLAN_DPOR) {
+        unsigned choice =
+            strategy == PLAN_DFS ? dfs_pick(options, n, able, continues) : dpor_pick(options, n);
         assert(choice < n);
         return n > 1 ? note_choice(choice) : choice;
     }
@@ -65,8 +69,8 @@ unsigned strategy_draw(unsigned n, bool costs)
 {
     if (n < 2)
         return 0;
-    if (strategy == PLAN_DFS) {
-        unsigned choice = dfs_draw(n, costs);
+    if (strategy == PLAN_DFS || strategy == PLAN_DPOR) {
+        unsigned choice = strategy == PLAN_DFS ? dfs_draw(n, costs) : dpor_draw(n);
         assert(choice < n);
         return note_choice(choice);
     }
@@ -79,13 +83,39 @@ unsigned strategy_draw(unsigned n, bool costs)
 
 bool strategy_chance(unsigned one_in)
 {
-    if (strategy == PLAN_DFS || strategy == PLAN_REPLAY)
+    if (strategy >= PLAN_DFS)
         return strategy_draw(2, true);
     return note_choice(random_below(one_in) == 0);
 }
 
-void strategy_touch(const struct object *object, bool writes)
+static void touch(const struct object *object, bool writes, enum touch how)
 {
     if (strategy == PLAN_DFS)
-        dfs_touch(object, writes);
+        dfs_touch(object, writes, how);
+    if (strategy == PLAN_DPOR)
+        dpor_touch(object, writes, how);
+}
+
+void strategy_touch(const struct object *object, bool writes)
+{
+    touch(object, writes, MEETS);
+}
+
+void strategy_orders(const struct object *object)
+{
+    touch(object, true, GIVES_BACK);
+}
+
+void strategy_waited(void)
+{
+    if (strategy == PLAN_DPOR)
+        dpor_waited();
+}
+
+void strategy_leaves_out(void)
+{
+    if (strategy == PLAN_DFS)
+        dfs_leave_out();
+    if (strategy == PLAN_DPOR)
+        dpor_leave_out();
 }

@@ -6,7 +6,7 @@
  * schedule is written down as its list of choices. */
 #pragma once
 
-#include "run.h"
+#include "footprint.h"
 
 /* Starts the schedule plan->index. DFS: the one after the last one run, and dfs_next says if there
  * is one. */
@@ -22,5 +22,13 @@ unsigned strategy_draw(unsigned n, bool costs);
 /* Does a rare event happen now? Once in `one_in` times, roughly. */
 bool strategy_chance(unsigned one_in);
 
-/* What was done to an object since the last pick: DFS needs to know which steps can be swapped. */
+/* What was done to an object since the last pick: DFS and DPOR need to know which steps can be swapped.
+ * strategy_orders: a lock was given back, or a thread started, woken or ended, which others wait for. */
 void strategy_touch(const struct object *object, bool writes);
+void strategy_orders(const struct object *object);
+
+/* Nobody could go on, and so time passed, or the test went on that waited for that. */
+void strategy_waited(void);
+
+/* Not all that can go on are options: they spin, or yielded. What is left out is not seen. */
+void strategy_leaves_out(void);

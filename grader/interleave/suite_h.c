@@ -3,6 +3,7 @@
 #include "heap.h"
 #include "scheduler.h"
 #include "story.h"
+#include "strategy.h"
 #include "thread.h"
 
 pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
@@ -45,6 +46,7 @@ size_t rest(void)
 
 uint64_t monotonic_now(void)
 {
+    strategy_touch(run.clock_object, false);
     return run.now;
 }
 

@@ -9,6 +9,7 @@
 #include "object.h"
 #include "scheduler.h"
 #include "story.h"
+#include "strategy.h"
 #include "../suite/stand_in.h"
 
 #include <errno.h>
@@ -78,6 +79,7 @@ _Noreturn void thread_leave(void *result)
 
 static void thread_entry(void)
 {
+    strategy_orders(self->own);
     void *result =
         self->body_c11 ? (void *)(intptr_t)self->body_c11(self->arg) : self->body(self->arg);
 
@@ -124,6 +126,7 @@ int thread_create(unsigned long *handle, const char *name, void *(*body)(void *)
     *handle = thread->handle;
     self->clock.at[self->id]++; /* what self does from here on is not known to the new thread */
     thread_start(thread);
+    strategy_orders(thread->own);
     story_event("create", story_object(thread->own), pc, "starts {t%u}", thread->id);
     return 0;
 }

@@ -66,23 +66,31 @@ enum {
      * mistakes of two preemptions are missed. More: the probability falls with each. */
     PCT_DEPTH = 3,
 
-    /* Preemptions and injected events that DFS's schedules have at most. Less: mistakes that
-     * need both are left to chance. More: for each, the tree has as many times the schedules as a
+    /* Preemptions and injected events that DFS's schedules have at most, at first. Less: mistakes are
+     * found later that need both. More: for each, the tree has as many times the schedules as a
      * schedule has choices. */
-    PREEMPTION_BOUND = 2,
+    FIRST_BOUND = 2,
 
-    /* Choices of one schedule that DFS treats systematically. Less: long schedules are not known to
+    /* Choices of one schedule that DFS and DPOR treat systematically. Less: long schedules are not known to
      * have been explored to the end. More: memory. */
     MAX_NODES = 8192,
 
+    /* Steps of one schedule of DPOR. Less: long scenarios are not proved. More: seconds until they are
+     * given up, as each step is held against those before it. */
+    MAX_PROVED_STEPS = 1000,
+
     /* Threads DFS has asleep at once, and objects in the footprint of a step. Less: schedules that
      * only swap two steps are run. More: a copy for each choice. */
-    MAX_ASLEEP = 6,
+    MAX_ASLEEP = 12,
     MAX_TOUCHED = 11,
 
     /* Schedules of a scenario, unless the test or SCHEDULES= says otherwise. Less: rare mistakes are
      * missed. More: time. Of the known-wrong channels most are caught by the tenth. */
     DEFAULT_SCHEDULES = 20000,
+
+    /* The share of them, one in so many, that MIX has before DPOR gets its turn. Less: easy mistakes are
+     * found where DPOR happens to begin. More: time, where DPOR needs less. */
+    FIRST_LOOK = 100,
 
     /* The share of them, one in so many, that MIX has before DFS gets its turn. Less: easy mistakes
      * are found late, if DFS begins at the wrong end. More: DFS gets less. */
@@ -91,6 +99,7 @@ enum {
     /* Schedules after which DFS has to look as if it will end within DFS_OVERRUN times its budget.
      * Less: given up before it can be told. More: wasted where the tree is large. */
     DFS_TRIAL = 3000,
+    DFS_TRIAL_STEPS = 300000, /* or so many steps */
     DFS_OVERRUN = 2,
 
     /* Schedules for each allocation that fails. Less: a failure that only some schedules can't cope

@@ -72,7 +72,8 @@ struct outcome {
     char calls[1600]; /* of a scenario that was drawn: what was called, a line each */
     char seed[200];   /* what SEED= must be to see this failure again, or "" */
     unsigned long schedules; /* how many were run */
-    bool exhaustive;         /* ... and these were all with at most preemption_bound preemptions */
+    bool exhaustive;         /* ... and these stand for all there are, with at most preemption_bound
+                        preemptions and injected events; 0: with any number */
     unsigned preemption_bound;
     /* The failing schedule as JSON (see grader/interleave/story.h), or NULL. It stays until the next
      * call of explore. */

@@ -2,6 +2,7 @@
 #include "../../interleave/arena.h"
 #include "../../interleave/choices.h"
 #include "../../interleave/dfs.h"
+#include "../../interleave/dpor.h"
 #include "../../interleave/fail.h"
 #include "../../interleave/schedule.h"
 
@@ -30,12 +31,13 @@ static double seconds(void)
 static void measure(const char *name, int strategy)
 {
     enum { SCHEDULES = 100000 };
-    struct plan plan = {.strategy = strategy, .seed = 1, .spurious = 1};
+    struct plan plan = {.strategy = strategy, .seed = 1, .spurious = 1, .bound = 2};
     struct outcome outcome;
     unsigned long run_in_all = 0, left_out = 0, steps = 0;
     double start = seconds();
 
     dfs_start(2);
+    dpor_start();
     do {
         taken->n = 0;
         if (!schedule_run(__start_suite_tests[0], &plan, &outcome)) {
@@ -46,7 +48,8 @@ static void measure(const char *name, int strategy)
         run_in_all++;
         steps += run.steps;
         left_out += schedule_was_abandoned();
-    } while (run_in_all < SCHEDULES && (strategy != PLAN_DFS || dfs_next()));
+    } while (run_in_all < SCHEDULES && (strategy != PLAN_DFS || dfs_next()) &&
+             (strategy != PLAN_DPOR || dpor_next()));
     double took = seconds() - start;
     printf("%-7s %7.0f schedules/s   %5.1f us each   %4.1f steps each   %lu run, %lu of them cut "
            "short\n",
@@ -65,5 +68,6 @@ int main(void)
     measure("POS", PLAN_POS);
     measure("MIX", PLAN_MIX);
     measure("DFS", PLAN_DFS);
+    measure("DPOR", PLAN_DPOR);
     return 0;
 }
