@@ -62,12 +62,17 @@ class TestResult:
     @property
     def extent(self) -> str:
         """How much was looked at, in words; "" if that is nothing to tell."""
-        if self.exhaustive and not self.preemption_bound:
-            return "the only schedule there is"
+        if self.proved:
+            return f"every execution: {self.schedules:,}" if self.schedules > 1 else "every execution: there is one"
         if self.exhaustive:
-            which = f"all {self.schedules:,} schedules" if self.schedules > 1 else "the one schedule"
-            return f"{which} with at most {self.preemption_bound} preemptions"
-        return f"{self.schedules:,} schedules" if self.schedules > 1 else ""
+            bound = "1 preemption" if self.preemption_bound == 1 else f"{self.preemption_bound} preemptions"
+            return f"every execution with at most {bound}: {self.schedules:,}"
+        return f"{self.schedules:,} schedules, searched" if self.schedules > 1 else ""
+
+    @property
+    def proved(self) -> bool:
+        """Was every execution of the scenario looked at?"""
+        return self.verdict == "passed" and self.exhaustive and not self.preemption_bound
 
 
 def to_json(result: TestResult) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _test(graded: Graded, result: TestResult) -> dict[str, Any]:
         "where": result.where,
         "seed": result.seed,
         "schedules": result.schedules,
-        "exhaustive": result.exhaustive,  # those are all with at most preemption_bound preemptions
+        "exhaustive": result.exhaustive,  # those are all with at most preemption_bound preemptions; 0: all there are
         "preemption_bound": result.preemption_bound,
         "seconds": result.seconds,
     }
