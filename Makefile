@@ -11,6 +11,7 @@ carry:     ## begins with your own code   EX=04 [FROM= FORCE=1]
 adopt:     ## your work out of an older copy of the kit   FROM=dir
 reset:     ## the empty exercise back; yours is kept   EX=04
 replay:    ## the last failure, by steps   [TEST= SEED= GDB=1 HTML=1]
+try:       ## any C program under the scheduler   FILE=prog.c
 run:       ## your program, live   EX=08 PORT=8008
 talk:      ## talks to it from another terminal   PORT=8008
 bench:     ## how fast your channel is, beside others   EX=04
@@ -18,7 +19,7 @@ doctor:    ## proves that each tool works here
 swap:      ## puts a solution in place, your file kept   EX=08 FILE=
 unswap:    ## and your file back   EX=04
 book:      ## the exercises and docs/ as pages, in build/book/
-compile_commands.json: ## for clangd
+compile_commands.json: ## maintainers: for clangd
 clean:     ## removes what was built; nothing of yours
 handout:   ## the kit for students, without solutions, in build/
 class:     ## grades a class   SUBMISSIONS=dir

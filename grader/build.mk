@@ -43,7 +43,7 @@ code_redirects = grader/suite/redirect.syms $(if $(filter interleave,$(VARIANT))
 suite_redirects = $(if $(filter interleave,$(VARIANT)),$(B)/suite.syms,/dev/null)
 
 headers = $(wildcard exercises/*.h exercises/*/*.h grader/suite/*.h grader/model/*.h)
-suite_sources = $(wildcard exercises/*/test_*.c)
+suite_sources = $(wildcard exercises/*/test_*.c grader/try/test_*.c)
 suite_objects = $(suite_sources:%.c=$(B)/%.o)
 
 # The exercise a path belongs to; where its headers are: its own, then those that `../` does not lead to
@@ -52,7 +52,7 @@ exercise_of = $(firstword $(filter $(notdir $(wildcard exercises/*)),$(subst /, 
 headers_for = $(addprefix -iquote ,exercises/$(call exercise_of,$1) $(wildcard exercises/[0-9]*))
 code_in = $(filter-out $(wildcard $1/test_*.c),$(wildcard $1/*.c))
 code_objects = $(patsubst %.c,$(B)/%.o,$(call code_in,$(patsubst $(B)/%/,%,$(dir $1))))
-suite_objects_of = $(patsubst %.c,$(B)/%.o,$(wildcard exercises/$(basename $(notdir $1))/test_*.c))
+suite_objects_of = $(patsubst %.c,$(B)/%.o,$(wildcard $(addsuffix /$(basename $(notdir $1))/test_*.c,exercises grader)))
 
 # The functions that the headers of the exercises declare: all that a submission may be seen with.
 build/api: $(headers) grader/build.mk
@@ -79,12 +79,14 @@ $(runtime): $(B)/%.o: %.c $$(wildcard grader/*/*.h) grader/build.mk
 
 # The code under test: compiled alone, with the runtime's calls under the names of the runtime, and
 # with nothing to be seen of it but the API. What gcc says of sizeof it says of functions it knows only.
+# Of a program that is tried the main is seen, under another name.
+of_a_program = $(if $(findstring /try/,$1),-Dmain=program_main)
 $(B)/%.o: %.c build/api $(headers) $(code_redirects) grader/build.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) -ffile-prefix-map=$(<D)/= $(call headers_for,$<) \
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(call of_a_program,$@) -ffile-prefix-map=$(<D)/= $(call headers_for,$<) \
 	    -c -o $@.$$$$.o $< && \
 	    $(OBJCOPY) $(code_redirects:%=--redefine-syms=%) $@.$$$$.o && \
-	    $(OBJCOPY) --keep-global-symbols=build/api $@.$$$$.o && \
+	    $(OBJCOPY) --keep-global-symbols=build/api --keep-global-symbol=program_main $@.$$$$.o && \
 	    $(CC) $(CFLAGS_ALL) -fsyntax-only -Wsizeof-pointer-memaccess $(call headers_for,$<) $< && \
 	    mv $@.$$$$.o $@
 

@@ -262,6 +262,12 @@ def replay(options: argparse.Namespace) -> int:
     return again.replay(wanted, arguments.is_on(options.gdb), arguments.is_on(options.html))
 
 
+def try_program(options: argparse.Namespace) -> int:
+    from grader.commands import try_program as trying
+
+    return trying.run(options.file, options.seed, options.variant)
+
+
 def doctor(_: argparse.Namespace) -> int:
     from grader.commands import doctor as examination
 
@@ -288,6 +294,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
         "one schedule again",
         ("ex", "test", "seed", "src", "solutions", "variant", "gdb", "html"),
     ),
+    ("try", try_program, "a program of your own under the scheduler", ("file", "seed", "variant")),
     ("talk", talk, "talk to a program that is running", ("port",)),
     ("run", run, "the program of an exercise, live", ("ex", "src", "solutions", "port")),
     ("doctor", doctor, "prove that each tool works here", ()),

@@ -141,11 +141,16 @@ class Story:
 
     def spot(self, address: str) -> Spot:
         function, file, line = self._places.get(address, ("", "", 0))
+        function = self._as_written(function)
         if file.startswith("grader/"):
             return Spot("", "", 0, "")
         lines = self.source(file) if file else []
         text = lines[line - 1].strip() if 0 < line <= len(lines) else ""
         return Spot(function, file, line, text)
+
+    def _as_written(self, text: str) -> str:
+        """With the main of a program by its own name (grader/build.mk gave it another)."""
+        return text.replace("program_main", "main") if self._is_program else text
 
     def _thread_names(self) -> list[str]:
         names = []
@@ -190,7 +195,7 @@ class Story:
 
     def words(self, text: str) -> str:
         """A text of the story with the names of objects and threads in it."""
-        text = re.sub(r"\{t(\d+)\}", lambda m: self.name(int(m[1])), text)
+        text = re.sub(r"\{t(\d+)\}", lambda m: self.name(int(m[1])), self._as_written(text))
         return re.sub(r"\{(\d+)\}", lambda m: self.objects.get(m[1], f"object {m[1]}"), text)
 
     def told_of(self, thread: int, text: str) -> str:

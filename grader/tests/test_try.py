@@ -1,0 +1,78 @@
+"""`make try`: any program with threads under the scheduler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grader.exercises import ROOT
+from grader.tests.conftest import Kit
+
+EXAMPLES = ROOT / "docs" / "try"
+RIGHT = """#include <pthread.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int count;
+
+static void *count_up(void *arg)
+{
+    pthread_mutex_lock(&lock);
+    count++;
+    pthread_mutex_unlock(&lock);
+    return arg;
+}
+
+int main(void)
+{
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, count_up, NULL);
+    count_up(NULL);
+    pthread_join(thread, NULL);
+    return count - 2;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lost_update", [":8: data race", "count_up", "no lock is held"]),
+        ("lost_wakeup", ["deadlock", "main sleeps in pthread_cond_wait on changed", "pthread_cond_wait(&changed"]),
+        ("philosophers", ["deadlock", "dine", "waits in pthread_mutex_lock for", "which dine"]),
+        ("store_buffering", ["crash", "assert(seen_by_first || seen_by_second) failed in main"]),
+    ],
+)
+def test_each_example_shows_what_it_is_for(kit: Kit, name: str, said: list[str]) -> None:
+    kit.write(f"{name}.c", (EXAMPLES / f"{name}.c").read_bytes())
+    ran = kit.run("try", file=f"{name}.c")
+    out = " ".join(ran.out.split())
+    assert ran.code == 1 and [words for words in said if words not in out] == [], ran.out
+    assert f"make try FILE={name}.c SEED=" in out and "the test" not in out
+
+
+def test_a_right_program_is_said_to_be_right_as_far_as_was_looked(kit: Kit) -> None:
+    kit.write("right.c", RIGHT)
+    ran = kit.run("try", file="right.c")
+    assert ran.code == 0 and "right.c: nothing is wrong in all" in ran.out and "schedules" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("int not_main(void) { return 0; }\n", "it is to be a .c file with a main"),
+        ("int main(void) { return x; }\n", "undeclared"),
+        ("#include <unistd.h>\nint main(void) { return fork(); }\n", "can't follow: fork"),
+    ],
+)
+def test_what_can_not_be_tried_is_said(kit: Kit, text: str, said: str) -> None:
+    kit.write("odd.c", text)
+    ran = kit.run("try", file="odd.c")
+    assert ran.code == 2 and said in ran.err
+
+
+def test_each_example_is_in_the_documentation() -> None:
+    text = (ROOT / "docs" / "try.md").read_text()
+    names = sorted(path.name for path in Path(EXAMPLES).glob("*.c"))
+    assert len(names) >= 4 and all(f"(try/{name})" in text for name in names)
