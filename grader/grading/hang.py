@@ -10,6 +10,7 @@ import contextlib
 import os
 import platform
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,14 +124,19 @@ class HangDetector:
 _NAPS = {"x86_64": {"35", "230"}, "aarch64": {"101", "115"}}  # nanosleep, clock_nanosleep
 
 
-def _is_sanitizers(task: str) -> bool:
-    """A thread that ThreadSanitizer started, one or two as its version likes: they block most signals, and nap.
+_NAMED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGTERM)
+# What a program is sent from outside or sends itself; what a fault of its own raises is not among them.
+_SENT = sum(1 << number - 1 for number in (*map(int, _NAMED), *range(signal.SIGRTMIN, signal.SIGRTMAX + 1)))
 
-    59 or 60 of the 64 are blocked: libc keeps some for itself, and newer versions leave SIGSYS open."""
+
+def _is_sanitizers(task: str) -> bool:
+    """A thread that ThreadSanitizer started, one or two as its version likes: it is sent no signals, and naps.
+
+    Those of newer versions let the signals through that a fault raises, and SIGSYS."""
     blocked = re.search(r"^SigBlk:\s+([0-9a-f]+)", Path(f"{task}/status").read_text(), re.MULTILINE)
     call = Path(f"{task}/syscall").read_text().split()
-    takes_few = blocked is not None and int(blocked[1], 16).bit_count() >= 56
-    return takes_few and bool(call) and call[0] in _NAPS.get(platform.machine(), set())
+    is_sent_none = blocked is not None and int(blocked[1], 16) & _SENT == _SENT
+    return is_sent_none and bool(call) and call[0] in _NAPS.get(platform.machine(), set())
 
 
 def _sleep_of(task: str) -> str | None:

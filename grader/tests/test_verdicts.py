@@ -114,9 +114,11 @@ def test_a_hang_is_a_deadlock_with_its_stack_and_soon(kit: Kit) -> None:
     [
         ("fffffffe7ffbfeff", "230", True),  # as gcc 12 has it
         ("fffffffe3ffbfeff", "35", True),  # as gcc 14 has it
+        ("fffffffe3ffbea07", "35", True),  # as gcc 16 has it
         ("fffffffe3ffbfeff", "202", False),  # waits for a lock
         ("0000000000000000", "35", False),
         ("0000000000004002", "230", False),
+        ("fffffffe3ffbaa07", "35", False),  # SIGTERM gets through
     ],
 )
 def test_a_thread_of_the_sanitizer_is_known_by_its_signals(
