@@ -3,8 +3,8 @@
  *   1. the one in which nobody interferes. If it has no choice at all (one thread, or threads that
  *      never meet) it is the only one;
  *   2. a hundredth of the budget with MIX: what can be found easily is found here;
- *   3. DPOR, as long as it looks as if it will end within the budget: then every execution has been
- *      run, and that is all;
+ *   3. DPOR, as long as it looks as if it will end within half as many: then every execution has been
+ *      run, and that is all. If it does not, what follows has the whole budget;
  *   4. more with MIX, up to a tenth of it;
  *   5. DFS with a bound, which is raised as long as all schedules under it can be run;
  *   6. the rest with MIX, but no more than MOST_STEPS in all: of a very long scenario fewer schedules.
@@ -147,7 +147,7 @@ static bool prove(const struct test *test, struct plan *base, unsigned long sche
             base->unlock_is_step = true;
             return prove(test, base, schedules);
         }
-        if (dpor_left_out() || is_hopeless(dpor_done(), ++tries, schedules))
+        if (dpor_left_out() || tries == schedules || is_hopeless(dpor_done(), ++tries, schedules))
             return false;
     } while (dpor_next());
     shared->exhausted = shared->schedules - first;
@@ -292,10 +292,8 @@ static void search(const struct test *test, struct plan *plan, unsigned long bud
         run_rest(test, plan, budget);
 }
 
-/* What is found at once is found by chance, and with nobody else interfering. True: every execution was
- * run. */
-static bool look_and_prove(const struct test *test, struct plan *plan, unsigned long budget,
-                           bool has_choices)
+/* What is found at once is found by chance, and with nobody else interfering. */
+static void look(const struct test *test, struct plan *plan, unsigned long budget, bool has_choices)
 {
     if (test->options.one_thread_stops)
         run_with_stops(test, *plan, 0);
@@ -303,7 +301,6 @@ static bool look_and_prove(const struct test *test, struct plan *plan, unsigned 
         run_random(test, plan, budget / FIRST_LOOK);
     if (test->options.allocations_fail)
         run_with_failures(test, *plan, 0, 0, has_choices);
-    return prove(test, plan, budget);
 }
 
 static void explore_job(const struct test *test)
@@ -313,17 +310,24 @@ static void explore_job(const struct test *test)
         return;
     }
     struct plan plan = plan_base(test), wanted = plan;
-    unsigned long budget = budget_of(test);
+    unsigned long budget = budget_of(test), in_vain = 0;
 
     run_default(test, &plan);
     child_silence();
     bool has_choices = shared->taken.n > 0;
     bool has_more = test->options.allocations_fail || test->options.one_thread_stops;
-    if (!has_choices && !has_more)
+    if (!has_choices && !has_more) {
         shared->exhausted = 1;
-    else if (budget <= 1 || strategy_wanted(&wanted) ||
-             !look_and_prove(test, &plan, budget, has_choices))
-        search(test, &plan, budget, has_choices);
+        return;
+    }
+    if (budget > 1 && !strategy_wanted(&wanted)) {
+        look(test, &plan, budget, has_choices);
+        in_vain = shared->schedules;
+        if (prove(test, &plan, budget / PROOF_SHARE))
+            return;
+        in_vain = shared->schedules - in_vain;
+    }
+    search(test, &plan, budget + in_vain, has_choices);
 }
 
 /* A schedule named by strategy, seed and number: it is run, and those before it if the strategy is
