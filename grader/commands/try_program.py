@@ -36,7 +36,7 @@ def run(file: str, seed: str, variant: str) -> int:
     screen.status(f"running {source.name} ...")
     result = runner.run_test(unit, TEST, runner.knobs_given(SEED=seed))
     if result.verdict == "passed":
-        screen.lines([[(f"{source.name}: nothing is wrong in {_looked_at(result.message)}.", "green")]])
+        screen.lines([[(f"{source.name}: nothing is wrong ({_looked_at(result.message)}).", "green")]])
         return EXIT_PASSED
     graded = Graded(submission, "failed", [result])
     screen.lines(failure.alone(graded, result, screen.width, source.path.parent))

@@ -55,7 +55,7 @@ def test_each_example_shows_what_it_is_for(kit: Kit, name: str, said: list[str])
 def test_a_right_program_is_said_to_be_right_as_far_as_was_looked(kit: Kit) -> None:
     kit.write("right.c", RIGHT)
     ran = kit.run("try", file="right.c")
-    assert ran.code == 0 and "right.c: nothing is wrong in all" in ran.out and "schedules" in ran.out
+    assert ran.code == 0 and "right.c: nothing is wrong (every execution" in ran.out
 
 
 @pytest.mark.parametrize(
