@@ -12,7 +12,8 @@
 enum { RECV_UNTIL = KINDS_OF_04, SEND_UNTIL, KINDS_OF_05 };
 
 /* What their argument stands for; the first of them where there are several threads. One in a
- * millisecond has long passed when these have come to rest, one in 15 seconds not yet. */
+ * millisecond has long passed when these have come to rest, a later one not yet; one in 0.7 s ends
+ * in the next second. */
 static const struct deadline {
     const char *words;
     bool is_from_now, is_none;
@@ -23,6 +24,7 @@ static const struct deadline {
     {.words = "in 1 ms", .is_from_now = true, .nanoseconds = 1000000},
     {.words = "in 1 ms", .is_from_now = true, .nanoseconds = 1000000},
     {.words = "in 1 ms", .is_from_now = true, .nanoseconds = 1000000},
+    {.words = "in 0.7 s", .is_from_now = true, .nanoseconds = 700000000},
     {.words = "in 15 s", .is_from_now = true, .seconds = 15},
     {.words = "in 15 s", .is_from_now = true, .seconds = 15},
     {.words = "in a year", .is_from_now = true, .seconds = 365 * 24 * 3600},
@@ -41,7 +43,7 @@ static const struct deadline {
     {.words = "tv_nsec 2^32", .is_from_now = true, .nanoseconds = INT64_C(1) << 32},
     {.words = "tv_nsec INT64_MIN", .is_from_now = true, .nanoseconds = INT64_MIN},
 };
-enum { DEADLINES = sizeof deadlines / sizeof *deadlines, DEADLINES_TOGETHER = 12 };
+enum { DEADLINES = sizeof deadlines / sizeof *deadlines, DEADLINES_TOGETHER = 13 };
 
 static inline bool is_no_time(const struct deadline *deadline)
 {
@@ -51,7 +53,8 @@ static inline bool is_no_time(const struct deadline *deadline)
 /* Before the threads have come to rest, in any case. The clock has long passed 0. */
 static inline bool will_pass(const struct deadline *deadline)
 {
-    return !deadline->is_none && deadline->seconds <= 0;
+    return !deadline->is_none &&
+           (deadline->seconds < 0 || (deadline->seconds == 0 && deadline->nanoseconds < 100000000));
 }
 
 static inline const struct deadline *deadline_of(const struct call *call)

@@ -957,14 +957,16 @@ TEST(send_until_says_invalid_at_once_to_a_time_that_is_none,
     }
 }
 
-/* Deadlines in 100 s or so that end in a nanosecond where arithmetic may carry. */
+enum { AWKWARD = 8 };
+
+/* Deadlines in 100 s or so, or in the next second, that end in a nanosecond where arithmetic may carry. */
 static struct timespec awkward(int which)
 {
     struct timespec time = now();
 
-    time.tv_sec += 100;
-    if (which != 3)
-        time.tv_nsec = which == 0 ? 0 : which == 1 ? 999999999 : 1;
+    time.tv_sec += which / 4 ? 1 : 100;
+    if (which % 4 != 3)
+        time.tv_nsec = which % 4 == 0 ? 0 : which % 4 == 1 ? 999999999 : 1;
     return time;
 }
 
@@ -977,7 +979,7 @@ TEST(a_deadline_may_end_in_any_nanosecond,
     int got = -1;
 
     check_status(receiver_recv_until(ends.rx, &got, &soon), CHANNEL_TIMEOUT, "Nothing is queued.");
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < AWKWARD; i++) {
         struct timespec deadline = awkward(i);
         struct call sender = {.tx = ends.tx, .number = i};
         pthread_t thread = spawn(send_now, &sender);
@@ -999,7 +1001,7 @@ TEST(send_until_knows_any_nanosecond,
     int got = -1;
 
     check_status(sender_send_until(ends.tx, &got, &soon), CHANNEL_TIMEOUT, "The channel is full.");
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < AWKWARD; i++) {
         struct timespec deadline = awkward(i);
         struct call sender = {.tx = ends.tx, .number = 1, .deadline = &deadline};
         pthread_t thread = spawn(send_until, &sender);

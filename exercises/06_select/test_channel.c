@@ -726,13 +726,13 @@ TEST(a_deadline_may_end_in_any_nanosecond,
     size_t none;
 
     check_status(receiver_select(channels.rx, 2, &soon, &none), CHANNEL_TIMEOUT, NONE_READY);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 6; i++) {
         struct timespec deadline = now();
         pthread_t thread = spawn(send_number, &send);
         size_t ready = NOTHING;
 
-        deadline.tv_sec += 100;
-        deadline.tv_nsec = i == 0 ? 0 : i == 1 ? 999999999 : 1;
+        deadline.tv_sec += i / 3 ? 1 : 100;
+        deadline.tv_nsec = i % 3 == 0 ? 0 : i % 3 == 1 ? 999999999 : 1;
         if (in_time(receiver_select(channels.rx, 2, &deadline, &ready), deadline))
             check_equal(ready, 1, IS_READY);
         join(thread);
