@@ -573,6 +573,39 @@ TEST(a_sender_stopped_anywhere_keeps_two_others_from_nothing,
     receiver_drop(ends.rx);
 }
 
+static void *recv_two_of_two(void *rx)
+{
+    int next[2] = {0, 1000};
+
+    may_be_left(true); /* what is sent behind the stopped one is held back */
+    expect_next_of_two(next, rx, 2);
+    may_be_left(false);
+    return NULL;
+}
+
+TEST(a_sender_stopped_while_it_wakes_the_receiver_keeps_no_other_from_finishing,
+     .sentences = {"A sender stopped anywhere inside sender_send, for ever",
+                   "waits for no other thread's step"},
+     .one_thread_stops = true, .schedules = 4000,
+     .hint = "Two senders find the receiver asleep. What does the second one do while the first is "
+             "waking it?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work stops = {ends.tx, 0, 1}, finishes = {clone_of(ends.tx), 1000, 1};
+    pthread_t receiver = spawn(recv_two_of_two, ends.rx), stopped, other;
+
+    settle();
+    stopped = spawn(send_all_stoppable, &stops);
+    other = spawn(send_all, &finishes);
+    join(other);
+    if (!join_unless_stopped(stopped))
+        return;
+    join(receiver);
+    sender_drop(stops.tx);
+    sender_drop(finishes.tx);
+    receiver_drop(ends.rx);
+}
+
 TEST(
     a_sender_stopped_anywhere_keeps_no_other_sender_from_making_room,
     .sentences = {"keeps no other sender from finishing"}, .one_thread_stops = true,

@@ -154,6 +154,7 @@ struct thread {
 
     /* scheduler.c: is it stopped for ever, and may it not go on */
     bool may_stop, stopped, held;
+    bool may_be_left;    /* asleep, if another was stopped */
     unsigned stop_steps; /* steps taken inside may_stop */
 
     /* cond.c: sleeping on a condition variable */

@@ -25,7 +25,8 @@ bool schedule_prepare(void)
 static bool others_are_over(const struct thread *thread)
 {
     for (unsigned t = 0; t < run.thread_count; t++)
-        if (&run.threads[t] != thread && !is_over(&run.threads[t]))
+        if (&run.threads[t] != thread && !is_over(&run.threads[t]) &&
+            !(run.was_stopped && run.threads[t].may_be_left))
             return false;
     return true;
 }

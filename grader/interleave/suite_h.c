@@ -32,6 +32,11 @@ void may_stop(bool on)
     self->may_stop = on;
 }
 
+void may_be_left(bool on)
+{
+    self->may_be_left = on;
+}
+
 size_t settle(void)
 {
     sleep_through(SETTLE_NS, CALLER);

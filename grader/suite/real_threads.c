@@ -370,6 +370,11 @@ void hold_others(bool on)
     (void)on;
 }
 
+void may_be_left(bool on)
+{
+    (void)on;
+}
+
 void may_stop(bool on)
 {
     (void)on;

@@ -168,6 +168,10 @@ void hold_others(bool on);
 void may_stop(bool on);
 bool join_unless_stopped(pthread_t thread);
 
+/* From may_be_left(true) to may_be_left(false) the calling thread may sleep for ever once another was stopped:
+ * then the scenario ends without it. */
+void may_be_left(bool on);
+
 /* How many locks one thread may hold at once and the runtime still tells them apart: ThreadSanitizer gives up
  * at 64. */
 size_t locks_kept_apart(void);
