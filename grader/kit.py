@@ -13,7 +13,7 @@ from grader.exercises import EXERCISES, ROOT, all_exercises
 GENERATED = frozenset(
     {".git", "build", ".progress", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".cache"}
 )
-NOT_FOR_STUDENTS = ("solutions/", "grader/tests/", "build/", ".progress/", ".git/", ".ci/", ".github/")
+NOT_FOR_STUDENTS = ("solutions/", "grader/tests/", "findings/", "build/", ".progress/", ".git/", ".ci/", ".github/")
 NEITHER = (".bak", "/sentences.toml", "/situations.txt")  # the last two are the self-check's
 FOR_GRADING = ("Makefile", "setup.sh", "LICENSE", "exercises", "grader")
 BUILT_FROM = ("grader/build.mk", "exercises", "grader/suite", "grader/model", "grader/interleave")

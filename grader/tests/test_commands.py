@@ -514,11 +514,12 @@ GREEN = "## When it is green\n\nCompare with `solutions/01_answer/channel.c`: sh
 def test_the_handout_works_and_holds_no_solution(kit: Kit) -> None:
     kit.write(CHANNEL_1, ANSWER)  # whoever makes the handout has something in place
     kit.write("grader/tests/known_wrong/x.c", "int x;\n")
+    kit.write("findings/x.sh", "exit 0\n")
     assert kit.run("handout").code == 0
     target = kit.root / "build/handout/channels-in-c"
     names = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()}
     assert "exercises/01_answer/channel.h" in names and "Makefile" in names
-    assert not any(n.startswith(("solutions", "grader/tests", "build", ".progress")) for n in names)
+    assert not any(n.startswith(("solutions", "grader/tests", "findings", "build", ".progress")) for n in names)
     assert (target / CHANNEL_1).read_text() == STUBS["01_answer/channel.c"]
     assert not any(SOLUTIONS["02_twice/channel.c"] in (target / n).read_text("latin-1") for n in names)
     with tarfile.open(target.with_name("channels-in-c.tar.gz")) as archive:
