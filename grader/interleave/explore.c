@@ -320,6 +320,8 @@ static void explore_job(const struct test *test)
         shared->exhausted = 1;
         return;
     }
+    if (budget <= 1 && !has_more)
+        return; /* that one run is all */
     if (budget > 1 && !strategy_wanted(&wanted)) {
         look(test, &plan, budget, has_choices);
         in_vain = shared->schedules;
