@@ -1,9 +1,9 @@
 /* model.h - the contract of 03 as a program.
  *
- * Changed from 02: what each call may answer is as before, but nothing is held back behind another's
- * message. A channel may have a drop function: then
- * each message that was sent and that nobody can receive any more is dropped, once. That is checked
- * beside the answers (grader/model/run.c), for it is to happen before a call returns, not in it. */
+ * Changed from 02: what each call may answer is as before, but nothing is held back behind
+ * another's message. A channel may have a drop function: then each message that was sent and that
+ * nobody can receive any more is dropped, once. That is checked beside the answers
+ * (grader/model/run.c), for it is to happen before a call returns, not in it. */
 #pragma once
 
 #include "../02_blocking/model.h"
@@ -13,8 +13,8 @@
 enum { CREATE_WITH_DROP = KINDS_OF_02, KINDS_OF_03 };
 enum { WITH_DROP_03 = CREATE_01 + 1, VARIANTS_OF_03 };
 
-/* A channel may count its messages as their sends end. Then one that is taken before its send has ended is made up for
- * by another, which is not seen until then. */
+/* A channel may count its messages as their sends end. Then one that is taken before its send has
+ * ended is made up for by another, which is not seen until then. */
 static inline bool is_made_up_for(const struct channels *all, const struct call *call,
                                   const struct history *history)
 {

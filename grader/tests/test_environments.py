@@ -175,7 +175,7 @@ def test_no_is_no_in_any_spelling(tmp_path: Path) -> None:
         ("grade EXX=01", "make grade knows no EXX=; did you mean EX= ?"),
         ("grade ex=01", "make grade knows no ex=; did you mean EX= ?"),
         ("grade SCHEDULE=9", "make grade knows no SCHEDULE=; did you mean SCHEDULES= ?"),
-        ("grade TEST=x", "make grade knows no TEST=; it is for make replay."),
+        ("grade HTML=1", "make grade knows no HTML=; it is for make replay."),
         ("hint QUITE_ELSE=1", "make hint knows no QUITE_ELSE=; it knows EX=."),
         ("list EX=01", "make list knows no EX=; it is for make grade."),
         ("doctor QUITE_ELSE=1", "make doctor knows no QUITE_ELSE=; it takes nothing."),
