@@ -692,7 +692,7 @@ TEST(misuse__freed_with_a_lock_held, .hint = "locked by itself")
     free(g);
 }
 
-TEST(misuse__freed_with_a_spinlock_held, .hint = "spinlock 1 in it, which is locked by itself")
+TEST(misuse__freed_with_a_spinlock_held, .hint = "the spinlock in it, which is locked by itself")
 {
     pthread_spinlock_t *spinlock = malloc(sizeof *spinlock);
 
