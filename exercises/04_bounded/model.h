@@ -84,9 +84,8 @@ static inline bool may_be_full(const struct channels *all, const struct call *ca
         taken += send->message && send->object == call->object && overlap(call, send) &&
                  !is_queued(all, send);
     }
-    return channel->has_receiver &&
-           (overlaps_drop(call, history) || taken >= channel->capacity ||
-            channel->line > (call->kind != TRY_SEND));
+    return channel->has_receiver && (overlaps_drop(call, history) || taken >= channel->capacity ||
+                                     channel->line > (call->kind != TRY_SEND));
 }
 
 static inline bool allows_04(void *state, const struct call *call, const struct history *history)
