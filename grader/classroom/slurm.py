@@ -157,12 +157,10 @@ class Array:
             if time.monotonic() > until:
                 raise GraderError(f"Slurm does not answer; give the command again when it does. {done.stderr.strip()}")
             time.sleep(POLL)
-        listed = {}
-        for line in done.stdout.splitlines():
-            number, state, node = line.strip().split("|")
-            listed[int(number)] = Task(state, node)
-        self.tasks.update(listed)
-        return any(task.state not in ENDED for task in listed.values())
+        lines = [line.strip().split("|") for line in done.stdout.splitlines()]
+        # A newer Slurm tells tasks that were cancelled before they began as one, without a number: N/A.
+        self.tasks.update({int(number): Task(state, node) for number, state, node in lines if number.isdigit()})
+        return any(state not in ENDED for _, state, _ in lines)
 
     def cancel(self) -> None:
         _slurm(["scancel", f"--name={self.directory.name}"])

@@ -216,6 +216,25 @@ def test_a_run_that_was_killed_goes_on_and_grades_nothing_twice(cluster: Cluster
     assert "CANCELLED" in cluster.states() and "without a result" not in said
 
 
+@pytest.mark.parametrize(
+    ("listing", "running", "known"),
+    [
+        ("0|RUNNING|c1\n1|PENDING|\n", True, {0: "RUNNING", 1: "PENDING"}),
+        ("0|COMPLETED|c1\n1|FAILED|c2\n", False, {0: "COMPLETED", 1: "FAILED"}),
+        ("0|CANCELLED|c1\nN/A|CANCELLED|\n", False, {0: "CANCELLED"}),  # as Slurm 26.05 tells of what never began
+        ("0|CANCELLED|c1\nN/A|PENDING|\n", True, {0: "CANCELLED"}),
+        ("", False, {}),
+    ],
+)
+def test_an_array_runs_while_one_of_its_tasks_has_not_ended(
+    listing: str, running: bool, known: dict[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm, "_slurm", lambda command: subprocess.CompletedProcess(command, 0, listing, ""))
+    array = slurm.Array(tmp_path / "make-class-1")
+    assert array.is_running() is running
+    assert {number: task.state for number, task in array.tasks.items()} == known
+
+
 def test_what_fails_twice_is_given_up(submissions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No Slurm here: one whose every task dies with its node."""
     arrays: list[int] = []
