@@ -329,13 +329,13 @@ void receiver_drop(struct receiver *rx)
         return;
     ch = rx->ch;
     free(rx);
+    pthread_mutex_lock(&ch->sleep_lock);
+    ch->gone = true; /* first: who is told that it is closed is not told afterwards that it is full */
+    pthread_cond_broadcast(&ch->place);
+    pthread_mutex_unlock(&ch->sleep_lock);
     pthread_mutex_lock(&ch->tail_lock);
     ch->closed = true;
     pthread_mutex_unlock(&ch->tail_lock);
-    pthread_mutex_lock(&ch->sleep_lock);
-    ch->gone = true;
-    pthread_cond_broadcast(&ch->place);
-    pthread_mutex_unlock(&ch->sleep_lock);
     while ((node = oldest(ch))) {
         if (ch->drop)
             ch->drop(node->bytes);
