@@ -6,7 +6,8 @@
  *   3. DPOR, as long as it looks as if it will end within half as many: then every execution has been
  *      run, and that is all. If it does not, what follows has the whole budget;
  *   4. more with MIX, up to a tenth of it;
- *   5. DFS with a bound, which is raised as long as all schedules under it can be run;
+ *   5. DFS with a bound, which is raised as long as all schedules under it can be run; beyond the first
+ *      bound a share of what is left is spent;
  *   6. the rest with MIX, but no more than MOST_STEPS in all: of a very long scenario fewer schedules.
  *      What a mistake needs to be seen does not grow with what else the scenario does.
  * With .allocations_fail and .one_thread_stops DPOR tries each allocation and each step. If it does not
@@ -73,7 +74,8 @@ static bool strategy_wanted(struct plan *plan)
 
 /* ---------------------------------------------------------------------------- in the child */
 
-static unsigned long steps_taken; /* in all schedules */
+static unsigned long steps_taken;             /* in all schedules */
+static unsigned long most_steps = MOST_STEPS; /* ... after which it has been long enough */
 
 static void run_one(const struct test *test, struct plan *plan)
 {
@@ -176,20 +178,37 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
 }
 
 /* If a number of schedules was asked for, that many are run. */
-static bool has_been_long_enough(const struct test *test)
+static bool number_was_asked_for(const struct test *test)
 {
     const char *wanted = getenv("SCHEDULES");
 
-    return steps_taken >= MOST_STEPS && !test->options.schedules && !(wanted && *wanted);
+    return test->options.schedules || (wanted && *wanted);
+}
+
+static bool has_been_long_enough(const struct test *test)
+{
+    return steps_taken >= most_steps && !number_was_asked_for(test);
+}
+
+/* Beyond the first bound mistakes are rare: a share of what is left goes to them. */
+static void spend_less(const struct test *test, unsigned long *budget)
+{
+    if (number_was_asked_for(test))
+        return;
+    if (*budget > shared->schedules)
+        *budget = shared->schedules + (*budget - shared->schedules) / BEYOND_SHARE;
+    if (most_steps > steps_taken)
+        most_steps = steps_taken + (most_steps - steps_taken) / BEYOND_SHARE;
 }
 
 /* Until the bound cuts nothing off, or the budget is spent. True: nothing is left to run. */
-static bool raise_bound(const struct test *test, struct plan *plan, unsigned long budget)
+static bool raise_bound(const struct test *test, struct plan *plan, unsigned long *budget)
 {
     plan->bound = FIRST_BOUND;
-    while (shared->schedules < budget && !has_been_long_enough(test) &&
-           run_dfs(test, plan, budget - shared->schedules) && dfs_was_bounded())
-        plan->bound++;
+    while (shared->schedules < *budget && !has_been_long_enough(test) &&
+           run_dfs(test, plan, *budget - shared->schedules) && dfs_was_bounded())
+        if (plan->bound++ == FIRST_BOUND && !strategy_wanted(plan))
+            spend_less(test, budget);
     return shared->exhausted && !shared->bound;
 }
 
@@ -204,7 +223,7 @@ static void run_wanted(const struct test *test, struct plan *plan, unsigned long
     if (plan->strategy == PLAN_DPOR)
         prove(test, plan, budget);
     else if (plan->strategy == PLAN_DFS)
-        raise_bound(test, plan, budget);
+        raise_bound(test, plan, &budget);
     else
         run_random(test, plan, budget);
 }
@@ -216,7 +235,7 @@ static void run_all(const struct test *test, struct plan *plan, unsigned long bu
         return;
     }
     run_random(test, plan, budget / FIRST_SHARE - plan->index);
-    if (!raise_bound(test, plan, budget))
+    if (!raise_bound(test, plan, &budget))
         run_rest(test, plan, budget);
 }
 

@@ -110,6 +110,10 @@ enum {
      * with. More: time, for each allocation. */
     MOST_PER_FAILURE = 500,
 
+    /* The share of what is left, one in so many, that is spent once the first bound has been run through.
+     * Less: time, with little to be found. More: what needs three preemptions and more goes unseen. */
+    BEYOND_SHARE = 8,
+
     /* Steps in all after which a scenario has been looked at for long enough. Less: long scenarios
      * get few schedules. More: a suite of long ones takes minutes. */
     MOST_STEPS = 16000000,
