@@ -5,44 +5,11 @@
 #include "calls.h"
 
 static const struct kind kinds[] = {KINDS_06};
-static const struct setup setups[] = {{.variant = BOUNDED_WITH_DROP_04, .size = 4, .capacity = 1},
-                                      {.variant = BOUNDED_WITH_DROP_04, .size = 4, .capacity = 2},
-                                      {.variant = BOUNDED_WITH_DROP_04, .size = 12, .capacity = 3},
-                                      {.variant = BOUNDED_04, .size = 1, .capacity = 4},
-                                      {.variant = CREATE_01, .size = 8, .capacity = SIZE_MAX},
-                                      {.variant = WITH_DROP_03, .size = 4, .capacity = SIZE_MAX}};
-static const uint8_t endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
-                                     {TRY_SEND, TRY_RECV, TRY_SEND, DROP_RECEIVER},
-                                     {TRY_SEND, DROP_RECEIVER, TRY_SEND, SEND},
-                                     {NONE}};
 
 static const struct contract contract = {
-    .kinds = kinds,
-    .kind_count = KINDS_OF_06,
-    .status_names = channel_status_names,
-    .clone = CLONE,
-    .drop_many = DROP_SENDER,
-    .drop_one = DROP_RECEIVER,
-    .fill = SEND,
-    .take = TRY_RECV,
-    .most_filled = 2,
-    .setups = setups,
-    .setup_count = 6,
-    .new_setups = 2,
-    .endings = endings,
-    .ending_count = 4,
-    .state_size = offsetof(struct channels, messages[FEW_PLACES]),
-    .begin = begin_channels,
-    .allows = allows_06,
-    .may_sleep = may_sleep_06,
-    .open = open_04,
-    .make = make_06,
-    .meet = meet,
-    .is_dropped = is_dropped_04,
-    .dropped_once = DROPPED_ONCE,
-    .may_allocate = may_allocate_04,
-    .allocates_nothing = ALLOCATES_NOTHING,
-    .describe = describe_06,
+    CONTRACT_04,     .kinds = kinds,          .kind_count = KINDS_OF_06,
+    .new_setups = 2, .allows = allows_06,     .may_sleep = may_sleep_06,
+    .make = make_06, .describe = describe_06,
 };
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 2000};
@@ -63,54 +30,13 @@ TEST(calls_on_channels_selected_from_are_answered_rightly_when_an_allocation_fai
     together(&failing);
 }
 
-static const struct setup rings[] = {
-#define RING(capacity_, size_)                                                                     \
-    {                                                                                              \
-        .variant = BOUNDED_WITH_DROP_04, .capacity = capacity_, .size = size_                      \
-    }
-    RING(1, 4),
-    RING(2, 4),
-    RING(3, 8),
-    RING(4, 5),
-    RING(5, 4),
-    RING(6, 16),
-    RING(7, 4),
-    RING(8, 40),
-    RING(9, 4),
-    RING(10, 8),
-    RING(11, 12),
-    RING(12, 4),
-    RING(13, 4),
-    RING(14, 64),
-    RING(15, 4),
-    RING(16, 4),
-    RING(17, 24),
-    RING(18, 4),
-    RING(19, 4),
-    RING(20, 8),
-    RING(31, 4),
-    RING(32, 4),
-    RING(33, 4),
-    RING(63, 4),
-    RING(64, 4),
-    RING(65, 4),
-    RING(127, 4),
-    RING(128, 4),
-    RING(129, 4),
-    RING(3, 4096),
-    RING(5, 1000),
-    RING(255, 4),
-    RING(256, 4),
-    RING(257, 4),
-    {.variant = BOUNDED_04, .capacity = 3, .size = 1},
-    {.variant = BOUNDED_04, .capacity = 7, .size = 3},
-    {.variant = CREATE_01, .capacity = SIZE_MAX, .size = 8},
-    {.variant = WITH_DROP_03, .capacity = SIZE_MAX, .size = 8},
-};
-
-static const struct generated sequences = {
-    GENERATED,    &contract,       .scenarios = 60,
-    .calls = 300, .setups = rings, .setup_count = sizeof rings / sizeof *rings};
+static const struct generated sequences = {GENERATED,
+                                           &contract,
+                                           .scenarios = 60,
+                                           .calls = 300,
+                                           .setups = bounded_rings,
+                                           .setup_count =
+                                               sizeof bounded_rings / sizeof *bounded_rings};
 
 TEST(any_calls_of_one_thread_on_channels_selected_from_are_answered_as_the_contract_says,
      .sentences = {"receivers[*ready] is ready"}, .family = &sequences.family, .schedules = 2)
@@ -123,8 +49,9 @@ static const struct generated short_sequences = {GENERATED,
                                                  .scenarios = 15,
                                                  .calls = 40,
                                                  .few = true,
-                                                 .setups = rings,
-                                                 .setup_count = sizeof rings / sizeof *rings};
+                                                 .setups = bounded_rings,
+                                                 .setup_count =
+                                                     sizeof bounded_rings / sizeof *bounded_rings};
 
 TEST(
     any_calls_of_one_thread_on_channels_selected_from_are_answered_rightly_when_an_allocation_fails,
