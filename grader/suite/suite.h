@@ -43,7 +43,7 @@ struct test_options {
     /* What it executes, quoted: some words of each sentence. Where words alone would not do, the
      * function or the entry stands before them: "sender_send CHANNEL_CLOSED: and stays so". They
      * are read from the source (grader/sentences.py). */
-    const char *sentences[8];
+    const char *sentences[12];
     const char *hint; /* shown with a failure of this test: a question, never code */
     /* Besides the runs without, each allocation (and each thread start) of the submission fails
      * once, in turn. */
