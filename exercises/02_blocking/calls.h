@@ -37,3 +37,21 @@ static void describe_02(const struct call *call, char *arguments, char *answer, 
         alike.kind = TRY_RECV; /* answers alike */
     describe_01(&alike, arguments, answer, size);
 }
+
+/* What threads share, and how it ends: of 02, and of 07, which promises the same and more. */
+static const struct setup blocking_setups[] = {{.size = 4, .capacity = SIZE_MAX},
+                                               {.size = 1, .capacity = SIZE_MAX},
+                                               {.size = 24, .capacity = SIZE_MAX}};
+static const uint8_t blocking_endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
+                                              {TRY_RECV, SEND, DROP_RECEIVER, SEND},
+                                              {DROP_RECEIVER, SEND, NONE},
+                                              {NONE}};
+
+/* What their contracts have in common. */
+#define CONTRACT_02                                                                                \
+    .status_names = channel_status_names, .clone = CLONE, .drop_many = DROP_SENDER,                \
+    .drop_one = DROP_RECEIVER, .fill = SEND, .take = TRY_RECV, .most_filled = 2,                   \
+    .setups = blocking_setups, .setup_count = 3, .new_setups = 1, .endings = blocking_endings,     \
+    .ending_count = 4, .state_size = offsetof(struct channels, messages[FEW_PLACES]),              \
+    .begin = begin_channels, .allows = allows_02, .may_sleep = may_sleep_02, .open = open_01,      \
+    .make = make_02, .meet = meet, .describe = describe_02

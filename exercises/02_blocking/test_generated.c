@@ -5,39 +5,9 @@
 #include "calls.h"
 
 static const struct kind kinds[] = {KINDS_02(SEND), UNBOUNDED_SEND};
-static const struct setup setups[] = {{.size = 4, .capacity = SIZE_MAX},
-                                      {.size = 1, .capacity = SIZE_MAX},
-                                      {.size = 24, .capacity = SIZE_MAX}};
-static const uint8_t endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
-                                     {TRY_RECV, SEND, DROP_RECEIVER, SEND},
-                                     {DROP_RECEIVER, SEND, NONE},
-                                     {NONE}};
 
-static const struct contract contract = {
-    .kinds = kinds,
-    .kind_count = KINDS_OF_02,
-    .status_names = channel_status_names,
-    .clone = CLONE,
-    .drop_many = DROP_SENDER,
-    .drop_one = DROP_RECEIVER,
-    .fill = SEND,
-    .take = TRY_RECV,
-    .most_filled = 2,
-    .pairs_again = 2,
-    .setups = setups,
-    .setup_count = 3,
-    .new_setups = 1,
-    .endings = endings,
-    .ending_count = 4,
-    .state_size = offsetof(struct channels, messages[FEW_PLACES]),
-    .begin = begin_channels,
-    .allows = allows_02,
-    .may_sleep = may_sleep_02,
-    .open = open_01,
-    .make = make_02,
-    .meet = meet,
-    .describe = describe_02,
-};
+static const struct contract contract = {CONTRACT_02, .kinds = kinds, .kind_count = KINDS_OF_02,
+                                         .pairs_again = 2};
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
@@ -62,8 +32,9 @@ static const struct generated sequences = {GENERATED,
                                            .scenarios = 20,
                                            .calls = 100,
                                            .longest = 66000,
-                                           .setups = setups,
-                                           .setup_count = sizeof setups / sizeof *setups};
+                                           .setups = blocking_setups,
+                                           .setup_count =
+                                               sizeof blocking_setups / sizeof *blocking_setups};
 
 TEST(any_calls_of_one_thread_on_channels_between_threads_are_answered_as_the_contract_says,
      .sentences = {"receiver_recv CHANNEL_OK: holds the oldest message"},

@@ -6,25 +6,11 @@
 #include "model.h"
 
 static const struct kind kinds[] = {KINDS_02(SEND), UNBOUNDED_SEND};
-static const struct setup setups[] = {{.size = 4, .capacity = SIZE_MAX},
-                                      {.size = 1, .capacity = SIZE_MAX},
-                                      {.size = 24, .capacity = SIZE_MAX}};
-static const uint8_t endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
-                                     {TRY_RECV, SEND, DROP_RECEIVER, SEND},
-                                     {DROP_RECEIVER, SEND, NONE},
-                                     {NONE}};
 
-#define CONTRACT                                                                                   \
-    .kinds = kinds, .kind_count = KINDS_OF_02, .status_names = channel_status_names,               \
-    .clone = CLONE, .drop_many = DROP_SENDER, .drop_one = DROP_RECEIVER, .fill = SEND,             \
-    .take = TRY_RECV, .most_filled = 2, .pairs_again = 4, .setups = setups, .setup_count = 3,      \
-    .new_setups = 1, .endings = endings, .ending_count = 4,                                        \
-    .state_size = offsetof(struct channels, messages[FEW_PLACES]), .begin = begin_channels,        \
-    .allows = allows_02, .may_sleep = may_sleep_02, .open = open_01, .make = make_02,              \
-    .meet = meet, .describe = describe_02
-
-static const struct contract contract = {CONTRACT};
-static const struct contract one_stops = {CONTRACT, .one_stops = true};
+static const struct contract contract = {CONTRACT_02, .kinds = kinds, .kind_count = KINDS_OF_02,
+                                         .pairs_again = 4};
+static const struct contract one_stops = {CONTRACT_02, .kinds = kinds, .kind_count = KINDS_OF_02,
+                                          .pairs_again = 4, .one_stops = true};
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 600};
 
@@ -59,8 +45,9 @@ static const struct generated sequences = {GENERATED,
                                            .scenarios = 20,
                                            .calls = 100,
                                            .longest = 66000,
-                                           .setups = setups,
-                                           .setup_count = sizeof setups / sizeof *setups};
+                                           .setups = blocking_setups,
+                                           .setup_count =
+                                               sizeof blocking_setups / sizeof *blocking_setups};
 
 TEST(any_calls_of_one_thread_on_lock_free_channels_are_answered_as_the_contract_says,
      .sentences = {"behind all messages sent before, whatever the other senders are doing"},
