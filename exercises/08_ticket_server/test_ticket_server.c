@@ -1335,12 +1335,12 @@ static void join_while_clients_wait(int clients)
     uintptr_t sum = 0;
 
     atomic_store(&joined, false);
+    for (int i = 0; i < clients; i++)
+        others[i] = clone(running.client); /* of which the server may hear */
     settle();
     hold_others(true); /* the server answers nobody */
-    for (int i = 0; i < clients; i++) {
-        others[i] = clone(running.client);
+    for (int i = 0; i < clients; i++)
         waiting[i] = spawn(add_one, others[i]);
-    }
     settle();
     joiner = spawn(join_and_say_so, running.server);
     settle();
