@@ -24,6 +24,7 @@ TRIED = "try"  # what a program is called that belongs to no exercise
 
 _BASE = re.compile(r'^\s*#\s*include\s+"\.\./(\d\d_\w+)/channel\.h"', re.MULTILINE)
 _TEST = re.compile(r"^TEST\(\s*(\w+)", re.MULTILINE)
+DRAWN = "test_generated.c"  # the tests of a suite that draw their calls
 _OF_THE_SUITE = ("model.h", "calls.h")  # headers, but not the student's
 
 
@@ -83,6 +84,19 @@ class Exercise:
         """The names of its suite's tests, for when the suite can't be built and asked."""
         return [name for path in self.suite_sources for name in _TEST.findall(read_text(path))]
 
+    def tests_on(self, exercise: str) -> list[str]:
+        """The names of its suite's tests that are run on code of that exercise.
+
+        A suite that others build on leaves what is drawn to theirs, which draw its calls, too. Only the suite
+        of the channel that is carried draws on whatever comes: behind it is none that knows more."""
+        drawn = () if self.name == exercise or self.is_carried else self.tests_in(DRAWN)
+        return [name for name in self.tests_in_source() if name not in drawn]
+
+    @property
+    def is_carried(self) -> bool:
+        """Is its channel the one that another exercise uses?"""
+        return any(other.carries_channel and other.base == self.name for other in all_exercises())
+
     def chain(self) -> list[Exercise]:
         """The exercise and all it builds on, the first one first."""
         found: list[Exercise] = [self]
@@ -92,6 +106,10 @@ class Exercise:
                 raise GraderError(f"exercises/{self.name}/channel.h includes itself in a circle.")
             found.insert(0, base)
         return found
+
+    def tests_of_chain(self) -> list[tuple[Exercise, str]]:
+        """All tests its code is run against, the first suite's first."""
+        return [(suite, name) for suite in self.chain() for name in suite.tests_on(self.name)]
 
     @property
     def headers(self) -> list[Path]:

@@ -69,18 +69,18 @@ static size_t message_sizes[OBJECTS];
     [SEND] = {.name = "sender_send", .often = 5, .hands_in = true, .rules = RULES_OF_SEND}
 
 /* A message is its number and then a pattern, as much as there is room for. */
-static unsigned char byte_of(unsigned number, size_t at)
+UNWATCHED static unsigned char byte_of(unsigned number, size_t at)
 {
     return at < 4 ? (unsigned char)(number >> 8 * at) : (unsigned char)(number * 31 + at);
 }
 
-static void write_message(unsigned char *message, size_t size, unsigned number)
+UNWATCHED static void write_message(unsigned char *message, size_t size, unsigned number)
 {
     for (size_t i = 0; i < size; i++)
         message[i] = byte_of(number, i);
 }
 
-static unsigned number_of(const unsigned char *message, size_t size)
+UNWATCHED static unsigned number_of(const unsigned char *message, size_t size)
 {
     unsigned number = 0;
 
@@ -106,18 +106,22 @@ static struct answer send_by(enum channel_status (*send)(struct sender *, const 
     return answer;
 }
 
-/* What recv wrote: size bytes on OK, and otherwise none. */
-static struct answer received(enum channel_status status, const unsigned char *message, size_t size)
+/* What recv wrote: size bytes on OK, and otherwise none. From then on the buffer is the caller's alone. */
+UNWATCHED static struct answer received(enum channel_status status, unsigned char *message,
+                                        size_t size)
 {
     size_t untouched = status == CHANNEL_OK ? size : 0;
+    struct answer answer = {.status = (int)status};
 
     for (; untouched < size + GUARD; untouched++)
         if (message[untouched] != UNTOUCHED)
             check_failed(__FILE__, __LINE__,
                          "message_size bytes are copied out on CHANNEL_OK, else none.", "*message",
                          "untouched", "written to");
-    return (struct answer){.status = (int)status,
-                           .value = status == CHANNEL_OK ? (long)number_of(message, size) : 0};
+    if (status == CHANNEL_OK)
+        answer.value = (long)number_of(message, size);
+    memset(message, UNTOUCHED, size);
+    return answer;
 }
 
 static struct answer receive_by(enum channel_status (*recv)(struct receiver *, void *),

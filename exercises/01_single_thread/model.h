@@ -31,25 +31,27 @@ struct channels {
     uint16_t messages[PLACES][OBJECTS];
 };
 
-static inline uint16_t *place(struct channels *channels, unsigned channel, unsigned number)
+UNWATCHED static inline uint16_t *place(struct channels *channels, unsigned channel,
+                                        unsigned number)
 {
     return &channels->messages[number % PLACES][channel];
 }
 
-static inline bool is_empty(const struct channel *channel)
+UNWATCHED static inline bool is_empty(const struct channel *channel)
 {
     return channel->sent == channel->taken;
 }
 
 /* Nothing is queued and nobody is left to send. */
-static inline bool is_over(const struct channel *channel)
+UNWATCHED static inline bool is_over(const struct channel *channel)
 {
     return is_empty(channel) && channel->senders == 0;
 }
 
 enum { CREATE_01 }; /* variants of a setup: how the channel is made */
 
-static inline void begin_channels(void *state, const struct setup *setups, unsigned channels)
+UNWATCHED static inline void begin_channels(void *state, const struct setup *setups,
+                                            unsigned channels)
 {
     struct channels *all = state;
 
@@ -83,12 +85,12 @@ enum { ODD_SIZES = sizeof odd_sizes / sizeof *odd_sizes };
 
 /* No machine has so much, whatever it is multiplied by; then there is no memory for it, now or when
  * the first message is sent. */
-static inline bool is_huge(size_t bytes)
+UNWATCHED static inline bool is_huge(size_t bytes)
 {
     return bytes > SIZE_MAX / 32;
 }
 
-static inline bool allows_create(size_t size, const struct call *call)
+UNWATCHED static inline bool allows_create(size_t size, const struct call *call)
 {
     return call->status == CHANNEL_INVALID ? size == 0
            : call->status == CHANNEL_NO_MEMORY
@@ -96,7 +98,7 @@ static inline bool allows_create(size_t size, const struct call *call)
                : call->status == CHANNEL_OK && size && !is_huge(size);
 }
 
-static inline bool takes_oldest(struct channels *all, const struct call *call)
+UNWATCHED static inline bool takes_oldest(struct channels *all, const struct call *call)
 {
     struct channel *channel = &all->channel[call->object];
     uint16_t *oldest = place(all, call->object, channel->taken);
@@ -107,7 +109,7 @@ static inline bool takes_oldest(struct channels *all, const struct call *call)
     return true;
 }
 
-static inline bool puts_last(struct channels *all, const struct call *call)
+UNWATCHED static inline bool puts_last(struct channels *all, const struct call *call)
 {
     struct channel *channel = &all->channel[call->object];
 
@@ -115,7 +117,7 @@ static inline bool puts_last(struct channels *all, const struct call *call)
     return true;
 }
 
-static inline bool allows_send(struct channels *all, const struct call *call)
+UNWATCHED static inline bool allows_send(struct channels *all, const struct call *call)
 {
     const struct channel *channel = &all->channel[call->object];
 
@@ -125,7 +127,8 @@ static inline bool allows_send(struct channels *all, const struct call *call)
                                                : false;
 }
 
-static inline bool allows_01(void *state, const struct call *call, const struct history *history)
+UNWATCHED static inline bool allows_01(void *state, const struct call *call,
+                                       const struct history *history)
 {
     struct channels *all = state;
     struct channel *channel = &all->channel[call->object];
@@ -157,7 +160,7 @@ static inline bool allows_01(void *state, const struct call *call, const struct 
 }
 
 /* Nothing sleeps in 01. */
-static inline bool may_sleep_01(const void *state, const struct call *call)
+UNWATCHED static inline bool may_sleep_01(const void *state, const struct call *call)
 {
     (void)state;
     (void)call;

@@ -13,7 +13,7 @@ enum { RECV = KINDS_OF_01, KINDS_OF_02 };
 
 /* A receiver_drop of the channel has not returned before this call began, nor begun after it
  * returned. */
-static inline bool overlaps_drop(const struct call *call, const struct history *history)
+UNWATCHED static inline bool overlaps_drop(const struct call *call, const struct history *history)
 {
     for (unsigned i = 0; history && i < history->n; i++)
         if (history->calls[i].kind == DROP_RECEIVER && history->calls[i].object == call->object &&
@@ -23,7 +23,7 @@ static inline bool overlaps_drop(const struct call *call, const struct history *
 }
 
 /* CLOSED stays so: once it has been said, nothing else is said later. */
-static inline bool was_told_closed(const struct call *call, const struct history *history)
+UNWATCHED static inline bool was_told_closed(const struct call *call, const struct history *history)
 {
     for (unsigned i = 0; i < history->n; i++) {
         const struct call *earlier = &history->calls[i];
@@ -36,8 +36,8 @@ static inline bool was_told_closed(const struct call *call, const struct history
 }
 
 /* Was the message sent into a channel that is just being closed? */
-static inline bool goes_nowhere(const struct channel *channel, const struct call *call,
-                                const struct history *history)
+UNWATCHED static inline bool goes_nowhere(const struct channel *channel, const struct call *call,
+                                          const struct history *history)
 {
     return !channel->has_receiver && call->status == CHANNEL_OK && overlaps_drop(call, history) &&
            !was_told_closed(call, history);
@@ -46,8 +46,8 @@ static inline bool goes_nowhere(const struct channel *channel, const struct call
 /* A message behind a send that has not returned may be held back: 07 says so, and this suite is run
  * on its channels, too. The oldest message is held back if it is of such a send, or was sent behind
  * one. */
-static inline bool may_be_held_back(const struct channels *all, const struct call *call,
-                                    const struct history *history)
+UNWATCHED static inline bool may_be_held_back(const struct channels *all, const struct call *call,
+                                              const struct history *history)
 {
     const struct channel *channel = &all->channel[call->object];
 
@@ -63,8 +63,8 @@ static inline bool may_be_held_back(const struct channels *all, const struct cal
 }
 
 /* ... and where nothing is held back. */
-static inline bool allows_02_at_once(void *state, const struct call *call,
-                                     const struct history *history)
+UNWATCHED static inline bool allows_02_at_once(void *state, const struct call *call,
+                                               const struct history *history)
 {
     struct channels *all = state;
     struct channel *channel = &all->channel[call->object];
@@ -79,7 +79,8 @@ static inline bool allows_02_at_once(void *state, const struct call *call,
     return allows_01(state, call, history);
 }
 
-static inline bool allows_02(void *state, const struct call *call, const struct history *history)
+UNWATCHED static inline bool allows_02(void *state, const struct call *call,
+                                       const struct history *history)
 {
     const struct channels *all = state;
 
@@ -88,7 +89,7 @@ static inline bool allows_02(void *state, const struct call *call, const struct 
            allows_02_at_once(state, call, history);
 }
 
-static inline bool may_sleep_02(const void *state, const struct call *call)
+UNWATCHED static inline bool may_sleep_02(const void *state, const struct call *call)
 {
     const struct channel *channel = &((const struct channels *)state)->channel[call->object];
 

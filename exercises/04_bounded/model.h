@@ -27,7 +27,8 @@ static const struct setup odd_bounds[] = {{.size = 0, .capacity = 1},
                                           {.size = (size_t)1 << 32, .capacity = (size_t)1 << 32}};
 enum { ODD_BOUNDS = sizeof odd_bounds / sizeof *odd_bounds };
 
-static inline bool allows_create_bounded(const struct setup *setup, const struct call *call)
+UNWATCHED static inline bool allows_create_bounded(const struct setup *setup,
+                                                   const struct call *call)
 {
     size_t size = setup->size, capacity = setup->capacity;
     bool is_valid = size && capacity, fits = is_valid && !is_huge(size) &&
@@ -39,17 +40,17 @@ static inline bool allows_create_bounded(const struct setup *setup, const struct
                                                : call->status == CHANNEL_OK && fits;
 }
 
-static inline bool is_bounded(const struct channel *channel)
+UNWATCHED static inline bool is_bounded(const struct channel *channel)
 {
     return channel->capacity != SIZE_MAX;
 }
 
-static inline bool has_room(const struct channel *channel)
+UNWATCHED static inline bool has_room(const struct channel *channel)
 {
     return channel->sent - channel->taken < channel->capacity;
 }
 
-static inline bool is_queued(const struct channels *all, const struct call *send)
+UNWATCHED static inline bool is_queued(const struct channels *all, const struct call *send)
 {
     const struct channel *channel = &all->channel[send->object];
 
@@ -60,8 +61,8 @@ static inline bool is_queued(const struct channels *all, const struct call *send
 }
 
 /* A place comes free while senders may sleep: they are next in line, should the channel care. */
-static inline void note_line(const struct channels *all, struct channel *channel,
-                             const struct call *call, const struct history *history)
+UNWATCHED static inline void note_line(const struct channels *all, struct channel *channel,
+                                       const struct call *call, const struct history *history)
 {
     for (unsigned i = 0; history && !has_room(channel) && i < history->n; i++) {
         const struct call *send = &history->calls[i];
@@ -73,8 +74,8 @@ static inline void note_line(const struct channels *all, struct channel *channel
 /* FULL: sends that overlap this one may have a place each, though their messages are not queued;
  * nobody has to let it go before others that have slept; and while the channel is being closed
  * places may be gone already. */
-static inline bool may_be_full(const struct channels *all, const struct call *call,
-                               const struct history *history)
+UNWATCHED static inline bool may_be_full(const struct channels *all, const struct call *call,
+                                         const struct history *history)
 {
     const struct channel *channel = &all->channel[call->object];
     size_t taken = channel->sent - channel->taken;
@@ -88,7 +89,8 @@ static inline bool may_be_full(const struct channels *all, const struct call *ca
                                      channel->line > (call->kind != TRY_SEND));
 }
 
-static inline bool allows_04(void *state, const struct call *call, const struct history *history)
+UNWATCHED static inline bool allows_04(void *state, const struct call *call,
+                                       const struct history *history)
 {
     struct channels *all = state;
     struct channel *channel = &all->channel[call->object];
@@ -117,7 +119,7 @@ static inline bool allows_04(void *state, const struct call *call, const struct 
     return false;
 }
 
-static inline bool may_sleep_04(const void *state, const struct call *call)
+UNWATCHED static inline bool may_sleep_04(const void *state, const struct call *call)
 {
     const struct channel *channel = &((const struct channels *)state)->channel[call->object];
 
@@ -125,13 +127,13 @@ static inline bool may_sleep_04(const void *state, const struct call *call)
                               : may_sleep_02(state, call);
 }
 
-static inline bool is_dropped_04(const struct setup *setup)
+UNWATCHED static inline bool is_dropped_04(const struct setup *setup)
 {
     return setup->variant == WITH_DROP_03 || setup->variant == BOUNDED_WITH_DROP_04;
 }
 
 /* Sending on a bounded channel never allocates; all other calls may. */
-static inline bool may_allocate_04(const struct setup *setup, const struct call *call)
+UNWATCHED static inline bool may_allocate_04(const struct setup *setup, const struct call *call)
 {
     return !call->message || setup->capacity == SIZE_MAX;
 }

@@ -45,25 +45,25 @@ static const struct deadline {
 };
 enum { DEADLINES = sizeof deadlines / sizeof *deadlines, DEADLINES_TOGETHER = 13 };
 
-static inline bool is_no_time(const struct deadline *deadline)
+UNWATCHED static inline bool is_no_time(const struct deadline *deadline)
 {
     return deadline->nanoseconds < 0 || deadline->nanoseconds > 999999999;
 }
 
 /* Before the threads have come to rest, in any case. The clock has long passed 0. */
-static inline bool will_pass(const struct deadline *deadline)
+UNWATCHED static inline bool will_pass(const struct deadline *deadline)
 {
     return !deadline->is_none &&
            (deadline->seconds < 0 || (deadline->seconds == 0 && deadline->nanoseconds < 100000000));
 }
 
-static inline const struct deadline *deadline_of(const struct call *call)
+UNWATCHED static inline const struct deadline *deadline_of(const struct call *call)
 {
     return &deadlines[call->argument];
 }
 
 /* The call that answers alike as long as there is time. */
-static inline struct call untimed(const struct call *call)
+UNWATCHED static inline struct call untimed(const struct call *call)
 {
     struct call alike = *call;
 
@@ -71,7 +71,8 @@ static inline struct call untimed(const struct call *call)
     return alike;
 }
 
-static inline bool allows_05(void *state, const struct call *call, const struct history *history)
+UNWATCHED static inline bool allows_05(void *state, const struct call *call,
+                                       const struct history *history)
 {
     struct call alike = untimed(call);
 
@@ -89,7 +90,7 @@ static inline bool allows_05(void *state, const struct call *call, const struct 
     return allows_04(state, &alike, history);
 }
 
-static inline bool may_sleep_05(const void *state, const struct call *call)
+UNWATCHED static inline bool may_sleep_05(const void *state, const struct call *call)
 {
     struct call alike = untimed(call);
 

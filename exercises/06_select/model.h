@@ -29,18 +29,18 @@ enum {
 };
 
 /* The argument of a call is one of a selection and a deadline. */
-static inline const struct selection *selection_of(const struct call *call)
+UNWATCHED static inline const struct selection *selection_of(const struct call *call)
 {
     return &selections[call->argument / DEADLINES_TOGETHER % SELECTIONS];
 }
 
-static inline const struct deadline *deadline_of_selection(const struct call *call)
+UNWATCHED static inline const struct deadline *deadline_of_selection(const struct call *call)
 {
     return &deadlines[call->argument % DEADLINES_TOGETHER];
 }
 
 /* The channels selected from among those that something happens on. */
-static inline unsigned count_chosen(const struct call *call)
+UNWATCHED static inline unsigned count_chosen(const struct call *call)
 {
     unsigned held = (call->held & 1) + (call->held >> 1 & 1);
 
@@ -49,7 +49,7 @@ static inline unsigned count_chosen(const struct call *call)
                                                           : 1;
 }
 
-static inline unsigned chosen(const struct call *call, unsigned number)
+UNWATCHED static inline unsigned chosen(const struct call *call, unsigned number)
 {
     if (call->held != 3)
         return call->held >> 1;
@@ -57,20 +57,20 @@ static inline unsigned chosen(const struct call *call, unsigned number)
 }
 
 /* ... and the index of its receiver. */
-static inline unsigned index_of(const struct call *call, unsigned number)
+UNWATCHED static inline unsigned index_of(const struct call *call, unsigned number)
 {
     return number + selection_of(call)->idle[0] + (number ? selection_of(call)->idle[1] : 0);
 }
 
-static inline bool is_ready(const struct channel *channel)
+UNWATCHED static inline bool is_ready(const struct channel *channel)
 {
     return !is_empty(channel) || channel->senders == 0;
 }
 
 /* Did what made the channel ready overlap the call? A send that left a message, or a drop of a
  * sender. */
-static inline bool became_ready(const struct channels *all, unsigned channel,
-                                const struct call *call, const struct history *history)
+UNWATCHED static inline bool became_ready(const struct channels *all, unsigned channel,
+                                          const struct call *call, const struct history *history)
 {
     const struct channel *this = &all->channel[channel];
 
@@ -85,7 +85,7 @@ static inline bool became_ready(const struct channels *all, unsigned channel,
     return false;
 }
 
-static inline bool is_any_ready(const struct channels *all, const struct call *call)
+UNWATCHED static inline bool is_any_ready(const struct channels *all, const struct call *call)
 {
     for (unsigned i = 0; i < count_chosen(call); i++)
         if (is_ready(&all->channel[chosen(call, i)]))
@@ -93,8 +93,8 @@ static inline bool is_any_ready(const struct channels *all, const struct call *c
     return false;
 }
 
-static inline bool allows_index(const struct channels *all, const struct call *call,
-                                const struct history *history)
+UNWATCHED static inline bool allows_index(const struct channels *all, const struct call *call,
+                                          const struct history *history)
 {
     if (call->value == ANY)
         return is_any_ready(all, call);
@@ -108,17 +108,18 @@ static inline bool allows_index(const struct channels *all, const struct call *c
     return false;
 }
 
-static inline bool is_crowded(const struct call *call)
+UNWATCHED static inline bool is_crowded(const struct call *call)
 {
     return selection_of(call)->idle[0] + selection_of(call)->idle[1] > FEW_IDLE;
 }
 
-static inline bool is_no_selection(const struct call *call)
+UNWATCHED static inline bool is_no_selection(const struct call *call)
 {
     return count_chosen(call) == 0 || is_no_time(deadline_of_selection(call));
 }
 
-static inline bool allows_06(void *state, const struct call *call, const struct history *history)
+UNWATCHED static inline bool allows_06(void *state, const struct call *call,
+                                       const struct history *history)
 {
     if (call->kind != SELECT)
         return allows_05(state, call, history);
@@ -136,7 +137,7 @@ static inline bool allows_06(void *state, const struct call *call, const struct 
     return false;
 }
 
-static inline bool may_sleep_06(const void *state, const struct call *call)
+UNWATCHED static inline bool may_sleep_06(const void *state, const struct call *call)
 {
     if (call->kind != SELECT)
         return may_sleep_05(state, call);

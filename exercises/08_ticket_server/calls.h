@@ -104,13 +104,13 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
                          [TICKET_NO_MEMORY] = "TICKET_NO_MEMORY: out of memory, or the thread "    \
                                               "cannot be started. Nothing is left behind."}}
 
-static char byte_of(const char *pattern, int at)
+UNWATCHED static char byte_of(const char *pattern, int at)
 {
     return pattern[at % (int)strlen(pattern)];
 }
 
 /* A text of so many bytes, in a block that is no longer; NULL: -1. */
-static char *new_text(int length, const char *pattern)
+UNWATCHED static char *new_text(int length, const char *pattern)
 {
     char *text = length < 0 ? NULL : allocate((size_t)length + 1);
 
@@ -136,7 +136,7 @@ static struct answer add(const struct call *call, void *client)
     return (struct answer){.status = (int)result, .value = (long)id};
 }
 
-static bool has_text(const char *actual, int length, const char *pattern)
+UNWATCHED static bool has_text(const char *actual, int length, const char *pattern)
 {
     for (int i = 0; i < length; i++)
         if (actual[i] != byte_of(pattern, i))
@@ -145,7 +145,7 @@ static bool has_text(const char *actual, int length, const char *pattern)
 }
 
 /* Which of the texts a ticket has; none: -1. */
-static long text_of(const struct ticket *ticket)
+UNWATCHED static long text_of(const struct ticket *ticket)
 {
     for (int t = 0; t < TEXTS; t++)
         if (is_text(&texts[t]) && has_text(ticket->title, texts[t].title, texts[t].pattern) &&

@@ -80,28 +80,29 @@ enum {
     ODD_CAPACITIES_TOGETHER = 4
 };
 
-static inline uint64_t id_of(const struct call *call)
+UNWATCHED static inline uint64_t id_of(const struct call *call)
 {
     return ids[call->kind == GET ? call->argument : call->argument / SOME_STATUSES];
 }
 
-static inline int status_of(const struct call *call)
+UNWATCHED static inline int status_of(const struct call *call)
 {
     return statuses[call->argument % SOME_STATUSES];
 }
 
-static inline bool is_text(const struct text *text)
+UNWATCHED static inline bool is_text(const struct text *text)
 {
     return text->title >= 1 && text->title <= TICKET_TITLE_MAX && text->description >= 1 &&
            text->description <= TICKET_DESCRIPTION_MAX;
 }
 
-static inline bool is_status(int status)
+UNWATCHED static inline bool is_status(int status)
 {
     return status >= TICKET_TODO && status <= TICKET_DONE;
 }
 
-static inline void begin_servers(void *state, const struct setup *setups, unsigned servers)
+UNWATCHED static inline void begin_servers(void *state, const struct setup *setups,
+                                           unsigned servers)
 {
     for (unsigned s = 0; s < servers; s++)
         ((struct servers *)state)->server[s] =
@@ -109,18 +110,18 @@ static inline void begin_servers(void *state, const struct setup *setups, unsign
 }
 
 /* What GET tells of a ticket. */
-static inline long contents(unsigned text, unsigned status)
+UNWATCHED static inline long contents(unsigned text, unsigned status)
 {
     return (long)(text * 4 + status);
 }
 
-static inline bool knows(const struct server *server, uint64_t id)
+UNWATCHED static inline bool knows(const struct server *server, uint64_t id)
 {
     return id >= 1 && id <= server->tickets;
 }
 
 /* A request that is valid, to a server that is there. */
-static inline bool answers(struct servers *all, const struct call *call)
+UNWATCHED static inline bool answers(struct servers *all, const struct call *call)
 {
     struct server *server = &all->server[call->object];
     unsigned at = (unsigned)id_of(call) - 1, number = 0;
@@ -150,8 +151,8 @@ static inline bool answers(struct servers *all, const struct call *call)
 
 /* Has it been in the request channel since it waits? With as many waiting as there is room for it
  * may wait for room. */
-static inline bool is_queued(const struct server *server, const struct call *call,
-                             const struct history *history)
+UNWATCHED static inline bool is_queued(const struct server *server, const struct call *call,
+                                       const struct history *history)
 {
     unsigned waiting = 0;
 
@@ -165,8 +166,9 @@ static inline bool is_queued(const struct server *server, const struct call *cal
 
 /* Was a shutdown queued before the request was made, or else can none have been queued before it?
  * That is known where the server did not go on meanwhile. */
-static inline bool is_behind_shutdown(const struct server *server, const struct call *call,
-                                      const struct history *history)
+UNWATCHED static inline bool is_behind_shutdown(const struct server *server,
+                                                const struct call *call,
+                                                const struct history *history)
 {
     for (unsigned i = 0; history && i < history->n; i++) {
         const struct call *other = &history->calls[i];
@@ -178,8 +180,9 @@ static inline bool is_behind_shutdown(const struct server *server, const struct 
     return false;
 }
 
-static inline bool is_before_shutdown(const struct server *server, const struct call *call,
-                                      const struct history *history)
+UNWATCHED static inline bool is_before_shutdown(const struct server *server,
+                                                const struct call *call,
+                                                const struct history *history)
 {
     if (!history || !is_queued(server, call, history))
         return false;
@@ -192,20 +195,20 @@ static inline bool is_before_shutdown(const struct server *server, const struct 
     return true;
 }
 
-static inline bool is_valid(const struct call *call)
+UNWATCHED static inline bool is_valid(const struct call *call)
 {
     return call->kind == ADD                                 ? is_text(&texts[call->argument])
            : call->kind == SET_STATUS || call->kind == COUNT ? is_status(status_of(call))
                                                              : true;
 }
 
-static inline bool is_known(const struct server *server, const struct call *call)
+UNWATCHED static inline bool is_known(const struct server *server, const struct call *call)
 {
     return (call->kind != SET_STATUS && call->kind != GET) || knows(server, id_of(call));
 }
 
-static inline bool allows_request(struct servers *all, const struct call *call,
-                                  const struct history *history)
+UNWATCHED static inline bool allows_request(struct servers *all, const struct call *call,
+                                            const struct history *history)
 {
     const struct server *server = &all->server[call->object];
 
@@ -225,7 +228,7 @@ static inline bool allows_request(struct servers *all, const struct call *call,
     return false;
 }
 
-static inline bool allows_start(size_t capacity, const struct call *call)
+UNWATCHED static inline bool allows_start(size_t capacity, const struct call *call)
 {
     return call->status == TICKET_INVALID ? capacity == 0
            : call->status == TICKET_NO_MEMORY
@@ -233,7 +236,8 @@ static inline bool allows_start(size_t capacity, const struct call *call)
                : call->status == TICKET_OK && capacity && capacity < SIZE_MAX / 32;
 }
 
-static inline bool allows_08(void *state, const struct call *call, const struct history *history)
+UNWATCHED static inline bool allows_08(void *state, const struct call *call,
+                                       const struct history *history)
 {
     struct server *server = &((struct servers *)state)->server[call->object];
 
@@ -252,7 +256,7 @@ static inline bool allows_08(void *state, const struct call *call, const struct 
     return allows_request(state, call, history);
 }
 
-static inline bool may_sleep_08(const void *state, const struct call *call)
+UNWATCHED static inline bool may_sleep_08(const void *state, const struct call *call)
 {
     const struct server *server = &((const struct servers *)state)->server[call->object];
 

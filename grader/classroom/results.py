@@ -35,7 +35,7 @@ class Scores:
 
     def tests_of(self, exercise: Exercise) -> list[tuple[str, str]]:
         """All tests its code is run against: suite and name."""
-        return [(suite.name, test) for suite in exercise.chain() for test in suite.tests_in_source()]
+        return [(suite.name, test) for suite, test in exercise.tests_of_chain()]
 
     def max_points(self, exercise: Exercise) -> float:
         return sum(self.rules.points_of(name) for _, name in self.tests_of(exercise))

@@ -89,7 +89,9 @@ def _only(grading: Grading, test: str) -> None:
     suites = {suite: exercise for exercise in reversed(grading.exercises) for suite in exercise.chain()}
     suite, name = replay.test_meant(list(suites), test)
     grading.exercises = [suite if suite in grading.exercises else suites[suite]]
-    names = [other for one in grading.exercises[0].chain() for other in one.tests_in_source()]
+    names = [other for _, other in grading.exercises[0].tests_of_chain()]
+    if name not in names:
+        raise UsageError(f"{name} is run on the code of exercise {suite.number} only: EX={suite.number}")
     grading.own_suite_only = suite == grading.exercises[0]
     grading.leave_out, grading.again = frozenset(names) - {name}, True
 

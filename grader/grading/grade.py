@@ -263,7 +263,7 @@ def not_built(unit: Unit, error: BuildFailure) -> list[TestResult]:
     """What the tests of a suite are when it could not be built."""
     return [
         TestResult(unit.suite.name, name, unit.variant, "build_failed", error.message, error.where)
-        for name in unit.suite.tests_in_source()
+        for name in unit.suite.tests_on(unit.code.exercise)
     ]
 
 

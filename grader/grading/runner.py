@@ -66,13 +66,14 @@ def limits(variant: str, policy: Policy = AS_IT_IS) -> isolation.Limits:
 
 
 def list_tests(unit: Unit, policy: Policy = AS_IT_IS) -> list[str]:
-    """The names of the tests of a built suite, by asking it."""
+    """The names of the tests of a built suite that are run on this code, by asking it."""
     ended = isolation.run([str(unit.program), "--list"], limits(unit.variant, policy), enclose=policy.enclose)
     names = ended.stdout.decode("utf-8", "replace").split()
     if ended.code != 0 or not names:
         text = (ended.sanitizer or ended.stderr.decode("utf-8", "replace")).strip()[:300]
         raise SuiteError(f"{unit.target} can't say which tests it has. {text}", "Run: make doctor")
-    return names
+    left_to_others = set(unit.suite.tests_in_source()) - set(unit.suite.tests_on(unit.code.exercise))
+    return [name for name in names if name not in left_to_others]
 
 
 def run_test(

@@ -107,7 +107,8 @@ static void run_random(const struct test *test, struct plan *plan, unsigned long
 }
 
 /* Does a search look as if it would take too long? `tries` runs were begun, and so much of it is done. */
-static bool is_hopeless(double done, unsigned long tries, unsigned long schedules)
+static bool is_hopeless(double done, unsigned long tries, unsigned long schedules,
+                        unsigned long trial_steps)
 {
     static unsigned long looked_at;
 
@@ -115,7 +116,7 @@ static bool is_hopeless(double done, unsigned long tries, unsigned long schedule
         return true;
     if (tries == 1)
         looked_at = steps_taken;
-    if (tries % DFS_TRIAL && steps_taken - looked_at < DFS_TRIAL_STEPS)
+    if (tries % DFS_TRIAL && steps_taken - looked_at < trial_steps)
         return false;
     looked_at = steps_taken;
     return done * (double)schedules < (double)tries / DFS_OVERRUN;
@@ -149,7 +150,8 @@ static bool prove(const struct test *test, struct plan *base, unsigned long sche
             base->unlock_is_step = true;
             return prove(test, base, schedules);
         }
-        if (dpor_left_out() || tries == schedules || is_hopeless(dpor_done(), ++tries, schedules))
+        if (dpor_left_out() || tries == schedules ||
+            is_hopeless(dpor_done(), ++tries, schedules, PROOF_TRIAL_STEPS))
             return false;
     } while (dpor_next());
     shared->exhausted = shared->schedules - first;
@@ -167,7 +169,7 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
     do {
         run_one(test, &plan);
         plan.index++;
-        if (is_hopeless(dfs_done(), ++tries, schedules))
+        if (is_hopeless(dfs_done(), ++tries, schedules, DFS_TRIAL_STEPS))
             return false;
     } while (dfs_next());
     if (dfs_was_cut())

@@ -103,7 +103,8 @@ enum {
     /* Schedules after which DFS has to look as if it will end within DFS_OVERRUN times its budget.
      * Less: given up before it can be told. More: wasted where the tree is large. */
     DFS_TRIAL = 3000,
-    DFS_TRIAL_STEPS = 300000, /* or so many steps */
+    DFS_TRIAL_STEPS = 300000,  /* or so many steps */
+    PROOF_TRIAL_STEPS = 60000, /* ... of DPOR, where each costs more */
     DFS_OVERRUN = 2,
 
     /* Schedules for each allocation that fails. Less: a failure that only some schedules can't cope

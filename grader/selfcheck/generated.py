@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from grader import files
-from grader.exercises import ROOT, Exercise
+from grader.exercises import DRAWN, ROOT, Exercise
 from grader.grading import build, isolation, runner
 from grader.grading.build import Unit
 from grader.grading.grade import cpu_count
@@ -20,7 +20,6 @@ from grader.selfcheck import implementations
 from grader.selfcheck.implementations import Implementation
 
 PAGE = ROOT / "docs" / "generated.md"
-SOURCE = "test_generated.c"
 WHY_NOT = (
     "Some of it no drawn call can see. How many places the request channel of `08` has is told by no answer: a client",
     "that waits for room and one that waits for its answer look alike from outside. What breaks at the 65,536th ticket",
@@ -49,7 +48,7 @@ def find(exercises: Iterable[Exercise], tell: Callable[[str], None]) -> list[Tri
 
 def _of(exercise: Exercise) -> list[Trial]:
     wrong = implementations.known_wrong(exercise)
-    names = exercise.tests_in(SOURCE)
+    names = exercise.tests_in(DRAWN)
     units = {implementation: Unit(implementation.code, exercise, "interleave") for implementation in wrong}
     errors = build.build(list(units.values()), cpu_count())
     isolation.prepare()

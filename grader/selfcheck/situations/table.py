@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from grader import sentences
-from grader.exercises import Exercise, all_exercises, api, read_text
+from grader.exercises import DRAWN, Exercise, all_exercises, api, read_text
 from grader.selfcheck import contract
 from grader.selfcheck.situations.trace import NAMES, SITUATIONS, SeenIn
 from grader.selfcheck.situations.trace import functions as functions_of
 from grader.sentences import Sentence
 
-DRAWN = "test_generated.c"
 HOLE = "??"
 
 
