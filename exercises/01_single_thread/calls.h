@@ -106,7 +106,8 @@ static struct answer send_by(enum channel_status (*send)(struct sender *, const 
     return answer;
 }
 
-/* What recv wrote: size bytes on OK, and otherwise none. From then on the buffer is the caller's alone. */
+/* What recv wrote: size bytes on OK, and otherwise none. From then on the buffer is the caller's
+ * alone. */
 UNWATCHED static struct answer received(enum channel_status status, unsigned char *message,
                                         size_t size)
 {

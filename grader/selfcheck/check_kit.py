@@ -31,6 +31,7 @@ from grader.selfcheck import contract, implementations
 from grader.selfcheck.implementations import Implementation
 
 FEW = 100  # schedules
+SLEEPY = 8  # units on real threads for each core: nearly all of their time they wait until nothing moves any more
 RECORD = BUILD / "known_wrong.json"
 
 
@@ -62,6 +63,8 @@ class Check:
     caught: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> None:
+        units = [unit for exercise in self.exercises for unit in _solution_units(exercise, self.variants)]
+        self._run_all(list(dict.fromkeys(units)))  # at once, as most of them wait
         for exercise in self.exercises:
             self.tally.tell(exercise.name)
             self._solution(exercise)
@@ -78,7 +81,6 @@ class Check:
         for name in exercise.stubs:
             path = SOLUTIONS / exercise.name / name
             self.tally.check(path.is_file(), f"{shown(path)} exists")
-        self._run_all(_solution_units(exercise, self.variants))  # in fewer runs than grading, which recalls them
         for variant in self.variants:
             graded = Grading(SOLUTIONS, [exercise], variant, jobs=self.jobs).run()[0]
             bad = [f"{r.suite}: {r.name} ({r.verdict}: {r.message})" for r in graded.failures()]
@@ -171,8 +173,9 @@ class Check:
         def failure(implementation: Implementation) -> TestResult | None:
             return next(filter(None, (_first_failure(implementation, unit) for unit in units[implementation])), None)
 
-        with _workers(self.jobs) as pool:
-            return list(zip(units, pool.map(failure, units), strict=True))
+        with _workers(self.jobs) as pools:
+            futures = [pools[any(map(_is_sleepy, group))].submit(failure, one) for one, group in units.items()]
+            return [(one, future.result()) for one, future in zip(units, futures, strict=True)]
 
     # ---------------------------------------------------------------------------- sentences
 
@@ -200,10 +203,11 @@ class Check:
         for unit, error in errors.items():
             results[unit] = [TestResult(unit.suite.name, "", unit.variant, "build_failed", error.message)]
         built = [unit for unit in wanted if unit not in errors]
-        with _workers(self.jobs) as pool:
-            for unit, done in zip(built, pool.map(_all_tests, built), strict=True):
-                results[unit] = done
-                runner.keep(unit, done)
+        with _workers(self.jobs) as pools:
+            futures = {unit: pools[_is_sleepy(unit)].submit(_all_tests, unit) for unit in built}
+            for unit, future in futures.items():
+                results[unit] = future.result()
+                runner.keep(unit, results[unit])
         return results
 
 
@@ -250,16 +254,21 @@ def _keep_hunt(unit: Unit, names: list[str], found: list[TestResult]) -> None:
         files.write_atomically(_hunt_path(unit, names), text)
 
 
+def _is_sleepy(unit: Unit) -> bool:
+    return unit.variant in build.REAL_VARIANTS
+
+
 @contextlib.contextmanager
-def _workers(jobs: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that run tests; interrupted, they end what they run."""
+def _workers(jobs: int) -> Iterator[tuple[ThreadPoolExecutor, ThreadPoolExecutor]]:
+    """Threads that run tests, those that compute and those that sleep; interrupted, they end what they run."""
     isolation.prepare()
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as busy, ThreadPoolExecutor(SLEEPY * jobs) as sleepy:
         try:
-            yield pool
+            yield busy, sleepy
         except BaseException:
             isolation.stop_all()
-            pool.shutdown(cancel_futures=True)
+            for pool in (busy, sleepy):
+                pool.shutdown(cancel_futures=True)
             raise
 
 
