@@ -4,7 +4,7 @@
  *      never meet) it is the only one;
  *   2. a hundredth of the budget with MIX: what can be found easily is found here;
  *   3. DPOR, as long as it looks as if it will end within half as many: then every execution has been
- *      run, and that is all. If it does not, what follows has the whole budget;
+ *      run, and that is all;
  *   4. more with MIX, up to a tenth of it;
  *   5. DFS with a bound, which is raised as long as all schedules under it can be run; beyond the first
  *      bound a share of what is left is spent;
@@ -331,7 +331,7 @@ static void explore_job(const struct test *test)
         return;
     }
     struct plan plan = plan_base(test), wanted = plan;
-    unsigned long budget = budget_of(test), in_vain = 0;
+    unsigned long budget = budget_of(test);
 
     run_default(test, &plan);
     child_silence();
@@ -345,12 +345,10 @@ static void explore_job(const struct test *test)
         return; /* that one run is all */
     if (budget > 1 && !strategy_wanted(&wanted)) {
         look(test, &plan, budget, has_choices);
-        in_vain = shared->schedules;
         if (prove(test, &plan, budget / PROOF_SHARE))
             return;
-        in_vain = shared->schedules - in_vain;
     }
-    search(test, &plan, budget + in_vain, has_choices);
+    search(test, &plan, budget, has_choices);
 }
 
 /* A schedule named by strategy, seed and number: it is run, and those before it if the strategy is
