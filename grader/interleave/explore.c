@@ -20,6 +20,7 @@
 #include "schedule.h"
 #include "seed.h"
 #include "shrink.h"
+#include "strategy.h"
 
 #include "arena.h"
 
@@ -87,7 +88,8 @@ static void run_one(const struct test *test, struct plan *plan)
         plan->unlock_is_step = true;
 }
 
-/* The schedule in which nobody interferes. */
+/* The schedule in which nobody interferes. Unless an allocation fails or a thread is stopped in it, PCT learns
+ * its length. */
 static void run_default(const struct test *test, struct plan *plan)
 {
     int strategy = plan->strategy;
@@ -96,6 +98,8 @@ static void run_default(const struct test *test, struct plan *plan)
     script->n = 0;
     run_one(test, plan);
     plan->strategy = strategy;
+    if (!plan->fail_at && !plan->stop_step)
+        plan->length = strategy_picks();
 }
 
 static void run_random(const struct test *test, struct plan *plan, unsigned long schedules)
@@ -351,6 +355,13 @@ static void explore_job(const struct test *test)
     search(test, &plan, budget, has_choices);
 }
 
+static unsigned long length_of(const struct test *test, struct plan plan)
+{
+    plan.fail_at = plan.stop_step = 0;
+    run_default(test, &plan);
+    return plan.length;
+}
+
 /* A schedule named by strategy, seed and number: it is run, and those before it if the strategy is
  * DFS. */
 static void find_job(const struct test *test)
@@ -358,6 +369,8 @@ static void find_job(const struct test *test)
     struct plan plan = shared->plan;
     unsigned long index = plan.index;
 
+    if (plan.strategy == PLAN_MIX || plan.strategy == PLAN_PCT)
+        plan.length = length_of(test, plan);
     if (plan.strategy != PLAN_DFS && plan.strategy != PLAN_DPOR) {
         child_schedule(test, &plan);
         return;

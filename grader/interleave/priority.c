@@ -6,12 +6,10 @@
 #include <string.h>
 
 static uint32_t priorities[MAX_THREADS]; /* 0: still to be drawn */
-static uint32_t lowest;
 
 void priority_begin(void)
 {
     memset(priorities, 0, sizeof priorities);
-    lowest = PCT_DEPTH;
 }
 
 static uint32_t priority_of(const struct thread *thread)
@@ -38,7 +36,7 @@ void priority_redraw(const struct thread *thread)
     priorities[thread->id] = 0;
 }
 
-void priority_lower(const struct thread *thread)
+void priority_set(const struct thread *thread, uint32_t priority)
 {
-    priorities[thread->id] = lowest--;
+    priorities[thread->id] = priority;
 }

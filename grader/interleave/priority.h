@@ -12,5 +12,5 @@ unsigned priority_highest(const struct option options[], unsigned able);
 /* The thread's is drawn anew when next asked for. */
 void priority_redraw(const struct thread *thread);
 
-/* From now on the thread's is the lowest of all. At most PCT_DEPTH times in a schedule. */
-void priority_lower(const struct thread *thread);
+/* From now on the thread's is that, which is below all that are drawn: from 1 to PCT_DEPTH. */
+void priority_set(const struct thread *thread, uint32_t priority);

@@ -193,6 +193,8 @@ struct plan {
     bool unlock_is_step; /* matters once somebody uses trylock, and costs otherwise */
     unsigned spurious;   /* wake-ups without cause in a run */
     unsigned bound;      /* DFS: of preemptions and events */
+    unsigned long
+        length;        /* PCT: of the schedule in which nobody interferes, in picks; 0: not known */
     bool draws_events; /* what ends a sleep early is drawn when it begins, for DFS and DPOR: else it
                           may come at any step */
     bool draws_failures; /* and so is each allocation that may fail: one does, or none */

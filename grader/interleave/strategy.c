@@ -18,20 +18,27 @@
 #include <assert.h>
 
 static int strategy; /* of this schedule: MIX has become one of its three */
+static unsigned long picks;
 
 void strategy_begin(const struct plan *plan)
 {
     static const int mix[] = {PLAN_POS, PLAN_RANDOM, PLAN_PCT};
 
     strategy = plan->strategy == PLAN_MIX ? mix[plan->index % 3] : (int)plan->strategy;
+    picks = 0;
     random_begin(plan->seed * UINT64_C(0x2545f4914f6cdd1d) + plan->index);
     priority_begin();
     if (strategy == PLAN_PCT)
-        pct_begin();
+        pct_begin(plan->length);
     if (strategy == PLAN_DFS)
         dfs_begin();
     if (strategy == PLAN_DPOR)
         dpor_begin();
+}
+
+unsigned long strategy_picks(void)
+{
+    return picks;
 }
 
 static unsigned pick_random(const struct option options[], unsigned n, unsigned able)
@@ -48,6 +55,7 @@ static unsigned pick_random(const struct option options[], unsigned n, unsigned 
 unsigned strategy_pick(const struct option options[], unsigned n, unsigned able, bool continues)
 {
     assert(able >= 1 && able <= n);
+    picks += able > 1;
     if (strategy == PLAN_DFS || strategy == PLAN_DPOR) {
         unsigned choice =
             strategy == PLAN_DFS ? dfs_pick(options, n, able, continues) : dpor_pick(options, n);

@@ -12,6 +12,9 @@
  * is one. */
 void strategy_begin(const struct plan *plan);
 
+/* Picks among several threads that can go on, in the schedule so far. */
+unsigned long strategy_picks(void);
+
 /* Index of the option to take. The first `able` ones are threads that can go on, the rest are
  * events to inject. continues: options[0] is the thread that ran last. */
 unsigned strategy_pick(const struct option options[], unsigned n, unsigned able, bool continues);

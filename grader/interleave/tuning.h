@@ -66,6 +66,10 @@ enum {
      * mistakes of two preemptions are missed. More: the probability falls with each. */
     PCT_DEPTH = 3,
 
+    /* Schedules of PCT, one in so many, whose length is guessed. Less: one that loops when it is preempted is
+     * hardly changed behind its beginning. More: the probability falls where the length is known. */
+    PCT_GUESSES_ONE_IN = 4,
+
     /* Preemptions and injected events that DFS's schedules have at most, at first. Less: mistakes are
      * found later that need both. More: for each, the tree has as many times the schedules as a
      * schedule has choices. */
@@ -122,8 +126,8 @@ enum {
     DEFAULT_SEED = 1,
 };
 
-/* How long a schedule will be is not known when PCT draws the steps at which priorities change: one
- * of these. Without the short ones changes come after the end, without the long ones all at once. */
+/* How long a schedule of PCT may be, if it is not as long as the one in which nobody interferes. Without the short
+ * ones changes come after the end, without the long ones all at once. */
 static const unsigned PCT_SCALES[] = {24, 80, 400};
 
 /* ------------------------------------------------------------------------- when it is no progress */

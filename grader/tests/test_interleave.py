@@ -80,7 +80,7 @@ def wanted(test: str) -> str:
     return PASSES.get(word, word)
 
 
-@pytest.mark.parametrize("source", ["litmus", "wrong", "right", "rare"])
+@pytest.mark.parametrize("source", ["litmus", "wrong", "right", "rare", "bugs"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_each_program_gets_its_verdict(compiler: str, source: str) -> None:
     program = build(source, compiler)
@@ -233,8 +233,14 @@ def test_a_small_scenario_is_explored_to_the_end() -> None:
 @pytest.mark.parametrize("test", ["failed__fibonacci_of_three_rounds", "failed__fibonacci_of_four_rounds"])
 def test_the_bound_is_raised_until_nothing_is_cut_off(test: str) -> None:
     """A race that three and five preemptions show, and no fewer."""
-    record = build("wrong").record(test, STRATEGY="dfs")
+    record = build("bugs").record(test, STRATEGY="dfs")
     assert record["verdict"] == "failed" and record["story"]
+
+
+def test_pct_finds_what_takes_three_steps_in_one_order() -> None:
+    """It did not while the later change was always the lower one: 0 of 20,000."""
+    record = build("bugs").record("failed__last_in_first_out", STRATEGY="pct")
+    assert record["verdict"] == "failed"
 
 
 # What a search finds of small scenarios (search.c), as search_main.c prints it.
@@ -311,6 +317,11 @@ def test_the_benchmark_runs() -> None:
     output = subprocess.run([program.path], capture_output=True, text=True, check=True).stdout
     speeds = [int(n) for n in re.findall(r"(\d+) schedules/s", output)]
     assert len(speeds) == 6 and min(speeds) > 5000, output
+    found = {row[0]: [int(n) for n in row[1:]] for row in re.findall(r"^(\w+)" + r" +(\d+)" * 5 + "$", output, re.M)}
+    assert sorted(found) == sorted(name.removeprefix("failed__") for name in names("bugs"))
+    for failures in found.values():  # PCT does not find what takes more than its three steps in one order
+        assert failures[0] and all(failures[2:]), output
+    assert found["last_in_first_out"][1] > 0, output  # it was 0 while the later change was the lower
 
 
 CROSS = "aarch64-linux-gnu-gcc"

@@ -157,44 +157,6 @@ TEST(deadlock__a_detached_thread_that_never_ends)
     pthread_detach(thread);
 }
 
-/* ------------------------------------------------------------------- of many switches, each needed */
-
-static atomic_int odd = 1, even = 1;
-
-static void *add_to_odd(void *rounds)
-{
-    for (int i = 0; i < (int)(intptr_t)rounds; i++)
-        odd = odd + even;
-    return NULL;
-}
-
-static void *add_to_even(void *rounds)
-{
-    for (int i = 0; i < (int)(intptr_t)rounds; i++)
-        even = even + odd;
-    return NULL;
-}
-
-/* Only if they take turns at each round, one ends with the highest number there is. */
-static void fibonacci(intptr_t rounds, int highest)
-{
-    pthread_t a = spawn(add_to_odd, (void *)rounds), b = spawn(add_to_even, (void *)rounds);
-
-    join(a);
-    join(b);
-    check(odd < highest && even < highest, "Never the highest.");
-}
-
-TEST(failed__fibonacci_of_three_rounds)
-{
-    fibonacci(3, 21);
-}
-
-TEST(failed__fibonacci_of_four_rounds)
-{
-    fibonacci(4, 55);
-}
-
 /* -------------------------------------------------------------------------- wake-ups, signals */
 
 static void *give_token(void *unused)
