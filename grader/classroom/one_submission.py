@@ -19,7 +19,7 @@ from grader.classroom.sandbox import Sandbox
 from grader.classroom.suite_runner import SuiteRunner
 from grader.errors import GraderError, SubmissionError
 from grader.exercises import Exercise, all_exercises, shown
-from grader.grading import isolation, static_checks
+from grader.grading import isolation, report, static_checks
 from grader.grading.grade import Graded, Grading
 from grader.grading.isolation import Limits, Policy
 from grader.grading.outcome import TestResult
@@ -183,7 +183,7 @@ def _headline(graded: Graded) -> str:
     if graded.build_error is not None:
         return graded.build_error.message
     first = next(iter(graded.failures()), None)
-    return first.message or first.rule if first else graded.note
+    return first.message or first.rule if first else graded.note or report.extent_of(graded)
 
 
 def merge(runs: Sequence[Sequence[TestResult]]) -> list[dict[str, Any]]:

@@ -147,5 +147,5 @@ def _exercise_report(exercise: dict[str, Any]) -> list[str]:
     if exercise.get("late_percent"):
         head += f" ({exercise['late_percent']:g}% off: late)"
     if exercise["verdict"] == "passed":
-        return [head]
+        return [head, *([f"    {exercise['message']}"] if exercise["message"] else [])]
     return [head, *(f"    {line}" for line in gradebooks.account(exercise).splitlines())]

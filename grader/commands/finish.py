@@ -8,6 +8,7 @@ from grader import c_text
 from grader.commands import workspace
 from grader.exercises import SOLUTIONS, read_text
 from grader.grading.grade import Graded
+from grader.grading.report import extent_of
 from grader.grading.submission import Source, read_source
 from grader.output.text import Line, wrap
 
@@ -16,7 +17,7 @@ _SECTION = re.compile(r"^## When it is green\s*$(.*?)(?=^## |\Z)", re.MULTILINE 
 
 def lines(graded: Graded) -> list[Line]:
     """The last section of the exercise's README, and a line of figures."""
-    told: list[Line] = [[], [(f"{graded.exercise.name} is done.", "bold green")]]
+    told: list[Line] = [[], [(f"{graded.exercise.name} is done.", "bold green"), (f"  {extent_of(graded)}", "")]]
     readme = graded.exercise.directory / "README.md"
     section = _SECTION.search(read_text(readme)) if readme.exists() else None
     if section:

@@ -9,7 +9,7 @@ from grader import arguments
 from grader.commands import carry, replay
 from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, UsageError
 from grader.exercises import EXERCISES, Exercise
-from grader.grading import build, progress
+from grader.grading import build, progress, report
 from grader.grading.grade import Graded, Grading
 from grader.grading.outcome import TestResult
 from grader.grading.submission import tree_of
@@ -78,8 +78,6 @@ def grade(
     replay.note_last(graded)
     show(screen, graded, where, listener.lines, changed)
     if report_to is not None:
-        from grader.grading import report
-
         report.write(report_to, graded)
     return exit_code(graded)
 
@@ -166,16 +164,8 @@ def note_progress(graded: Sequence[Graded]) -> None:
         entries[one.exercise.name] = progress.Entry(one.verdict, one.points, one.max_points, key, passed)
         if one.verdict in ("failed", "passed"):
             progress.note_failing(one.exercise.name, [result.name for result in one.failures()])
-            progress.note_proved(one.exercise.name, _proved(one))
+            progress.note_proved(one.exercise.name, report.extent_of(one))
     progress.store(entries)
-
-
-def _proved(graded: Graded) -> str:
-    """Of how many tests every execution was run."""
-    everything = sum(result.proved for result in graded.results if result.verdict == "passed")
-    if graded.verdict != "passed" or not everything:
-        return ""
-    return f"{everything} of them in every execution"
 
 
 def check_kit(ex: str, variant: str) -> int:

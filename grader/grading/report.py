@@ -35,7 +35,17 @@ def _exercise(graded: Graded) -> dict[str, Any]:
     }
     if graded.note:
         data["note"] = graded.note
+    if extent := extent_of(graded):
+        data["extent"] = extent
     return data
+
+
+def extent_of(graded: Graded) -> str:
+    """How much a pass says: of how many tests every execution was run; "" if of none, or if it is no pass."""
+    proved = sum(result.proved for result in graded.results)
+    if graded.verdict != "passed" or not proved:
+        return ""
+    return f"{proved} of {len(graded.results)} tests: every execution"
 
 
 def max_points(graded: Graded) -> int:

@@ -37,6 +37,7 @@ from grader.classroom.suite_runner import SuiteRunner
 from grader.errors import UsageError
 from grader.exercises import ROOT, SOLUTIONS, Exercise, all_exercises, by_name
 from grader.grading import build, isolation, outcome, runner, static_checks
+from grader.grading.grade import Graded
 from grader.grading.isolation import AS_IT_IS
 from grader.grading.submission import read_submission, taken_over
 from grader.selfcheck import implementations
@@ -658,6 +659,18 @@ def test_an_exercise_is_as_late_as_its_own_newest_file(tmp_path: Path) -> None:
     student: dict[str, Any] = {"student": "a", "submitted": {"02_blocking": 1000, "08_ticket_server": 1 << 31}}
     student["exercises"] = [{"name": "02_blocking", "verdict": "passed", "tests": tests}]
     assert "late_percent" not in results.Scores(rules, exercises).rate(student)["exercises"][0]
+
+
+def test_a_pass_says_of_how_many_tests_every_execution_was_run() -> None:
+    exercise = by_name("01_single_thread")
+    result = outcome.TestResult(exercise.name, "a", "interleave", "passed")
+    tests = [replace(result, schedules=3, exhaustive=True), replace(result, schedules=20_000)]
+    tests += [replace(result, schedules=80, exhaustive=True, preemption_bound=2)]
+    said = one_submission._headline(Graded(read_submission(SOLUTIONS, exercise), "passed", tests))
+    assert said == "1 of 3 tests: every execution"
+    told = {"name": exercise.name, "verdict": "passed", "message": said, "points": 3.0, "max_points": 3.0}
+    student = {"student": "ann", "points": 100.0, "max_points": 100.0, "exercises": [told]}
+    assert results.report(student).splitlines()[-2:] == [f"{exercise.name}: passed, 3 of 3 points", f"    {said}"]
 
 
 @pytest.mark.parametrize("time", ["nan", "1e300", "-1e300", "-5"])

@@ -600,6 +600,15 @@ def test_a_pass_says_how_much_was_looked_at(kit: Kit) -> None:
     assert "this one schedule; make grade runs them all" in ran.out
 
 
+def test_a_green_exercise_says_how_many_of_its_tests_are_proved(kit: Kit) -> None:
+    kit.write("exercises/01_answer/channel.c", ANSWER)
+    ran = kit.run("grade", ex="01", variant="interleave")
+    assert "01_answer is done.  2 of 2 tests: every execution" in ran.out
+    assert ran.exercise("01_answer")["extent"] == "2 of 2 tests: every execution"
+    assert "2 of 2 tests: every execution" in kit.run("list").out
+    assert "extent" not in kit.grade("int answer(void) { return 41; }", variant="interleave").exercise("01_answer")
+
+
 @pytest.mark.parametrize(("test", "name"), [("an", "the_answer_is_42"), ("the_anwser_is_42", "the_answer_is_42")])
 def test_replay_of_an_unknown_test_suggests_one(kit: Kit, test: str, name: str) -> None:
     ran = kit.run("replay", ex="01", test=test, solutions="1")
