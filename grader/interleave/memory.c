@@ -411,6 +411,7 @@ static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
     for (uintptr_t end = address + size; address < end;) {
         struct shadow *line = has_lines ? whole_line(address, end - address) : NULL;
         unsigned first = address & 7, n = end - address < 8 - first ? end - address : 8 - first;
+        run.activity++; /* a large block takes the kit a while */
         if (line) {
             check_word(line, 0xff, kind, pc);
             address += LINE;
@@ -524,10 +525,12 @@ void objects_in(uintptr_t start, size_t size, void (*visit)(struct object *objec
 {
     const struct shadow *shadow = &arena_shadow[(start - arena) / 8];
 
-    for (uintptr_t word = start & ~(uintptr_t)7; word < start + size; word += 8, shadow++)
+    for (uintptr_t word = start & ~(uintptr_t)7; word < start + size; word += 8, shadow++) {
+        run.activity++;
         if (shadow->generation == generation)
             for (uint32_t i = shadow->object; i; i = objects[i].next)
                 visit(&objects[i], pc);
+    }
 }
 
 bool memory_is_global(uintptr_t address)
