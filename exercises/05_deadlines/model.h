@@ -12,8 +12,9 @@
 enum { RECV_UNTIL = KINDS_OF_04, SEND_UNTIL, KINDS_OF_05 };
 
 /* What their argument stands for; the first of them where there are several threads. One in a
- * millisecond has long passed when these have come to rest, a later one not yet; one in 0.7 s ends
- * in the next second. */
+ * millisecond has long passed when these have come to rest, a later one not yet; one in 3 us may
+ * pass while nobody sleeps, for each look at the clock takes one of them; one in 0.7 s ends in the
+ * next second. */
 static const struct deadline {
     const char *words;
     bool is_from_now, is_none;
@@ -24,6 +25,8 @@ static const struct deadline {
     {.words = "in 1 ms", .is_from_now = true, .nanoseconds = 1000000},
     {.words = "in 1 ms", .is_from_now = true, .nanoseconds = 1000000},
     {.words = "in 1 ms", .is_from_now = true, .nanoseconds = 1000000},
+    {.words = "in 3 us", .is_from_now = true, .nanoseconds = 3000},
+    {.words = "in 3 us", .is_from_now = true, .nanoseconds = 3000},
     {.words = "in 0.7 s", .is_from_now = true, .nanoseconds = 700000000},
     {.words = "in 15 s", .is_from_now = true, .seconds = 15},
     {.words = "in 15 s", .is_from_now = true, .seconds = 15},
@@ -43,7 +46,7 @@ static const struct deadline {
     {.words = "tv_nsec 2^32", .is_from_now = true, .nanoseconds = INT64_C(1) << 32},
     {.words = "tv_nsec INT64_MIN", .is_from_now = true, .nanoseconds = INT64_MIN},
 };
-enum { DEADLINES = sizeof deadlines / sizeof *deadlines, DEADLINES_TOGETHER = 13 };
+enum { DEADLINES = sizeof deadlines / sizeof *deadlines, DEADLINES_TOGETHER = 15 };
 
 UNWATCHED static inline bool is_no_time(const struct deadline *deadline)
 {

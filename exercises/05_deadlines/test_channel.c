@@ -117,6 +117,26 @@ static struct timespec in_ms(long ms)
     return time;
 }
 
+/* So little ahead that it may pass while nobody sleeps: some looks at the clock away, where each look
+ * takes time, however fast the machine. */
+static struct timespec in_a_moment(void)
+{
+    struct timespec time = now();
+
+    time.tv_nsec += 3000;
+    if (time.tv_nsec >= 1000000000) {
+        time.tv_sec++;
+        time.tv_nsec -= 1000000000;
+    }
+    return time;
+}
+
+static void let_a_moment_pass(void)
+{
+    for (int i = 0; i < 4; i++)
+        now();
+}
+
 static bool is_before(struct timespec a, struct timespec b)
 {
     return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
@@ -508,18 +528,16 @@ TEST(a_receiver_with_a_deadline_does_not_poll,
     drop_both(ends);
 }
 
-TEST(a_message_sent_before_the_deadline_is_not_timed_out,
-     .sentences = {"A queued message always comes first"}, .spurious_wakeups = 2,
-     .hint = "The wait says that time is up. Is that all there is to know?")
+static void receive_what_is_sent_before(struct timespec deadline)
 {
     struct ends ends = open_channel();
-    struct timespec deadline = in_ms(SOON);
     struct call receiver = {.rx = ends.rx, .number = -1, .deadline = &deadline};
     pthread_t thread = spawn(recv_until, &receiver);
     struct timespec sent;
 
     send_int(ends.tx, 7);
     sent = now();
+    let_a_moment_pass();
     join(thread);
     if (is_before(sent, deadline))
         check_status(receiver.status, CHANNEL_OK, MESSAGE_FIRST);
@@ -529,6 +547,20 @@ TEST(a_message_sent_before_the_deadline_is_not_timed_out,
     check_equal(receiver.number, 7, ARRIVES);
     expect_empty(ends.rx);
     drop_both(ends);
+}
+
+TEST(a_message_sent_before_the_deadline_is_not_timed_out,
+     .sentences = {"A queued message always comes first"}, .spurious_wakeups = 2,
+     .hint = "The wait says that time is up. Is that all there is to know?")
+{
+    receive_what_is_sent_before(in_ms(SOON));
+}
+
+TEST(a_message_is_received_although_the_deadline_passes_before_the_sleep,
+     .sentences = {"A queued message always comes first"}, .spurious_wakeups = 2,
+     .hint = "It is too late to sleep. Is anything there by now?")
+{
+    receive_what_is_sent_before(in_a_moment());
 }
 
 TEST(a_drop_before_the_deadline_is_not_timed_out,
@@ -793,16 +825,16 @@ TEST(a_sender_with_a_deadline_does_not_poll, .sentences = {"Sleeping still uses 
     drop_both(ends);
 }
 
-TEST(room_made_before_the_deadline_is_not_timed_out, .sentences = {"Where there is room it is"},
-     .spurious_wakeups = 2, .hint = "The wait says that time is up. Is that all there is to know?")
+static void use_room_made_before(struct timespec deadline)
 {
     struct ends ends = open_full();
-    struct timespec deadline = in_ms(SOON), received;
+    struct timespec received;
     struct call sender = {.tx = ends.tx, .number = 2, .deadline = &deadline};
     pthread_t thread = spawn(send_until, &sender);
 
     expect_int(ends.rx, 1);
     received = now();
+    let_a_moment_pass();
     join(thread);
     if (is_before(received, deadline))
         check_status(sender.status, CHANNEL_OK, ROOM_FIRST);
@@ -810,6 +842,19 @@ TEST(room_made_before_the_deadline_is_not_timed_out, .sentences = {"Where there 
         expect_int(ends.rx, 2);
     check_status(receiver_try_recv(ends.rx, &sender.number), CHANNEL_EMPTY, NOT_SENT);
     drop_both(ends);
+}
+
+TEST(room_made_before_the_deadline_is_not_timed_out, .sentences = {"Where there is room it is"},
+     .spurious_wakeups = 2, .hint = "The wait says that time is up. Is that all there is to know?")
+{
+    use_room_made_before(in_ms(SOON));
+}
+
+TEST(room_is_used_although_the_deadline_passes_before_the_sleep,
+     .sentences = {"Where there is room it is"}, .spurious_wakeups = 2,
+     .hint = "It is too late to sleep. Is there room by now?")
+{
+    use_room_made_before(in_a_moment());
 }
 
 TEST(who_times_out_takes_no_wake_up_away_from_a_sleeping_sender,

@@ -16,7 +16,7 @@ static const struct generated drawn = {GENERATED, &contract, .scenarios = 2000};
 
 TEST(calls_on_channels_selected_from_are_answered_as_in_some_order_of_them,
      .sentences = {"Ready means that receiver_recv on it would not sleep"}, .family = &drawn.family,
-     .schedules = 6)
+     .schedules = 12)
 {
     together(&drawn);
 }
