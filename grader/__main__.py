@@ -2,12 +2,12 @@
 
 import sys
 
-from grader import streams
-
 
 def run() -> int:
-    streams.prepare()  # before a library that is loaded takes the number of one that is closed, as libffi does
     try:
+        from grader import streams
+
+        streams.prepare()  # before a library that is loaded takes the number of one that is closed, as libffi does
         from grader.cli import main
 
         return main(sys.argv[1:])
