@@ -1,0 +1,26 @@
+/* Whoever sees the flag sees the message, too.    make try FILE=docs/try/publish_release.c */
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+static int message;
+static atomic_bool published;
+
+static void *send(void *arg)
+{
+    message = 42;
+    atomic_store_explicit(&published, true, memory_order_release);
+    return arg;
+}
+
+int main(void)
+{
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, send, NULL);
+    if (atomic_load_explicit(&published, memory_order_acquire))
+        assert(message == 42);
+    pthread_join(thread, NULL);
+    return 0;
+}
