@@ -110,19 +110,41 @@ def run_together(
     return outcome.passed_together(results, ended, nonce, _sources(unit))
 
 
-def run_in_order(
-    unit: Unit, names: Sequence[str], knobs: Mapping[str, str] | None = None, policy: Policy = AS_IT_IS
-) -> Iterator[TestResult]:
-    """The results of these tests one after the other, each run when it is asked for. Those that pass share runs;
-    once many did not, each has its own."""
-    left, alone = list(names), 0
-    while left:
-        passed = run_together(unit, left, knobs or {}, policy) if alone < TOGETHER else []
-        yield from passed
-        del left[: len(passed)]
-        if left:
-            alone += 1
-            yield run_test(unit, left.pop(0), knobs, policy)
+class SuiteRun:
+    """Runs the tests of one suite, in the order given. Those that pass share runs; once many did not, each has its
+    own."""
+
+    def __init__(self, unit: Unit, names: Sequence[str], knobs: Mapping[str, str], policy: Policy = AS_IT_IS) -> None:
+        self.unit = unit
+        self._names = list(names)
+        self._knobs = knobs
+        self._policy = policy
+        self._passed: dict[str, TestResult] = {}
+        self._ended_at = ""  # the test that did not pass with the others
+        self._alone = 0
+
+    def run_test(self, name: str) -> TestResult:
+        """The result of one of them; those behind it may be run, too."""
+        if name not in self._passed and name != self._ended_at and self.may_share():
+            self._run_together(self._names[self._names.index(name) :])
+        return self._passed.get(name) or self.run_alone(name)
+
+    def may_share(self) -> bool:
+        return self._alone < TOGETHER
+
+    def run_alone(self, name: str) -> TestResult:
+        self._alone += 1
+        return run_test(self.unit, name, self._knobs, self._policy)
+
+    def _run_together(self, names: Sequence[str]) -> None:
+        passed = run_together(self.unit, names, self._knobs, self._policy)
+        self._passed |= {result.name: result for result in passed}
+        self._ended_at = "" if len(passed) == len(names) else names[len(passed)]
+
+
+def run_in_order(unit: Unit, names: Sequence[str], knobs: Mapping[str, str] | None = None) -> Iterator[TestResult]:
+    """The results of these tests one after the other, each run when it is asked for."""
+    return map(SuiteRun(unit, names, knobs or {}).run_test, names)
 
 
 def _run_once(unit: Unit, name: str, knobs: Mapping[str, str], policy: Policy, cpu_seconds: int | None) -> TestResult:
