@@ -43,8 +43,8 @@ struct receiver;
  * CHANNEL_OK         *tx and *rx are the handles.
  * CHANNEL_INVALID    message_size is 0. *tx and *rx are untouched.
  * CHANNEL_NO_MEMORY  *tx and *rx are untouched, and nothing leaks. Also for a message_size so large
- *                    that a size computed from it would overflow; sender_send may be the one to say
- *                    that instead. */
+ *                    that a size computed from it would overflow; channel_create may leave it to
+ *                    sender_send to say so. */
 enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx);
 
 /* Makes one more sender of the same channel.

@@ -36,7 +36,7 @@ enum channel_status channel_create_bounded(size_t message_size, size_t capacity,
  * the channel is as before.
  *
  * CHANNEL_OK         The message is sent.
- * CHANNEL_FULL       capacity messages are queued, those of sends not yet returned counted or not.
+ * CHANNEL_FULL       capacity messages are queued; a send that has not returned yet may count.
  *                    Bounded channels only, and not when CHANNEL_CLOSED applies.
  * CHANNEL_CLOSED     The receiver has been dropped, full or not.
  * CHANNEL_NO_MEMORY  Unbounded channels only. */
