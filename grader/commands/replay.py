@@ -134,7 +134,7 @@ def _write_page(graded: Graded, result: TestResult) -> None:
         raise UsageError("Only failures of the controlled scheduler have a story.")
     path = BUILD / "stories" / f"{graded.exercise.name}-{result.name}.html"
     story_page.write(path, result, graded.submission.code)
-    print(f"\nThe story as a page: {shown(path)}")
+    print(f"\nThe story as a page: {path.as_uri()}")
 
 
 def debug(unit: Unit, name: str, knobs: dict[str, str]) -> int:

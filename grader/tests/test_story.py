@@ -6,15 +6,19 @@ import copy
 import json
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grader.commands import replay
+from grader.exercises import by_name
 from grader.grading import outcome
 from grader.grading import story as words
+from grader.grading.grade import Graded
 from grader.grading.story import Story
-from grader.grading.submission import Code, Source
+from grader.grading.submission import Code, Source, Submission
 from grader.output import story, story_page
 
 SOURCE = b"""pthread_mutex_init(&ch->lock, NULL);
@@ -179,6 +183,19 @@ def test_the_page_holds_all_it_shows(tmp_path: Path) -> None:
     assert "http" not in page.replace("http-equiv", "") and "@" not in page.split("<style>")[0]
 
 
+def test_the_link_to_the_page_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(replay, "BUILD", tmp_path / "my kit")
+    result = outcome.TestResult("02_blocking", "name", "interleave", "deadlock", story=DEADLOCK)
+    submission = Submission(by_name("02_blocking"), code().sources[0], (), (), tmp_path)
+    replay._write_page(Graded(submission, "failed", [result]), result)
+    link = capsys.readouterr().out.split()[-1]
+    assert link.startswith("file:///")
+    with urllib.request.urlopen(link) as page:  # a terminal's click leads there, whatever directory it is in
+        assert b"<title>" in page.read()
+
+
 def test_a_person_can_read_the_page(playwright: Path, tmp_path: Path) -> None:
     data = copy.deepcopy(DEADLOCK)
     data["events"][5:] = [
@@ -186,6 +203,7 @@ def test_a_person_can_read_the_page(playwright: Path, tmp_path: Path) -> None:
         *(event(n, 0, 3, "mutex_lock", "locks {1}") for n in range(7, 60)),
     ]
     data["events"].append(event(60, 1, 0, "ends", "ends"))
+    data["ends"][0]["stack"] = ["0x4", "0x3"]
     long = Code("02_blocking", (Source("02_blocking", "channel.c", SOURCE + b"/* more */\n" * 60, Path("channel.c")),))
     result = outcome.TestResult("02_blocking", "name", "interleave", "deadlock", story=data)
     story_page.write(tmp_path / "page.html", result, long)
@@ -194,7 +212,10 @@ def test_a_person_can_read_the_page(playwright: Path, tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
     # The last step is of a thread that has ended: its last place is shown. No heading is covered by what scrolls.
-    assert json.loads(ended.stdout) == {"errors": [], "place": "channel.c:5", "covered": False, "lanes": 390}
+    # It opens at its end. A sleeper's stack has a line for each call.
+    seen = json.loads(ended.stdout)
+    assert (seen.pop("end"), seen.pop("begin"), seen.pop("lines")) == (True, "row names", 2)
+    assert seen == {"errors": [], "place": "channel.c:5", "covered": False, "lanes": 390}
 
 
 OBJECTS = [{"id": n, "kind": kind, "pc": "0x0"} for n, kind in enumerate(("mutex", "cond", "semaphore", "barrier"), 1)]

@@ -9,6 +9,13 @@ const { chromium } = require(playwright);
   const seen = { errors: [] };
   page.on("pageerror", (error) => seen.errors.push(String(error)));
   await page.goto(`file://${path}`);
+  seen.end = await page.evaluate(() => {
+    const now = document.querySelector(".now"), { bottom } = now.getBoundingClientRect();
+    return now === document.querySelector("#lanes").lastElementChild && bottom <= innerHeight + 1;
+  });
+  await page.keyboard.press("Home");
+  seen.begin = await page.$eval(".now", (row) => row.previousElementSibling.className);
+  seen.lines = await page.$$eval(".place", (places) => new Set(places.map((p) => p.getBoundingClientRect().top)).size);
   await page.keyboard.press("End");
   seen.place = await page.textContent("#code h2");
   seen.covered = await page.evaluate(() => {
