@@ -431,6 +431,32 @@ def test_backpressure_and_shutdown_are_seen(program: Path) -> None:
 
 
 @needs_page
+def test_it_is_slow_from_the_first_look_on_unless_told_otherwise(program: Path) -> None:
+    with running(program) as demo:
+        assert next(demo.pictures())["slow"] == 50
+        demo.post("/slow?ms=0")
+        assert next(demo.pictures())["slow"] == 0
+        demo.stop()
+    with running(program) as demo:
+        demo.post("/slow?ms=5")
+        assert next(demo.pictures())["slow"] == 5
+        demo.stop()
+
+
+@needs_page
+def test_the_load_goes_on_until_it_is_stopped(demo: Demo) -> None:
+    demo.post("/slow?ms=0")
+    demo.post("/load?clients=2")
+    pictures = demo.pictures()
+    next(p for p in pictures if any(c["kind"] == "load" and c["requests"] > 100 for c in p["clients"]))
+    demo.post("/load?clients=0")
+    next(p for p in pictures if not any(c["kind"] == "load" for c in p["clients"]))
+    demo.post("/load?clients=3")  # and it can be started again
+    next(p for p in pictures if sum(c["kind"] == "load" for c in p["clients"]) == 3)
+    demo.stop()
+
+
+@needs_page
 def test_a_signal_ends_the_pictures(demo: Demo) -> None:
     pictures = demo.pictures()
     next(pictures)
@@ -468,5 +494,6 @@ def test_the_page_in_a_browser(program: Path, tmp_path: Path) -> None:
         demo.ended()
     seen = json.loads(done.stdout)
     assert seen["errors"] == [] and seen["requests"] == [f"127.0.0.1:{demo.page}"]
+    assert seen["slow"] == "50"
     assert (seen["ticket"], seen["running"], seen["disabled"]) == ("1 <b>bold</b>", "running", True)
     assert seen["width"] <= 390  # a telephone need not scroll sideways

@@ -10,10 +10,7 @@
 
 #include "board.h"
 
-enum {
-    LOAD_ROUNDS = 12, /* of each load client: 4 requests and a pause a round */
-    LOAD_PAUSE_MS = 150
-};
+enum { LOAD_PAUSE_MS = 150 }; /* between two tickets of a load client */
 
 static int ending[2] = {-1,
                         -1}; /* a pipe; there is an end to read from it once load_close is called */
@@ -23,6 +20,7 @@ struct load {
     pthread_t thread;
     struct ticket_client *client;
     unsigned number;
+    atomic_bool is_to_stop;
     atomic_bool ended;
 };
 
@@ -68,7 +66,7 @@ static void *run_load(void *arg)
     uint64_t id;
 
     board_enter("load");
-    for (int round = 0; round < LOAD_ROUNDS; round++) {
+    for (int round = 0; !atomic_load(&load->is_to_stop); round++) {
         if (add_one(load, round, &id) != TICKET_OK ||
             move(load, id, TICKET_IN_PROGRESS) != TICKET_OK)
             break;
@@ -93,6 +91,7 @@ static bool start_load(void)
     if (load == NULL)
         return false;
     load->number = ++number;
+    atomic_init(&load->is_to_stop, false);
     atomic_init(&load->ended, false);
     load->client = ticket_client_clone(root);
     if (load->client != NULL && pthread_create(&load->thread, NULL, run_load, load) == 0) {
@@ -130,6 +129,14 @@ void load_start(int clients)
     join_loads(false);
     while (clients-- > 0 && start_load()) {
     }
+    pthread_mutex_unlock(&root_lock);
+}
+
+void load_stop(void)
+{
+    pthread_mutex_lock(&root_lock);
+    for (struct load *load = loads; load != NULL; load = load->next)
+        atomic_store(&load->is_to_stop, true);
     pthread_mutex_unlock(&root_lock);
 }
 

@@ -1,4 +1,4 @@
-/* load.h - clients that the page starts: each adds some tickets, works on them, and goes. */
+/* load.h - clients that the page starts: each adds tickets and works on them until it is stopped. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,6 +10,9 @@ void load_open(struct ticket_client *client);
 
 /* Starts so many, or fewer if memory does not hold them. */
 void load_start(int clients);
+
+/* Has them end their last round, and go. */
+void load_stop(void);
 
 /* Shuts the server down with that client. */
 enum ticket_result load_shutdown_server(void);

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include "load.h"
 #include "stop.h"
 
-enum { PICTURE_MS = 100, LOAD_CLIENTS_MAX = 200, SLOW_MS_MAX = 1000 };
+enum { PICTURE_MS = 100, LOAD_CLIENTS_MAX = 200, SLOW_MS_AT_FIRST = 50, SLOW_MS_MAX = 1000 };
 
 struct viewer {
     bool has_seen_the_end;
@@ -33,6 +34,7 @@ static struct viewers {
 } viewers = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
 
 static struct MHD_Daemon *http;
+static atomic_flag is_slow_as_told = ATOMIC_FLAG_INIT; /* or as it is at first */
 
 static void count_viewers(int change)
 {
@@ -125,6 +127,8 @@ static enum MHD_Result send_stream(struct MHD_Connection *connection)
 
     if (v == NULL)
         return MHD_NO;
+    if (!atomic_flag_test_and_set(&is_slow_as_told))
+        board_set_slowness(SLOW_MS_AT_FIRST); /* somebody looks, who is to see something */
     response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PICTURE_BYTES, stream, v, drop_viewer);
     if (response == NULL)
@@ -152,6 +156,21 @@ static bool is_from_here(struct MHD_Connection *connection)
            (strncmp(host, "127.0.0.1:", 10) == 0 || strncmp(host, "localhost:", 10) == 0);
 }
 
+/* So many clients more; 0: none any more. */
+static void press_load(int clients)
+{
+    if (clients == 0)
+        load_stop();
+    else
+        load_start(clients);
+}
+
+static void press_slow(int ms)
+{
+    atomic_flag_test_and_set(&is_slow_as_told);
+    board_set_slowness(ms);
+}
+
 static void press_shutdown(void)
 {
     struct timespec look = {.tv_nsec = 3 * PICTURE_MS * 1000000L};
@@ -169,9 +188,9 @@ static enum MHD_Result press_button(struct MHD_Connection *connection, const cha
         return send_text(connection, MHD_HTTP_FORBIDDEN, "only from the page itself\n");
     board_enter("page");
     if (strcmp(url, "/load") == 0)
-        load_start(argument(connection, "clients", LOAD_CLIENTS_MAX));
+        press_load(argument(connection, "clients", LOAD_CLIENTS_MAX));
     else if (strcmp(url, "/slow") == 0)
-        board_set_slowness(argument(connection, "ms", SLOW_MS_MAX));
+        press_slow(argument(connection, "ms", SLOW_MS_MAX));
     else if (strcmp(url, "/shutdown") == 0)
         press_shutdown();
     board_leave();

@@ -18,11 +18,13 @@ const { chromium } = require(playwright);
   seen.running = await page.textContent("#state");
   await look("running");
 
+  seen.slow = await page.inputValue("#slow");
   await page.fill("#slow", "25");
   await page.click("#load");
   await page.waitForFunction(() => document.querySelectorAll(".place.taken").length === 4
     && document.querySelectorAll(".sleeper").length >= 2); // the queue is full, and senders sleep
   await page.locator(".column:nth-child(3) .ticket").nth(2).waitFor();
+  await page.getByText("Stop load").waitFor();
   await look("load");
 
   await page.click("#shutdown");
