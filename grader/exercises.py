@@ -72,6 +72,11 @@ class Exercise:
         return (*self.files, "channel.c") if self.carries_channel else self.files
 
     @property
+    def headers_here(self) -> tuple[str, ...]:
+        """The names of all the kit's headers in its folder, those of the suite among them."""
+        return (*_OF_THE_SUITE, "channel.h", *(f"{stem}.h" for stem in self.stems))
+
+    @property
     def suite_sources(self) -> list[Path]:
         return sorted(self.directory.glob("test_*.c"))
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from grader import arguments
 from grader.commands import carry, replay
-from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, UsageError
+from grader.errors import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_PASSED, BuildError, UsageError
 from grader.exercises import EXERCISES, Exercise
-from grader.grading import build, progress, report
+from grader.grading import build, given, progress, report
 from grader.grading.grade import Graded, Grading
 from grader.grading.outcome import TestResult
 from grader.grading.submission import tree_of
 from grader.grading.verdicts import OF_TESTS
 from grader.output import failure, next_step, render
 from grader.output.failure import Room
-from grader.output.text import Line
+from grader.output.text import Line, cut, wrap
 
 
 class OnScreen:
@@ -68,6 +68,8 @@ def grade(
         _only(grading, test)
     try:
         graded = grading.run()
+    except BuildError as error:
+        raise explained(error, grading) from error
     finally:
         screen.clear_status()
     listener.flush()
@@ -94,6 +96,16 @@ def _only(grading: Grading, test: str) -> None:
     grading.leave_out, grading.again = frozenset(names) - {name}, True
 
 
+def explained(error: BuildError, grading: Grading) -> BuildError:
+    """Why suites can't be built, which is nobody's fault but that of whoever changed them here."""
+    changed = given.changed(grading.exercises)
+    if not changed:
+        return error
+    compiler = [cut(line, 79, "...") for line in error.message.splitlines()[1:5]]
+    told = [*wrap(given.words(changed), 80), "With that the suites can't be built:", *compiler]
+    return BuildError("\n".join([*told, "", f"next  {given.comparison(changed[0])}"]))
+
+
 BELOW = 2  # rows: what make says of a failure, and the shell's prompt
 
 
@@ -111,6 +123,9 @@ def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, above: int
     """What comes under the bars, which have taken that many rows."""
     several = len(graded) > 1
     lines: list[Line] = [*changed]
+    not_as_given = given.changed(g.exercise for g in graded)
+    if not_as_given:
+        lines += [[(line, "yellow")] for line in wrap(given.words(not_as_given), screen.width)]
     lines += [[(f"{g.exercise.name}: {g.note}", "yellow")] for g in graded if g.note and g.results]
     if several:
         lines.append(render.summary_line(graded))
@@ -121,11 +136,12 @@ def show(screen: render.Screen, graded: Sequence[Graded], tree: Path, above: int
     else:
         lines += [line for g in graded for line in failure.warning_lines(g, screen.width)]
         finished = [g for g in graded if g.verdict == "passed" and not g.reused]
-        if len(finished) == 1:
+        if len(finished) == 1 and not not_as_given:
             from grader.commands import finish
 
             lines += finish.lines(finished[0])
-        lines += [[], *_next(graded, tree)]
+        compare = [next_step.line(given.comparison(name)) for name in not_as_given[:1]]
+        lines += [[], *(compare or _next(graded, tree))]
     screen.lines(lines)
 
 

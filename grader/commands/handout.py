@@ -9,6 +9,7 @@ from pathlib import Path
 from grader import kit
 from grader.errors import NotWritable
 from grader.exercises import BUILD, ROOT
+from grader.grading import given
 
 NAME = "channels-in-c"
 MOVED = {"grader/classroom/github.yml": ".github/workflows/classroom.yml"}
@@ -24,6 +25,10 @@ def make() -> tuple[Path, Path]:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(kit.as_given_out(name))
             shutil.copystat(ROOT / name, place)
+            if given.is_one(name):
+                copy = target / given.copy_of(name)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, copy)
         archive = target.with_name(f"{NAME}.tar.gz")
         with tarfile.open(archive, "w:gz") as tar:
             tar.add(target, arcname=NAME)

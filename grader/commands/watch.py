@@ -17,7 +17,7 @@ from pathlib import Path
 
 from grader import arguments
 from grader.commands import grade, replay, workspace
-from grader.errors import EXIT_PASSED, GraderError, UsageError
+from grader.errors import EXIT_PASSED, BuildError, GraderError, UsageError
 from grader.exercises import EXERCISES, Exercise, all_exercises, find
 from grader.grading import isolation, progress
 from grader.grading.grade import Graded, Grading
@@ -45,13 +45,13 @@ class _Work(threading.Thread):
 
     def __init__(self, grading: Grading) -> None:
         super().__init__(daemon=True)
-        self._grading = grading
+        self.grading = grading
         self.graded: list[Graded] = []
         self.error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            self.graded = self._grading.run()
+            self.graded = self.grading.run()
         except BaseException as error:
             self.error = error
 
@@ -147,6 +147,8 @@ class Watch:
         work = _Work(Grading(EXERCISES, exercises, self._variant, listener=listener))
         if not self._comes_to_its_end(work):
             return
+        if isinstance(work.error, BuildError):
+            work.error = grade.explained(work.error, work.grading)
         if isinstance(work.error, GraderError):
             self._screen.lines([[(str(work.error), "red")]])
         elif work.error is not None:

@@ -300,5 +300,11 @@ def _instead_of(name: str, code: Code) -> tuple[str, str]:
             place = f"{source.name}:{other[alike]}"
             return place, f"{alike}, defined at {place}, is nearly its name: is it misspelt?"
     last = code.sources[0]
-    lines = max(1, len(c_text.decoded(last.content).splitlines()))
-    return f"{last.name}:{lines}", "It is a function of channel.h that your file does not define."
+    place = f"{last.name}:{max(1, len(c_text.decoded(last.content).splitlines()))}"
+    for path in last.neighbours(".c"):
+        if c_text.definition(name, c_text.decoded(path.read_bytes())):
+            only = f"only {last.name} is graded and handed in"
+            return place, f"{path.name} beside it defines {name}, but {only}: move it there."
+    if name not in api():
+        return place, "Your file calls it, and does not define it: is it misspelt, or still to be written?"
+    return place, "It is a function of channel.h that your file does not define."

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from grader.exercises import (
     EXERCISES,
     ROOT,
     SOLUTIONS,
+    TRIED,
     Exercise,
     all_exercises,
     by_name,
@@ -28,6 +31,7 @@ from grader.exercises import (
 
 STUBS = ROOT / "grader" / "stubs"
 _TAKES_OVER = re.compile(r'#\s*include\s+"\.\./(\w+)/channel\.c"')
+_INCLUDES = re.compile(r'\s*#\s*include\s+"(?:\./)?([^"/]+)"')
 MAX_SOURCE = 1 << 20  # bytes: nobody writes a larger channel by hand
 
 
@@ -45,6 +49,29 @@ class Source:
         """Is it the file the student started from, to the byte (line ends aside)?"""
         stub = STUBS / self.exercise / self.name
         return stub.exists() and plain_lines(stub.read_bytes()) == plain_lines(self.content)
+
+
+    def neighbours(self, suffix: str) -> list[Path]:
+        """The files of that kind in its folder that are neither the kit's nor handed in."""
+        if self.exercise == TRIED:
+            return []
+        exercise = by_name(self.exercise)
+        known = {*exercise.stubs, *exercise.headers_here, *(path.name for path in exercise.suite_sources)}
+        return [path for path in sorted(self.path.parent.glob(f"*{suffix}")) if path.name not in known and _is_text(path)]
+
+    def includes_beside(self) -> Iterator[tuple[int, str]]:
+        """The lines that include such a file: here it is found, and nowhere else."""
+        beside = {path.name for suffix in (".h", ".c") for path in self.neighbours(suffix)}
+        for number, line in enumerate(c_text.without_comments(c_text.decoded(self.content)).splitlines(), 1):
+            found = _INCLUDES.match(line)
+            if found and found[1] in beside:
+                yield number, found[1]
+
+
+def _is_text(path: Path) -> bool:
+    """Is that a plain file which can be read as source?"""
+    is_plain = path.is_file() and not path.is_symlink() and os.access(path, os.R_OK)
+    return is_plain and path.stat().st_size <= MAX_SOURCE
 
 
 @dataclass(frozen=True)

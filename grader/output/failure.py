@@ -120,8 +120,16 @@ def _warnings(graded: Graded) -> list[tuple[str, str]]:
 
     code = graded.submission.code
     warned = build.warnings_of(code)[:MOST_WARNINGS]
-    refused = static_checks.refusals(code, graded.exercise)[:MOST_WARNINGS]
+    refused = [*_not_handed_in(graded), *static_checks.refusals(code, graded.exercise)][:MOST_WARNINGS]
     return [*(("the compiler warns", w) for w in warned), *(("handed in, it would not be run", r) for r in refused)]
+
+
+def _not_handed_in(graded: Graded) -> list[str]:
+    return [
+        f"{source.name}:{line}: It includes {name}, and only {' and '.join(graded.exercise.files)} is handed in."
+        for source in graded.submission.code.sources
+        for line, name in source.includes_beside()
+    ]
 
 
 def _warning_of(graded: Graded, result: TestResult | None) -> tuple[str, str]:

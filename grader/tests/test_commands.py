@@ -14,13 +14,14 @@ import subprocess
 import sys
 import tarfile
 import termios
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from grader.commands import compile_commands
 from grader.exercises import ROOT, Exercise, all_exercises
-from grader.tests.conftest import ANSWER, SOLUTIONS, STUBS, Kit
+from grader.tests.conftest import ANSWER, HEADERS, SOLUTIONS, STUBS, Kit
 
 CHANNEL_1 = "exercises/01_answer/channel.c"
 CHANNEL_2 = "exercises/02_twice/channel.c"
@@ -536,6 +537,73 @@ def test_the_handout_works_and_holds_no_solution(kit: Kit) -> None:
         kit.write("exercises/01_answer/README.md", readme)
     assert "Compare with" in here and "Learnt: to count." in here
     assert "Compare with" not in there and "Learnt: to count." in there
+
+
+HEADER_1 = "exercises/01_answer/channel.h"
+NOT_AS_GIVEN = f"{HEADER_1} is not as it was given out. It is used here; what you hand in is graded with the original."
+
+
+@pytest.fixture(params=["handout", "clone"])
+def given_out(kit: Kit, request: pytest.FixtureRequest) -> Iterator[Kit]:
+    """The kit as a student has it, with an answer in it that is right."""
+    root = kit.root / "build" / request.param / "channels-in-c"
+    shutil.rmtree(root.parent, ignore_errors=True)
+    if request.param == "handout":
+        assert kit.run("handout").code == 0
+    else:
+        shutil.copytree(kit.root, root, ignore=shutil.ignore_patterns("build", ".progress"))
+        git = ["git", "-C", str(root), "-c", "user.name=me", "-c", "user.email=me"]
+        for command in (["init", "-q"], ["add", "exercises"], ["commit", "-qm", "as given out"]):
+            subprocess.run([*git, *command], check=True)
+    kit.grade(ANSWER)  # what that builds need not be built again
+    shutil.copytree(kit.root / "build/asan", root / "build/asan")
+    given = Kit(root)
+    given.write(CHANNEL_1, ANSWER)
+    yield given
+    shutil.rmtree(root.parent)
+
+
+def test_nothing_is_told_of_what_is_as_it_was_given_out(given_out: Kit) -> None:
+    given_out.write("exercises/01_answer/README.md", "mine\n")
+    given_out.write("exercises/02_twice/channel.h", HEADERS["02_twice"] + "\n")  # 01 does not build on it
+    if (given_out.root / "grader/given").is_dir():
+        given_out.write(HEADER_1, HEADERS["01_answer"].replace("\n", "\r\n"))  # unpacked elsewhere
+    ran = given_out.run("grade", ex="01")
+    assert ran.code == 0 and "is done." in ran.out and "given out" not in ran.out
+
+
+def test_a_changed_header_is_told_and_how_to_see_what_is_changed(given_out: Kit) -> None:
+    given_out.write(HEADER_1, HEADERS["01_answer"] + "#define ANSWER 42\n")
+    given_out.write(CHANNEL_1, ANSWER.replace("42", "ANSWER"))
+    ran = given_out.run("grade", ex="01")
+    assert NOT_AS_GIVEN in " ".join(ran.out.split())
+    assert ran.code == 0 and "is done." not in ran.out  # green here; elsewhere it would not compile
+    last = ran.out.splitlines()[-1].split()
+    shown = subprocess.run(last[1:], cwd=given_out.root, capture_output=True, text=True).stdout
+    assert last[0] == "next" and "#define ANSWER 42" in shown
+    given_out.write(CHANNEL_2, ANSWER)
+    failed = given_out.run("grade", ex="02").out
+    assert NOT_AS_GIVEN in " ".join(failed.split())  # 02 builds on it
+    assert "next  " in failed and "diff" not in failed  # what fails is told first
+
+
+def test_a_changed_suite_is_told(given_out: Kit) -> None:
+    given_out.write(HEADER_1, HEADERS["01_answer"] + "/* mine */\n")
+    suite = "exercises/01_answer/test_channel.c"
+    given_out.write(suite, given_out.read(suite).replace("42", "41"))
+    said = " ".join(given_out.run("grade", ex="01").out.split())
+    assert f"{HEADER_1} and 1 more are not as they were given out. They are used here;" in said
+
+
+def test_a_header_that_breaks_the_suites_is_named(given_out: Kit) -> None:
+    given_out.write(HEADER_1, HEADERS["01_answer"].replace("int answer(void)", "int answer(int question)"))
+    given_out.write(CHANNEL_1, ANSWER.replace("void", "int question").replace("42", "question"))
+    ran = given_out.run("grade", ex="01")
+    said = " ".join(ran.err.split())
+    assert ran.code != 0 and "not your code's fault" not in said
+    assert said.startswith(f"{NOT_AS_GIVEN} With that the suites can't be built: ")
+    last = ran.err.splitlines()[-1].split()
+    assert "test_channel.c" in said and (last[0], last[-1]) == ("next", HEADER_1)
 
 
 # ------------------------------------------------------------------------------------ replay

@@ -95,6 +95,8 @@ def test_the_last_screen_says_what_to_do_next(state: State, tmp_path: Path, monk
     path = tmp_path / state.exercise / state.file
     path.parent.mkdir()
     path.write_text(state.text())
+    for name, text in state.given.get("beside", {}).items():
+        (path.parent / name).write_text(text)
     if exercise.carries_channel:
         channel = tmp_path / str(exercise.base) / "channel.c"
         channel.parent.mkdir()

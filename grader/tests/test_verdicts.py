@@ -260,6 +260,22 @@ def test_what_a_class_would_refuse_is_graded_and_told_also_when_nothing_was_comp
         assert "It defines main" in ran.out
 
 
+def test_a_file_beside_that_is_included_is_not_handed_in_and_that_is_told(kit: Kit) -> None:
+    text = ANSWER.replace("return 42", "return ANSWER").replace('"channel.h"\n', '"channel.h"\n#include "own.h"\n')
+    own = kit.write("exercises/01_answer/own.h", "#define ANSWER 42\n")
+    try:
+        kit.write("exercises/01_answer/channel.c", text)
+        ran = kit.run("grade", ex="01", variant="plain")
+        kit.write("exercises/01_answer/channel.c", f"/* {text[:18]} */\n{ANSWER}/* #include \"own.h\" */\n")
+        alone = kit.run("grade", ex="01", variant="plain")
+    finally:
+        own.unlink()
+    assert ran.exercise("01_answer")["verdict"] == "passed"
+    assert "exercises/01_answer/channel.c:2: handed in, it would not be run" in ran.out
+    assert "It includes own.h, and only channel.c is handed in." in ran.out
+    assert "own.h" not in alone.out and "handed in" not in alone.out
+
+
 def test_a_function_left_out_is_named(kit: Kit) -> None:
     ran = kit.grade(ANSWER, exercise="02_twice")
     assert ran.exercise("02_twice")["verdict"] == "build_failed"
