@@ -57,7 +57,8 @@ class Source:
             return []
         exercise = by_name(self.exercise)
         known = {*exercise.stubs, *exercise.headers_here, *(path.name for path in exercise.suite_sources)}
-        return [path for path in sorted(self.path.parent.glob(f"*{suffix}")) if path.name not in known and _is_text(path)]
+        found = sorted(self.path.parent.glob(f"*{suffix}"))
+        return [path for path in found if path.name not in known and _is_text(path)]
 
     def includes_beside(self) -> Iterator[tuple[int, str]]:
         """The lines that include such a file: here it is found, and nowhere else."""
