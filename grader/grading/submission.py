@@ -50,7 +50,6 @@ class Source:
         stub = STUBS / self.exercise / self.name
         return stub.exists() and plain_lines(stub.read_bytes()) == plain_lines(self.content)
 
-
     def neighbours(self, suffix: str) -> list[Path]:
         """The files of that kind in its folder that are neither the kit's nor handed in."""
         if self.exercise == TRIED:
