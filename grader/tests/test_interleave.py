@@ -44,7 +44,7 @@ class Program:
                 pass_fds=[record.fileno()],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                timeout=60,
+                timeout=600,
                 check=False,
             )
             record.seek(0)

@@ -1,6 +1,7 @@
 """The last screen of `make grade` says what to do next: of the states in screens/, each a solution made wrong.
 
-A fixed part of them is graded each time, and all of them with SCREENS=all."""
+A fixed part of them is graded each time, and all of them with SCREENS=all. One that is `open` is told badly still, and
+why: the test fails once it is not."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def states() -> Iterator[Any]:
             number += 1
             if os.environ.get("SCREENS") == "all" or (number % PART == 1 and not given.get("slow")):
                 state = State(file.stem, given["name"], given)
-                yield pytest.param(state, id=f"{file.stem[:2]} {state.name}")
+                still_open = [pytest.mark.xfail(reason=given["open"], strict=True)] if "open" in given else []
+                yield pytest.param(state, id=f"{file.stem[:2]} {state.name}", marks=still_open)
 
 
 class Captured(render.Screen):
