@@ -39,11 +39,9 @@ static const struct contract contract = {
     .describe = describe_01,
 };
 
-static const struct generated sequences = {
-    GENERATED,        &contract,
-    .scenarios = 40,  .calls = 300,
-    .longest = 66000, .apart = 255,
-    .setups = setups, .setup_count = sizeof setups / sizeof *setups};
+static const struct generated sequences = {GENERATED,     &contract,        .scenarios = 40,
+                                           .calls = 300,  .longest = 66000, .apart = 255,
+                                           SETUPS(setups)};
 
 TEST(any_calls_of_one_thread_are_answered_as_the_contract_says,
      .sentences = {"first in, first out"}, .family = &sequences.family, .schedules = 2)
@@ -51,9 +49,8 @@ TEST(any_calls_of_one_thread_are_answered_as_the_contract_says,
     alone(&sequences);
 }
 
-static const struct generated short_sequences = {
-    GENERATED,   &contract,        .scenarios = 15,
-    .calls = 40, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
+static const struct generated short_sequences = {GENERATED, &contract, .scenarios = 15, .calls = 40,
+                                                 SETUPS(setups)};
 
 TEST(any_calls_of_one_thread_are_answered_rightly_when_an_allocation_fails,
      .sentences = {"sender_send: the message stays the caller's"},

@@ -27,14 +27,8 @@ TEST(calls_of_several_threads_are_answered_rightly_when_an_allocation_fails,
     together(&failing);
 }
 
-static const struct generated sequences = {GENERATED,
-                                           &contract,
-                                           .scenarios = 20,
-                                           .calls = 100,
-                                           .longest = 66000,
-                                           .setups = blocking_setups,
-                                           .setup_count =
-                                               sizeof blocking_setups / sizeof *blocking_setups};
+static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 20,
+                                           .calls = 100, .longest = 66000, SETUPS(blocking_setups)};
 
 TEST(any_calls_of_one_thread_on_channels_between_threads_are_answered_as_the_contract_says,
      .sentences = {"receiver_recv CHANNEL_OK: holds the oldest message"},

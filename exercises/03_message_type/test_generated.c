@@ -59,13 +59,8 @@ TEST(calls_on_channels_that_drop_messages_are_answered_rightly_when_an_allocatio
     together(&failing);
 }
 
-static const struct generated sequences = {GENERATED,
-                                           &contract,
-                                           .scenarios = 20,
-                                           .calls = 300,
-                                           .longest = 66000,
-                                           .setups = setups,
-                                           .setup_count = sizeof setups / sizeof *setups};
+static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 20,
+                                           .calls = 300, .longest = 66000, SETUPS(setups)};
 
 TEST(any_calls_of_one_thread_on_channels_that_drop_messages_are_answered_as_the_contract_says,
      .sentences = {"drop runs exactly once for every message"}, .family = &sequences.family,
@@ -74,9 +69,8 @@ TEST(any_calls_of_one_thread_on_channels_that_drop_messages_are_answered_as_the_
     alone(&sequences);
 }
 
-static const struct generated short_sequences = {
-    GENERATED,   &contract,        .scenarios = 15,
-    .calls = 40, .setups = setups, .setup_count = sizeof setups / sizeof *setups};
+static const struct generated short_sequences = {GENERATED, &contract, .scenarios = 15, .calls = 40,
+                                                 SETUPS(setups)};
 
 TEST(
     any_calls_of_one_thread_on_channels_that_drop_messages_are_answered_rightly_when_an_allocation_fails,

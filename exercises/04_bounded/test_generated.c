@@ -36,14 +36,8 @@ TEST(calls_on_bounded_channels_are_answered_rightly_when_an_allocation_fails,
     together(&failing);
 }
 
-static const struct generated sequences = {GENERATED,
-                                           &contract,
-                                           .scenarios = 60,
-                                           .calls = 300,
-                                           .longest = 66000,
-                                           .setups = bounded_rings,
-                                           .setup_count =
-                                               sizeof bounded_rings / sizeof *bounded_rings};
+static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 60,
+                                           .calls = 300, .longest = 66000, SETUPS(bounded_rings)};
 
 TEST(any_calls_of_one_thread_on_bounded_channels_are_answered_as_the_contract_says,
      .sentences = {"which holds at most capacity messages"}, .family = &sequences.family,
@@ -52,13 +46,8 @@ TEST(any_calls_of_one_thread_on_bounded_channels_are_answered_as_the_contract_sa
     alone(&sequences);
 }
 
-static const struct generated short_sequences = {GENERATED,
-                                                 &contract,
-                                                 .scenarios = 15,
-                                                 .calls = 40,
-                                                 .setups = bounded_rings,
-                                                 .setup_count =
-                                                     sizeof bounded_rings / sizeof *bounded_rings};
+static const struct generated short_sequences = {GENERATED, &contract, .scenarios = 15, .calls = 40,
+                                                 SETUPS(bounded_rings)};
 
 TEST(any_calls_of_one_thread_on_bounded_channels_are_answered_rightly_when_an_allocation_fails,
      .sentences = {"Sending on it never allocates"}, .family = &short_sequences.family,

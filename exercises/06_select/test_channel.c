@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "deadlines.h"
 #include "suite.h"
 
 #include "channel.h"
@@ -115,55 +116,6 @@ static size_t select_one(struct receiver *const rx[], size_t n)
 }
 
 /* ------------------------------------------------------------------------------- deadlines */
-
-enum { SOON = 2, FAR = 1000 * 3600 }; /* in milliseconds */
-
-static struct timespec now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time;
-}
-
-/* And a few nanoseconds more: no deadline is a round number. */
-static struct timespec in_ms(long ms)
-{
-    struct timespec time = now();
-
-    time.tv_sec += ms / 1000;
-    time.tv_nsec += ms % 1000 * 1000000 + 345678;
-    if (time.tv_nsec >= 1000000000) {
-        time.tv_sec++;
-        time.tv_nsec -= 1000000000;
-    }
-    return time;
-}
-
-/* So little ahead that it may pass while nobody sleeps: some looks at the clock away, where each look
- * takes time, however fast the machine. */
-static struct timespec in_a_moment(void)
-{
-    struct timespec time = now();
-
-    time.tv_nsec += 3000;
-    if (time.tv_nsec >= 1000000000) {
-        time.tv_sec++;
-        time.tv_nsec -= 1000000000;
-    }
-    return time;
-}
-
-static void let_a_moment_pass(void)
-{
-    for (int i = 0; i < 4; i++)
-        now();
-}
-
-static bool is_before(struct timespec a, struct timespec b)
-{
-    return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
-}
 
 /* Deadlines that have passed when the call begins. */
 enum { PASSED = 4 };

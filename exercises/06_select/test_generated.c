@@ -30,13 +30,8 @@ TEST(calls_on_channels_selected_from_are_answered_rightly_when_an_allocation_fai
     together(&failing);
 }
 
-static const struct generated sequences = {GENERATED,
-                                           &contract,
-                                           .scenarios = 60,
-                                           .calls = 300,
-                                           .setups = bounded_rings,
-                                           .setup_count =
-                                               sizeof bounded_rings / sizeof *bounded_rings};
+static const struct generated sequences = {GENERATED, &contract, .scenarios = 60, .calls = 300,
+                                           SETUPS(bounded_rings)};
 
 TEST(any_calls_of_one_thread_on_channels_selected_from_are_answered_as_the_contract_says,
      .sentences = {"receivers[*ready] is ready"}, .family = &sequences.family, .schedules = 2)
@@ -44,14 +39,8 @@ TEST(any_calls_of_one_thread_on_channels_selected_from_are_answered_as_the_contr
     alone(&sequences);
 }
 
-static const struct generated short_sequences = {GENERATED,
-                                                 &contract,
-                                                 .scenarios = 15,
-                                                 .calls = 40,
-                                                 .few = true,
-                                                 .setups = bounded_rings,
-                                                 .setup_count =
-                                                     sizeof bounded_rings / sizeof *bounded_rings};
+static const struct generated short_sequences = {GENERATED,   &contract,   .scenarios = 15,
+                                                 .calls = 40, .few = true, SETUPS(bounded_rings)};
 
 TEST(
     any_calls_of_one_thread_on_channels_selected_from_are_answered_rightly_when_an_allocation_fails,

@@ -17,7 +17,8 @@ _SECTION = re.compile(r"^## When it is green\s*$(.*?)(?=^## |\Z)", re.MULTILINE 
 
 def lines(graded: Graded) -> list[Line]:
     """The last section of the exercise's README, and a line of figures."""
-    told: list[Line] = [[], [(f"{graded.exercise.name} is done.", "bold green"), (f"  {extent_of(graded)}", "")]]
+    extent = extent_of(graded)
+    told: list[Line] = [[], [(f"{graded.exercise.name} is done.", "bold green"), (f"  {extent}" if extent else "", "")]]
     readme = graded.exercise.directory / "README.md"
     section = _SECTION.search(read_text(readme)) if readme.exists() else None
     if section:

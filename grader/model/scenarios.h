@@ -193,6 +193,9 @@ static inline bool never_sleeps(const struct kind *kind)
     return (kind->hands_in || kind->hands_out) && !kind->sleeps;
 }
 
+/* Of a struct generated: the setups of an array. */
+#define SETUPS(array) .setups = (array), .setup_count = sizeof(array) / sizeof *(array)
+
 #define GENERATED                                                                                  \
     {                                                                                              \
         generated_begin, generated_next, generated_tell                                            \

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 from xml.etree import ElementTree
+
+from grader.grading.grade import cpu_count
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
@@ -51,8 +52,7 @@ def line_count(line: str) -> Count | None:
 
 def side_by_side() -> list[str]:
     """The files of tests run beside one another, where pytest-xdist is there: much of their time they wait."""
-    workers = len(os.sched_getaffinity(0)) + 2
-    return ["-n", str(workers), "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
+    return ["-n", str(cpu_count() + 2), "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
 
 
 def run_pytest(arguments: list[str]) -> Count:

@@ -1,0 +1,52 @@
+/* deadlines.h - points in time of CLOCK_MONOTONIC, for the suites of calls that have a deadline. */
+#pragma once
+
+#include <stdbool.h>
+#include <time.h>
+
+enum { SOON = 2, FAR = 1000 * 3600 }; /* in milliseconds */
+
+static inline struct timespec now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time;
+}
+
+static inline struct timespec from_now(long seconds, long nanoseconds)
+{
+    struct timespec time = now();
+
+    time.tv_sec += seconds;
+    time.tv_nsec += nanoseconds;
+    if (time.tv_nsec >= 1000000000) {
+        time.tv_sec++;
+        time.tv_nsec -= 1000000000;
+    }
+    return time;
+}
+
+/* And a few nanoseconds more: no deadline is a round number. */
+static inline struct timespec in_ms(long ms)
+{
+    return from_now(ms / 1000, ms % 1000 * 1000000 + 345678);
+}
+
+/* So little ahead that it may pass while nobody sleeps: some looks at the clock away, where each look
+ * takes time, however fast the machine. */
+static inline struct timespec in_a_moment(void)
+{
+    return from_now(0, 3000);
+}
+
+static inline void let_a_moment_pass(void)
+{
+    for (int i = 0; i < 4; i++)
+        now();
+}
+
+static inline bool is_before(struct timespec a, struct timespec b)
+{
+    return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
+}
