@@ -22,7 +22,8 @@ enum {
     RARELY_OF_MANY = 4096,
     MOST_OTHERS = 255, /* with them 257: one more than 8 bits can tell apart */
     MOST_OFTEN = 20,
-    MOST_STIRS = 4
+    MOST_STIRS = 4,
+    MOST_RELEASES = 24, /* of one sleep: on real threads nobody else tells of a lasting one */
 };
 #define SECOND UINT64_C(1000000000)
 #define SOON (60 * SECOND) /* a deadline that is waited for */
@@ -44,7 +45,8 @@ static atomic_uint moment;                  /* begins and returns so far */
 static atomic_uint inside[THREADS];         /* the call a thread is in, from 1; 0: none */
 static _Atomic uint64_t deadlines[THREADS]; /* ... and how long it sleeps there; FOREVER */
 static unsigned stirred_in[THREADS],
-    stirred[THREADS]; /* ... and in which one others stirred so often */
+    stirred[THREADS],  /* ... and in which one others stirred so often */
+    released[THREADS]; /* ... and the test tried so often to end its sleep */
 static pthread_t threads[THREADS];
 static bool is_started[THREADS]; /* ... and not yet waited for */
 static atomic_bool has_ended[THREADS];
@@ -465,16 +467,20 @@ static void take_handles_of(unsigned thread)
     }
 }
 
-/* The test waits for the threads that have ended, and takes their handles. */
+/* The test waits for a thread, and takes its handles. */
+static void wait_for(unsigned thread)
+{
+    join(threads[thread]);
+    is_started[thread] = false;
+    take_handles_of(thread);
+}
+
+/* ... for those that have ended. */
 static void collect(void)
 {
-    for (unsigned t = 1; t < THREADS; t++) {
-        if (!is_started[t] || !atomic_load(&has_ended[t]))
-            continue;
-        join(threads[t]);
-        is_started[t] = false;
-        take_handles_of(t);
-    }
+    for (unsigned t = 1; t < THREADS; t++)
+        if (is_started[t] && atomic_load(&has_ended[t]))
+            wait_for(t);
 }
 
 static bool is_held_by_others(unsigned object)
@@ -509,7 +515,8 @@ static unsigned object_to_wake(const struct call *call)
 }
 
 /* Ends the sleep of one thread in a call that can be ended with a handle of the test's, and that its deadline does
- * not end. Real time goes slowly: a deadline that is not there after a few looks is not waited for. */
+ * not end. Real time goes slowly: a deadline that is not there after a few looks is not waited for. A thread that
+ * nothing wakes is waited for, for ever: then all sleep, which is seen. */
 static void release_one(void)
 {
     for (unsigned t = 1; t < THREADS; t++) {
@@ -519,6 +526,7 @@ static void release_one(void)
         const struct call *call = &history->calls[in - 1];
         unsigned object = object_to_wake(call);
         stirred[t] = in == stirred_in[t] ? stirred[t] + 1 : 0;
+        released[t] = in == stirred_in[t] ? released[t] : 0;
         stirred_in[t] = in;
         if (ends_soon(t) && stirred[t] < MOST_STIRS) {
             stir(object);
@@ -530,6 +538,10 @@ static void release_one(void)
             if (kind == NONE || !has_handle(0, kind, object) ||
                 (kind == contract->drop_many && is_held_by_others(object)))
                 continue;
+            if (++released[t] > MOST_RELEASES) {
+                wait_for(t);
+                return;
+            }
             do
                 perform(0, kind, object, 0);
             while (kind == contract->drop_many && has_handle(0, kind, object));
