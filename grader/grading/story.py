@@ -30,6 +30,7 @@ _CALLS = (
     ("barrier", r"pthread_barrier_\w+", 0),
     ("spin", r"pthread_spin_\w+", 0),
     ("semaphore", r"sem_\w+", 0),
+    ("futex", r"syscall", 1),
     ("atomic", r"(?:__)?(?:atomic|sync)_\w+", 0),
 )
 _LOCKS = re.compile(r"\blocks\b")  # in the words of a step, also of one that tried
@@ -335,6 +336,8 @@ def _waker_words(entry: dict[str, Any], kind: str) -> str:
         return f"a signal or broadcast on {where}; {last if entry['signaller'] >= 0 else 'there was none'}"
     if kind == "semaphore":
         return f"a sem_post on {where}"
+    if kind == "futex":
+        return f"a FUTEX_WAKE on {where}"
     return f"{entry['missing']} more to arrive at {where}" if kind == "barrier" else ""
 
 

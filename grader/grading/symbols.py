@@ -28,6 +28,12 @@ _BETWEEN_THREADS = re.compile(  # x86-64, then arm64
     r"\t(lock|[lms]fence|xchg(?= [^\n]*\()|syscall|int"
     r"|dmb|dsb|svc|wfe|sevl?|ldapu?r[bh]?|ldar[bh]?|stlu?r[bh]?|ld(?:add|set|clr|eor)\w*|(?:cas|swp|ldx|ldax|stx|stlx)\w*)\b"
 )
+_SYSTEM_CALL = re.compile(rb"\b(?:SYS|__NR)_(\w+)|\b(FUTEX_[A-Z_]+)")
+_FOLLOWED = re.compile(  # by grader/interleave/futex.c
+    r"futex|gettid|getpid|getcpu|getrandom"
+    r"|FUTEX_(?:WAIT|WAKE|WAIT_BITSET|WAKE_BITSET|REQUEUE|CMP_REQUEUE)(?:_PRIVATE)?"
+    r"|FUTEX_(?:PRIVATE_FLAG|CLOCK_REALTIME|BITSET_MATCH_ANY|WAITERS|OWNER_DIED|TID_MASK)"
+)
 _WORD = 8  # bytes
 
 
@@ -57,8 +63,18 @@ def not_followed(units: Sequence[Unit]) -> list[str]:
     if not objects:
         return []
     known = _followable() | api()
-    names = [name for name in undefined(objects) if name not in known and not _ALWAYS.fullmatch(name)]
+    needed = undefined(objects)
+    names = [name for name in needed if name not in known and not _ALWAYS.fullmatch(name)]
+    if "suite_syscall" in needed:
+        names += _system_calls(units)
     return names + _assembly(units, objects) + _shared_thread_locals(objects)
+
+
+def _system_calls(units: Iterable[Unit]) -> list[str]:
+    """What the source asks the system for by number, and the scheduler does not know."""
+    found = (_SYSTEM_CALL.finditer(source.content) for unit in units for source in unit.code.sources)
+    names = dict.fromkeys((match[1] or match[2]).decode() for matches in found for match in matches)
+    return [f"syscall({name})" for name in names if not _FOLLOWED.fullmatch(name)]
 
 
 def _assembly(units: Iterable[Unit], objects: Sequence[Path]) -> list[str]:

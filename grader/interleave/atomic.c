@@ -377,13 +377,8 @@ static void pass_sequential_fence(void)
     self->clock.fence = last_fence;
 }
 
-void atomic_fence(int order, uintptr_t pc)
+static void pass_fence(int order)
 {
-    if (!self)
-        return;
-    step(order == __ATOMIC_SEQ_CST ? run.fences : NULL, true, pc);
-    if (alone())
-        return;
     if (is_acquire(order))
         acquire(&self->acquire_pending);
     if (order == __ATOMIC_SEQ_CST)
@@ -393,5 +388,33 @@ void atomic_fence(int order, uintptr_t pc)
         self->has_release_fence = true;
         self->clock.at[self->id]++;
     }
+}
+
+void atomic_fence(int order, uintptr_t pc)
+{
+    if (!self)
+        return;
+    step(order == __ATOMIC_SEQ_CST ? run.fences : NULL, true, pc);
+    if (alone())
+        return;
+    pass_fence(order);
     story_event("fence", 0, pc, "passes a fence");
+}
+
+void atomic_barrier(void)
+{
+    strategy_touch(run.fences, true);
+    if (!alone())
+        pass_fence(__ATOMIC_SEQ_CST);
+}
+
+atomic_value atomic_newest(const volatile void *where, unsigned size, uintptr_t pc)
+{
+    memory_access((uintptr_t)where, size, ATOMIC, pc);
+    if (alone())
+        return peek(where, size);
+    struct object *atomic = location(where, size, pc);
+    strategy_touch(atomic, false);
+    read_store(nth_newest(atomic, 0), __ATOMIC_RELAXED);
+    return peek(where, size);
 }

@@ -39,5 +39,9 @@ atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic
                                      bool *failed, uintptr_t pc);
 void atomic_fence(int order, uintptr_t pc);
 
+/* What the system does within a step of its own: it looks at the newest value, and is a full fence. */
+atomic_value atomic_newest(const volatile void *where, unsigned size, uintptr_t pc);
+void atomic_barrier(void);
+
 /* A new schedule: there were no atomics yet. */
 void atomic_begin(void);

@@ -57,11 +57,18 @@ const struct thread *object_holder(const struct object *object)
     }
 }
 
-/* A thread that has seen a barrier open is through with it: the last to arrive may destroy it. */
+/* A thread that has seen a barrier open is through with it: the last to arrive may destroy it. And so is
+ * one that was woken from a futex. */
+static bool is_through(const struct thread *thread, const struct object *object)
+{
+    return (object->kind == OBJECT_BARRIER || object->kind == OBJECT_FUTEX) &&
+           thread->ready(thread);
+}
+
 static bool sleeps_on(const struct thread *thread, const struct object *object)
 {
     return !is_over(thread) && thread->object == object && thread->call &&
-           !(object->kind == OBJECT_BARRIER && thread->ready(thread));
+           !is_through(thread, object);
 }
 
 const struct thread *object_sleeper(const struct object *object)

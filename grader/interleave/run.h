@@ -40,6 +40,7 @@ enum kind {
     OBJECT_ONCE,
     OBJECT_SPIN,
     OBJECT_SEMAPHORE,
+    OBJECT_FUTEX,
     OBJECT_ATOMIC,
     OBJECT_THREAD,
     OBJECT_CLOCK,
@@ -163,6 +164,9 @@ struct thread {
 
     /* barrier.c */
     unsigned barrier_round;
+
+    /* futex.c: the bits it sleeps on; 0: it does not, or was woken */
+    uint32_t futex_bits;
 
     /* mutex.c, rwlock.c, spinlock.c */
     unsigned locks_held;

@@ -10,7 +10,8 @@
 
 static const char *const kind_names[OBJECT_KINDS] = {"object",  "mutex",  "cond",  "rwlock",
                                                      "barrier", "once",   "spin",  "semaphore",
-                                                     "atomic",  "thread", "clock", "block"};
+                                                     "futex",   "atomic", "thread", "clock",
+                                                     "block"};
 
 /* ------------------------------------------------------------------------------------- JSON */
 

@@ -80,7 +80,7 @@ def wanted(test: str) -> str:
     return PASSES.get(word, word)
 
 
-@pytest.mark.parametrize("source", ["litmus", "wrong", "right", "rare", "bugs"])
+@pytest.mark.parametrize("source", ["litmus", "wrong", "right", "rare", "bugs", "sleeps"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_each_program_gets_its_verdict(compiler: str, source: str) -> None:
     program = build(source, compiler)
@@ -250,6 +250,7 @@ SEARCHED = [
     ("locks_in_chain", 0), ("read_write_locks", 0), ("trylock", 0), ("trylocks", 0),
     ("initialised_once", 0), ("at_a_barrier", 0), ("spin_locks", 0), ("semaphores", 1), ("semaphore_as_lock", 0),
     ("time_out", 1), ("time_outs", 1), ("semaphore_in_time", 1), ("mutex_in_time", 1), ("settles", 1),
+    ("futexes", 1), ("futex_of_two", 0),
 ]  # fmt: skip
 
 

@@ -1,9 +1,13 @@
 /* search.c - small scenarios whose executions can be counted. Run by search_main.c. */
 #include "suite.h"
 
+#include <linux/futex.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* ---------------------------------------------------- senders and a receiver, mutex and condition */
 
@@ -331,6 +335,43 @@ TEST(semaphores)
     sem_init(&tokens, 0, 0);
     run_two(take, post_two);
     sem_destroy(&tokens);
+}
+
+/* --------------------------------------------------------------------------------------- futexes */
+
+static _Atomic uint32_t word;
+
+static void *sleep_on_word(void *unused)
+{
+    while (atomic_load(&word) == 0)
+        syscall(SYS_futex, &word, FUTEX_WAIT, 0, NULL, NULL, 0);
+    return unused;
+}
+
+static void *set_word(void *most)
+{
+    atomic_fetch_add(&word, 1);
+    syscall(SYS_futex, &word, FUTEX_WAKE, (int)(intptr_t)most, NULL, NULL, 0);
+    return NULL;
+}
+
+TEST(futexes)
+{
+    pthread_t thread = spawn(sleep_on_word, NULL);
+
+    set_word((void *)1);
+    join(thread);
+    check_equal(word, 1, "It was set.");
+}
+
+TEST(futex_of_two)
+{
+    pthread_t a = spawn(sleep_on_word, NULL), b = spawn(sleep_on_word, NULL);
+
+    set_word((void *)1);
+    set_word((void *)1);
+    join(a);
+    join(b);
 }
 
 /* ----------------------------------------------------------------------- time, and what comes early */

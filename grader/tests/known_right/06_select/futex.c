@@ -1,5 +1,4 @@
-/* Known right: a lock for the state and raw futexes to sleep on, numbers that change with every event. The
- * check can't follow this: real threads. */
+/* Known right: a lock for the state and raw futexes to sleep on, numbers that change with every event. */
 #define _GNU_SOURCE
 #include "channel.h"
 
