@@ -1,5 +1,5 @@
-/* arena.h - the address space of a scenario: the stacks of its threads, then its heap; and the
- * program's thread-local variables. */
+/* arena.h - the address space of a scenario: the stacks of its threads, each with the thread-local variables
+ * above it, then its heap. */
 #pragma once
 
 #include "run.h"
@@ -18,12 +18,10 @@ bool arena_map(void);
 void *stack_of(unsigned thread, size_t *size);
 int stack_guard_hit(uintptr_t address);
 
-/* The program's thread-local variables are one area of the OS thread: swapped with the fibers. */
-extern struct locals {
-    char *area;
-    const char *image;
-    size_t size, image_size;
-    char *copies;
-} locals;
-void thread_locals_begin(struct thread *thread);
-void thread_locals_swap(const struct thread *from, const struct thread *to);
+/* A thread's own copy of what is round the thread pointer: the program's thread-local variables, libc's,
+ * and libc's description of the thread. It lies above the stack; there is none if the program has no such
+ * variables. thread_locals_begin makes it as new, and returns its thread pointer. */
+void *thread_locals_begin(const struct thread *thread);
+
+/* The program's variables in it; 0 bytes: none. */
+uintptr_t thread_locals(unsigned thread, size_t *size);

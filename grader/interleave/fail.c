@@ -15,6 +15,7 @@ void run_until_end(struct thread *first, struct outcome *outcome)
     abandoned = false;
     told = outcome;
     self = first;
+    explorer.thread_pointer = first->fiber.thread_pointer ? fiber_thread_pointer() : NULL;
     fiber_switch(&explorer, &first->fiber);
 }
 

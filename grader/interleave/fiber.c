@@ -3,6 +3,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 
@@ -31,6 +34,28 @@ __asm__(".text\n"
 /* The frame fiber_swap_stacks pops: six registers, the address it returns to, and above it a return
  * address of 0, which ends a debugger's back trace and leaves the stack aligned as after a call. */
 enum { FRAME_WORDS = 8, FRAME_ENTRY = 6 };
+
+enum { SET_FS = 0x1002, HAS_WRFSBASE = 2 }; /* of arch_prctl, and in AT_HWCAP2 */
+
+void *fiber_thread_pointer(void)
+{
+    void *pointer;
+
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+}
+
+static void set_thread_pointer(void *pointer)
+{
+    static int has_instruction = -1;
+
+    if (has_instruction == -1)
+        has_instruction = (getauxval(AT_HWCAP2) & HAS_WRFSBASE) != 0;
+    if (has_instruction)
+        __asm__ volatile("wrfsbase %0" : : "r"(pointer) : "memory");
+    else
+        syscall(SYS_arch_prctl, SET_FS, pointer);
+}
 
 #elif defined(__aarch64__)
 
@@ -69,6 +94,19 @@ __asm__(".text\n"
 
 enum { FRAME_WORDS = 20, FRAME_ENTRY = 1 }; /* as above; the entry is what x30 is loaded with */
 
+void *fiber_thread_pointer(void)
+{
+    void *pointer;
+
+    __asm__("mrs %0, tpidr_el0" : "=r"(pointer));
+    return pointer;
+}
+
+static void set_thread_pointer(void *pointer)
+{
+    __asm__ volatile("msr tpidr_el0, %0" : : "r"(pointer) : "memory");
+}
+
 #endif
 
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -85,10 +123,17 @@ void fiber_prepare(struct fiber *fiber, void *stack, size_t size, void (*entry)(
 
 void fiber_switch(struct fiber *from, const struct fiber *to)
 {
+    if (from->thread_pointer != to->thread_pointer)
+        set_thread_pointer(to->thread_pointer);
     fiber_swap_stacks(&from->stack_pointer, to->stack_pointer);
 }
 
 #else
+
+void *fiber_thread_pointer(void)
+{
+    return NULL;
+}
 
 void fiber_prepare(struct fiber *fiber, void *stack, size_t size, void (*entry)(void))
 {

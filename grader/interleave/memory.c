@@ -37,11 +37,9 @@ static struct undo {
 } * undo;
 static size_t undo_count;
 
-/* Objects outside the watched ranges: in thread-local variables, or in memory libc has allocated.
- */
+/* Objects outside the watched ranges: in memory libc has allocated. */
 static struct foreign {
     uintptr_t address;
-    unsigned thread;
     struct shadow shadow;
 } foreign[MAX_FOREIGN];
 static unsigned foreign_count;
@@ -154,8 +152,10 @@ void memory_each_written_global(void (*visit)(uintptr_t address))
 {
     for (size_t i = 0; i < undo_count; i++)
         visit(undo[i].address);
-    for (size_t i = 0; i + 8 <= locals.size; i += 8)
-        visit((uintptr_t)locals.area + i);
+    size_t size;
+    uintptr_t locals = thread_locals(0, &size) & ~(uintptr_t)7;
+    for (size_t i = 0; i < size; i += 8)
+        visit(locals + i);
 }
 
 /* ----------------------------------------------------------------------------------- races */
@@ -485,15 +485,12 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
 
 static struct shadow *foreign_shadow(uintptr_t address)
 {
-    bool local = address - (uintptr_t)locals.area < locals.size;
-    unsigned thread = local ? self->id : 0;
-
     for (unsigned i = 0; i < foreign_count; i++)
-        if (foreign[i].address == address && foreign[i].thread == thread)
+        if (foreign[i].address == address)
             return &foreign[i].shadow;
     if (foreign_count == MAX_FOREIGN)
         fail(VERDICT_ENVIRONMENT, 0, "More objects in unusual memory than the check can follow.");
-    foreign[foreign_count] = (struct foreign){.address = address, .thread = thread};
+    foreign[foreign_count] = (struct foreign){.address = address};
     return &foreign[foreign_count++].shadow;
 }
 
@@ -531,6 +528,12 @@ void objects_in(uintptr_t start, size_t size, void (*visit)(struct object *objec
             for (uint32_t i = shadow->object; i; i = objects[i].next)
                 visit(&objects[i], pc);
     }
+}
+
+void memory_fresh(uintptr_t start, size_t size)
+{
+    for (uintptr_t word = start & ~(uintptr_t)7; word < start + size; word += 8)
+        shadow_of(word)->generation = 0;
 }
 
 bool memory_is_global(uintptr_t address)

@@ -21,6 +21,9 @@ void memory_undo(void);
 /* Checks an access by self. Ends the schedule if it is wrong. */
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc);
 
+/* These bytes have been made anew, by nobody: no access to them has been made, and no object lives there. */
+void memory_fresh(uintptr_t start, size_t size);
+
 bool memory_is_global(uintptr_t address);
 
 /* Words of global variables that were written in this schedule. */

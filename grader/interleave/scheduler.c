@@ -24,10 +24,11 @@ static void switch_to(struct thread *next)
 {
     struct thread *before = self;
 
-    before->saved_errno = errno;
-    thread_locals_swap(before, next);
     self = next;
-    errno = next->saved_errno;
+    if (!next->fiber.thread_pointer) { /* or each has an errno of its own */
+        before->saved_errno = errno;
+        errno = next->saved_errno;
+    }
     fiber_switch(&before->fiber, &next->fiber);
 }
 

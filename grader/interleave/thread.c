@@ -93,7 +93,9 @@ void thread_prepare(struct thread *thread, void (*entry)(void))
 
     memset(stack + size - STACK_CLEAN, 0xa5, STACK_CLEAN);
     fiber_prepare(&thread->fiber, stack, size, entry);
-    thread_locals_begin(thread);
+    thread->fiber.thread_pointer = thread_locals_begin(thread);
+    uintptr_t locals = thread_locals(thread->id, &size);
+    memory_fresh(locals, size);
     thread->state = THREAD_LIVE;
     run.live++;
 }

@@ -327,20 +327,24 @@ def test_the_benchmark_runs() -> None:
 
 CROSS = "aarch64-linux-gnu-gcc"
 LIBRARIES = "/usr/aarch64-linux-gnu"
-EMULATED = (  # each takes a second or more
-    "seen__store_buffering_relaxed",
-    "never__store_buffering_fences",
-    "never__message_passing_release_acquire",
-    "race__data_without_release",
-    "never__release_sequence_broken_by_the_same_thread",
-)
+EMULATED = {  # each takes a second or more
+    "litmus": (
+        "seen__store_buffering_relaxed",
+        "never__store_buffering_fences",
+        "never__message_passing_release_acquire",
+        "race__data_without_release",
+        "never__release_sequence_broken_by_the_same_thread",
+    ),
+    "sleeps": ("right__a_parker_of_each_thread", "deadlock__unparks_itself"),
+}
 
 
 @pytest.mark.skipif(not shutil.which(CROSS), reason="no cross compiler")
 def test_arm64_builds_and_shows_the_same_outcomes() -> None:
-    program = build("litmus", CROSS, "OBJCOPY=aarch64-linux-gnu-objcopy", "MAIN=plain_main", "LIBS=")
+    settings = ("OBJCOPY=aarch64-linux-gnu-objcopy", "MAIN=plain_main", "LIBS=")
+    programs = {source: build(source, CROSS, *settings) for source in EMULATED}
     if not shutil.which("qemu-aarch64"):
         pytest.skip("nothing to run it with")
-    program = Program(program.path, ("qemu-aarch64", "-L", LIBRARIES))
-    for test in EMULATED:
+    for source, test in ((source, test) for source, tests in EMULATED.items() for test in tests):
+        program = Program(programs[source].path, ("qemu-aarch64", "-L", LIBRARIES))
         assert program.record(test, SCHEDULES="300")["verdict"] == wanted(test), test

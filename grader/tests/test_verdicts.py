@@ -338,12 +338,14 @@ FENCE = "mfence" if platform.machine() == "x86_64" else "dmb ish"
     [
         ("pthread_cancel(pthread_self());", "pthread_cancel"),
         (f'__asm__ volatile("{FENCE}" ::: "memory");', f"inline assembly ({FENCE.partition(' ')[0]})"),
+        ("syscall(SYS_swapon, 0, 0);", "syscall(swapon)"),
+        ("syscall(SYS_futex, 0, 0, 0, 0, 0, 0);", ""),
         ('asm volatile("" ::: "memory");', ""),
         ("__atomic_thread_fence(__ATOMIC_SEQ_CST);", ""),
     ],
 )
 def test_what_cannot_be_followed_is_graded_on_real_threads_and_named(kit: Kit, statement: str, named: str) -> None:
-    code = with_body(f"if (getpid() < 0) {{ {statement} }}", "#include <pthread.h>\n#include <unistd.h>\n")
+    code = with_body(f"if (getpid() < 0) {{ {statement} }}", "#include <pthread.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n")
     ran = kit.run("grade", ex="01", src=kit.submit(code), variant="interleave")
     assert ran.code == 0
     assert ("the scheduler can't follow" in ran.out) == bool(named)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -355,4 +356,123 @@ TEST(right__futex_is_a_fence)
     join(a);
     join(b);
     check(atomic_load(&seen) < 2, "One of them sees the other's.");
+}
+
+/* ----------------------------------------------------------------------- thread-local variables */
+
+static _Thread_local struct parker {
+    pthread_mutex_t lock;
+    pthread_cond_t unparked;
+    int tokens;
+    char name[200];
+} parker = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, "new"};
+static _Thread_local int zeroed[64];
+static _Atomic(struct parker *) parked;
+
+static void park(void)
+{
+    pthread_mutex_lock(&parker.lock);
+    while (!parker.tokens)
+        pthread_cond_wait(&parker.unparked, &parker.lock);
+    parker.tokens--;
+    pthread_mutex_unlock(&parker.lock);
+}
+
+static void *park_once(void *unused)
+{
+    check(strcmp(parker.name, "new") == 0 && zeroed[63] == 0, "Each thread begins with its own.");
+    strcpy(parker.name, "old");
+    zeroed[63] = 1;
+    atomic_store(&parked, &parker);
+    park();
+    check_equal(zeroed[63], 1, "It stays its own.");
+    return unused;
+}
+
+static void unpark(struct parker *other)
+{
+    pthread_mutex_lock(&other->lock);
+    other->tokens++;
+    pthread_cond_signal(&other->unparked);
+    pthread_mutex_unlock(&other->lock);
+}
+
+TEST(right__a_parker_of_each_thread)
+{
+    pthread_t thread = spawn(park_once, NULL);
+    struct parker *other;
+
+    while (!(other = atomic_load(&parked)))
+        sched_yield();
+    check(other != &parker, "It is another one.");
+    unpark(other);
+    join(thread);
+}
+
+TEST(right__thread_locals_of_many_threads, .schedules = 20)
+{
+    for (int i = 0; i < 150; i++) {
+        pthread_t thread = spawn(park_once, NULL);
+        struct parker *other;
+        while (!(other = atomic_exchange(&parked, NULL)))
+            sched_yield();
+        unpark(other);
+        join(thread);
+        check_equal(parker.tokens, 0, "Nobody unparked this one.");
+    }
+}
+
+static void *park_in_mine(void *unused)
+{
+    park();
+    return unused;
+}
+
+TEST(deadlock__unparks_itself)
+{
+    pthread_t thread = spawn(park_in_mine, NULL);
+
+    unpark(&parker);
+    join(thread);
+}
+
+static void *hand_out_a_local(void *unused)
+{
+    atomic_store_explicit(&parked, &parker, memory_order_relaxed);
+    park();
+    return unused;
+}
+
+TEST(race__a_thread_local_that_another_changes)
+{
+    pthread_t thread = spawn(hand_out_a_local, NULL);
+    struct parker *other;
+
+    while (!(other = atomic_load(&parked)))
+        sched_yield();
+    other->tokens++;
+    unpark(other);
+    join(thread);
+}
+
+static void *set_errno_and_park(void *value)
+{
+    errno = (int)(intptr_t)value;
+    atomic_store(&parked, &parker);
+    park();
+    check_equal(errno, (int)(intptr_t)value, "errno is a thread's own, too.");
+    return NULL;
+}
+
+TEST(right__errno_beside_thread_locals)
+{
+    pthread_t thread = spawn(set_errno_and_park, (void *)7);
+    struct parker *other;
+
+    errno = 3;
+    while (!(other = atomic_load(&parked)))
+        sched_yield();
+    unpark(other);
+    join(thread);
+    check_equal(errno, 3, "errno is a thread's own, too.");
 }

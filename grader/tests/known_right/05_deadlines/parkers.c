@@ -1,6 +1,5 @@
 /* Known right: every thread has one place to sleep, its own thread-local parker. A channel has a queue of
- * parked senders and one parked receiver. The scheduler, whose threads have their thread-local variables at one
- * address, can't follow: real threads. */
+ * parked senders and one parked receiver. */
 #define _GNU_SOURCE
 #include "channel.h"
 
