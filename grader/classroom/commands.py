@@ -23,10 +23,10 @@ def make_class(arguments: Mapping[str, str]) -> int:
     group = replace(group, sandbox=box.name)
     progress = ProgressBar(box.name)
     try:
-        names = run.grade(group, engine, progress)
+        found = run.grade(group, engine, progress)
     finally:
         progress.close()
-    for line in results.write_all(group, names, box, engine.name, engine.notes):
+    for line in results.write_all(group, found, box, engine.name, engine.notes):
         print(line)
     print(f"Results: {os.path.relpath(group.out)}/class.html (class.csv, reports/, gradebooks/, ...)")
     return EXIT_PASSED

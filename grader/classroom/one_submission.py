@@ -36,6 +36,7 @@ class ExerciseResult:
     verdict: str
     message: str = ""
     flags: list[str] = field(default_factory=list)  # for the instructor: worth a look
+    notes: list[str] = field(default_factory=list)  # which of several files was taken
     tests: list[dict[str, Any]] = field(default_factory=list)
     report: str = ""  # what the student would have seen
 
@@ -88,6 +89,7 @@ def _grade_files(
         to_grade: list[Exercise] = []
         for exercise in exercises:
             outcome = _before_grading(request, exercise, taken, tree, scratch, enclosure)
+            outcome.notes = taken.notes.get(exercise.name, [])
             outcomes[exercise.name] = outcome
             if outcome.verdict == "":
                 to_grade.append(exercise)
@@ -109,7 +111,7 @@ def _before_grading(
     if exercise.name in taken.rejected:
         return ExerciseResult(exercise.name, "rejected", taken.rejected[exercise.name])
     if exercise.name not in taken.files:
-        return ExerciseResult(exercise.name, "absent", "There is no file for this exercise.")
+        return ExerciseResult(exercise.name, "absent", taken.absent.get(exercise.name, intake.NOTHING))
     submission = read_submission(tree, exercise)
     if submission.missing:
         return ExerciseResult(exercise.name, "absent", f"{submission.missing[0]} is missing.")

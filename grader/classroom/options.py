@@ -14,6 +14,10 @@ from grader.exercises import ROOT, all_exercises, find
 from grader.grading import build
 
 
+def _without_zip(name: str) -> str:
+    return name[:-4] if name.lower().endswith(".zip") else name
+
+
 def from_arguments(arguments: Mapping[str, str]) -> Class:
     """The class that was typed: make class SUBMISSIONS=dir OUT=dir EX=02 ..."""
     given = arguments.get("submissions", "")
@@ -21,9 +25,9 @@ def from_arguments(arguments: Mapping[str, str]) -> Class:
         raise UsageError("Which class? make class SUBMISSIONS=dir, with one directory or archive a student in it.")
     submissions = Path(given).expanduser()
     submissions = submissions if submissions.is_absolute() else ROOT / submissions
-    if not submissions.is_dir():
-        raise UsageError(f"SUBMISSIONS={given}: there is no such directory.")
-    out = Path(arguments.get("out") or f"{submissions}.graded").expanduser()
+    if not submissions.is_dir() and not (submissions.is_file() and submissions.suffix.lower() == ".zip"):
+        raise UsageError(f"SUBMISSIONS={given}: there is no such directory, and no such .zip.")
+    out = Path(arguments.get("out") or f"{submissions.with_name(_without_zip(submissions.name))}.graded").expanduser()
     rules = settings.load(Path(arguments["class"]).expanduser() if arguments.get("class") else None)
     only = [find(name) for name in arguments.get("ex", "").replace(",", " ").split()]
     exercises = tuple(only or (e for e in all_exercises() if e.name not in rules.leave_out))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import files
+from grader.classroom import intake
 from grader.classroom.similar import Pair
 from grader.grading.verdicts import OF_EXERCISES  # the worst last: so they are stacked in a bar
 from grader.output import pages
@@ -74,10 +75,10 @@ class Table:
 
     def _text(self, exercise: dict[str, Any]) -> int:
         """The number of the text that a click on the cell shows."""
-        lines = [exercise.get("message", "")] if exercise["verdict"] != "absent" else []
+        lines = [exercise.get("message", "")] if exercise.get("message") != intake.NOTHING else []
         if exercise["verdict"] not in ("passed", "absent", "rejected", "environment", "not_started"):
             lines = exercise.get("report", "").splitlines()[1:]
-        lines += [f"flag: {flag}" for flag in exercise.get("flags", [])]
+        lines = [*exercise.get("notes", []), *lines, *(f"flag: {flag}" for flag in exercise.get("flags", []))]
         text = _printable("\n".join(lines).strip("\n"))[:LONGEST_REPORT]
         return self.texts.setdefault(text, len(self.texts)) if text else -1
 

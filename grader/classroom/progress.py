@@ -29,6 +29,9 @@ class ProgressBar:
         submissions = "1 submission" if total == 1 else f"{total} submissions"
         print(f"{submissions}{again}; sandbox: {self._sandbox}", flush=True)
 
+    def tells(self, line: str) -> None:
+        print(line, flush=True)
+
     def builds_the_kit(self) -> None:
         if sys.stdout.isatty() and not typed.now().wants_plain_text:
             with contextlib.suppress(ImportError):

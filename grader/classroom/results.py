@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader import files
-from grader.classroom import gradebooks, similar
+from grader.classroom import gradebooks, intake, similar
+from grader.classroom.entries import Entries
 from grader.classroom.group import Class
 from grader.classroom.sandbox import Sandbox
 from grader.classroom.settings import Settings
@@ -79,7 +80,7 @@ def read_students(group: Class, names: Sequence[str]) -> Iterator[Student]:
         yield scores.rate(json.loads(group.result_file(name).read_bytes()))
 
 
-def write_all(group: Class, names: Sequence[str], box: Sandbox, engine: str, notes: Sequence[str]) -> list[str]:
+def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: Sequence[str]) -> list[str]:
     """Writes every file; returns what the instructor should know at once, a line each."""
     from grader.classroom import page
 
@@ -89,7 +90,8 @@ def write_all(group: Class, names: Sequence[str], box: Sandbox, engine: str, not
     for folder in (books / "junit", books / "tap", group.out / "reports"):
         folder.mkdir(parents=True, exist_ok=True)
     table = page.Table(titles, box.keeps, engine)
-    pairs, remark = similar.pairs(group, names)
+    names = list(entries.of)
+    pairs, remark = similar.pairs(group, entries)
     lines = [*notes, remark] if remark else list(notes)
     with open(group.out / ".class.json", "w", encoding="utf-8") as out:
         head = {"schema": 1, "sandbox": {"name": box.name, "keeps": box.keeps}, "engine": engine}
@@ -130,14 +132,17 @@ def report(student: Student) -> str:
     lines = [f"{student['student']}: {student['points']:g} of {student['max_points']:g}", ""]
     if len({exercise["message"] for exercise in student["exercises"]}) == 1 < len(student["exercises"]):
         return "\n".join([*lines, student["exercises"][0]["message"], ""])  # such as: it can't be unpacked
-    left_out: dict[str, list[str]] = {"not_started": [], "absent": []}
+    left_out: dict[tuple[str, str], list[str]] = {}
     for exercise in student["exercises"]:
-        if exercise["verdict"] in left_out:
-            left_out[exercise["verdict"]].append(exercise["name"])
+        if exercise["verdict"] == "not_started":
+            left_out.setdefault(("Not started", ""), []).append(exercise["name"])
+        elif exercise["verdict"] == "absent":
+            why = exercise["message"] if exercise["message"] != intake.NOTHING else ""
+            left_out.setdefault(("No file for", why), []).append(exercise["name"])
         else:
             lines += [*_exercise_report(exercise), ""]
-    for words, names in zip(("Not started", "No file for"), left_out.values(), strict=True):
-        lines += [f"{words}: {', '.join(names)}", ""] if names else []
+    for (words, why), names in left_out.items():
+        lines += [f"{words}: {', '.join(names)}{f'. {why}' if why else ''}", ""]
     return "\n".join(lines)
 
 
@@ -147,5 +152,7 @@ def _exercise_report(exercise: dict[str, Any]) -> list[str]:
     if exercise.get("late_percent"):
         head += f" ({exercise['late_percent']:g}% off: late)"
     if exercise["verdict"] == "passed":
-        return [head, *([f"    {exercise['message']}"] if exercise["message"] else [])]
-    return [head, *(f"    {line}" for line in gradebooks.account(exercise).splitlines())]
+        lines = [exercise["message"]] if exercise["message"] else []
+    else:
+        lines = gradebooks.account(exercise).splitlines()
+    return [head, *(f"    {line}" for line in [*exercise.get("notes", []), *lines])]

@@ -15,7 +15,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from grader.classroom import intake, sandbox, workers
+from grader.classroom import entries, sandbox, workers
+from grader.classroom.entries import Entries
 from grader.classroom.group import Class, ClassListener, Engine, Job, is_known
 from grader.classroom.keys import kit_key, submission_key
 from grader.errors import UsageError
@@ -23,18 +24,22 @@ from grader.exercises import BUILD
 from grader.grading import isolation
 
 
-def grade(group: Class, engine: Engine, listener: ClassListener) -> list[str]:
-    """Grades what is not graded yet. Returns the students, sorted."""
-    found = intake.find_submissions(group.submissions)
-    if not found:
-        raise UsageError(f"SUBMISSIONS={group.submissions}: there is no directory, .zip or .tar.gz in it.")
+def grade(group: Class, engine: Engine, listener: ClassListener) -> Entries:
+    """Grades what is not graded yet. Returns whose submissions there are, and what is none."""
     group.results.mkdir(parents=True, exist_ok=True)
     with _only_one(group.out):
+        found = entries.find(group.submissions, group.out)
+        if not found.of:
+            raise UsageError(
+                "\n".join([f"SUBMISSIONS={group.submissions}: there is nobody's submission in it.", *found.lines()])
+            )
         _sweep()
         kit = kit_key(group)
-        jobs = [Job(student, path, submission_key(path, kit)) for student, path in found.items()]
+        jobs = [Job(name, entry.path, submission_key(entry.path, kit)) for name, entry in found.of.items()]
         todo = [job for job in jobs if group.again or not is_known(group, job)]
         listener.begins(len(jobs), len(jobs) - len(todo))
+        for line in found.lines():
+            listener.tells(line)
         if todo:
             listener.builds_the_kit()
             workers.prepare(group)
@@ -43,7 +48,7 @@ def grade(group: Class, engine: Engine, listener: ClassListener) -> list[str]:
             for job in engine.run(group, todo):
                 left -= 1
                 listener.graded(job.student, _verdicts(group, job), left)
-    return sorted(found)
+    return found
 
 
 def _verdicts(group: Class, job: Job) -> dict[str, str]:

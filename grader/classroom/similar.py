@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.classroom import intake, one_submission
+from grader.classroom.entries import Entries
 from grader.classroom.group import Class
 from grader.exercises import SOLUTIONS, by_name
 
@@ -47,14 +48,14 @@ class Pair:
         return asdict(self)
 
 
-def pairs(group: Class, names: Sequence[str]) -> tuple[list[Pair], str]:
+def pairs(group: Class, entries: Entries) -> tuple[list[Pair], str]:
     """The most similar pairs of each exercise, and a remark when there is something to be said."""
     if shutil.which("sim_c") is None:
         return [], "Near-copies were not looked for: sim_c is not installed (similarity-tester; Debian 13 has none)."
     found: list[Pair] = []
-    submissions = {**intake.find_submissions(group.submissions), **OURS}
+    submissions = {**{name: entry.path for name, entry in entries.of.items()}, **OURS}
     wanted = one_submission.wanted(group.exercises)
-    everybody = [*names, *OURS]
+    everybody = list(submissions)
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         for number, name in enumerate(everybody):

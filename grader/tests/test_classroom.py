@@ -20,6 +20,7 @@ import pytest
 
 from grader import files
 from grader.classroom import (
+    entries,
     intake,
     local,
     one_submission,
@@ -145,7 +146,8 @@ def test_an_archive_alone_in_a_directory_is_the_submission(tmp_path: Path, junk:
     packed(student / "homework.zip", ["hw/02_blocking/channel.c"])
     if junk:
         write(student / junk)
-    assert intake.find_submissions(tmp_path) == {student.name: student}
+    found = entries.find(tmp_path, tmp_path / "out").of
+    assert {name: entry.path for name, entry in found.items()} == {"Ada Lovelace": student}
     assert intake.take_in(student, WANTED).files == {"02_blocking": {"channel.c": b"int x;"}}
     assert intake.take_in(student, WANTED, "02_blocking").submitted.keys() == {"02_blocking"}
 
@@ -185,7 +187,8 @@ def test_students_are_directories_and_archives(tmp_path: Path) -> None:
     (tmp_path / "alice").mkdir()
     for name in ("bob.zip", "carol.tar.gz", "alice.zip", "notes.txt", ".DS_Store"):
         write(tmp_path / name)
-    assert sorted(intake.find_submissions(tmp_path)) == ["alice", "alice.zip", "bob", "carol"]
+    found = entries.find(tmp_path, tmp_path / "out")
+    assert sorted(found.of) == ["alice", "alice.zip", "bob", "carol"]
 
 
 # ---------------------------------------------------------------------------- the static checks
@@ -329,6 +332,9 @@ class Recorded:
 
 class Quiet:
     def begins(self, total: int, known: int) -> None:
+        pass
+
+    def tells(self, line: str) -> None:
         pass
 
     def builds_the_kit(self) -> None:
@@ -609,7 +615,7 @@ def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(grou
     for name, text in texts.items():
         write(group.submissions / name / "02_blocking" / "channel.c", text)
     run.grade(group, Recorded(), Quiet())
-    pairs, remark = similar.pairs(group, list(texts))
+    pairs, remark = similar.pairs(group, entries.find(group.submissions, group.out))
     assert {(pair.first, pair.second) for pair in pairs} == {("ann", "bob"), ("dot", similar.SOLUTION)}
     assert "3 students" in remark
 
@@ -621,7 +627,7 @@ def test_code_that_was_given_out_is_no_copy(group: Class) -> None:
     for name in ("ann", "bob"):
         write(group.submissions / name / "08_ticket_server" / "ticket_server.c", stub)
     run.grade(server, Recorded(), Quiet())
-    assert similar.pairs(server, ["ann", "bob"]) == ([], "")
+    assert similar.pairs(server, entries.find(server.submissions, server.out)) == ([], "")
 
 
 @needs_sim
@@ -631,9 +637,12 @@ def test_what_repeats_itself_does_not_hold_up_the_others(group: Class, monkeypat
         write(group.submissions / name / "02_blocking" / "channel.c", parentheses)
     run.grade(group, Recorded(), Quiet())
     monkeypatch.setattr(similar, "SECONDS", 1)
-    assert similar.pairs(group, ["ann", "bob"]) == ([], "Not compared, for it took too long: 02_blocking.")
+    assert similar.pairs(group, entries.find(group.submissions, group.out)) == (
+        [],
+        "Not compared, for it took too long: 02_blocking.",
+    )
     monkeypatch.setattr(similar, "MOST_BYTES", 60_000)
-    assert similar.pairs(group, ["ann", "bob"]) == ([], "")
+    assert similar.pairs(group, entries.find(group.submissions, group.out)) == ([], "")
 
 
 # ------------------------------------------------------------------------- what odd submissions could break
@@ -642,7 +651,8 @@ def test_what_repeats_itself_does_not_hold_up_the_others(group: Class, monkeypat
 def test_names_that_no_text_could_hold_are_made_presentable(tmp_path: Path) -> None:
     for name in (b"M\xfcller", b"M\xf6ller", b"two\nlines", b"x" * 255, "Zoë".encode()):
         os.mkdir(bytes(tmp_path) + b"/" + name)
-    assert list(intake.find_submissions(tmp_path)) == ["M?ller", "M?ller'", "Zoë", "two?lines", "x" * intake.MAX_NAME]
+    found = list(entries.find(tmp_path, tmp_path / "out").of)
+    assert found == ["M?ller", "M?ller'", "Zoë", "two?lines", "x" * entries.MAX_NAME]
 
 
 def test_an_exercise_is_as_late_as_its_own_newest_file(tmp_path: Path) -> None:

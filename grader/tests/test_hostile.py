@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from grader.classroom import intake, local, results, run, sandbox
+from grader.classroom import entries, intake, local, results, run, sandbox
 from grader.classroom.group import Class
 from grader.classroom.settings import Settings
 from grader.exercises import ROOT, by_name
@@ -208,6 +208,9 @@ class Quiet:
     def begins(self, total: int, known: int) -> None:
         pass
 
+    def tells(self, line: str) -> None:
+        pass
+
     def builds_the_kit(self) -> None:
         pass
 
@@ -220,7 +223,7 @@ class Quiet:
 
 def grade(group: Class) -> dict[str, dict[str, Any]]:
     students = run.grade(group, local.Local(), Quiet())
-    loaded = {name: json.loads(group.result_file(name).read_bytes()) for name in students}
+    loaded = {name: json.loads(group.result_file(name).read_bytes()) for name in students.of}
     return {name: result["exercises"][0] for name, result in loaded.items()}
 
 
@@ -338,7 +341,7 @@ def test_a_theft_would_be_seen(tmp_path: Path) -> None:
 def test_every_file_of_the_class_is_written(
     box: sandbox.Sandbox, gated: dict[str, dict[str, Any]], group: Class
 ) -> None:
-    results.write_all(group, sorted(gated), box, "local", [])
+    results.write_all(group, entries.find(group.submissions, group.out), box, "local", [])
     assert len((group.out / "class.csv").read_text().splitlines()) == 1 + len(gated)
     assert len(list((group.out / "gradebooks" / "tap").iterdir())) == len(gated)
     assert len(json.loads((group.out / "class.json").read_text())["students"]) == len(gated)
