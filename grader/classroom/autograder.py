@@ -6,6 +6,7 @@ scripts. `make handout` puts github.yml into the students' kit, where GitHub Cla
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import sys
@@ -16,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from grader import files, kit, typed
-from grader.classroom import gradebooks, keys, options, results, settings, workers
+from grader.classroom import gradebooks, keys, options, rating, results, settings, workers
 from grader.classroom.group import Job, give_up
 from grader.errors import EXIT_PASSED, NotWritable, UsageError
 from grader.exercises import BUILD, EXERCISES, ROOT
 
+NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)  # is it not due by then: before its deadline, too, all of it counts
 FORMATS = ("gradescope", "github", "junit", "tap", "json", "text")
 
 # What Gradescope runs when it builds the image, and for each submission. The places are Gradescope's. Grading the
@@ -97,7 +99,8 @@ def _grade(arguments: Mapping[str, str]) -> dict[str, Any]:
         if not workers.run_job(group, job):
             workers.run_job(group, job)
         give_up(group, job)
-        return next(iter(results.read_students(group, ["submission"])))
+        scores = rating.Scores(group.settings, group.exercises, now=NEVER)
+        return scores.rate(json.loads(group.result_file("submission").read_bytes()))
 
 
 def as_text(student: dict[str, Any], form: str) -> str:

@@ -83,8 +83,11 @@ def find(submissions: Path, out: Path) -> Entries:
 
 
 def normal(name: str) -> str:
-    """A name as names are compared: accents in one piece (NFC), one space between words, case aside."""
-    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+    """A name as names are compared: its letters and numbers, accents in one piece (NFC), case aside.
+
+    So Moodle's folders, which lack apostrophes, and Canvas's files (lovelaceada) are those of whom a list names."""
+    text = unicodedata.normalize("NFC", name).casefold()
+    return "".join(c for c in text if c.isalnum()) or text
 
 
 def presentable(name: str) -> str:

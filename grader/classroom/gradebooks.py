@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from grader.classroom import rating
+
 Exercise = dict[str, Any]
 Student = dict[str, Any]
 
@@ -120,7 +122,7 @@ def github_classroom(exercises: Sequence[Exercise]) -> dict[str, Any]:
         {
             "name": exercise["name"],
             "status": statuses.get(exercise["verdict"], "fail"),
-            "score": round(_worth(exercise) * _part(exercise)),
+            "score": round(_worth(exercise) * rating.part(exercise)),
             "message": exercise.get("message") or None,
             "test_code": f"make grade EX={exercise['name'][:2]}",
             "filename": "",
@@ -233,24 +235,45 @@ def _tap_point(number: int, test: dict[str, Any]) -> list[str]:
 
 
 def class_csv(students: Iterable[Student], names: Sequence[str]) -> str:
-    """One row a student: points and verdict of each exercise, and the total."""
-    header = ["student", "points", "max_points", "percent"]
-    header += [column for name in names for column in (name, f"{name} verdict")]
+    """One row a student: points and verdict of each exercise, how they came about, and the total."""
+    header = ["student", "points", "max_points", "percent", "group"]
+    told = ("verdict", "submitted", "days late", "raw points", "taken off", "remarks")
+    header += [column for name in names for column in (name, *(f"{name} {word}" for word in told))]
     rows = []
     for student in students:
         by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
         row = [student["student"], _number(student["points"]), _number(student["max_points"]), _percent(student)]
+        row.append(student.get("group", ""))
         for name in names:
-            exercise = by_name.get(name)
-            row += [_number(exercise["points"]), exercise["verdict"]] if exercise else ["", "absent"]
+            row += _cells(by_name.get(name), 1 + len(told))
         rows.append(row)
     return _csv([header, *rows])
 
 
-def moodle_csv(students: Iterable[Student], item: str = "Channels") -> str:
-    """What Moodle's grade import reads: map "Username" to the user, the rest to grade and feedback."""
-    rows = ([student["student"], _percent(student), summary(student["exercises"])] for student in students)
-    return _csv([["Username", item, f"{item} (feedback)"], *rows])
+def _cells(exercise: Exercise | None, count: int) -> list[str]:
+    if exercise is None:
+        return ["", "absent", *[""] * (count - 2)]
+    return [
+        _number(exercise["points"]),
+        exercise["verdict"],
+        exercise.get("submitted", ""),
+        str(exercise.get("late", {}).get("days", "")),
+        _number(exercise.get("raw_points", exercise["points"])),
+        _number(exercise.get("taken_off", 0.0)),
+        " ".join(rating.remarks(exercise)),
+    ]
+
+
+def moodle_csv(students: Iterable[Student], worth: Mapping[str, float], item: str = "Channels") -> str:
+    """What Moodle's grade import reads: map "Username" to the user, the rest to grades and feedback.
+
+    The percentage of all that counts, and a column an exercise, in points."""
+    names = [name for name in worth if worth[name]]
+    rows = [["Username", item, f"{item} (feedback)", *names]]
+    for student in students:
+        rows.append([student["student"], _percent(student), summary(student["exercises"])])
+        rows[-1] += [_in_points(student, name, worth[name], excused="") for name in names]
+    return _csv(rows)
 
 
 def canvas_csv(students: Iterable[Student], worth: Mapping[str, float]) -> str:
@@ -260,15 +283,17 @@ def canvas_csv(students: Iterable[Student], worth: Mapping[str, float]) -> str:
     possible = ["    Points Possible", "", "", "", "", *(_number(worth[name]) for name in names)]
     rows = [header, possible]
     for student in students:
-        by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
-        points = [_number(worth[n] * _part(by_name[n])) if n in by_name else "" for n in names]
+        points = [_in_points(student, name, worth[name], excused="EX") for name in names]
         rows.append([student["student"], "", "", student["student"], "", *points])
     return _csv(rows)
 
 
-def _part(exercise: Exercise) -> float:
-    """Of all its points, how much: 0 to 1."""
-    return float(exercise["points"] / exercise["max_points"]) if exercise["max_points"] else 0.0
+def _in_points(student: Student, name: str, worth: float, excused: str) -> str:
+    """The cell of one exercise; empty where there is nothing to say yet."""
+    exercise = next((e for e in student["exercises"] if e["name"] == name), None)
+    if exercise is None or "due" in exercise or exercise["verdict"] == "environment":
+        return ""
+    return excused if exercise.get("excused") else _number(worth * rating.part(exercise))
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:

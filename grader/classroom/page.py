@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import files
-from grader.classroom import intake
+from grader.classroom import intake, rating
 from grader.classroom.similar import Pair
 from grader.grading.verdicts import OF_EXERCISES  # the worst last: so they are stacked in a bar
 from grader.output import pages
@@ -34,6 +34,7 @@ class Row:
     submitted: str
     percent: float
     cells: list[dict[str, Any]]
+    group: str = ""
 
 
 @dataclass
@@ -54,7 +55,8 @@ class Table:
         most = student["max_points"]
         percent = 100 * student["points"] / most if most else 0.0
         submitted = (student.get("submitted") or "")[:16].replace("T", " ")
-        self.rows.append(Row(_printable(student["student"]), submitted, percent, cells))
+        group = _printable(student.get("group", ""))
+        self.rows.append(Row(_printable(student["student"]), submitted, percent, cells, group))
 
     def _cell(self, exercise: dict[str, Any] | None) -> dict[str, Any]:
         if exercise is None:
@@ -69,7 +71,7 @@ class Table:
             "verdict": exercise["verdict"],
             "percent": 100 * exercise["points"] / most if most else 0.0,
             "points": f"{exercise['points']:g}/{most:g}",
-            "late": exercise.get("late_percent", 0),
+            "marks": _marks(exercise),
             "text": self._text(exercise),
         }
 
@@ -78,7 +80,12 @@ class Table:
         lines = [exercise.get("message", "")] if exercise.get("message") != intake.NOTHING else []
         if exercise["verdict"] not in ("passed", "absent", "rejected", "environment", "not_started"):
             lines = exercise.get("report", "").splitlines()[1:]
-        lines = [*exercise.get("notes", []), *lines, *(f"flag: {flag}" for flag in exercise.get("flags", []))]
+        lines = [
+            *rating.remarks(exercise),
+            *exercise.get("notes", []),
+            *lines,
+            *(f"flag: {flag}" for flag in exercise.get("flags", [])),
+        ]
         text = _printable("\n".join(lines).strip("\n"))[:LONGEST_REPORT]
         return self.texts.setdefault(text, len(self.texts)) if text else -1
 
@@ -157,6 +164,12 @@ def alike(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
         }
         for (first, second), found in ordered
     ]
+
+
+def _marks(exercise: dict[str, Any]) -> list[str]:
+    """What is beside a verdict in the table."""
+    words = {"late": "late", "adjusted": "adjusted", "excused": "excused", "due": "not due yet"}
+    return [word for key, word in words.items() if key in exercise]
 
 
 def _printable(text: str) -> str:

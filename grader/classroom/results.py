@@ -10,74 +10,53 @@ One student's result is read at a time.
 
 from __future__ import annotations
 
-import datetime as dt
+import difflib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from grader import files
 from grader.classroom import gradebooks, intake, similar
-from grader.classroom.entries import Entries
+from grader.classroom.entries import Entries, normal
 from grader.classroom.group import Class
+from grader.classroom.rating import Scores, Student, remarks
 from grader.classroom.sandbox import Sandbox
-from grader.classroom.settings import Settings
-from grader.exercises import Exercise
-
-Student = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Scores:
-    """How points are given in this class: those of each test, and what an exercise is worth."""
-
-    rules: Settings
-    exercises: Sequence[Exercise]
-
-    def tests_of(self, exercise: Exercise) -> list[tuple[str, str]]:
-        """All tests its code is run against: suite and name."""
-        return [(suite.name, test) for suite, test in exercise.tests_of_chain()]
-
-    def max_points(self, exercise: Exercise) -> float:
-        return sum(self.rules.points_of(name) for _, name in self.tests_of(exercise))
-
-    def rate(self, student: Student) -> Student:
-        """Writes the points into a student's result."""
-        times = student.get("submitted") or {}
-        when = {name: dt.datetime.fromtimestamp(time).astimezone() for name, time in times.items()}
-        student["submitted"] = max(when.values()).isoformat(timespec="seconds") if when else None
-        student["points"] = student["max_points"] = 0.0
-        by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
-        for exercise in self.exercises:
-            result = by_name.get(exercise.name)
-            if result is None:
-                continue
-            self._rate_exercise(exercise, result, when.get(exercise.name))
-            weight = result["weight"] = self.rules.weight(exercise.name)
-            if result["max_points"]:
-                student["points"] += 100 * weight * result["points"] / result["max_points"]
-            student["max_points"] += 100 * weight
-        student["points"] = round(student["points"], 2)
-        return student
-
-    def _rate_exercise(self, exercise: Exercise, result: dict[str, Any], when: dt.datetime | None) -> None:
-        points = 0.0
-        for test in result["tests"]:
-            test["max_points"] = self.rules.points_of(test["name"])
-            test["points"] = test["max_points"] if test["verdict"] == "passed" else 0.0
-            points += test["points"]
-        off = self.rules.percent_off(exercise.name, when)
-        if off:
-            result["late_percent"] = off
-        result["points"] = round(points * (100 - off) / 100, 2)
-        result["max_points"] = self.max_points(exercise)
-
-
-def read_students(group: Class, names: Sequence[str]) -> Iterator[Student]:
-    """Each student's result, rated; one at a time."""
+def read_students(group: Class, entries: Entries) -> Iterator[Student]:
+    """Each student's result, rated; one at a time. A group's submission is that of each of its members."""
     scores = Scores(group.settings, group.exercises)
-    for name in names:
-        yield scores.rate(json.loads(group.result_file(name).read_bytes()))
+    taken: set[str] = set()
+    for name, entry in entries.of.items():
+        read = group.result_file(name).read_bytes()
+        for member in group.settings.members(name):
+            student = json.loads(read)
+            if not entry.has_times:
+                student["submitted"] = None
+            student["student"] = member
+            scores.rate(student)
+            if normal(member) != normal(name):
+                student["group"] = name
+                student["student"] = (
+                    member if member not in entries.of and member not in taken else f"{member} ({name})"
+                )
+            taken.add(student["student"])
+            yield student
+
+
+def unknown_names(group: Class, entries: Entries) -> list[str]:
+    """Those of class.toml that nobody here has, a sentence each."""
+    here = {*entries.of, *(member for members in group.settings.groups.values() for member in members)}
+    known = {normal(name): name for name in here}
+    told = []
+    for name in group.settings.named():
+        if normal(name) not in known:
+            near = difflib.get_close_matches(normal(name), known, 1)
+            told.append(
+                f"class.toml names {name}, of whom there is no submission"
+                + (f"; is {known[near[0]]} meant?" if near else ".")
+            )
+    return told
 
 
 def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: Sequence[str]) -> list[str]:
@@ -90,13 +69,12 @@ def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: 
     for folder in (books / "junit", books / "tap", group.out / "reports"):
         folder.mkdir(parents=True, exist_ok=True)
     table = page.Table(titles, box.keeps, engine)
-    names = list(entries.of)
     pairs, remark = similar.pairs(group, entries)
-    lines = [*notes, remark] if remark else list(notes)
+    lines = [*notes, *entries.lines(), *unknown_names(group, entries), *([remark] if remark else [])]
     with open(group.out / ".class.json", "w", encoding="utf-8") as out:
         head = {"schema": 1, "sandbox": {"name": box.name, "keeps": box.keeps}, "engine": engine}
         out.write(json.dumps(head)[:-1] + ', "students": [')
-        for number, student in enumerate(read_students(group, names)):
+        for number, student in enumerate(read_students(group, entries)):
             _write_student(group, student)
             table.add(student)
             for exercise in student["exercises"]:
@@ -104,16 +82,17 @@ def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: 
             out.write((",\n" if number else "\n") + json.dumps(student))
         out.write('\n], "similar": ' + json.dumps([pair.as_json() for pair in pairs]) + "}\n")
     (group.out / ".class.json").replace(group.out / "class.json")
-    files.write_atomically(group.out / "class.csv", gradebooks.class_csv(_light(group, names), titles))
-    files.write_atomically(books / "moodle.csv", gradebooks.moodle_csv(_light(group, names)))
-    files.write_atomically(books / "canvas.csv", gradebooks.canvas_csv(_light(group, names), worth))
+    files.write_atomically(group.out / "class.csv", gradebooks.class_csv(_light(group, entries), titles))
+    files.write_atomically(books / "moodle.csv", gradebooks.moodle_csv(_light(group, entries), worth))
+    files.write_atomically(books / "canvas.csv", gradebooks.canvas_csv(_light(group, entries), worth))
     table.write(group.out / "class.html", pairs, lines)
-    return ["", *table.overview(), "", *lines]
+    told = set(entries.lines())  # before grading began
+    return ["", *table.overview(), "", *(line for line in lines if line not in told)]
 
 
-def _light(group: Class, names: Sequence[str]) -> Iterator[Student]:
+def _light(group: Class, entries: Entries) -> Iterator[Student]:
     """The students without their tests."""
-    for student in read_students(group, names):
+    for student in read_students(group, entries):
         for exercise in student["exercises"]:
             exercise["tests"] = []
         yield student
@@ -130,11 +109,16 @@ def _write_student(group: Class, student: Student) -> None:
 def report(student: Student) -> str:
     """What the student would have seen, exercise by exercise."""
     lines = [f"{student['student']}: {student['points']:g} of {student['max_points']:g}", ""]
-    if len({exercise["message"] for exercise in student["exercises"]}) == 1 < len(student["exercises"]):
+    if student.get("group"):
+        lines.insert(1, f"Handed in by {student['group']}.")
+    alike = len({exercise["message"] for exercise in student["exercises"]}) == 1 < len(student["exercises"])
+    if alike and not any(map(remarks, student["exercises"])):
         return "\n".join([*lines, student["exercises"][0]["message"], ""])  # such as: it can't be unpacked
     left_out: dict[tuple[str, str], list[str]] = {}
     for exercise in student["exercises"]:
-        if exercise["verdict"] == "not_started":
+        if remarks(exercise):
+            lines += [*_exercise_report(exercise), ""]
+        elif exercise["verdict"] == "not_started":
             left_out.setdefault(("Not started", ""), []).append(exercise["name"])
         elif exercise["verdict"] == "absent":
             why = exercise["message"] if exercise["message"] != intake.NOTHING else ""
@@ -149,10 +133,8 @@ def report(student: Student) -> str:
 def _exercise_report(exercise: dict[str, Any]) -> list[str]:
     head = f"{exercise['name']}: {exercise['verdict'].replace('_', ' ')}"
     head += f", {exercise['points']:g} of {exercise['max_points']:g} points"
-    if exercise.get("late_percent"):
-        head += f" ({exercise['late_percent']:g}% off: late)"
     if exercise["verdict"] == "passed":
         lines = [exercise["message"]] if exercise["message"] else []
     else:
         lines = gradebooks.account(exercise).splitlines()
-    return [head, *(f"    {line}" for line in [*exercise.get("notes", []), *lines])]
+    return [head, *(f"    {line}" for line in [*remarks(exercise), *exercise.get("notes", []), *lines])]

@@ -8,12 +8,35 @@ leave_out = ["06_select"]
 [points]                     # of a test, in every exercise that runs it; 1 without a line
 dropping_the_last_sender_wakes_a_sleeping_receiver = 3
 
+[scoring]                    # how the points of its tests make those of an exercise: their sum, without a line
+02_blocking = "all or nothing"
+03_message_type = [[60, 50], [100, 100]]   # with 60 % of the tests' points half of them, with all of them all
+inherited = 0.25             # a test of an exercise it builds on, against one of its own; 1 without a line
+
 [deadlines]                  # local time; submitted is when the newest file of it was last changed
 02_blocking = 2026-11-30T23:59:59
 
 [late]
 percent_a_day = 10           # taken off for each day begun
 at_most = 50
+grace_minutes = 15           # that make nothing late
+free_days = 3                # that a student may be late without loss, in all exercises together
+
+[extensions]                 # days after every deadline, or of single exercises: days, or another deadline
+"Ada Lovelace" = 3
+"Bob Ray" = { 02_blocking = 2026-12-07T23:59:59 }
+
+[excused]                    # neither 0 nor counted
+"Ada Lovelace" = ["03_message_type"]
+
+[[adjust]]                   # the last word on an exercise's points: add or set, with the reason
+student = "Bob Ray"
+exercise = "02_blocking"
+add = -5
+reason = "showed it two days late"
+
+[groups]                     # one submission, several students
+team7 = ["Cyd Moor", "Dan Wu"]
 """
 
 from __future__ import annotations
@@ -21,41 +44,125 @@ from __future__ import annotations
 import datetime as dt
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from grader.classroom.entries import normal
 from grader.errors import UsageError
 from grader.exercises import ROOT, all_exercises, is_elective
 
 DEFAULT = ROOT / "class.toml"
+ALL_OR_NOTHING = "all or nothing"
+T = TypeVar("T")
+Steps = tuple[tuple[float, float], ...]  # from this percentage of the tests' points on, that percentage of them
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """The instructor's last word on one student's points for an exercise."""
+
+    student: str
+    exercise: str
+    reason: str
+    add: float = 0.0
+    set_to: float | None = None
+
+    def apply(self, points: float) -> float:
+        return max(0.0, (points if self.set_to is None else self.set_to) + self.add)
+
+    def __str__(self) -> str:
+        what = f"{self.add:+g}" if self.set_to is None else f"set to {self.set_to:g}"
+        return f"{what}: {self.reason}"
 
 
 @dataclass(frozen=True)
 class Settings:
+    """All of it. Students' names are kept as they are written, and compared by `normal`."""
+
     leave_out: frozenset[str] = frozenset()
     weights: Mapping[str, float] = field(default_factory=dict)
     points: Mapping[str, float] = field(default_factory=dict)
+    scoring: Mapping[str, Steps] = field(default_factory=dict)
+    inherited: float = 1.0
     deadlines: Mapping[str, dt.datetime] = field(default_factory=dict)
     percent_a_day: float = 0.0
     at_most: float = 100.0
+    grace: dt.timedelta = dt.timedelta()
+    free_days: int = 0
+    extensions: Mapping[str, Mapping[str, dt.datetime]] = field(default_factory=dict)
+    excused: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    adjustments: Sequence[Adjustment] = ()
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def weight(self, exercise: str) -> float:
         if exercise in self.weights:
             return self.weights[exercise]
         return 0.0 if any(e.name == exercise and is_elective(e) for e in all_exercises()) else 1.0
 
-    def points_of(self, test: str) -> float:
-        return self.points.get(test, 1.0)
+    def points_of(self, test: str, is_own: bool = True) -> float:
+        """Of a test of an exercise's own suite, or of one that it builds on."""
+        return self.points.get(test, 1.0) * (1.0 if is_own else self.inherited)
 
-    def percent_off(self, exercise: str, submitted: dt.datetime | None) -> float:
-        """What being late costs, in percent of the exercise's points."""
-        deadline = self.deadlines.get(exercise)
-        if deadline is None or submitted is None or submitted <= deadline:
-            return 0.0
-        days = math.ceil((submitted - deadline) / dt.timedelta(days=1))
+    def scored(self, exercise: str, points: float, most: float) -> float:
+        """The points of an exercise whose tests have so many of so many."""
+        steps = self.scoring.get(exercise)
+        if steps is None or not most:
+            return points
+        reached = [given for least, given in steps if 100 * points >= least * most - 1e-9]
+        return most * max(reached, default=0.0) / 100
+
+    # ------------------------------------------------------------------------------------ in time
+
+    def deadline(self, exercise: str, student: str = "") -> dt.datetime | None:
+        """When that student has to hand it in."""
+        extended: Mapping[str, dt.datetime] = _of(self.extensions, student, {})
+        return extended.get(exercise, self.deadlines.get(exercise))
+
+    def is_due(self, exercise: str, student: str, now: dt.datetime) -> bool:
+        deadline = self.deadline(exercise, student)
+        return deadline is None or now > deadline + self.grace
+
+    def days_late(self, exercise: str, submitted: dt.datetime | None, student: str = "") -> int:
+        """Days begun after the deadline."""
+        deadline = self.deadline(exercise, student)
+        if deadline is None or submitted is None or submitted <= deadline + self.grace:
+            return 0
+        return math.ceil((submitted - deadline) / dt.timedelta(days=1))
+
+    def percent_for(self, days: int) -> float:
+        """What so many days cost, in percent of the exercise's points."""
         return min(days * self.percent_a_day, self.at_most)
+
+    def percent_off(self, exercise: str, submitted: dt.datetime | None, student: str = "") -> float:
+        """What being late costs one who has no free days."""
+        return self.percent_for(self.days_late(exercise, submitted, student))
+
+    # --------------------------------------------------------------------------------- of students
+
+    def is_excused(self, exercise: str, student: str) -> bool:
+        return exercise in _of(self.excused, student, frozenset())
+
+    def adjustments_of(self, exercise: str, student: str) -> list[Adjustment]:
+        return [a for a in self.adjustments if a.exercise == exercise and normal(a.student) == normal(student)]
+
+    def members(self, student: str) -> Sequence[str]:
+        """Whose submission it is: the group's members, or the student."""
+        return _of(self.groups, student, (student,))
+
+    def named(self) -> Iterator[str]:
+        """Every student or group that is named, as it is written."""
+        names = [*self.extensions, *self.excused, *(a.student for a in self.adjustments), *self.groups]
+        yield from dict.fromkeys(names)
+
+
+def _of(table: Mapping[str, T], student: str, default: T) -> T:
+    """What a table by names says of a student."""
+    return next((value for name, value in table.items() if normal(name) == normal(student)), default)
+
+
+# ----------------------------------------------------------------------------------------- the file
 
 
 def load(path: Path | None) -> Settings:
@@ -72,26 +179,66 @@ def load(path: Path | None) -> Settings:
     return parse(data, file.name)
 
 
+_SECTIONS = {
+    "leave_out", "weights", "points", "scoring", "deadlines", "late", "extensions", "excused", "adjust", "groups",
+}  # fmt: skip
+
+
 def parse(data: dict[str, Any], name: str) -> Settings:
     """Settings from what the file says; anything it misspells is told, never passed over."""
-    known = {"leave_out", "weights", "points", "deadlines", "late"}
-    _only(data, known, name)
-    late = data.get("late", {})
-    _only(late, {"percent_a_day", "at_most"}, f"{name}, [late]")
+    _only(data, _SECTIONS, name)
+    late = _table(data, "late", name)
+    _only(late, {"percent_a_day", "at_most", "grace_minutes", "free_days"}, f"{name}, [late]")
     exercises = {exercise.name for exercise in all_exercises()}
     for section in ("weights", "deadlines"):
-        _only(data.get(section, {}), exercises, f"{name}, [{section}]")
+        _only(_table(data, section, name), exercises, f"{name}, [{section}]")
+    scoring = dict(_table(data, "scoring", name))
+    _only(scoring, {*exercises, "inherited"}, f"{name}, [scoring]")
     _only(dict.fromkeys(data.get("leave_out", [])), exercises, f"{name}, leave_out")
     tests = {test for exercise in all_exercises() for test in exercise.tests_in_source()}
-    _only(data.get("points", {}), tests, f"{name}, [points]")
+    _only(_table(data, "points", name), tests, f"{name}, [points]")
+    numbers = _numbers(late, f"{name}, [late]")
+    deadlines = {key: _time(value, f"{name}, {key}") for key, value in _table(data, "deadlines", name).items()}
+    inherited = {"inherited": scoring.pop("inherited", 1.0)}
     return Settings(
         leave_out=frozenset(data.get("leave_out", [])),
-        weights=_numbers(data.get("weights", {}), f"{name}, [weights]"),
-        points=_numbers(data.get("points", {}), f"{name}, [points]"),
-        deadlines={key: _time(value, f"{name}, {key}") for key, value in data.get("deadlines", {}).items()},
-        percent_a_day=_numbers(late, f"{name}, [late]").get("percent_a_day", 0.0),
-        at_most=_numbers(late, f"{name}, [late]").get("at_most", 100.0),
+        weights=_numbers(_table(data, "weights", name), f"{name}, [weights]"),
+        points=_numbers(_table(data, "points", name), f"{name}, [points]"),
+        scoring={key: _steps(value, f"{name}, [scoring], {key}") for key, value in scoring.items()},
+        inherited=_numbers(inherited, f"{name}, [scoring]")["inherited"],
+        deadlines=deadlines,
+        percent_a_day=numbers.get("percent_a_day", 0.0),
+        at_most=numbers.get("at_most", 100.0),
+        grace=dt.timedelta(minutes=numbers.get("grace_minutes", 0.0)),
+        free_days=int(numbers.get("free_days", 0)),
+        extensions={
+            student: _extension(value, deadlines, f"{name}, [extensions], {student}")
+            for student, value in _table(data, "extensions", name).items()
+        },
+        excused={
+            student: _names(value, exercises, f"{name}, [excused], {student}")
+            for student, value in _table(data, "excused", name).items()
+        },
+        adjustments=tuple(_adjustment(one, exercises, f"{name}, [[adjust]]") for one in _list(data, "adjust", name)),
+        groups={
+            group: tuple(_names(members, None, f"{name}, [groups], {group}"))
+            for group, members in _table(data, "groups", name).items()
+        },
     )
+
+
+def _table(data: Mapping[str, Any], section: str, name: str) -> Mapping[str, Any]:
+    table = data.get(section, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{name}: {section} must be a table: [{section}].")
+    return table
+
+
+def _list(data: Mapping[str, Any], section: str, name: str) -> Sequence[Mapping[str, Any]]:
+    found = data.get(section, [])
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise UsageError(f"{name}: each {section} begins with a line [[{section}]].")
+    return found
 
 
 def _only(given: Mapping[str, Any], known: set[str], where: str) -> None:
@@ -101,11 +248,64 @@ def _only(given: Mapping[str, Any], known: set[str], where: str) -> None:
             raise UsageError(f"{where}: {key} is not known; known are {near}.")
 
 
+def _number(value: Any) -> float | None:
+    is_one = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if is_one else None
+
+
 def _numbers(given: Mapping[str, Any], where: str) -> dict[str, float]:
-    for key, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    numbers = {key: _number(value) for key, value in given.items()}
+    for key, value in numbers.items():
+        if value is None or value < 0:
             raise UsageError(f"{where}: {key} must be a number, 0 or more.")
-    return {key: float(value) for key, value in given.items()}
+    return {key: value for key, value in numbers.items() if value is not None}
+
+
+def _names(value: Any, known: set[str] | None, where: str) -> Any:
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        raise UsageError(f'{where} must be a list of names, such as ["{min(known) if known else "Ada Lovelace"}"].')
+    if known is not None:
+        _only(dict.fromkeys(value), known, where)
+        return frozenset(value)
+    return value
+
+
+def _steps(value: Any, where: str) -> Steps:
+    if value == ALL_OR_NOTHING:
+        return ((100.0, 100.0),)
+    pairs = value if isinstance(value, list) else []
+    numbers = [tuple(map(_number, pair)) for pair in pairs if isinstance(pair, list) and len(pair) == 2]
+    steps = tuple((a, b) for a, b in numbers if a is not None and b is not None and 0 <= a <= 100 and b >= 0)
+    if not steps or len(steps) != len(pairs):
+        raise UsageError(f'{where} must be "{ALL_OR_NOTHING}" or pairs of percentages, such as [[60, 50], [100, 100]].')
+    return steps
+
+
+def _extension(value: Any, deadlines: Mapping[str, dt.datetime], where: str) -> dict[str, dt.datetime]:
+    given = value if isinstance(value, dict) else dict.fromkeys(deadlines, value)
+    for exercise in given:
+        if exercise not in deadlines:
+            raise UsageError(f"{where}: {exercise} has no line in [deadlines] that could be extended.")
+    return {exercise: _extended(one, deadlines[exercise], where) for exercise, one in given.items()}
+
+
+def _extended(value: Any, deadline: dt.datetime, where: str) -> dt.datetime:
+    days = _number(value)
+    return _time(value, where) if days is None else deadline + dt.timedelta(days=days)
+
+
+def _adjustment(given: Mapping[str, Any], exercises: set[str], where: str) -> Adjustment:
+    _only(given, {"student", "exercise", "add", "set", "reason"}, where)
+    for key in ("student", "exercise", "reason"):
+        if not isinstance(given.get(key), str) or not given[key].strip():
+            raise UsageError(f"{where} must have a {key}.")
+    _only({given["exercise"]: None}, exercises, where)
+    amounts = {key: _number(given[key]) for key in ("add", "set") if key in given}
+    if len(amounts) != 1 or None in amounts.values():
+        raise UsageError(f"{where} of {given['student']} must have either add or set, a number of points.")
+    return Adjustment(
+        given["student"], given["exercise"], given["reason"].strip(), amounts.get("add") or 0.0, amounts.get("set")
+    )
 
 
 def _time(value: Any, where: str) -> dt.datetime:

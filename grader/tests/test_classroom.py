@@ -25,6 +25,7 @@ from grader.classroom import (
     local,
     one_submission,
     progress,
+    rating,
     results,
     run,
     sandbox,
@@ -296,7 +297,7 @@ def test_points_and_weights_make_the_total() -> None:
         "submitted": None,
         "exercises": [{"name": "01_single_thread", "verdict": "failed", "tests": tests}],
     }
-    rated = results.Scores(rules, exercises).rate(student)
+    rated = rating.Scores(rules, exercises).rate(student)
     most = len(names) + 3
     assert rated["exercises"][0]["points"] == most - 1 and rated["exercises"][0]["max_points"] == most
     assert rated["points"] == round(100 * (most - 1) / most, 2) and rated["max_points"] == 100
@@ -668,7 +669,7 @@ def test_an_exercise_is_as_late_as_its_own_newest_file(tmp_path: Path) -> None:
     tests = [{"suite": "02_blocking", "name": name, "verdict": "passed"} for name in exercises[0].tests_in_source()]
     student: dict[str, Any] = {"student": "a", "submitted": {"02_blocking": 1000, "08_ticket_server": 1 << 31}}
     student["exercises"] = [{"name": "02_blocking", "verdict": "passed", "tests": tests}]
-    assert "late_percent" not in results.Scores(rules, exercises).rate(student)["exercises"][0]
+    assert "late_percent" not in rating.Scores(rules, exercises).rate(student)["exercises"][0]
 
 
 def test_a_pass_says_of_how_many_tests_every_execution_was_run() -> None:

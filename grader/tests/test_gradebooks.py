@@ -208,17 +208,32 @@ def test_class_csv_has_a_row_a_student() -> None:
 
 def test_a_students_name_is_no_formula_in_a_spreadsheet() -> None:
     assert rows(gradebooks.class_csv(STUDENTS, NAMES))[1][0] == "'=1+1"
-    assert rows(gradebooks.moodle_csv(STUDENTS))[1][0] == "'=1+1"
+    assert rows(gradebooks.moodle_csv(STUDENTS, {}))[1][0] == "'=1+1"
 
 
 def test_names_with_quotes_and_commas_survive() -> None:
     assert rows(gradebooks.class_csv(STUDENTS, NAMES))[2][0] == 'Zoë "Z", x'
 
 
-def test_moodle_gets_username_grade_and_feedback() -> None:
-    header, first, _ = rows(gradebooks.moodle_csv(STUDENTS))
-    assert header == ["Username", "Channels", "Channels (feedback)"]
-    assert first[1] == "25" and "02_blocking" in first[2]
+def test_moodle_gets_username_grades_and_feedback() -> None:
+    worth = {"02_blocking": 300.0, "03_message_type": 100.0, "06_select": 0.0}
+    header, first, second = rows(gradebooks.moodle_csv(STUDENTS, worth))
+    assert header == ["Username", "Channels", "Channels (feedback)", *NAMES]
+    assert first[1] == "25" and "02_blocking" in first[2] and first[3:] == ["100", "0"]
+    assert second[3:] == ["", ""]
+
+
+def test_what_is_not_due_is_empty_and_not_0() -> None:
+    exercises: list[dict[str, Any]] = [
+        {**EXERCISES[0], "due": "2026-12-01T00:00+00:00"},
+        {**EXERCISES[1], "excused": True},
+    ]
+    student: list[dict[str, Any]] = [{"student": "ada", "points": 0.0, "max_points": 0.0, "exercises": exercises}]
+    worth = {"02_blocking": 300.0, "03_message_type": 100.0}
+    assert rows(gradebooks.moodle_csv(student, worth))[1][3:] == ["", ""]
+    assert rows(gradebooks.canvas_csv(student, worth))[2][5:] == ["", "EX"]
+    exercises[:] = [{**EXERCISES[0], "verdict": "environment"}]
+    assert rows(gradebooks.canvas_csv(student, worth))[2][5:] == ["", ""]
 
 
 def test_canvas_gets_its_five_columns_and_what_each_exercise_is_worth() -> None:
