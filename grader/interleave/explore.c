@@ -37,13 +37,13 @@ const char runtime_name[] = "interleave";
 
 static unsigned long budget_of(const struct test *test)
 {
-    const char *wanted = getenv("SCHEDULES");
+    const char *typed = getenv("SCHEDULES");
+    unsigned long most = test->options.schedules;
+    unsigned long wanted = typed && *typed ? strtoul(typed, NULL, 10) : DEFAULT_SCHEDULES;
 
     if (test->options.once)
         return 1;
-    if (wanted && *wanted)
-        return strtoul(wanted, NULL, 10);
-    return test->options.schedules ? test->options.schedules : DEFAULT_SCHEDULES;
+    return most && most < wanted ? most : wanted;
 }
 
 static struct plan plan_base(const struct test *test)

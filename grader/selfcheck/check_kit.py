@@ -222,11 +222,20 @@ def _first_failure(implementation: Implementation, unit: Unit) -> TestResult | N
     known = _recall_hunt(unit, names)
     if known is not None:
         return known[0] if known else None
-    expected = [runner.run_test(unit, name) for name in names[:1] if name in implementation.tests]
-    results = itertools.chain(expected, runner.run_in_order(unit, names[len(expected) :]))
-    failure = next((result for result in results if result.verdict != "passed"), None)
+    expected = sum(name in implementation.tests for name in names)
+    failure = next(_failures(unit, names[:expected], names[expected:]), None)
     _keep_hunt(unit, names, [failure] if failure else [])
     return failure
+
+
+def _failures(unit: Unit, expected: Sequence[str], others: Sequence[str]) -> Iterator[TestResult]:
+    """The failures of a unit. Nearly all show in few schedules, so all other tests get few before one gets many."""
+    rounds = [{"SCHEDULES": str(FEW)}, {}] if unit.variant == "interleave" else [{}]
+    tried = itertools.chain(
+        (runner.run_test(unit, name) for name in expected),
+        *(runner.run_in_order(unit, others, knobs) for knobs in rounds),
+    )
+    return (result for result in tried if result.verdict != "passed")
 
 
 def _hunt_path(unit: Unit, names: list[str]) -> Path:

@@ -123,15 +123,13 @@ static double milliseconds(void)
 
 static unsigned long runs_wanted(const struct test *test)
 {
-    const char *schedules = getenv("SCHEDULES");
+    const char *typed = getenv("SCHEDULES");
+    unsigned long most = test->options.schedules;
+    unsigned long wanted = typed ? strtoul(typed, NULL, 10) : DEFAULT_RUNS;
 
     if (test->options.once)
         return 1;
-    if (schedules)
-        return strtoul(schedules, NULL, 10);
-    if (test->options.schedules && test->options.schedules < DEFAULT_RUNS)
-        return test->options.schedules;
-    return DEFAULT_RUNS;
+    return most && most < wanted ? most : wanted;
 }
 
 /* Of a family each scenario is run once. */

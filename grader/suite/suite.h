@@ -55,7 +55,7 @@ struct test_options {
      * tenth of a second later or more, nothing does. */
     bool woken_by_others;
     bool once;          /* one run is enough: much work, and one schedule tells all */
-    unsigned schedules; /* at most this many; 0: the runtime's default */
+    unsigned schedules; /* at most this many, whatever was asked for; 0: no such limit */
     const struct family
         *family;               /* the body is many scenarios (grader/model), each run that often */
     unsigned spurious_wakeups; /* at most this many in a run; 0: the default, 1 */
