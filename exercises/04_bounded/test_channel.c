@@ -290,17 +290,20 @@ TEST(as_many_messages_as_the_capacity_fit_wherever_the_oldest_lies,
         fill_at_every_place(around[i], 1 + around[i] / 20);
 }
 
-/* Few places, whose number is no power of two, and two of them taken when a count wraps round. */
+/* Few places, whose number is no power of two, and two of them taken when a count wraps round: by two senders, of
+ * which one sends every 16th message and the other more than 65,536. */
 static void pass_many(size_t capacity)
 {
     struct ends ends = open_sized(sizeof(int), capacity);
+    struct sender *second = clone(ends.tx);
     int sent = 0;
 
-    for (int received = 0; received < 65536 + 100; received++) {
-        while (sent < received + 2)
-            send(ends.tx, sent++);
+    for (int received = 0; received < 70000; received++) {
+        for (; sent < received + 2; sent++)
+            send(sent % 16 == 15 ? second : ends.tx, sent);
         recv(ends.rx, received);
     }
+    sender_drop(second);
     sender_drop(ends.tx);
     receiver_drop(ends.rx);
 }
