@@ -606,6 +606,29 @@ TEST(a_sender_stopped_while_it_wakes_the_receiver_keeps_no_other_from_finishing,
     receiver_drop(ends.rx);
 }
 
+TEST(a_receiver_sleeps_while_what_comes_next_is_held_back_by_a_stopped_sender,
+     .sentences = {"receiver_recv still sleeps", "receiver_recv may sleep"},
+     .one_thread_stops = true, .schedules = 4000,
+     .hint = "The queue is not empty, and yet there is nothing to take: until when? And what does "
+             "receiver_recv do meanwhile?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work stops = {ends.tx, 0, 1}, finishes = {clone_of(ends.tx), 1000, 1};
+    pthread_t stopped = spawn(send_all_stoppable, &stops);
+    pthread_t other = spawn(send_all, &finishes);
+    pthread_t receiver = spawn(recv_two_of_two, ends.rx);
+
+    join(other);
+    if (!join_unless_stopped(stopped)) {
+        settle();
+        return;
+    }
+    join(receiver);
+    sender_drop(stops.tx);
+    sender_drop(finishes.tx);
+    receiver_drop(ends.rx);
+}
+
 TEST(
     a_sender_stopped_anywhere_keeps_no_other_sender_from_making_room,
     .sentences = {"keeps no other sender from finishing"}, .one_thread_stops = true,
