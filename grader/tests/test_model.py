@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from grader.exercises import ROOT, by_name
+from grader.exercises import ROOT, SOLUTIONS, by_name
+from grader.grading import build, runner
+from grader.grading.build import Unit
+from grader.grading.submission import Code, Source
 
 HERE = Path(__file__).parent / "model"
 
@@ -85,3 +88,17 @@ def test_a_wrong_model_blames_the_solution(name: str, kit: Path) -> None:
         assert any("[  FAILED  ]" in one.stdout + one.stderr for one in ended)
     finally:
         model.write_text(text)
+
+
+def test_on_real_threads_a_sleep_that_nothing_ends_is_a_deadlock() -> None:
+    """Drawn calls wake who sleeps at the end. Of a channel that wakes nobody they must give up some time."""
+    exercise = by_name("02_blocking")
+    path = SOLUTIONS / exercise.name / "channel.c"
+    text = path.read_bytes()
+    wake = b"pthread_cond_signal(&ch->readable);"
+    assert text.count(wake) == 1
+    code = Code(exercise.name, (Source(exercise.name, "channel.c", text.replace(wake, b""), path),))
+    unit = Unit(code, exercise, "asan")
+    assert not build.build([unit], 1)
+    result = runner.run_test(unit, "calls_of_several_threads_are_answered_as_in_some_order_of_them")
+    assert result.verdict == "deadlock", result.message
