@@ -22,7 +22,7 @@ book:      ## the exercises and docs/ as pages, in build/book/
 compile_commands.json: ## maintainers: for clangd
 clean:     ## removes what was built; nothing of yours
 handout:   ## the kit for students, without solutions, in build/
-class:     ## grades a class   SUBMISSIONS=dir
+class:     ## grades a class   SUBMISSIONS=dir [ROSTER=file]
 result:    ## one tree, for a gradebook   SRC=dir FORMAT=tap
 gradescope: ## the autograder to upload, in build/
 test:      ## maintainers: the project's own tests

@@ -307,7 +307,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
         "class",
         make_class,
         "grade a class",
-        ("submissions", "out", "ex", "class", "variants", "jobs", "engine", "slurm", "unsafe", "again"),
+        ("submissions", "roster", "out", "ex", "class", "variants", "jobs", "engine", "slurm", "unsafe", "again"),
     ),
     ("result", result, "one tree's result", ("src", "ex", "format", "out", "class", "variants", "unsafe")),
     ("gradescope", gradescope, "the autograder to upload", ("ex", "class", "out")),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from grader.classroom import local, options, results, run, sandbox
+from grader.classroom import local, options, results, rosters, run, sandbox
 from grader.classroom.group import Engine
 from grader.classroom.progress import ProgressBar
 from grader.errors import EXIT_PASSED, UsageError
@@ -19,6 +19,8 @@ def make_class(arguments: Mapping[str, str]) -> int:
     """make class SUBMISSIONS=dir"""
     group = options.from_arguments(arguments)
     engine = _engine(arguments)
+    if group.roster:  # what is wrong with it is told before hours of grading
+        rosters.load(group.roster, group.settings, group.exercises)
     box = sandbox.choose(group.unsafe)
     group = replace(group, sandbox=box.name)
     progress = ProgressBar(box.name)

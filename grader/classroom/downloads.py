@@ -31,7 +31,6 @@ class Origin:
     service: str  # "Moodle" or "Canvas"
     student: str  # the name; of Canvas without spaces: lovelaceada
     account: str  # the number that the gradebook's export has, too
-    stem: str  # what Moodle's import of feedback files knows the student by: Ada Lovelace_12345
     rest: str  # the name of the file as it was handed in, or nothing for a folder
     is_text: bool = False  # written into a field of the page, not a file
     is_late: bool = False
@@ -46,14 +45,13 @@ def origin(name: str) -> Origin | None:
     """Whose that entry of a download is; none where it does not look like one."""
     if found := _MOODLE.fullmatch(name):
         account = found["account"] or ""
-        stem = f"{found['student']}_{account}" if account else found["student"]
         is_text = found["plugin"] != "file"
-        return Origin("Moodle", found["student"].strip(), account, stem, found["rest"] or "", is_text)
+        return Origin("Moodle", found["student"].strip(), account, found["rest"] or "", is_text)
     if found := _CANVAS.fullmatch(name):
         account = found["account"] or found["anonymous"]
         student = found["student"] or ("anon" if found["anonymous"] else account)
         rest = found["rest"] or found["text"]
-        return Origin("Canvas", student, account, "", rest, bool(found["text"]), bool(found["late"]))
+        return Origin("Canvas", student, account, rest, bool(found["text"]), bool(found["late"]))
     return None
 
 

@@ -242,7 +242,7 @@ def class_csv(students: Iterable[Student], names: Sequence[str]) -> str:
     rows = []
     for student in students:
         by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
-        row = [student["student"], _number(student["points"]), _number(student["max_points"]), _percent(student)]
+        row = [student["student"], number(student["points"]), number(student["max_points"]), _percent(student)]
         row.append(student.get("group", ""))
         for name in names:
             row += _cells(by_name.get(name), 1 + len(told))
@@ -254,12 +254,12 @@ def _cells(exercise: Exercise | None, count: int) -> list[str]:
     if exercise is None:
         return ["", "absent", *[""] * (count - 2)]
     return [
-        _number(exercise["points"]),
+        number(exercise["points"]),
         exercise["verdict"],
         exercise.get("submitted", ""),
         str(exercise.get("late", {}).get("days", "")),
-        _number(exercise.get("raw_points", exercise["points"])),
-        _number(exercise.get("taken_off", 0.0)),
+        number(exercise.get("raw_points", exercise["points"])),
+        number(exercise.get("taken_off", 0.0)),
         " ".join(rating.remarks(exercise)),
     ]
 
@@ -280,7 +280,7 @@ def canvas_csv(students: Iterable[Student], worth: Mapping[str, float]) -> str:
     """What Canvas's gradebook import reads: its five columns, then an assignment for each exercise worth something."""
     names = [name for name in worth if worth[name]]
     header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *names]
-    possible = ["    Points Possible", "", "", "", "", *(_number(worth[name]) for name in names)]
+    possible = ["    Points Possible", "", "", "", "", *(number(worth[name]) for name in names)]
     rows = [header, possible]
     for student in students:
         points = [_in_points(student, name, worth[name], excused="EX") for name in names]
@@ -293,7 +293,7 @@ def _in_points(student: Student, name: str, worth: float, excused: str) -> str:
     exercise = next((e for e in student["exercises"] if e["name"] == name), None)
     if exercise is None or "due" in exercise or exercise["verdict"] == "environment":
         return ""
-    return excused if exercise.get("excused") else _number(worth * rating.part(exercise))
+    return excused if exercise.get("excused") else number(worth * rating.part(exercise))
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:
@@ -308,9 +308,9 @@ def _no_formula(cell: str) -> str:
     return "'" + cell if cell[:1] in "=+@\t\r" and cell else cell
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def _percent(student: Student) -> str:
-    return _number(100 * student["points"] / student["max_points"]) if student["max_points"] else "0"
+    return number(100 * student["points"] / student["max_points"]) if student["max_points"] else "0"

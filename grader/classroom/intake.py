@@ -369,7 +369,7 @@ def _places(entries: Mapping[PurePosixPath, Entry], wanted: Wanted, flat: str | 
         if exercise and path.name in wanted[exercise]:
             found.setdefault((exercise, path.parent), []).append(path.name)
     for (exercise, directory), names in found.items():
-        named = _named(directory.name)
+        named = exercise_named(directory.name)
         root = directory.parent if named else directory
         root = root.parent if root.name == "exercises" else root
         plain = directory.name in (exercise, exercise.split("_")[0]) or (not named and len(directory.parts) <= 1)
@@ -382,20 +382,20 @@ def _is_junk(path: PurePosixPath) -> bool:
 
 def _exercise_of(directory: PurePosixPath, wanted: Wanted, flat: str | None) -> str | None:
     """The wanted exercise that the directory is for; of a directory that names none, the one that is graded."""
-    named = _named(directory.name)
+    named = exercise_named(directory.name)
     if named:
         return named if named in wanted else None
     return flat if flat in wanted else None
 
 
-_NUMBERED = re.compile(r"(?:ex|exercises?)[\s_.-]*0*(\d{1,2})(?:[\s_.-].*)?|(\d\d)(?:[\s_.-]+(.*))?", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?:ex|exercises?)[\s_.-]*0*(\d{1,2})(?:[\s_.:-].*)?|(\d\d)(?:[\s_.:-]+(.*))?", re.IGNORECASE)
 
 
-def _named(directory: str) -> str | None:
-    """The exercise that a directory of this name is for: 02_blocking, 02, ex2, 02-Blocking or blocking."""
-    found = _NUMBERED.fullmatch(directory)
+def exercise_named(text: str) -> str | None:
+    """The exercise that a directory or a column is named after: 02_blocking, 02, ex2, 02-Blocking or blocking."""
+    found = _NUMBERED.fullmatch(text)
     number = int(found[1] or found[2]) if found else 0
-    title = _plain(found[3] or "") if found else _plain(directory)
+    title = _plain(found[3] or "") if found else _plain(text)
     for exercise in all_exercises():
         if number == int(exercise.number) and title in ("", _plain(exercise.title)):
             return exercise.name
@@ -441,7 +441,7 @@ def _choose(exercise: str, places: list[Place], texts: Mapping[PurePosixPath, by
 def _what_is_there(exercise: str, wanted: Wanted, flat: str | None, left: list[PurePosixPath]) -> str:
     """Instead of the files of an exercise: a file that may be meant, or all that no exercise has taken."""
     missing = " or ".join(sorted(wanted[exercise]))
-    near = [p for p in left if _named(p.parent.name) in (exercise, None) and _is_near(p.name, wanted[exercise])]
+    near = [p for p in left if exercise_named(p.parent.name) in (exercise, None) and _is_near(p.name, wanted[exercise])]
     of_it = [path for path in near if _exercise_of(path.parent, wanted, flat) == exercise]
     if of_it:
         return f"There is {_listed(of_it)}, but no {missing}: the name must be that."

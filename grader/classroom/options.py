@@ -14,6 +14,11 @@ from grader.exercises import ROOT, all_exercises, find
 from grader.grading import build
 
 
+def _place(given: str) -> Path:
+    path = Path(given).expanduser()
+    return path if path.is_absolute() else ROOT / path
+
+
 def _without_zip(name: str) -> str:
     return name[:-4] if name.lower().endswith(".zip") else name
 
@@ -23,11 +28,10 @@ def from_arguments(arguments: Mapping[str, str]) -> Class:
     given = arguments.get("submissions", "")
     if not given:
         raise UsageError("Which class? make class SUBMISSIONS=dir, with one directory or archive a student in it.")
-    submissions = Path(given).expanduser()
-    submissions = submissions if submissions.is_absolute() else ROOT / submissions
+    submissions = _place(given)
     if not submissions.is_dir() and not (submissions.is_file() and submissions.suffix.lower() == ".zip"):
         raise UsageError(f"SUBMISSIONS={given}: there is no such directory, and no such .zip.")
-    out = Path(arguments.get("out") or f"{submissions.with_name(_without_zip(submissions.name))}.graded").expanduser()
+    out = _place(arguments.get("out") or f"{submissions.with_name(_without_zip(submissions.name))}.graded")
     rules = settings.load(Path(arguments["class"]).expanduser() if arguments.get("class") else None)
     only = [find(name) for name in arguments.get("ex", "").replace(",", " ").split()]
     exercises = tuple(only or (e for e in all_exercises() if e.name not in rules.leave_out))
@@ -41,7 +45,7 @@ def from_arguments(arguments: Mapping[str, str]) -> Class:
         raise UsageError(f"JOBS={jobs} is no number of workers.")
     return Class(
         submissions=submissions,
-        out=out if out.is_absolute() else ROOT / out,
+        out=out,
         exercises=exercises,
         settings=rules,
         variants=variants,
@@ -49,4 +53,5 @@ def from_arguments(arguments: Mapping[str, str]) -> Class:
         jobs=int(jobs),
         unsafe=is_on(arguments.get("unsafe", "")),
         again=is_on(arguments.get("again", "")),
+        roster=_place(roster) if (roster := arguments.get("roster", "")) else None,
     )

@@ -3,6 +3,7 @@
     class.csv  class.json  class.html     the class
     reports/STUDENT.txt                   what each student would have seen
     gradebooks/moodle.csv  canvas.csv     to import
+    gradebooks/ROSTER  moodle-feedback.zip  the gradebook's own file with grades, and the reports for Moodle
     gradebooks/junit/STUDENT.xml  tap/STUDENT.tap
 
 One student's result is read at a time.
@@ -16,14 +17,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grader import files
-from grader.classroom import gradebooks, intake, similar
+from grader.classroom import gradebooks, intake, rosters, similar
 from grader.classroom.entries import Entries, normal
 from grader.classroom.group import Class
 from grader.classroom.rating import Scores, Student, remarks
+from grader.classroom.rosters import Roster
 from grader.classroom.sandbox import Sandbox
 
 
-def read_students(group: Class, entries: Entries) -> Iterator[Student]:
+def read_students(group: Class, entries: Entries, roster: Roster | None = None) -> Iterator[Student]:
     """Each student's result, rated; one at a time. A group's submission is that of each of its members."""
     scores = Scores(group.settings, group.exercises)
     taken: set[str] = set()
@@ -33,8 +35,8 @@ def read_students(group: Class, entries: Entries) -> Iterator[Student]:
             student = json.loads(read)
             if not entry.has_times:
                 student["submitted"] = None
-            student["student"] = member
-            scores.rate(student)
+            student |= {"student": member, "submission": name}
+            scores.rate(student, roster.handed_in(name, entry) if roster else None)
             if normal(member) != normal(name):
                 student["group"] = name
                 student["student"] = (
@@ -68,31 +70,37 @@ def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: 
     books = group.out / "gradebooks"
     for folder in (books / "junit", books / "tap", group.out / "reports"):
         folder.mkdir(parents=True, exist_ok=True)
+    roster = rosters.load(group.roster, group.settings, group.exercises) if group.roster else None
     table = page.Table(titles, box.keeps, engine)
     pairs, remark = similar.pairs(group, entries)
     lines = [*notes, *entries.lines(), *unknown_names(group, entries), *([remark] if remark else [])]
     with open(group.out / ".class.json", "w", encoding="utf-8") as out:
         head = {"schema": 1, "sandbox": {"name": box.name, "keeps": box.keeps}, "engine": engine}
         out.write(json.dumps(head)[:-1] + ', "students": [')
-        for number, student in enumerate(read_students(group, entries)):
+        for number, student in enumerate(read_students(group, entries, roster)):
             _write_student(group, student)
+            if roster:
+                roster.add(student, entries.of[student["submission"]])
             table.add(student)
             for exercise in student["exercises"]:
                 exercise.pop("report", None)
             out.write((",\n" if number else "\n") + json.dumps(student))
         out.write('\n], "similar": ' + json.dumps([pair.as_json() for pair in pairs]) + "}\n")
     (group.out / ".class.json").replace(group.out / "class.json")
-    files.write_atomically(group.out / "class.csv", gradebooks.class_csv(_light(group, entries), titles))
-    files.write_atomically(books / "moodle.csv", gradebooks.moodle_csv(_light(group, entries), worth))
-    files.write_atomically(books / "canvas.csv", gradebooks.canvas_csv(_light(group, entries), worth))
+    files.write_atomically(group.out / "class.csv", gradebooks.class_csv(_light(group, entries, roster), titles))
+    files.write_atomically(books / "moodle.csv", gradebooks.moodle_csv(_light(group, entries, roster), worth))
+    files.write_atomically(books / "canvas.csv", gradebooks.canvas_csv(_light(group, entries, roster), worth))
+    if roster:
+        lines += roster.write(books)
+        roster.feedback(group.out / "reports", books / rosters.FEEDBACK_ZIP)
     table.write(group.out / "class.html", pairs, lines)
     told = set(entries.lines())  # before grading began
     return ["", *table.overview(), "", *(line for line in lines if line not in told)]
 
 
-def _light(group: Class, entries: Entries) -> Iterator[Student]:
+def _light(group: Class, entries: Entries, roster: Roster | None) -> Iterator[Student]:
     """The students without their tests."""
-    for student in read_students(group, entries):
+    for student in read_students(group, entries, roster):
         for exercise in student["exercises"]:
             exercise["tests"] = []
         yield student

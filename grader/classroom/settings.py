@@ -37,6 +37,9 @@ reason = "showed it two days late"
 
 [groups]                     # one submission, several students
 team7 = ["Cyd Moor", "Dan Wu"]
+
+[gradebook]                  # which exercises a column of ROSTER= is for; without a line, those it is named after
+"Homework 1" = ["01_single_thread", "02_blocking"]
 """
 
 from __future__ import annotations
@@ -95,6 +98,7 @@ class Settings:
     excused: Mapping[str, frozenset[str]] = field(default_factory=dict)
     adjustments: Sequence[Adjustment] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    gradebook: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def weight(self, exercise: str) -> float:
         if exercise in self.weights:
@@ -181,6 +185,7 @@ def load(path: Path | None) -> Settings:
 
 _SECTIONS = {
     "leave_out", "weights", "points", "scoring", "deadlines", "late", "extensions", "excused", "adjust", "groups",
+    "gradebook",
 }  # fmt: skip
 
 
@@ -223,6 +228,10 @@ def parse(data: dict[str, Any], name: str) -> Settings:
         groups={
             group: tuple(_names(members, None, f"{name}, [groups], {group}"))
             for group, members in _table(data, "groups", name).items()
+        },
+        gradebook={
+            column: sorted(_names(value, exercises, f"{name}, [gradebook], {column}"))
+            for column, value in _table(data, "gradebook", name).items()
         },
     )
 

@@ -86,7 +86,7 @@ def test_the_whole_kit_is_handed_in_with_all_that_was_built_in_it(tmp_path: Path
     ],
 )  # fmt: skip
 def test_which_exercise_a_directory_is_named_after(name: str, exercise: str | None) -> None:
-    assert intake._named(name) == exercise
+    assert intake.exercise_named(name) == exercise
 
 
 def test_too_many_places_are_not_read(tmp_path: Path) -> None:
