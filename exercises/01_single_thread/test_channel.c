@@ -269,6 +269,44 @@ TEST(a_channel_that_was_emptied_carries_messages_again,
     receiver_drop(ends.rx);
 }
 
+static void send_up_to(struct ends ends, int *sent, int end)
+{
+    while (*sent < end)
+        send_int(ends.tx, (*sent)++);
+}
+
+static void expect_up_to(struct ends ends, int *received, int end)
+{
+    while (*received < end)
+        expect_int(ends.rx, (*received)++, "A queue that has been long carries messages again.");
+}
+
+/* A queue may give memory back when little is left in it, or nothing. */
+TEST(a_queue_that_was_long_and_is_drained_carries_messages_again,
+     .sentences = {"more than 65,536 handles or queued messages work",
+                   "sender_send CHANNEL_OK: The message is in the channel"},
+     .once = true,
+     .hint = "What do you give back when the queue gets short, and who still counts on it?")
+{
+    static const int peaks[] = {20, 70, 300, 1100, 20, 4200};
+    struct ends ends = open_channel(sizeof(int));
+    int sent = 0, received = 0;
+
+    for (size_t i = 0; i < 12; i++) {
+        int peak = peaks[i % 6], left = i < 6 ? 1 + peak / 16 : 0;
+
+        send_up_to(ends, &sent, received + peak);
+        expect_up_to(ends, &received, sent - left);
+        if (left == 0)
+            expect_no_message(ends.rx, CHANNEL_EMPTY,
+                              "A message received is no longer in the channel.");
+        send_up_to(ends, &sent, sent + 3);
+    }
+    expect_up_to(ends, &received, sent);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 /* A queue that grows and shrinks, so that a ring is also full, and grows, with its first message
  * anywhere. */
 static void pass_messages(size_t size, unsigned rounds)
