@@ -16,8 +16,6 @@
 #include "../suite/stand_in.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <sys/select.h>
 #include <sys/time.h>
 #include <threads.h>
 #include <unistd.h>
@@ -214,33 +212,4 @@ STAND_IN(int, thrd_sleep, const struct timespec *length, struct timespec *left)
 STAND_IN(clock_t, clock, void)
 {
     return (clock_t)(look(CLOCK_MONOTONIC, CALLER) / (SECOND / CLOCKS_PER_SEC));
-}
-
-/* As a sleep only: a file to wait for would have been opened by calls that can't be followed. */
-static int sleep_without_files(uint64_t deadline, const char *call, uintptr_t pc)
-{
-    sleep_to(deadline, false, call, pc);
-    return 0;
-}
-
-STAND_IN(int, poll, struct pollfd *files, nfds_t n, int milliseconds)
-{
-    (void)files;
-    (void)n;
-    return sleep_without_files(
-        milliseconds < 0 ? FOREVER : run.now + (uint64_t)milliseconds * (SECOND / 1000), "poll",
-        CALLER);
-}
-
-STAND_IN(int, select, int n, fd_set *readable, fd_set *writable, fd_set *other,
-         struct timeval *length)
-{
-    (void)n;
-    (void)readable;
-    (void)writable;
-    (void)other;
-    return sleep_without_files(length ? run.now + (uint64_t)length->tv_sec * SECOND +
-                                            (uint64_t)length->tv_usec * 1000
-                                      : FOREVER,
-                               "select", CALLER);
 }

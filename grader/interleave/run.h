@@ -41,6 +41,10 @@ enum kind {
     OBJECT_SPIN,
     OBJECT_SEMAPHORE,
     OBJECT_FUTEX,
+    OBJECT_EVENTFD,
+    OBJECT_PIPE,
+    OBJECT_SOCKET,
+    OBJECT_EPOLL,
     OBJECT_ATOMIC,
     OBJECT_THREAD,
     OBJECT_CLOCK,
@@ -167,6 +171,10 @@ struct thread {
 
     /* futex.c: the bits it sleeps on; 0: it does not, or was woken */
     uint32_t futex_bits;
+
+    /* file.c, poll.c: what a sleep in read, write or poll is about */
+    const void *files;
+    size_t room;
 
     /* mutex.c, rwlock.c, spinlock.c */
     unsigned locks_held;

@@ -5,6 +5,7 @@
 #include "atomic.h"
 #include "clock.h"
 #include "fail.h"
+#include "file.h"
 #include "heap.h"
 #include "keys.h"
 #include "memory.h"
@@ -75,6 +76,7 @@ bool schedule_run(const struct test *test, const struct plan *plan, struct outco
     keys_begin();
     scheduler_begin();
     clock_begin();
+    files_begin();
     atomic_begin();
     strategy_begin(plan);
     struct thread *first = thread_new();

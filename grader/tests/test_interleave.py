@@ -173,11 +173,15 @@ def test_a_story_is_complete() -> None:
         ("deadlock__signal_where_broadcast_is_due", r"a signal .* the last was by the test, at step [1-9]\d*"),
         ("deadlock__nobody_signals", r"a signal or broadcast on the condition variable; there was none"),
         ("deadlock__semaphore", r"a sem_post on the semaphore"),
+        ("deadlock__futex_of_another_bit", r"a FUTEX_WAKE on the futex"),
+        ("deadlock__an_eventfd_read_twice", r"a write to the eventfd"),
+        ("deadlock__a_pipe_that_fills", r"a read from the pipe"),
         ("deadlock__one_too_few_at_a_barrier", r"1 more to arrive at the barrier"),
     ],
 )
 def test_what_would_have_woken_a_sleeper_is_known(test: str, waker: str) -> None:
-    told = story.Story(build("wrong").record(test)["story"], Code("", ()))
+    source = "wrong" if test in names("wrong") else "sleeps"
+    told = story.Story(build(source).record(test)["story"], Code("", ()))
     assert any(re.fullmatch(waker, note.text) for note in told.wakers), [note.text for note in told.wakers]
 
 
@@ -250,7 +254,7 @@ SEARCHED = [
     ("locks_in_chain", 0), ("read_write_locks", 0), ("trylock", 0), ("trylocks", 0),
     ("initialised_once", 0), ("at_a_barrier", 0), ("spin_locks", 0), ("semaphores", 1), ("semaphore_as_lock", 0),
     ("time_out", 1), ("time_outs", 1), ("semaphore_in_time", 1), ("mutex_in_time", 1), ("settles", 1),
-    ("futexes", 1), ("futex_of_two", 0),
+    ("futexes", 1), ("futex_of_two", 0), ("files", 0),
 ]  # fmt: skip
 
 

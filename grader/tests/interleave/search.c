@@ -2,10 +2,12 @@
 #include "suite.h"
 
 #include <linux/futex.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -372,6 +374,38 @@ TEST(futex_of_two)
     set_word((void *)1);
     join(a);
     join(b);
+}
+
+/* ----------------------------------------------------------------------------------------- files */
+
+static int bell, ends[2];
+
+static void *ring_and_write(void *unused)
+{
+    eventfd_write(bell, 1);
+    write(ends[1], "x", 1);
+    return unused;
+}
+
+static void *poll_and_read(void *unused)
+{
+    struct pollfd files[] = {{bell, POLLIN, 0}, {ends[0], POLLIN, 0}};
+    char bytes[8];
+
+    for (int got = 0; got < 2;) {
+        poll(files, 2, -1);
+        for (int i = 0; i < 2; i++)
+            got += files[i].revents && read(files[i].fd, bytes, 8) > 0;
+    }
+    return unused;
+}
+
+TEST(files)
+{
+    bell = eventfd(0, 0);
+    pipe(ends);
+    run_two(ring_and_write, poll_and_read);
+    close(bell), close(ends[0]), close(ends[1]);
 }
 
 /* ----------------------------------------------------------------------- time, and what comes early */

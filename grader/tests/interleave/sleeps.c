@@ -3,13 +3,20 @@
 #include "suite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -475,4 +482,382 @@ TEST(right__errno_beside_thread_locals)
     unpark(other);
     join(thread);
     check_equal(errno, 3, "errno is a thread's own, too.");
+}
+
+/* -------------------------------------------------------------------- eventfds, pipes and sockets */
+
+static int bell, ends[2], other_ends[2];
+
+static void *ring(void *times)
+{
+    data++;
+    for (intptr_t i = 0; i < (intptr_t)times; i++)
+        check_equal(eventfd_write(bell, 1), 0, "There is room.");
+    return NULL;
+}
+
+static void *wait_for_ring(void *unused)
+{
+    uint64_t rung = 0;
+
+    check_equal(read(bell, &rung, sizeof rung), sizeof rung, "It sleeps until there is something.");
+    check(rung > 0, "There is something.");
+    check_equal(data, 1, "What came before is seen.");
+    return unused;
+}
+
+TEST(right__eventfd)
+{
+    bell = eventfd(0, EFD_CLOEXEC);
+    pthread_t a = spawn(wait_for_ring, NULL), b = spawn(ring, (void *)2);
+
+    join(a);
+    join(b);
+    close(bell);
+}
+
+static void *wait_twice(void *unused)
+{
+    wait_for_ring(NULL);
+    wait_for_ring(NULL);
+    return unused;
+}
+
+TEST(deadlock__an_eventfd_read_twice, .hint = "sleeps in read on")
+{
+    bell = eventfd(0, 0);
+    pthread_t a = spawn(wait_twice, NULL), b = spawn(ring, (void *)2);
+
+    join(a);
+    join(b);
+}
+
+TEST(right__an_eventfd_that_counts_down)
+{
+    bell = eventfd(0, EFD_SEMAPHORE);
+    pthread_t a = spawn(wait_twice, NULL), b = spawn(ring, (void *)2);
+
+    join(a);
+    join(b);
+    close(bell);
+}
+
+TEST(right__what_eventfd_says)
+{
+    uint64_t value = UINT64_MAX;
+    bell = eventfd(3, EFD_NONBLOCK);
+
+    check(bell >= 0 && bell < 1024, "It is a descriptor, also for select.");
+    check_equal(write(bell, &value, sizeof value), -1, "So much is no number.");
+    check_equal(errno, EINVAL, "So much is no number.");
+    check_equal(read(bell, &value, 7), -1, "It needs eight bytes.");
+    check_equal(errno, EINVAL, "It needs eight bytes.");
+    check_equal(read(bell, &value, 8), 8, "It needs eight bytes.");
+    check_equal(value, 3, "So many there were.");
+    check_equal(read(bell, &value, 8), -1, "Now there are none.");
+    check_equal(errno, EAGAIN, "Now there are none.");
+    value = UINT64_MAX - 1;
+    check_equal(write(bell, &value, 8), 8, "It is full.");
+    check_equal(eventfd_write(bell, 1), -1, "It is full.");
+    check_equal(errno, EAGAIN, "It is full.");
+    check_equal(fcntl(bell, F_GETFL) & O_NONBLOCK, O_NONBLOCK, "It was asked for.");
+    close(bell);
+    check_equal(write(-1, "", 1), -1, "That is none.");
+    check_equal(errno, EBADF, "That is none.");
+}
+
+TEST(misuse__read_after_close, .hint = "closed before")
+{
+    uint64_t value;
+    bell = eventfd(3, 0);
+
+    close(bell);
+    read(bell, &value, sizeof value);
+}
+
+TEST(use_after_free__closed_while_somebody_reads)
+{
+    bell = eventfd(0, 0);
+    pthread_t thread = spawn(wait_for_ring, NULL);
+
+    settle();
+    close(bell);
+    join(thread);
+}
+
+static void *send_bytes(void *text)
+{
+    data = 1;
+    check_equal(write(ends[1], text, strlen(text)), strlen(text), "There is room.");
+    close(ends[1]);
+    return NULL;
+}
+
+static void *receive_bytes(void *text)
+{
+    char got[20] = "";
+    ssize_t n, all = 0;
+
+    while ((n = read(ends[0], got + all, 2)) > 0)
+        all += n;
+    check_equal(n, 0, "It ends when nobody can write any more.");
+    check(strcmp(got, text) == 0, "They come in order.");
+    check_equal(data, 1, "What came before is seen.");
+    return NULL;
+}
+
+TEST(right__pipe)
+{
+    pipe(ends);
+    pthread_t a = spawn(receive_bytes, "hello"), b = spawn(send_bytes, "hello");
+
+    join(a);
+    join(b);
+    close(ends[0]);
+}
+
+TEST(right__socketpair)
+{
+    socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+    pthread_t a = spawn(receive_bytes, "hello"), b = spawn(send_bytes, "hello");
+
+    join(a);
+    join(b);
+    close(ends[0]);
+}
+
+static void *fill(void *bytes)
+{
+    for (intptr_t i = 0; i < (intptr_t)bytes; i += 1024)
+        write(ends[1], (char[1024]){0}, 1024);
+    return NULL;
+}
+
+TEST(right__a_pipe_that_is_full_and_no_more)
+{
+    pipe(ends);
+    fill((void *)65536);
+    check_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0, "It may be asked not to wait.");
+    check_equal(write(ends[1], "", 1), -1, "It is full.");
+    check_equal(errno, EAGAIN, "It is full.");
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(deadlock__a_pipe_that_fills, .hint = "sleeps in write on")
+{
+    pipe(ends);
+    pthread_t thread = spawn(fill, (void *)(65536 + 1024));
+
+    join(thread);
+}
+
+TEST(deadlock__a_socket_that_fills)
+{
+    socketpair(AF_UNIX, SOCK_DGRAM, 0, ends);
+    for (int i = 0; i < 279; i++)
+        send(ends[0], "x", 1, 0);
+}
+
+static void *drain(void *bytes)
+{
+    for (intptr_t got = 0; got < (intptr_t)bytes; got += read(ends[0], (char[4096]){0}, 4096))
+        ;
+    return NULL;
+}
+
+TEST(right__a_full_pipe_waits_for_the_reader, .schedules = 50)
+{
+    pipe(ends);
+    pthread_t a = spawn(fill, (void *)(65536 + 4096)), b = spawn(drain, (void *)(65536 + 4096));
+
+    join(a);
+    join(b);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(crashed__a_pipe_that_nobody_reads, .hint = "SIGPIPE")
+{
+    pipe(ends);
+    close(ends[0]);
+    write(ends[1], "", 1);
+}
+
+TEST(right__packets_of_a_socket)
+{
+    char got[8] = "";
+    int n = 0;
+
+    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends);
+    send(ends[0], "abc", 3, 0);
+    send(ends[0], "de", 2, 0);
+    check_equal(recv(ends[1], got, 2, 0), 2, "A packet at a time.");
+    check_equal(recv(ends[1], got, 8, 0), 2, "What is left of one is lost.");
+    check(got[0] == 'd', "The next one.");
+    check_equal(recv(ends[1], got, 8, 0), -1, "None is left.");
+    check_equal(errno, EAGAIN, "None is left.");
+    check_equal(ioctl(ends[1], FIONREAD, &n), 0, "It can be asked.");
+    check_equal(n, 0, "None is left.");
+    close(ends[1]);
+    check_equal(send(ends[0], "x", 1, MSG_NOSIGNAL), -1, "Nobody is there.");
+    check_equal(errno, EPIPE, "Nobody is there.");
+    close(ends[0]);
+}
+
+/* ---------------------------------------------------------------------------- several at a time */
+
+static void *ring_one(void *which)
+{
+    data = 1;
+    write(which ? ends[1] : other_ends[1], "x", 1);
+    return NULL;
+}
+
+static void drain_ready(int descriptor)
+{
+    char byte;
+
+    check_equal(read(descriptor, &byte, 1), 1, "It was said to be ready.");
+    check_equal(data, 1, "What came before is seen.");
+}
+
+static void *poll_both(void *unused)
+{
+    struct pollfd both[] = {{ends[0], POLLIN, 0}, {other_ends[0], POLLIN, 0}, {-1, POLLIN, 0}};
+
+    check_equal(poll(both, 3, -1), 1, "One is ready.");
+    drain_ready(both[0].revents ? ends[0] : other_ends[0]);
+    return unused;
+}
+
+static void *select_both(void *unused)
+{
+    int highest = ends[0] > other_ends[0] ? ends[0] : other_ends[0];
+    fd_set both;
+
+    FD_ZERO(&both);
+    FD_SET(ends[0], &both);
+    FD_SET(other_ends[0], &both);
+    check_equal(select(highest + 1, &both, NULL, NULL, NULL), 1, "One is ready.");
+    drain_ready(FD_ISSET(ends[0], &both) ? ends[0] : other_ends[0]);
+    return unused;
+}
+
+static void *epoll_both(void *unused)
+{
+    int epoll = epoll_create1(0);
+    struct epoll_event one = {EPOLLIN, {.fd = ends[0]}}, other = {EPOLLIN, {.fd = other_ends[0]}},
+                       event;
+
+    check_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &one), 0, "It is watched.");
+    check_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, other_ends[0], &other), 0, "It is watched.");
+    check_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &one), -1, "It is already.");
+    check_equal(errno, EEXIST, "It is already.");
+    check_equal(epoll_wait(epoll, &event, 1, -1), 1, "One is ready.");
+    drain_ready(event.data.fd);
+    check_equal(epoll_wait(epoll, &event, 1, 0), 0, "No more.");
+    close(epoll);
+    return unused;
+}
+
+static void wait_for_either(void *(*wait)(void *), void *which)
+{
+    pipe(ends);
+    pipe(other_ends);
+    pthread_t a = spawn(wait, NULL), b = spawn(ring_one, which);
+
+    join(a);
+    join(b);
+    close(ends[0]), close(ends[1]), close(other_ends[0]), close(other_ends[1]);
+}
+
+TEST(right__poll)
+{
+    wait_for_either(poll_both, "");
+}
+
+TEST(right__select)
+{
+    wait_for_either(select_both, NULL);
+}
+
+TEST(right__epoll)
+{
+    wait_for_either(epoll_both, NULL);
+}
+
+/* An edge is told once, and again only when more has come. */
+TEST(right__epoll_edges)
+{
+    int epoll = epoll_create1(0);
+    struct epoll_event event = {EPOLLIN | EPOLLET, {.u32 = 7}};
+
+    pipe(ends);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &event);
+    write(ends[1], "a", 1);
+    check_equal(epoll_wait(epoll, &event, 1, 0), 1, "There is something.");
+    check_equal(event.data.u32, 7, "With what it was given.");
+    check_equal(epoll_wait(epoll, &event, 1, 10), 0, "It has been told.");
+    write(ends[1], "b", 1);
+    check_equal(epoll_wait(epoll, &event, 1, 10), 1, "There is more.");
+    close(epoll), close(ends[0]), close(ends[1]);
+}
+
+static void *wait_for_an_edge(void *descriptor)
+{
+    struct epoll_event event;
+    char byte;
+
+    for (int got = 0; got < 2; got++) {
+        epoll_wait((int)(intptr_t)descriptor, &event, 1, -1);
+        read(ends[0], &byte, 1);
+    }
+    return NULL;
+}
+
+TEST(deadlock__an_edge_is_told_once, .hint = "sleeps in epoll_wait on")
+{
+    int epoll = epoll_create1(0);
+    struct epoll_event event = {EPOLLIN | EPOLLET, {.u32 = 7}};
+
+    pipe(ends);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &event);
+    pthread_t thread = spawn(wait_for_an_edge, (void *)(intptr_t)epoll);
+    write(ends[1], "ab", 2);
+    join(thread);
+}
+
+TEST(right__poll_in_time)
+{
+    uint64_t before = now_in_ms(CLOCK_MONOTONIC);
+    pipe(ends);
+    struct pollfd one = {ends[0], POLLIN, 0};
+
+    check_equal(poll(&one, 1, 30), 0, "Nobody writes.");
+    check(now_in_ms(CLOCK_MONOTONIC) >= before + 30, "It has passed.");
+    close(ends[1]);
+    check_equal(poll(&one, 1, -1), 1, "Nobody will.");
+    check_equal(one.revents, POLLHUP, "Nobody will.");
+    close(ends[0]);
+}
+
+/* The byte that wakes is written by whoever sees that somebody sleeps: a look, and then a sleep, with the lock. */
+static void *poll_again_and_again(void *unused)
+{
+    struct pollfd one = {ends[0], POLLIN, 0};
+
+    while (!atomic_load(&word))
+        poll(&one, 1, 10);
+    return unused;
+}
+
+TEST(no_progress__polls_a_pipe, .hint = "polls")
+{
+    pipe(ends);
+    pthread_t thread = spawn(poll_again_and_again, NULL);
+
+    settle();
+    atomic_store(&word, 1);
+    join(thread);
 }
