@@ -17,6 +17,10 @@
 #define NO_ID "An add that fails, for whatever reason, uses no id."
 #define ITS_OWN "Each answer comes back to the client that asked."
 
+/* Schedules of a test of what the answers are, in which the one client asks one thing after the other: that is every
+ * execution with most channels. */
+enum { ONE_CLIENT = 2000 };
+
 static const char *const result_names[] = {"TICKET_OK",        "TICKET_INVALID",
                                            "TICKET_NOT_FOUND", "TICKET_SERVER_GONE",
                                            "TICKET_NO_MEMORY", NULL};
@@ -648,7 +652,8 @@ enum { UNKNOWN_IDS = sizeof unknown_ids / sizeof unknown_ids[0] };
 
 TEST(getting_an_unknown_id_is_not_found,
      .sentences = {"ticket_client_get TICKET_NOT_FOUND: No ticket has that id",
-                   "Out-parameters are written on TICKET_OK only"})
+                   "Out-parameters are written on TICKET_OK only"},
+     .schedules = ONE_CLIENT)
 {
     struct running running = start(2);
     struct ticket ticket, before;
@@ -666,7 +671,8 @@ TEST(getting_an_unknown_id_is_not_found,
 
 TEST(setting_the_status_of_an_unknown_id_is_not_found,
      .sentences = {"ticket_client_set_status TICKET_NOT_FOUND: No ticket has that id",
-                   "A command or query returns once the server has answered it"})
+                   "A command or query returns once the server has answered it"},
+     .schedules = ONE_CLIENT)
 {
     struct running running = start(2);
 
@@ -721,7 +727,7 @@ static const int bad_statuses[] = {TICKET_DONE + 1, -1, 99, 256};
 enum { BAD_STATUSES = sizeof bad_statuses / sizeof bad_statuses[0] };
 
 TEST(setting_a_status_that_is_none_is_invalid,
-     .sentences = {"ticket_client_set_status: status is none of"})
+     .sentences = {"ticket_client_set_status: status is none of"}, .schedules = ONE_CLIENT)
 {
     struct running running = start(2);
     uint64_t id = add(running.client, "only", "ticket");
@@ -739,7 +745,7 @@ TEST(setting_a_status_that_is_none_is_invalid,
 }
 
 TEST(counting_a_status_that_is_none_is_invalid,
-     .sentences = {"ticket_client_count: status is none of"})
+     .sentences = {"ticket_client_count: status is none of"}, .schedules = ONE_CLIENT)
 {
     struct running running = start(2);
     uint64_t number = 77;
@@ -754,7 +760,8 @@ TEST(counting_a_status_that_is_none_is_invalid,
     finish(running);
 }
 
-TEST(the_server_survives_every_bad_request, .sentences = {"The server survives every bad request"})
+TEST(the_server_survives_every_bad_request, .sentences = {"The server survives every bad request"},
+     .schedules = ONE_CLIENT)
 {
     struct running running = start(1);
     char *much_longer = text_of(1000);
@@ -1266,7 +1273,7 @@ TEST(a_server_lives_while_one_client_is_left,
 
 /* ------------------------------------------------------------------------------------- sleeping */
 
-TEST(a_server_without_requests_sleeps, .sentences = {"nobody polls"},
+TEST(a_server_without_requests_sleeps, .sentences = {"nobody polls"}, .schedules = ONE_CLIENT,
      .hint = "Which call waits without polling?")
 {
     struct running running = start(2);
@@ -1708,7 +1715,8 @@ TEST(a_shutdown_meets_a_clone, .sentences = {"When the server has gone NULL may 
 
 /* ------------------------------------------------------------------- when an allocation fails */
 
-TEST(an_add_that_finds_no_memory_uses_no_id, .sentences = {"uses no id"}, .allocations_fail = true)
+TEST(an_add_that_finds_no_memory_uses_no_id, .sentences = {"uses no id"}, .schedules = ONE_CLIENT,
+     .allocations_fail = true)
 {
     enum { ADDS = 20 };
     struct running running = {NULL, NULL};
