@@ -746,6 +746,37 @@ TEST(two_channels_share_no_state, .sentences = {"Two channels share no state"})
     two_channels(64, 4);
 }
 
+/* So many that memory for messages is given back, or kept for the next ones. */
+static void pass_patterns(struct ends ends, size_t size)
+{
+    enum { MESSAGES = 70 };
+
+    for (unsigned i = 0; i < MESSAGES; i++)
+        send_pattern(ends.tx, size, i);
+    for (unsigned i = 0; i < MESSAGES; i++)
+        expect_pattern(ends.rx, size, i, "Two channels share no state.");
+}
+
+TEST(what_one_channel_no_longer_needs_is_not_used_by_one_with_larger_messages,
+     .sentences = {"Two channels share no state"},
+     .hint = "Where does the memory of a message go that was received, and who gets it next?")
+{
+    static const size_t of[] = {8, 1, 300, 4, 64};
+    enum { CHANNELS = sizeof of / sizeof of[0] };
+    struct ends channels[CHANNELS];
+
+    for (int i = 0; i < CHANNELS; i++)
+        channels[i] = open_channel(of[i]);
+    for (int i = 0; i < 2 * CHANNELS; i++)
+        pass_patterns(channels[i % CHANNELS], of[i % CHANNELS]);
+    for (int i = 0; i < CHANNELS; i++) {
+        sender_drop(channels[i].tx);
+        receiver_drop(channels[i].rx);
+        if (i + 1 < CHANNELS)
+            pass_patterns(channels[i + 1], of[i + 1]);
+    }
+}
+
 TEST(three_hundred_channels_share_no_state, .sentences = {"Two channels share no state"},
      .once = true, .hint = "How many channels can your code tell apart?")
 {

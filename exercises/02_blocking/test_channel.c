@@ -1327,6 +1327,31 @@ TEST(two_threads_with_a_channel_each_share_no_state, .sentences = {"Two channels
     join(other);
 }
 
+static void *pass_many_through_a_channel_of_its_own(void *unused)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    for (int i = 0; i < 140; i++)
+        if (i < 70)
+            send_int(ends.tx, i);
+        else
+            expect_int(ends.rx, i - 70, "Two channels share no state.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+    return unused;
+}
+
+TEST(two_threads_with_many_messages_in_a_channel_each_share_no_state,
+     .sentences = {"Two channels share no state"}, .schedules = 100,
+     .hint =
+         "Where does the memory of a message go that was received, and which thread gets it next?")
+{
+    pthread_t other = spawn(pass_many_through_a_channel_of_its_own, NULL);
+
+    pass_many_through_a_channel_of_its_own(NULL);
+    join(other);
+}
+
 struct large {
     unsigned char bytes[64];
 };
