@@ -8,6 +8,7 @@ verdict its head lists. Every sentence of the headers is broken by one of them. 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -22,7 +23,7 @@ from typing import Any
 from grader import files, sentences
 from grader.errors import GraderError
 from grader.exercises import BUILD, EXERCISES, SOLUTIONS, Exercise, shown
-from grader.grading import build, isolation, runner, stubs, symbols
+from grader.grading import build, isolation, outcome, runner, stubs, symbols
 from grader.grading.build import BuildFailure, Unit
 from grader.grading.grade import Grading, cpu_count
 from grader.grading.outcome import TestResult
@@ -239,15 +240,11 @@ def _failures(unit: Unit, expected: Sequence[str], others: Sequence[str]) -> Ite
 
 
 def _hunt_path(unit: Unit, names: list[str]) -> Path:
-    import hashlib
-
     text = f"{runner.FORMAT} {unit.code.key} {build.kit_digest(unit.suite.name, unit.variant)} {names}"
     return BUILD / "results" / f"hunt-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
 def _recall_hunt(unit: Unit, names: list[str]) -> list[TestResult] | None:
-    from grader.grading import outcome
-
     try:
         kept = json.loads(_hunt_path(unit, names).read_bytes())
         return [outcome.from_json(entry) for entry in kept]
@@ -256,8 +253,6 @@ def _recall_hunt(unit: Unit, names: list[str]) -> list[TestResult] | None:
 
 
 def _keep_hunt(unit: Unit, names: list[str], found: list[TestResult]) -> None:
-    from grader.grading import outcome
-
     if not any(result.verdict in ("environment", "timeout") for result in found):
         text = json.dumps([outcome.to_json(result) for result in found])
         files.write_atomically(_hunt_path(unit, names), text)
