@@ -309,7 +309,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
         "grade a class",
         ("submissions", "roster", "out", "ex", "class", "variants", "jobs", "engine", "slurm", "unsafe", "again"),
     ),
-    ("result", result, "one tree's result", ("src", "ex", "format", "out", "class", "variants", "unsafe")),
+    ("result", result, "one tree's result", ("src", "ex", "format", "out", "class", "variants", "metadata", "unsafe")),
     ("gradescope", gradescope, "the autograder to upload", ("ex", "class", "out")),
     ("compare-checkers", compare_checkers, "compare the ways of checking", ("ex", "seconds")),
     ("solutions", solutions, "check the kit itself", ("ex", "variant")),

@@ -13,16 +13,19 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from grader import files, kit, typed
 from grader.classroom import gradebooks, keys, options, rating, results, settings, workers
 from grader.classroom.group import Job, give_up
+from grader.classroom.settings import Gradescope, Settings
 from grader.errors import EXIT_PASSED, NotWritable, UsageError
 from grader.exercises import BUILD, EXERCISES, ROOT
 
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)  # is it not due by then: before its deadline, too, all of it counts
+PLAIN = Gradescope()
 FORMATS = ("gradescope", "github", "junit", "tap", "json", "text")
 
 # What Gradescope runs when it builds the image, and for each submission. The places are Gradescope's. Grading the
@@ -32,7 +35,8 @@ cd /autograder/source/kit && sh setup.sh --for class && make result {options}
 """
 _RUN = """#!/usr/bin/env bash
 make -s -C /autograder/source/kit result SRC=/autograder/submission {options} \\
-    FORMAT=gradescope OUT=/autograder/results/results.json
+    FORMAT=gradescope OUT=/autograder/results/results.json \\
+    METADATA="$(ls /autograder/submission_metadata.json 2>/dev/null)"
 """
 
 
@@ -73,7 +77,7 @@ def grade_one(arguments: Mapping[str, str]) -> int:
     if form not in FORMATS:
         raise UsageError(f"FORMAT={form}: there is none. Choose one of: {' '.join(FORMATS)}")
     student = _grade(arguments)
-    text = as_text(student, form)
+    text = as_text(student, form, settings.load(_rules(arguments)).gradescope)
     if form == "github" and typed.now().word("GITHUB_OUTPUT"):
         text = _to_github(student)
     if arguments.get("out"):
@@ -81,6 +85,41 @@ def grade_one(arguments: Mapping[str, str]) -> int:
     else:
         sys.stdout.write(text)
     return EXIT_PASSED
+
+
+def _rules(arguments: Mapping[str, str]) -> Path | None:
+    return Path(arguments["class"]).expanduser() if arguments.get("class") else None
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What Gradescope tells of a submission in submission_metadata.json: whose it is, when it came, when it was due."""
+
+    student: str = "submission"
+    submitted: dt.datetime | None = None
+    due: dt.datetime | None = None
+
+    @classmethod
+    def read(cls, name: str) -> Metadata:
+        if not name:
+            return cls()
+        path = ROOT / name
+        try:
+            data = json.loads(path.read_bytes())
+            users = data.get("users") or [{}]
+            due = (users[0].get("assignment") or {}).get("due_date") or data["assignment"]["due_date"]
+            student = users[0].get("name") or "submission"
+            return cls(student, dt.datetime.fromisoformat(data["created_at"]), due and dt.datetime.fromisoformat(due))
+        except OSError as error:
+            raise UsageError(f"METADATA={name} can't be read: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise UsageError(f"METADATA={name} is not as Gradescope writes it: {error}.") from error
+
+    def applied_to(self, rules: Settings, exercises: Sequence[str]) -> Settings:
+        """The rules with Gradescope's deadline, where class.toml has none; with none, if lateness is left to it."""
+        if rules.gradescope.lateness == "gradescope":
+            return replace(rules, deadlines={}, extensions={})
+        return replace(rules, deadlines={**(dict.fromkeys(exercises, self.due) if self.due else {}), **rules.deadlines})
 
 
 def _grade(arguments: Mapping[str, str]) -> dict[str, Any]:
@@ -99,15 +138,20 @@ def _grade(arguments: Mapping[str, str]) -> dict[str, Any]:
         if not workers.run_job(group, job):
             workers.run_job(group, job)
         give_up(group, job)
-        scores = rating.Scores(group.settings, group.exercises, now=NEVER)
-        return scores.rate(json.loads(group.result_file("submission").read_bytes()))
+        result = json.loads(group.result_file("submission").read_bytes())
+        told = Metadata.read(arguments.get("metadata", ""))
+        rules = told.applied_to(group.settings, [exercise.name for exercise in group.exercises])
+        return rating.Scores(rules, group.exercises, now=NEVER).rate(
+            {**result, "student": told.student}, told.submitted
+        )
 
 
-def as_text(student: dict[str, Any], form: str) -> str:
+def as_text(student: dict[str, Any], form: str, rules: Gradescope = PLAIN) -> str:
     exercises = student["exercises"]
     if form == "gradescope":
         points = student["points"]
-        return json.dumps(gradebooks.gradescope(exercises, points, student["seconds"]), indent=1) + "\n"
+        results_json = gradebooks.gradescope(exercises, points, student["seconds"], rules.visibility, rules.numbers)
+        return json.dumps(results_json, indent=1) + "\n"
     if form == "github":
         return json.dumps(gradebooks.github_classroom(exercises), indent=1) + "\n"
     if form == "junit":

@@ -47,7 +47,7 @@ def _engine(arguments: Mapping[str, str]) -> Engine:
 
 
 def result(arguments: Mapping[str, str]) -> int:
-    """make result SRC=dir FORMAT=tap OUT=file: one tree's result, for autograders and gradebooks."""
+    """make result SRC=dir FORMAT=tap OUT=file METADATA=file: one tree's result, for autograders and gradebooks."""
     from grader.classroom import autograder
 
     return autograder.grade_one(arguments)

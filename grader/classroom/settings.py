@@ -40,6 +40,11 @@ team7 = ["Cyd Moor", "Dan Wu"]
 
 [gradebook]                  # which exercises a column of ROSTER= is for; without a line, those it is named after
 "Homework 1" = ["01_single_thread", "02_blocking"]
+
+[gradescope]
+lateness = "gradescope"      # nothing is taken off here; without a line what [late] says, from when it was handed in
+visibility = "after_due_date"  # of tests and output: visible (without a line), hidden, after_due_date, after_published
+numbers = true               # before each test: 2.13
 """
 
 from __future__ import annotations
@@ -81,6 +86,15 @@ class Adjustment:
 
 
 @dataclass(frozen=True)
+class Gradescope:
+    """What is particular to results on Gradescope."""
+
+    lateness: str = "class.toml"
+    visibility: str = "visible"
+    numbers: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of it. Students' names are kept as they are written, and compared by `normal`."""
 
@@ -99,6 +113,7 @@ class Settings:
     adjustments: Sequence[Adjustment] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     gradebook: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    gradescope: Gradescope = Gradescope()
 
     def weight(self, exercise: str) -> float:
         if exercise in self.weights:
@@ -186,6 +201,7 @@ def load(path: Path | None) -> Settings:
 _SECTIONS = {
     "leave_out", "weights", "points", "scoring", "deadlines", "late", "extensions", "excused", "adjust", "groups",
     "gradebook",
+    "gradescope",
 }  # fmt: skip
 
 
@@ -233,7 +249,24 @@ def parse(data: dict[str, Any], name: str) -> Settings:
             column: sorted(_names(value, exercises, f"{name}, [gradebook], {column}"))
             for column, value in _table(data, "gradebook", name).items()
         },
+        gradescope=_gradescope(_table(data, "gradescope", name), f"{name}, [gradescope]"),
     )
+
+
+_GRADESCOPE: dict[str, tuple[Any, ...]] = {
+    "lateness": ("class.toml", "gradescope"),
+    "visibility": ("visible", "hidden", "after_due_date", "after_published"),
+    "numbers": (True, False),
+}
+
+
+def _gradescope(given: Mapping[str, Any], where: str) -> Gradescope:
+    _only(given, {*_GRADESCOPE}, where)
+    for key, value in given.items():
+        if not any(value is one or (isinstance(one, str) and value == one) for one in _GRADESCOPE[key]):
+            choice = ", ".join(str(one).lower() for one in _GRADESCOPE[key])
+            raise UsageError(f"{where}: {key} must be one of: {choice}.")
+    return Gradescope(**given)
 
 
 def _table(data: Mapping[str, Any], section: str, name: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -13,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from grader.classroom import autograder, commands, sandbox
+from grader.classroom import autograder, commands, rating, sandbox, settings
 from grader.commands import handout
-from grader.exercises import ROOT, all_exercises
+from grader.errors import UsageError
+from grader.exercises import ROOT, all_exercises, by_name
 from grader.tests import test_gradebooks
 
 STUDENT: dict[str, Any] = {
@@ -140,6 +142,71 @@ def test_the_instructors_rules_go_with_it(tmp_path: Path, capsys: pytest.Capture
     assert "worth 500 points" in capsys.readouterr().out
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert archive.read("kit/class.toml") == rules.read_bytes()
+
+
+METADATA: dict[str, Any] = {  # as Gradescope's documentation shows it
+    "id": 123456,
+    "created_at": "2026-12-02T14:22:32.365935-07:00",
+    "assignment": {
+        "due_date": "2026-11-30T23:00:00.000000-07:00", "group_size": 4, "id": 25828, "late_due_date": None,
+        "title": "Programming Assignment 1", "total_points": "100.0",
+    },
+    "submission_method": "upload",
+    "users": [{"email": "ada@example.org", "id": 1234, "name": "Ada Lovelace"}],
+    "previous_submissions": [],
+}  # fmt: skip
+
+
+def rated(tmp_path: Path, rules: dict[str, Any], metadata: dict[str, Any] | None) -> dict[str, Any]:
+    """What becomes of a passed 01 with these rules."""
+    (tmp_path / "m.json").write_text(json.dumps(metadata))
+    told = autograder.Metadata.read(str(tmp_path / "m.json") if metadata else "")
+    exercise = by_name("01_single_thread")
+    tests = [{"suite": exercise.name, "name": name, "verdict": "passed"} for name in exercise.tests_on(exercise.name)]
+    result = {"name": exercise.name, "verdict": "passed", "message": "", "tests": tests}
+    given = told.applied_to(settings.parse(rules, "class.toml"), [exercise.name])
+    student = {"student": told.student, "submitted": {exercise.name: 4e9}, "exercises": [result]}
+    scores = rating.Scores(given, [exercise], now=autograder.NEVER)
+    return scores.rate(student, told.submitted)
+
+
+def test_gradescope_knows_when_it_was_handed_in_and_due(tmp_path: Path) -> None:
+    late: dict[str, Any] = {"late": {"percent_a_day": 10}}
+    assert rated(tmp_path, late, METADATA)["points"] == 80
+    assert rated(tmp_path, {}, METADATA)["points"] == 100
+    assert rated(tmp_path, {**late, "gradescope": {"lateness": "gradescope"}}, METADATA)["points"] == 100
+    own = {**late, "deadlines": {"01_single_thread": dt.date(2026, 12, 31)}}
+    assert rated(tmp_path, own, METADATA)["points"] == 100
+    assert rated(tmp_path, own, None)["points"] == 0  # files as old as 2096
+    users = [{**METADATA["users"][0], "assignment": {"due_date": "2026-12-02T10:00:00-07:00"}}]
+    assert rated(tmp_path, late, {**METADATA, "users": users})["points"] == 90
+    adjust = {"student": "Ada Lovelace", "exercise": "01_single_thread", "set": 0, "reason": "copied"}
+    assert rated(tmp_path, {"adjust": [adjust]}, METADATA)["points"] == 0
+    early = {"deadlines": {"01_single_thread": dt.date(2099, 12, 31)}}
+    assert rated(tmp_path, early, METADATA)["max_points"] == 100  # on Gradescope all counts before it is due
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"created_at": "soon", "assignment": {"due_date": null}}'])
+def test_metadata_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(UsageError, match="not as Gradescope writes it"):
+        autograder.Metadata.read(str(tmp_path / "m.json"))
+    with pytest.raises(UsageError, match="can't be read"):
+        autograder.Metadata.read(str(tmp_path / "none.json"))
+
+
+def test_visibility_and_numbers_are_the_instructors() -> None:
+    rules = settings.parse({"gradescope": {"visibility": "after_due_date", "numbers": True}}, "class.toml").gradescope
+    student = {**STUDENT, "exercises": test_gradebooks.EXERCISES}
+    content = json.loads(autograder.as_text(student, "gradescope", rules))
+    pytest.importorskip("jsonschema").validate(content, test_gradebooks.GRADESCOPE)
+    assert {content["visibility"], *(test["visibility"] for test in content["tests"])} == {"after_due_date"}
+    assert [test["number"] for test in content["tests"]] == ["2.1", "2.2", "2.3", "3.1"]
+    plain = json.loads(autograder.as_text(student, "gradescope"))
+    assert plain["visibility"] == "visible" and "number" not in plain["tests"][0]
+    for wrong in ({"visibility": "maybe"}, {"lateness": True}, {"numbers": "yes"}, {"number": True}):
+        with pytest.raises(UsageError):
+            settings.parse({"gradescope": wrong}, "class.toml")
 
 
 # ---------------------------------------------------------------------------- GitHub Classroom

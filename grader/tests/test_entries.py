@@ -149,6 +149,7 @@ def test_moodles_download_as_it_comes(tmp_path: Path, flat: bool, unpacked: bool
         assert isinstance(one, Intake) and one.files == {"02_blocking": {"channel.c": odd_entries.RIGHT}}, name
     assert "solution.rar" in str(came["Jan Kowalski"])
     assert not any(entry.has_times for entry in found.of.values())
+    assert not list(found.of["Ada Lovelace"].path.rglob("onlinetext.html"))
 
 
 def test_moodles_download_with_blind_marking(tmp_path: Path) -> None:

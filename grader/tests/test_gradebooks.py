@@ -143,6 +143,7 @@ GRADESCOPE = {
                 "required": ["name", "score", "max_score"],
                 "properties": {
                     "name": {"type": "string"},
+                    "number": {"type": "string"},
                     "score": {"type": "number", "minimum": 0},
                     "max_score": {"type": "number", "minimum": 0},
                     "status": {"enum": ["passed", "failed"]},
