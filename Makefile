@@ -28,6 +28,7 @@ gradescope: ## the autograder to upload, in build/
 test:      ## maintainers: the project's own tests
 solutions: ## maintainers: solutions pass, wrong ones are caught   EX=04
 roots:     ## maintainers: the README's commands elsewhere   ROOTS=sid QUICK=
+new-exercise: ## maintainers: an exercise to begin with   EX=09_semaphore
 stubs:     ## maintainers: notes the stubs that reset gives back
 known-wrong-table: ## maintainers: what catches what, into docs/
 mutants:   ## maintainers: right channels, each made wrong a little   EX=04 N=500 DOUBT=1

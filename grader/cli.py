@@ -156,6 +156,14 @@ def stubs(_: argparse.Namespace) -> int:
     return EXIT_PASSED
 
 
+def new_exercise(options: argparse.Namespace) -> int:
+    from grader.selfcheck import new_exercise as new
+
+    for line in new.lines(new.make(options.ex)):
+        print(line)
+    return EXIT_PASSED
+
+
 def make_class(options: argparse.Namespace) -> int:
     from grader.classroom import commands
 
@@ -317,6 +325,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("mutants", mutants, "known-right channels, each changed a little", ("ex", "n", "doubt")),
     ("mutants-table", mutants_table, "the last mutants, into docs/mutants.md", ()),
     ("api", api, "the functions of the headers, for grader/build.mk", ()),
+    ("new-exercise", new_exercise, "an exercise to begin with", ("ex",)),
     ("stubs", stubs, "copy the stubs of exercises/ for reset", ()),
     ("generated-table", generated_table, "what drawn calls find alone, into docs/generated.md", ("ex",)),
     ("situations", situations, "what reaches which situation, beside each suite", ()),

@@ -1,8 +1,8 @@
 """The exercises, as found on disk: nothing is registered in a list.
 
-An exercise is a directory `exercises/NN_name` with a `channel.h`; what it builds on is that
-header's include line; its suite is its `test_X.c` files, and where there is an `X.h`, `test_X.c`
-tests the student's `X.c`.
+An exercise is a directory `exercises/NN_name` with a `channel.h`, or another header `X.h` whose suite is `test_X.c`.
+What it builds on is its header's include line; its suite is its `test_X.c` files, and where there is an `X.h`,
+`test_X.c` tests the student's `X.c`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BUILD = ROOT / "build"
 
 TRIED = "try"  # what a program is called that belongs to no exercise
 
-_BASE = re.compile(r'^\s*#\s*include\s+"\.\./(\d\d_\w+)/channel\.h"', re.MULTILINE)
+_BASE = re.compile(r'^\s*#\s*include\s+"\.\./(\d\d_\w+)/\w+\.h"', re.MULTILINE)
 _TEST = re.compile(r"^TEST\(\s*(\w+)", re.MULTILINE)
 DRAWN = "test_generated.c"  # the tests of a suite that draw their calls
 _OF_THE_SUITE = ("model.h", "calls.h")  # headers, but not the student's
@@ -35,6 +35,7 @@ class Exercise:
     name: str
     base: str | None
     stems: tuple[str, ...]  # of its suite's files, and of the files a student edits
+    has_channel: bool = True  # its own, or the one it carries
 
     @property
     def directory(self) -> Path:
@@ -64,7 +65,12 @@ class Exercise:
     @property
     def carries_channel(self) -> bool:
         """Is the channel of an earlier exercise used, unless the submission brings one?"""
-        return "channel.c" not in self.files
+        return self.has_channel and "channel.c" not in self.files
+
+    @property
+    def carried_file(self) -> str:
+        """The file whose code goes on in the exercises that build on this one."""
+        return "channel.c" if self.has_channel else self.files[0]
 
     @property
     def stubs(self) -> tuple[str, ...]:
@@ -108,7 +114,7 @@ class Exercise:
         while found[0].base is not None:
             base = by_name(found[0].base)
             if base in found:
-                raise GraderError(f"exercises/{self.name}/channel.h includes itself in a circle.")
+                raise GraderError(f"The headers of exercises/{self.name} include one another in a circle.")
             found.insert(0, base)
         return found
 
@@ -146,15 +152,21 @@ def shown(path: Path) -> str:
 @functools.cache
 def all_exercises() -> tuple[Exercise, ...]:
     """Every exercise, by number."""
-    found = []
-    for header in sorted(EXERCISES.glob("[0-9][0-9]_*/channel.h")):
-        base = _BASE.search(read_text(header))
-        tested = sorted(path.name[5:-2] for path in header.parent.glob("test_*.c"))
-        stems = [stem for stem in tested if (header.parent / f"{stem}.h").exists()]
-        found.append(Exercise(header.parent.name, base[1] if base else None, tuple(stems)))
-    if not found:
+    found = [_read(directory) for directory in sorted(EXERCISES.glob("[0-9][0-9]_*")) if directory.is_dir()]
+    if not any(found):
         raise GraderError("There are no exercises here: exercises/NN_name/channel.h is missing.")
-    return tuple(found)
+    return tuple(exercise for exercise in found if exercise)
+
+
+def _read(directory: Path) -> Exercise | None:
+    """The exercise in that directory; none where there is no header to write code for."""
+    tested = sorted(path.name[5:-2] for path in directory.glob("test_*.c"))
+    stems = tuple(stem for stem in tested if (directory / f"{stem}.h").exists())
+    has_channel = (directory / "channel.h").exists()
+    if not stems and not has_channel:
+        return None
+    base = _BASE.search(read_text(directory / ("channel.h" if has_channel else f"{stems[0]}.h")))
+    return Exercise(directory.name, base[1] if base else None, stems, has_channel)
 
 
 @functools.cache
@@ -173,7 +185,7 @@ def by_name(name: str) -> Exercise:
 
 def find(text: str) -> Exercise:
     """The exercise somebody means by 4, 04, 04_bounded, bounded or exercises/04_bounded/."""
-    wanted = text.strip().rstrip("/").removesuffix("/channel.c").rsplit("/", 1)[-1].lower()
+    wanted = re.sub(r"/\w+\.[ch]$", "", text.strip().rstrip("/")).rsplit("/", 1)[-1].lower()
     for exercise in all_exercises():
         if wanted in (exercise.name, exercise.number, exercise.number.lstrip("0"), exercise.name[3:]):
             return exercise
@@ -182,10 +194,8 @@ def find(text: str) -> Exercise:
 
 
 @functools.cache
-def core() -> frozenset[str]:
-    """The exercises on the way to the last one; all others are electives."""
-    return frozenset(exercise.name for exercise in all_exercises()[-1].chain())
-
-
 def is_elective(exercise: Exercise) -> bool:
-    return exercise.name not in core()
+    """Does it say so itself? The title of its README ends with it: # 06 Select (elective)"""
+    readme = exercise.directory / "README.md"
+    title = read_text(readme).partition("\n")[0] if readme.exists() else ""
+    return title.rstrip().endswith("(elective)")

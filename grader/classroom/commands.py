@@ -24,6 +24,7 @@ def make_class(arguments: Mapping[str, str]) -> int:
     box = sandbox.choose(group.unsafe)
     group = replace(group, sandbox=box.name)
     progress = ProgressBar(box.name)
+    progress.tells(results.what_counts(group))
     try:
         found = run.grade(group, engine, progress)
     finally:

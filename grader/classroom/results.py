@@ -46,6 +46,15 @@ def read_students(group: Class, entries: Entries, roster: Roster | None = None) 
             yield student
 
 
+def what_counts(group: Class) -> str:
+    """What each exercise is worth in the total, in a line."""
+    worth = {exercise: 100 * group.settings.weight(exercise.name) for exercise in group.exercises}
+    counted = [f"{exercise.name} {points:g}" for exercise, points in worth.items() if points]
+    nothing = [exercise.name for exercise, points in worth.items() if not points]
+    line = f"What counts: {', '.join(counted) or 'nothing'} points"
+    return f"{line}; not counted: {', '.join(nothing)} ([weights] in class.toml)." if nothing else f"{line}."
+
+
 def unknown_names(group: Class, entries: Entries) -> list[str]:
     """Those of class.toml that nobody here has, a sentence each."""
     here = {*entries.of, *(member for members in group.settings.groups.values() for member in members)}
@@ -73,7 +82,13 @@ def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: 
     roster = rosters.load(group.roster, group.settings, group.exercises) if group.roster else None
     table = page.Table(titles, box.keeps, engine)
     pairs, remark = similar.pairs(group, entries)
-    lines = [*notes, *entries.lines(), *unknown_names(group, entries), *([remark] if remark else [])]
+    lines = [
+        what_counts(group),
+        *notes,
+        *entries.lines(),
+        *unknown_names(group, entries),
+        *([remark] if remark else []),
+    ]
     with open(group.out / ".class.json", "w", encoding="utf-8") as out:
         head = {"schema": 1, "sandbox": {"name": box.name, "keeps": box.keeps}, "engine": engine}
         out.write(json.dumps(head)[:-1] + ', "students": [')
@@ -94,7 +109,7 @@ def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: 
         lines += roster.write(books)
         roster.feedback(group.out / "reports", books / rosters.FEEDBACK_ZIP)
     table.write(group.out / "class.html", pairs, lines)
-    told = set(entries.lines())  # before grading began
+    told = {what_counts(group), *entries.lines()}  # before grading began
     return ["", *table.overview(), "", *(line for line in lines if line not in told)]
 
 

@@ -29,18 +29,19 @@ def carry(exercise: Exercise, tree: str, force: bool = False) -> list[str]:
         raise UsageError(f"{exercise.name} is the first: there is nothing to carry.")
     base = by_name(exercise.base)
     where = tree_of("" if tree == "solutions" else tree, tree == "solutions", "FROM")
-    target = exercise.directory / "channel.c"
+    name = exercise.carried_file
+    target = exercise.directory / name
     if not force:
         _refuse_to_replace(target)
     if exercise.carries_channel and where == EXERCISES:
         return [
-            *replace(exercise.directory / "channel.c", stubs.pristine(exercise, "channel.c")),
+            *replace(target, stubs.pristine(exercise, name)),
             f"{exercise.name} uses your channel of {base.name} as it is.",
             f"What you write is exercises/{exercise.name}/{exercise.files[0]}.",
         ]
-    source = read_source(where, base, "channel.c")
+    source = read_source(where, base, name)
     if source is None or source.is_stub:
-        path = shown(where / base.name / "channel.c")
+        path = shown(where / base.name / name)
         raise UsageError(f"{path} is still to be written; {exercise.name} begins with it.")
     content, new = carried(exercise, source)
     said = replace(target, content)
@@ -74,7 +75,7 @@ def carried(exercise: Exercise, source: Source) -> tuple[bytes, list[str]]:
     new = [name for name in exercise.new_functions() if c_text.definition(name, text) is None]
     if not new or exercise.carries_channel:
         return source.content, []
-    stub = c_text.decoded(stubs.pristine(exercise, "channel.c"))
+    stub = c_text.decoded(stubs.pristine(exercise, exercise.carried_file))
     parts = [f"/* New in {exercise.number} */", '#include "../todo.h"']
     for name in new:
         found = c_text.definition(name, stub)

@@ -159,7 +159,7 @@ def read_submission(tree: Path, exercise: Exercise) -> Submission:
         else:
             others.append(source)
     channel = find_channel(tree, exercise)
-    if channel is None:
+    if channel is None and exercise.has_channel:
         missing.append(f"{_origin(tree, exercise)}/channel.c" if exercise.carries_channel else "channel.c")
     return Submission(exercise, channel, tuple(others), tuple(missing), tree)
 
@@ -168,6 +168,8 @@ def find_channel(tree: Path, exercise: Exercise) -> Source | None:
     """The channel.c of an exercise: its own, or, where one is carried, the one it takes over, or that of its base.
 
     A carried channel equal to the base's own counts as that one, so what is known of it still holds."""
+    if not exercise.has_channel:
+        return None
     own = read_source(tree, exercise, "channel.c")
     origin = _origin(tree, exercise)
     if origin == exercise.name:

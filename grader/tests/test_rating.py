@@ -108,6 +108,13 @@ def test_what_is_not_due_counts_neither_for_nor_against() -> None:
     assert (rated(longer)["max_points"], rated(longer, "Bob Ray")["max_points"]) == (0, 100)
 
 
+def test_it_is_due_when_nobody_can_hand_it_in_on_time_any_more() -> None:
+    given = rules(deadlines=DEADLINES, late={"grace_minutes": 30})
+    minutes = {-1: False, 29: False, 31: True}
+    due = DUE.astimezone()
+    assert {m: given.is_due(EXERCISE, "Ada", due + dt.timedelta(minutes=m)) for m in minutes} == minutes
+
+
 def test_all_or_nothing_and_thresholds() -> None:
     given = rules(scoring={EXERCISE: "all or nothing", SECOND: [[50, 40], [80, 75], [100, 100]]})
     shares = {1.0: (100, 100), 0.9: (0, 75), 0.81: (0, 75), 0.7: (0, 40), 0.3: (0, 0)}
@@ -210,4 +217,5 @@ def test_exceptions_are_in_the_table_the_report_and_the_page(tmp_path: Path, mon
     html = (group.out / "class.html").read_text()
     assert "late, adjusted" in html and "copied a <b>line" not in html and "is Ada meant?" in html
     again = results.write_all(group, found, sandbox.NONE, "local", [])
+    assert results.what_counts(group) == "What counts: 02_blocking 100, 03_message_type 100 points."
     assert again == said and table(group.out / "class.csv") == rows

@@ -132,6 +132,17 @@ def test_more_than_all_points_would_be_passed_over(tmp_path: Path) -> None:
     assert grades[12345] == 20 and "+50: bonus" in comments[12345]
 
 
+def test_locked_grades_and_commas_stay_as_they_are(tmp_path: Path) -> None:
+    rows = [odd_entries.WORKSHEET]
+    for number, name, changeable in ((12345, "Ada Lovelace", "No"), (12349, "Ann Lee", "Yes")):
+        rows.append([f"Participant {number}", name, "", "", "5,00", "12,50", changeable, "-", "-", "good"])
+    group = a_class(tmp_path, "moodle.zip", "sheet.csv.none")
+    odd_entries.write_csv(tmp_path / "sheet.csv", rows)
+    grade(replace(group, roster=tmp_path / "sheet.csv"), {"Ada Lovelace": 1.0, "Ann Lee 12349": 1.0})
+    after = list(csv.reader((group.out / "gradebooks" / "sheet.csv").open()))
+    assert [(row[4], row[9]) for row in after[1:]] == [("5,00", "good"), ("12,5", "good")]
+
+
 def test_a_grade_for_a_moodle_group_is_that_of_its_members(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "hw.zip", "w") as archive:
         archive.writestr("Group A_12346_assignsubmission_file_/channel.c", odd_entries.RIGHT)
@@ -180,6 +191,7 @@ def test_canvas_export_comes_back_with_grades(tmp_path: Path, delimiter: str) ->
     after = group.out / "gradebooks" / "gradebook.csv"
     changed = importers.canvas(after, USERS, ASSIGNMENTS, BEFORE)
     assert changed == {(1815, 502): "25.00", (1816, 502): "25.00"} | {(u, 502): "0.00" for u in (1817, 1818, 1819)}
+    assert after.read_text().splitlines()[0] == (tmp_path / "gradebook.csv").read_text().splitlines()[0]
     assert "gradebook.csv: 5 of 6 rows have grades now." in said
     assert "gradebook.csv: no submission of Test Student; left as it was." in said
     assert not (group.out / "gradebooks" / rosters.FEEDBACK_ZIP).exists()
@@ -194,6 +206,25 @@ def test_what_is_not_due_or_excused_changes_nothing_in_canvas(tmp_path: Path) ->
     excused = {"excused": {"Lovelace, Ada": [EXERCISE]}}
     grade(replace(group, settings=settings.parse(excused, "class.toml")), {})
     assert importers.canvas(after, USERS, ASSIGNMENTS, BEFORE)[1815, 502] == "EX"
+
+
+def test_canvas_tells_no_times_so_nothing_is_late(tmp_path: Path) -> None:
+    given = {"deadlines": {EXERCISE: dt.date(2026, 1, 1)}, "late": {"percent_a_day": 10}}
+    group = a_class(tmp_path, "canvas.zip", "gradebook.csv", settings.parse(given, "class.toml"))
+    grade(group, {"lovelaceada": 1.0})
+    changed = importers.canvas(group.out / "gradebooks" / "gradebook.csv", USERS, ASSIGNMENTS, BEFORE)
+    assert changed[1815, 502] == "25.00"
+
+
+def test_what_is_not_assigned_to_a_student_stays_so(tmp_path: Path) -> None:
+    for name in ("Test Student", "Lovelace, Ada", "zoë o'neill", "login1818"):
+        (tmp_path / "subs" / name).mkdir(parents=True)
+        (tmp_path / "subs" / name / "channel.c").write_bytes(odd_entries.RIGHT)
+    group = a_class(tmp_path, "subs", "gradebook.csv")
+    said = grade(group, {})
+    changed = importers.canvas(group.out / "gradebooks" / "gradebook.csv", USERS, ASSIGNMENTS, BEFORE)
+    assert changed == {(1815, 502): "0.00", (1816, 502): "0.00", (1818, 502): "0.00"}
+    assert "gradebook.csv: 3 of 6 rows have grades now." in said
 
 
 def test_a_column_for_several_exercises_waits_for_the_last(tmp_path: Path) -> None:
