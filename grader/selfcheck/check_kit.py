@@ -231,7 +231,7 @@ def _first_failure(implementation: Implementation, unit: Unit) -> TestResult | N
 
 def _failures(unit: Unit, expected: Sequence[str], others: Sequence[str]) -> Iterator[TestResult]:
     """The failures of a unit. Nearly all show in few schedules, so all other tests get few before one gets many."""
-    rounds = [{"SCHEDULES": str(FEW)}, {}] if unit.variant == "interleave" else [{}]
+    rounds: list[dict[str, str]] = [{"SCHEDULES": str(FEW)}, {}] if unit.variant == "interleave" else [{}]
     tried = itertools.chain(
         (runner.run_test(unit, name) for name in expected),
         *(runner.run_in_order(unit, others, knobs) for knobs in rounds),
