@@ -338,6 +338,8 @@ def _waker_words(entry: dict[str, Any], kind: str) -> str:
         return f"a sem_post on {where}"
     if kind == "futex":
         return f"a FUTEX_WAKE on {where}"
+    if kind == "signals":
+        return "a signal that it waits for"
     if kind in ("eventfd", "pipe", "socket"):
         return f"a {'read from' if entry['call'] in ('write', 'writev', 'send') else 'write to'} {where}"
     return f"{entry['missing']} more to arrive at {where}" if kind == "barrier" else ""

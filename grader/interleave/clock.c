@@ -105,16 +105,20 @@ static struct timespec as_timespec(uint64_t nanoseconds)
                              .tv_nsec = (long)(nanoseconds % SECOND)};
 }
 
-static void sleep_to(uint64_t deadline, bool on_realtime, const char *call, uintptr_t pc)
+/* False: a signal was handled meanwhile. */
+static bool sleep_to(uint64_t deadline, bool on_realtime, const char *call, uintptr_t pc)
 {
     story_event("sleep", 0, pc, "sleeps in %s", call);
-    sleep_until(never, run.clock_object, call, pc, deadline, on_realtime, false);
+    self->takes_signals = true;
+    return sleep_until(never, run.clock_object, call, pc, deadline, on_realtime, false) !=
+           WAKE_SPURIOUS;
 }
 
-static void sleep_for(uint64_t nanoseconds, const char *call, uintptr_t pc)
+static bool sleep_for(uint64_t nanoseconds, const char *call, uintptr_t pc)
 {
     strategy_touch(run.clock_object, false);
-    sleep_to(nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER, false, call, pc);
+    return sleep_to(nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER, false, call,
+                    pc);
 }
 
 STAND_IN(int, clock_gettime, clockid_t clock, struct timespec *now)
@@ -161,15 +165,27 @@ STAND_IN(int, gettimeofday, struct timeval *now, void *zone)
     return 0;
 }
 
+/* What is left of a sleep that a signal has ended. */
+static void tell_left(struct timespec *left, uint64_t deadline, uintptr_t pc)
+{
+    if (!left)
+        return;
+    memory_access((uintptr_t)left, sizeof *left, WRITE, pc);
+    *left = as_timespec(deadline > run.now ? deadline - run.now : 0);
+}
+
 STAND_IN(int, nanosleep, const struct timespec *length, struct timespec *left)
 {
-    (void)left;
     if (!is_valid(length)) {
         errno = EINVAL;
         return -1;
     }
-    sleep_for(in_nanoseconds(length), "nanosleep", CALLER);
-    return 0;
+    uint64_t nanoseconds = in_nanoseconds(length), deadline = run.now + nanoseconds;
+    if (sleep_for(nanoseconds, "nanosleep", CALLER))
+        return 0;
+    tell_left(left, deadline, CALLER);
+    errno = EINTR;
+    return -1;
 }
 
 STAND_IN(int, clock_nanosleep, clockid_t clock, int flags, const struct timespec *when,
@@ -178,35 +194,44 @@ STAND_IN(int, clock_nanosleep, clockid_t clock, int flags, const struct timespec
     uint64_t deadline;
     bool on_realtime;
 
-    (void)left;
     if (!is_valid(when))
         return EINVAL;
     if (flags & TIMER_ABSTIME) {
         clock_deadline(clock, when, &deadline, &on_realtime);
-        sleep_to(deadline, on_realtime, "clock_nanosleep", CALLER);
-    } else {
-        sleep_for(in_nanoseconds(when), "clock_nanosleep", CALLER);
+        return sleep_to(deadline, on_realtime, "clock_nanosleep", CALLER) ? 0 : EINTR;
     }
-    return 0;
+    deadline = run.now + in_nanoseconds(when);
+    if (sleep_for(in_nanoseconds(when), "clock_nanosleep", CALLER))
+        return 0;
+    tell_left(left, deadline, CALLER);
+    return EINTR;
 }
 
 STAND_IN(int, usleep, useconds_t length)
 {
-    sleep_for((uint64_t)length * 1000, "usleep", CALLER);
-    return 0;
+    if (sleep_for((uint64_t)length * 1000, "usleep", CALLER))
+        return 0;
+    errno = EINTR;
+    return -1;
 }
 
 STAND_IN(unsigned, sleep, unsigned seconds)
 {
-    sleep_for(seconds * SECOND, "sleep", CALLER);
-    return 0;
+    uint64_t deadline = run.now + seconds * SECOND;
+
+    if (sleep_for(seconds * SECOND, "sleep", CALLER) || deadline < run.now)
+        return 0;
+    return (unsigned)((deadline - run.now + SECOND - 1) / SECOND);
 }
 
 STAND_IN(int, thrd_sleep, const struct timespec *length, struct timespec *left)
 {
-    (void)left;
-    sleep_for(in_nanoseconds(length), "thrd_sleep", CALLER);
-    return 0;
+    uint64_t deadline = run.now + in_nanoseconds(length);
+
+    if (sleep_for(in_nanoseconds(length), "thrd_sleep", CALLER))
+        return 0;
+    tell_left(left, deadline, CALLER);
+    return -1;
 }
 
 STAND_IN(clock_t, clock, void)

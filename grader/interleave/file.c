@@ -2,7 +2,7 @@
  *
  * As Linux has them: a pipe holds 64 KiB, up to PIPE_BUF bytes are written at once or not at all, and a socket
  * holds so many packets as fit into its send buffer with what the kernel needs for each. What was written
- * before is known to whoever reads it. Nothing but a signal interrupts these calls, so none is interrupted. */
+ * before is known to whoever reads it. Only a signal that is handled interrupts these calls. */
 #include "file.h"
 
 #include "arena.h"
@@ -10,6 +10,7 @@
 #include "memory.h"
 #include "object.h"
 #include "scheduler.h"
+#include "signal.h"
 #include "story.h"
 #include "strategy.h"
 #include "../suite/stand_in.h"
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -241,7 +243,14 @@ static bool wait_for(struct file *file, bool (*ready)(const struct thread *), si
             return false;
         }
         story_event(call, id, pc, "sleeps in %s on {%u}", call, id);
+        self->takes_signals = true;
         step_when(ready, object, call, pc);
+        if (!ready(self) && !self->restarts) {
+            story_event(call, id, pc, "wakes on {%u}: a signal was handled (EINTR)", id);
+            self->files = NULL;
+            errno = EINTR;
+            return false;
+        }
     }
     self->files = NULL;
     return true;
@@ -429,7 +438,7 @@ static void put(struct stream *stream, const struct iovec *from, size_t done, si
 
 static ssize_t broken_pipe(const struct stream *stream, bool quiet, const char *call, uintptr_t pc)
 {
-    if (!quiet)
+    if (!quiet && !signal_raise(SIGPIPE))
         fail(VERDICT_CRASHED, pc,
              "%s is called by %s on a %s from which nobody reads any more: SIGPIPE ends the "
              "process.",

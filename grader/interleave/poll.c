@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "object.h"
 #include "scheduler.h"
+#include "signal.h"
 #include "story.h"
 #include "strategy.h"
 #include "../suite/stand_in.h"
@@ -108,9 +109,14 @@ static int wait_for_any(struct pollfd files[], nfds_t n, uint64_t deadline, cons
     self->files = &polled;
     if (!any_is_ready(self) && deadline > run.now) {
         tell_sleep(call, first, n, pc);
-        sleep_until(any_is_ready, first ? first : run.clock_object, call, pc, deadline, false,
-                    false);
+        self->takes_signals = true;
+        bool handled = sleep_until(any_is_ready, first ? first : run.clock_object, call, pc,
+                                   deadline, false, false) == WAKE_SPURIOUS;
         look(&polled);
+        if (handled && !any_is_ready(self)) {
+            self->files = NULL;
+            return error(EINTR);
+        }
     }
     self->files = NULL;
     for (nfds_t i = 0; i < n; i++) {
@@ -144,8 +150,11 @@ STAND_IN(int, poll, struct pollfd *files, nfds_t n, int milliseconds)
 STAND_IN(int, ppoll, struct pollfd *files, nfds_t n, const struct timespec *length,
          const sigset_t *mask)
 {
-    (void)mask;
-    return poll_files(files, n, after_timespec(length), "ppoll", CALLER);
+    uint64_t before = signals_swap(mask);
+    int ready = poll_files(files, n, after_timespec(length), "ppoll", CALLER);
+
+    signals_swap_back(before);
+    return ready;
 }
 
 /* --------------------------------------------------------------------------------------- select */
@@ -168,7 +177,8 @@ static int select_files(int n, fd_set *of[3], uint64_t deadline, const char *cal
         if (wanted.events)
             files[count++] = wanted;
     }
-    wait_for_any(files, count, deadline, call, pc);
+    if (wait_for_any(files, count, deadline, call, pc) == -1)
+        return -1;
     for (nfds_t i = 0; i < count; i++)
         if (files[i].revents & POLLNVAL)
             return error(EBADF);
@@ -197,9 +207,12 @@ STAND_IN(int, select, int n, fd_set *readable, fd_set *writable, fd_set *other,
 STAND_IN(int, pselect, int n, fd_set *readable, fd_set *writable, fd_set *other,
          const struct timespec *length, const sigset_t *mask)
 {
-    (void)mask;
-    return select_files(n, (fd_set *[]){readable, writable, other}, after_timespec(length),
-                        "pselect", CALLER);
+    uint64_t before = signals_swap(mask);
+    int ready = select_files(n, (fd_set *[]){readable, writable, other}, after_timespec(length),
+                             "pselect", CALLER);
+
+    signals_swap_back(before);
+    return ready;
 }
 
 /* ---------------------------------------------------------------------------------------- epoll */
@@ -360,9 +373,12 @@ static int wait_on_epoll(int descriptor, struct epoll_event events[], int most, 
     if (!epoll_is_ready(epoll) && deadline > run.now) {
         self->files = epoll;
         story_event(call, id, pc, "sleeps in %s on {%u}", call, id);
-        sleep_until(has_events, epoll->object, call, pc, deadline, false, false);
+        self->takes_signals = true;
+        enum wake wake = sleep_until(has_events, epoll->object, call, pc, deadline, false, false);
         self->files = NULL;
         look_at_all(epoll);
+        if (wake == WAKE_SPURIOUS && !epoll_is_ready(epoll))
+            return error(EINTR);
     }
     acquire(&epoll->object->clock);
     int found = tell_events(epoll, events, most, pc);
@@ -386,7 +402,10 @@ STAND_IN(int, epoll_wait, int descriptor, struct epoll_event *events, int most, 
 STAND_IN(int, epoll_pwait, int descriptor, struct epoll_event *events, int most, int milliseconds,
          const sigset_t *mask)
 {
-    (void)mask;
-    return wait_on_epoll(descriptor, events, most, after_milliseconds(milliseconds), "epoll_pwait",
-                         CALLER);
+    uint64_t before = signals_swap(mask);
+    int ready = wait_on_epoll(descriptor, events, most, after_milliseconds(milliseconds),
+                              "epoll_pwait", CALLER);
+
+    signals_swap_back(before);
+    return ready;
 }

@@ -45,6 +45,7 @@ enum kind {
     OBJECT_PIPE,
     OBJECT_SOCKET,
     OBJECT_EPOLL,
+    OBJECT_SIGNALS,
     OBJECT_ATOMIC,
     OBJECT_THREAD,
     OBJECT_CLOCK,
@@ -176,6 +177,13 @@ struct thread {
     const void *files;
     size_t room;
 
+    /* signal.c: a bit each; what waits for the thread, and what it waits for */
+    uint64_t signals_blocked, signals_pending, signals_wanted;
+    struct object *signals; /* NULL: nobody has had to do with them */
+    bool takes_signals;     /* asleep in a call that a handler ends */
+    bool was_interrupted;   /* ... and one does */
+    bool restarts;          /* the last handler lets calls go on (SA_RESTART) */
+
     /* mutex.c, rwlock.c, spinlock.c */
     unsigned locks_held;
     unsigned allocations; /* it asked for */
@@ -256,6 +264,10 @@ struct run {
     int64_t realtime_offset;
     bool clock_was_set;
     struct object *clock_object; /* what reading and setting the clock is about */
+
+    /* signal.c: what waits for any thread that will take it */
+    uint64_t signals_pending;
+    struct object *signals;
 
     /* atomic.c */
     unsigned stale_left, weak_left;

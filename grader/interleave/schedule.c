@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "object.h"
 #include "scheduler.h"
+#include "signal.h"
 #include "story.h"
 #include "strategy.h"
 #include "thread.h"
@@ -76,6 +77,7 @@ bool schedule_run(const struct test *test, const struct plan *plan, struct outco
     keys_begin();
     scheduler_begin();
     clock_begin();
+    signals_begin();
     files_begin();
     atomic_begin();
     strategy_begin(plan);

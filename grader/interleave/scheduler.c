@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 static bool some_yielded;
+void (*signal_arrived)(void);
 
 void scheduler_begin(void)
 {
@@ -42,7 +43,8 @@ static inline bool is_ready(const struct thread *thread)
 /* A sleep that is to end too early does so only where what it waits for does not hold. */
 static inline bool can_go(const struct thread *thread)
 {
-    return is_ready(thread) != thread->early || thread->deadline <= run.now;
+    return is_ready(thread) != thread->early || thread->deadline <= run.now ||
+           thread->was_interrupted;
 }
 
 /* Neither goes on nor is woken, whatever it waits for. */
@@ -292,7 +294,9 @@ static void go(const struct option *option)
     if (option->how != GO)
         inject(option);
     else
-        next->wake = is_ready(next) ? WAKE_READY : WAKE_TIMEOUT;
+        next->wake = is_ready(next)          ? WAKE_READY
+                     : next->was_interrupted ? WAKE_SPURIOUS
+                                             : WAKE_TIMEOUT;
     if (next->wake == WAKE_TIMEOUT)
         count_wakeup(next);
     if (next->wake == WAKE_TIMEOUT && next->early && next->deadline > run.now)
@@ -377,6 +381,8 @@ static void step_done(void)
     self->call = NULL;
     if (self->object)
         strategy_touch(self->object, self->writes);
+    if (self->signals_pending & ~self->signals_blocked && signal_arrived)
+        signal_arrived();
 }
 
 void step(struct object *object, bool writes, uintptr_t pc)
@@ -426,15 +432,17 @@ enum wake sleep_until(bool (*ready)(const struct thread *), struct object *objec
     self->deadline = deadline;
     self->on_realtime = on_realtime;
     self->interruptible = interruptible;
+    self->takes_signals |= interruptible;
     self->asleep_since = story_now();
     self->asleep_at = run.now;
     pick_next();
     if (deadline != FOREVER)
         strategy_touch(run.clock_object, self->early);
     self->deadline = FOREVER;
-    self->interruptible = self->early = false;
+    self->interruptible = self->early = self->takes_signals = self->was_interrupted = false;
+    enum wake wake = self->wake;
     step_done();
-    return self->wake;
+    return wake;
 }
 
 void yield_step(uintptr_t pc)

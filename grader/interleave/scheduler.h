@@ -28,3 +28,6 @@ void sleep_through(uint64_t nanoseconds, uintptr_t pc);
 
 /* Self has ended, and the others go on. */
 _Noreturn void step_last(void);
+
+/* What self does at the end of a step if signals wait for it (signal.c). */
+extern void (*signal_arrived)(void);

@@ -22,7 +22,7 @@
  * thread   index into "threads"; 0 runs the test's body. "name" is a function's name if the suite started
  *          the thread, otherwise "" and the renderer takes that of the function at "start".
  * object   "id" of one in "objects", numbered from 1 in the order of first use, or 0: none. Kinds: mutex
- *          cond rwlock barrier once spin semaphore futex eventfd pipe socket epoll atomic thread block key clock. "pc": where it was first
+ *          cond rwlock barrier once spin semaphore futex eventfd pipe socket epoll signals atomic thread block key clock. "pc": where it was first
  *          initialised or used (a block: allocated).
  * pc       the call (or the access) in the code of the submission or the suite, in hexadecimal, an address
  *          inside the instruction: no "- 1" needed. "0x0": not known.

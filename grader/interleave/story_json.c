@@ -10,7 +10,7 @@
 
 static const char *const kind_names[OBJECT_KINDS] = {"object",  "mutex",  "cond",  "rwlock",
                                                      "barrier", "once",   "spin",  "semaphore",
-                                                     "futex", "eventfd", "pipe", "socket", "epoll", "atomic", "thread", "clock", "block"};
+                                                     "futex", "eventfd", "pipe", "socket", "epoll", "signals", "atomic", "thread", "clock", "block"};
 
 /* ------------------------------------------------------------------------------------- JSON */
 

@@ -122,6 +122,7 @@ int thread_create(unsigned long *handle, const char *name, void *(*body)(void *)
     thread->start = body ? (uintptr_t)body : (uintptr_t)body_c11;
     thread->arg = arg;
     thread->detached = detached;
+    thread->signals_blocked = self->signals_blocked;
     thread->created_at = pc;
     thread->own->pc = pc;
     memory_access((uintptr_t)handle, sizeof *handle, WRITE, pc);
@@ -133,7 +134,7 @@ int thread_create(unsigned long *handle, const char *name, void *(*body)(void *)
     return 0;
 }
 
-static struct thread *find_thread(unsigned long handle, const char *call, uintptr_t pc)
+struct thread *thread_of(unsigned long handle, const char *call, uintptr_t pc)
 {
     for (unsigned t = 0; t < run.thread_count; t++)
         if (run.threads[t].handle == handle && run.threads[t].state != THREAD_UNUSED)
@@ -154,7 +155,7 @@ static bool has_ended_or_stopped(const struct thread *thread)
 
 static struct thread *to_be_joined(unsigned long handle, const char *call, uintptr_t pc)
 {
-    struct thread *thread = find_thread(handle, call, pc);
+    struct thread *thread = thread_of(handle, call, pc);
 
     if (thread->joined || thread->detached)
         fail(VERDICT_MISUSE, pc, "%s is called by %s for %s, which was %s before.", call,

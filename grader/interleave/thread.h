@@ -18,6 +18,9 @@ int thread_join(unsigned long handle, void **result, const char *call, uintptr_t
 bool thread_join_unless_stopped(unsigned long handle, const char *call, uintptr_t pc);
 int thread_detach(unsigned long handle, const char *call, uintptr_t pc);
 
+/* The thread with that handle, also one that has ended; fails if there never was one. */
+struct thread *thread_of(unsigned long handle, const char *call, uintptr_t pc);
+
 /* Self's end. */
 _Noreturn void thread_leave(void *result);
 

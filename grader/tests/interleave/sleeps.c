@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -860,4 +861,204 @@ TEST(no_progress__polls_a_pipe, .hint = "polls")
     settle();
     atomic_store(&word, 1);
     join(thread);
+}
+
+/* --------------------------------------------------------------------------------------- signals */
+
+static sigset_t usr1;
+static volatile sig_atomic_t handled;
+
+static void block_usr1(void)
+{
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    check_equal(pthread_sigmask(SIG_BLOCK, &usr1, NULL), 0,
+                "It is blocked, in threads started later, too.");
+}
+
+static void *sleep_for_usr1(void *unused)
+{
+    int number = 0;
+
+    while (!atomic_load(&word))
+        check_equal(sigwait(&usr1, &number), 0, "It waits.");
+    check_equal(data, 1, "What came before is seen.");
+    return unused;
+}
+
+static void set_and_kill(pthread_t thread)
+{
+    data = 1;
+    atomic_store(&word, 1);
+    check_equal(pthread_kill(thread, SIGUSR1), 0, "It is sent.");
+}
+
+/* A signal that is blocked stays until it is waited for: a token that can't get lost. */
+TEST(right__sigwait_and_pthread_kill)
+{
+    block_usr1();
+    pthread_t thread = spawn(sleep_for_usr1, NULL);
+
+    set_and_kill(thread);
+    join(thread);
+}
+
+TEST(deadlock__signalled_before_the_store)
+{
+    block_usr1();
+    pthread_t thread = spawn(sleep_for_usr1, NULL);
+
+    pthread_kill(thread, SIGUSR1);
+    data = 1;
+    atomic_store(&word, 1);
+    join(thread);
+}
+
+static void *sleep_for_two(void *unused)
+{
+    int number;
+
+    sigwait(&usr1, &number);
+    sigwait(&usr1, &number);
+    return unused;
+}
+
+TEST(deadlock__two_signals_of_a_kind_are_one)
+{
+    block_usr1();
+    pthread_t thread = spawn(sleep_for_two, NULL);
+
+    pthread_kill(thread, SIGUSR1);
+    pthread_kill(thread, SIGUSR1);
+    join(thread);
+}
+
+static void *sleep_for_usr1_unblocked(void *unused)
+{
+    pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
+    return sleep_for_usr1(unused);
+}
+
+TEST(crashed__a_signal_that_is_not_blocked, .hint = "neither blocks nor handles")
+{
+    block_usr1();
+    pthread_t thread = spawn(sleep_for_usr1_unblocked, NULL);
+
+    set_and_kill(thread);
+    join(thread);
+}
+
+TEST(right__sigtimedwait)
+{
+    block_usr1();
+    uint64_t before = now_in_ms(CLOCK_MONOTONIC);
+    siginfo_t info;
+
+    check_equal(sigtimedwait(&usr1, &info, &(struct timespec){0, 30000000}), -1, "None is sent.");
+    check_equal(errno, EAGAIN, "None is sent.");
+    check(now_in_ms(CLOCK_MONOTONIC) >= before + 30, "It has passed.");
+    kill(getpid(), SIGUSR1);
+    sigset_t pending;
+    sigpending(&pending);
+    check_equal(sigismember(&pending, SIGUSR1), 1, "It waits for somebody.");
+    check_equal(sigwaitinfo(&usr1, &info), SIGUSR1, "One was.");
+    check_equal(info.si_signo, SIGUSR1, "It says so.");
+}
+
+static void count_handled(int number)
+{
+    handled += number == SIGUSR1;
+}
+
+static void *suspend_until_handled(void *unused)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    while (!handled)
+        check_equal(sigsuspend(&none), -1, "It is interrupted.");
+    return unused;
+}
+
+TEST(right__sigsuspend_and_a_handler)
+{
+    block_usr1();
+    check(signal(SIGUSR1, count_handled) == SIG_DFL, "There was none.");
+    pthread_t thread = spawn(suspend_until_handled, NULL);
+
+    pthread_kill(thread, SIGUSR1);
+    join(thread);
+}
+
+static void *pause_until_handled(void *unused)
+{
+    while (!handled)
+        pause();
+    return unused;
+}
+
+/* The signal comes between the look and the sleep. */
+TEST(deadlock__pause_after_the_signal)
+{
+    signal(SIGUSR1, count_handled);
+    pthread_t thread = spawn(pause_until_handled, NULL);
+
+    pthread_kill(thread, SIGUSR1);
+    join(thread);
+}
+
+static void write_a_byte(int number)
+{
+    write(ends[1], "x", number == SIGUSR1);
+}
+
+static void *poll_for_a_signal(void *unused)
+{
+    struct pollfd one = {ends[0], POLLIN, 0};
+
+    while (poll(&one, 1, -1) == -1)
+        check_equal(errno, EINTR, "The handler has run meanwhile.");
+    return unused;
+}
+
+TEST(right__a_handler_writes_to_a_pipe)
+{
+    pipe(ends);
+    signal(SIGUSR1, write_a_byte);
+    pthread_t thread = spawn(poll_for_a_signal, NULL);
+
+    pthread_kill(thread, SIGUSR1);
+    join(thread);
+    close(ends[0]), close(ends[1]);
+}
+
+TEST(right__sigpipe_may_be_ignored)
+{
+    signal(SIGPIPE, SIG_IGN);
+    pipe(ends);
+    close(ends[0]);
+    check_equal(write(ends[1], "", 1), -1, "Nobody reads.");
+    check_equal(errno, EPIPE, "Nobody reads.");
+    close(ends[1]);
+}
+
+static void *nap(void *unused)
+{
+    struct timespec left = {1, 0};
+
+    while (nanosleep(&left, &left) == -1)
+        check_equal(errno, EINTR, "It may be interrupted.");
+    return unused;
+}
+
+TEST(right__a_nap_that_is_interrupted)
+{
+    uint64_t before = now_in_ms(CLOCK_MONOTONIC);
+    signal(SIGUSR1, count_handled);
+    pthread_t thread = spawn(nap, NULL);
+
+    pthread_kill(thread, SIGUSR1);
+    join(thread);
+    check(now_in_ms(CLOCK_MONOTONIC) >= before + 1000, "It slept on.");
+    check(handled <= 1, "It may have slept enough before.");
 }
