@@ -39,6 +39,7 @@ compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 bench-peers: ## maintainers: solutions and peers, docs/performance.md
 bench-grader: ## maintainers: how long grading takes
 bench-interleave: ## maintainers: schedules a second
+litmus:    ## maintainers: the memory model beside herd7's   HERD=path
 
 commands := $(shell sed -n 's/^\([a-z_.-]*\): *\#\#.*/\1/p' Makefile)
 .PHONY: $(commands)
@@ -59,7 +60,7 @@ ifneq (,$(filter help clean setup test,$(MAKECMDGOALS)))
     $(if $(unknown),$(if $(word 2,$(MAKECMDGOALS)),,$(error make $(MAKECMDGOALS) knows no $(addsuffix =,$(unknown)))))
 endif
 
-$(filter-out help setup clean test bench bench-%,$(commands)):
+$(filter-out help setup clean test litmus bench bench-%,$(commands)):
 	$(RUN_PYTHON) -m grader $@
 $(filter-out bench-interleave,$(filter bench bench-%,$(commands))):
 	$(RUN_PYTHON) -m bench $(patsubst bench-%,%,$(@:bench=exercise))
@@ -71,7 +72,10 @@ help:
 setup: ; @sh setup.sh --for $(filter-out setup,$(MAKECMDGOALS))
 clean: ; rm -rf build
 test:
-	@$(if $(wildcard grader/tests),$(PYTHON) -m grader.tests,echo "This copy of the kit has no tests." >&2; exit 2)
+	@$(if $(wildcard grader/tests),$(PYTHON) -m grader.tests,$(no_tests))
+litmus:
+	$(if $(wildcard grader/tests),$(RUN_PYTHON) -m grader.tests.litmus,@$(no_tests))
+no_tests = echo "This copy of the kit has no tests." >&2; exit 2
 
 # What is typed, but is no command. Only then: a file that is missing while something is built is told by make itself.
 ifeq (,$(findstring /,$(MAKECMDGOALS)))

@@ -1,10 +1,10 @@
 /* atomic.c - see atomic.h. */
 #include "atomic.h"
 
-#include "arena.h"
 #include "fail.h"
 #include "memory.h"
 #include "object.h"
+#include "order.h"
 #include "scheduler.h"
 #include "story.h"
 #include "strategy.h"
@@ -13,28 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is before a seq_cst fence in the single total order of seq_cst operations, which here is the
- * order in which they are taken: what happens before it or an earlier fence, and the seq_cst stores.
- * A clock names a fence by its number (run.h). Number 0 is that of no fence, which has nothing before
- * it. */
-struct fence {
-    struct clock known, stores;
-};
-
-static struct fence *fences;
-static uint32_t last_fence;
-static struct clock sequential_stores; /* the last one of each thread */
-
 void atomic_begin(void)
 {
     run.stale_left = STALE_LOADS;
     run.weak_left = WEAK_FAILURES;
-    run.fences = object_new(OBJECT_NONE, 0);
     history_begin();
-    if (!fences)
-        fences = reserve(MAX_FENCES * sizeof *fences);
-    last_fence = 0;
-    memset(&sequential_stores, 0, sizeof sequential_stores);
+    order_begin();
 }
 
 static bool is_acquire(int order)
@@ -108,6 +92,16 @@ static const char *in_words(atomic_value value)
     return buffer;
 }
 
+static struct store *add_after(struct history *history, struct store *after, atomic_value value,
+                               uintptr_t pc)
+{
+    struct store *store = history_add(history, after, value);
+
+    if (!store)
+        fail(VERDICT_ENVIRONMENT, pc, "More stores to atomic variables than the check can follow.");
+    return store;
+}
+
 /* The location, with at least one store in its history: a value nobody stored atomically was there
  * before anybody shared the location (or is a race, which is found out elsewhere). */
 static struct object *location(const volatile void *where, unsigned size, uintptr_t pc)
@@ -116,67 +110,143 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
     struct object *atomic = object_at(where, OBJECT_ATOMIC, pc, &created);
 
     if (created) {
-        atomic->atomic.stores = history_new();
-        if (!atomic->atomic.stores)
+        atomic->atomic.history = history_new();
+        if (!atomic->atomic.history)
             fail(VERDICT_ENVIRONMENT, pc, "More atomic variables than the check can follow.");
     }
+    struct history *history = atomic->atomic.history;
     atomic_value value = peek(where, size);
-    if (atomic->atomic.count &&
-        (atomic->atomic.size != size || nth_newest(atomic, 0)->value != value))
-        history_clear(atomic);
+    if (created ||
+        (history->newest && (atomic->atomic.size != size || history->newest->value != value)))
+        history_clear(history);
     atomic->atomic.size = size;
-    if (!atomic->atomic.count)
-        history_push(atomic, value)->clock = 0; /* everybody knows it */
+    if (!history->newest)
+        add_after(history, NULL, value, pc)->clock = 0; /* everybody knows it */
     return atomic;
 }
 
-/* ------------------------------------------------------------------------- what a load may read */
-
-static bool happens_before(const struct store *store, const struct clock *clock)
+/* A step at a location, before which and in which memory is checked. */
+static struct history *step_at(const volatile void *where, unsigned size, enum access_kind kind,
+                               uintptr_t pc, struct object **atomic)
 {
-    return store->clock <= clock->at[store->thread];
+    memory_access((uintptr_t)where, size, kind, pc);
+    *atomic = location(where, size, pc);
+    step(*atomic, kind == ATOMIC_WRITE, pc);
+    memory_access((uintptr_t)where, size, kind, pc);
+    location(where, size, pc);
+    run.operations++;
+    order_start();
+    return (*atomic)->atomic.history;
 }
 
-/* Must a load by self see this store, or a newer one? By coherence, or because there would be a cycle
- * in the order of seq_cst operations (psc in RC11: Lahav et al., PLDI 2017). */
-static bool binds(const struct store *store, int order)
-{
-    const struct fence *fence = &fences[self->clock.fence];
+/* ------------------------------------------------------------------------- which store it meets */
 
-    if (happens_before(store, &self->clock) || was_seen(store, &self->clock))
-        return true;
-    if (happens_before(store, &fence->known) || was_seen(store, &fence->known))
-        return true;
-    if (store->sequential && happens_before(store, &fence->stores))
-        return true;
-    return order == __ATOMIC_SEQ_CST &&
-           (store->sequential || happens_before(store, &fences[last_fence].known));
+/* What is done at a location, as long as it is open which store it meets: the one that it reads, or after
+ * which it stores. */
+struct attempt {
+    bool reads, stores;
+    bool compares; /* it stores only if it finds what it expects */
+    atomic_value expected;
+    int order, failure_order;
+};
+
+static bool would_store(const struct attempt *attempt, const struct store *met)
+{
+    return attempt->stores && (!attempt->compares || met->value == attempt->expected);
 }
 
-static struct store *choose_store(struct object *atomic, int order)
+static int order_of(const struct attempt *attempt, bool stores)
 {
-    unsigned choices = 1, n = kept(atomic);
-
-    if (!run.stale_left)
-        return nth_newest(atomic, 0);
-    while (choices < n && !binds(nth_newest(atomic, choices - 1), order))
-        choices++;
-    unsigned choice = strategy_draw(choices, true);
-    assert(choice < choices && choices <= n);
-    run.stale_left -= choice > 0;
-    return nth_newest(atomic, choice);
+    return attempt->compares && !stores ? attempt->failure_order : attempt->order;
 }
+
+static struct operation operation_of(const struct history *history, const struct attempt *attempt,
+                                     bool stores, uint32_t rank)
+{
+    return (struct operation){.history = history->number,
+                              .rank = rank,
+                              .writes = stores,
+                              .sequential = order_of(attempt, stores) == __ATOMIC_SEQ_CST,
+                              .has_expected = attempt->compares};
+}
+
+static void learn(struct clock *learns, const struct store *store)
+{
+    for (const struct sequence *s = sequence_first(store); s; s = sequence_next(s))
+        clock_join(learns, &s->clock);
+}
+
+/* Can the attempt meet that store although there are newer ones, the first of which was that operation? */
+static bool can_meet(const struct history *history, const struct attempt *attempt,
+                     const struct store *met, uint32_t oldest)
+{
+    bool stores = would_store(attempt, met);
+    struct clock after = self->clock;
+
+    if (stores && met->modified)
+        return false;
+    if (attempt->reads && is_acquire(order_of(attempt, stores)))
+        learn(&after, met);
+    struct operation operation =
+        operation_of(history, attempt, stores, met->rank + (stores ? RANKS / 2 : 1));
+    return order_allows(&operation, &after, oldest);
+}
+
+/* Is there a reason why this could not have come before that store? If there is none then it is another
+ * schedule in which it does. */
+static bool comes_after(const struct history *history, const struct store *store)
+{
+    return history->twisted || store->time <= self->past.at[store->thread];
+}
+
+/* The newest store, and the older ones that the attempt can meet. */
+static unsigned find_stores(const struct history *history, const struct attempt *attempt,
+                            struct store *found[])
+{
+    unsigned n = 1;
+    uint32_t oldest = UINT32_MAX;
+
+    found[0] = history->newest;
+    for (const struct store *over = history->newest; run.stale_left && over->older;
+         over = over->older) {
+        if (binds(over, &self->clock) || !comes_after(history, over))
+            break;
+        if (over->time < oldest)
+            oldest = over->time;
+        if (can_meet(history, attempt, over->older, oldest))
+            found[n++] = over->older;
+    }
+    return n;
+}
+
+static void pass_over(struct history *history, const struct store *met)
+{
+    run.stale_left--;
+    history->twisted = true;
+    for (const struct store *over = met->newer; over; over = over->newer)
+        order_passed_over(over->time);
+}
+
+static struct store *choose_store(struct history *history, const struct attempt *attempt)
+{
+    struct store *found[MAX_KEPT + 1];
+    unsigned n = find_stores(history, attempt, found);
+    struct store *met = found[strategy_draw(n, true)];
+
+    if (met != history->newest)
+        pass_over(history, met);
+    return met;
+}
+
+/* ------------------------------------------------------------------------- loads and stores */
 
 static void read_store(struct store *store, int order)
 {
     if (!store->seen[self->id])
         store->seen[self->id] = self->clock.at[self->id];
-    struct clock *learns = is_acquire(order) ? &self->clock : &self->acquire_pending;
-    for (const struct sequence *s = sequence_first(store); s; s = sequence_next(s))
-        clock_join(learns, &s->clock);
+    learn(is_acquire(order) ? &self->clock : &self->acquire_pending, store);
+    past_join(&self->past, &store->past);
 }
-
-/* ------------------------------------------------------------------------------------ stores */
 
 static void put_in_sequence(struct store *store, unsigned head, const struct clock *clock)
 {
@@ -184,33 +254,47 @@ static void put_in_sequence(struct store *store, unsigned head, const struct clo
         fail(VERDICT_ENVIRONMENT, 0, "More release sequences than the check can follow.");
 }
 
-/* A new newest store, in the release sequences that it goes on with or is the head of. */
-static void add_store(struct object *atomic, atomic_value value, int order, bool modifies)
+/* In the release sequences that it goes on with or is the head of. */
+static void put_in_sequences(struct store *store, const struct store *after, int order,
+                             bool modifies)
 {
-    const struct store *newest = nth_newest(atomic, 0);
-
-    if (newest->value != value)
-        made_progress();
-    struct store *store = history_push(atomic, value);
-    store->sequential = order == __ATOMIC_SEQ_CST;
-    for (const struct sequence *s = sequence_first(newest); s; s = sequence_next(s))
+    for (const struct sequence *s = sequence_first(after); s; s = sequence_next(s))
         if (modifies || s->thread == self->id)
             put_in_sequence(store, s->thread, &s->clock);
     if (self->has_release_fence)
         put_in_sequence(store, self->id, &self->release_fence);
     if (is_release(order))
         put_in_sequence(store, self->id, &self->clock);
-    if (store->sequential)
-        sequential_stores.at[self->id] = store->clock;
-    if (is_release(order))
-        self->clock.at[self->id]++;
 }
 
-/* Its place among the seq_cst fences matters. */
-static void touch_fences(int order)
+/* A store right after that one in modification order. The value that memory holds is the newest one. */
+static void add_store(struct history *history, struct store *after, volatile void *where,
+                      unsigned size, atomic_value value, int order, bool modifies, uintptr_t pc)
 {
-    if (order == __ATOMIC_SEQ_CST)
-        strategy_touch(run.fences, false);
+    if (after->value != value || after != history->newest)
+        made_progress();
+    if (after != history->newest)
+        order_shift(history->number, after->newer->rank, RANKS);
+    past_join(&self->past, &history->past);
+    self->past.at[self->id] = run.operations;
+    struct store *store = add_after(history, after, value, pc);
+    after->modified = modifies;
+    put_in_sequences(store, after, order, modifies);
+    if (is_release(order))
+        self->clock.at[self->id]++;
+    if (store == history->newest)
+        poke(where, size, value);
+}
+
+/* It has met that store, and is done. */
+static void note_operation(struct history *history, const struct attempt *attempt, bool stores,
+                           uint32_t rank)
+{
+    struct operation operation = operation_of(history, attempt, stores, rank);
+
+    self->past.at[self->id] = run.operations;
+    past_join(&history->past, &self->past);
+    order_done(&operation);
 }
 
 /* -------------------------------------------------------------------------------- operations */
@@ -221,54 +305,69 @@ static bool alone(void)
     return run.thread_count == 1;
 }
 
+static const char *if_older(const struct store *met)
+{
+    return met->newer ? ", an older value: nothing makes the newer one visible yet" : "";
+}
+
+/* What a story says of a store that is not the newest. */
+static const char *if_overtaken(const struct store *store)
+{
+    static char words[96];
+    const struct store *by = store->newer;
+
+    if (!story_on() || !by)
+        return "";
+    snprintf(words, sizeof words, "; this store is overtaken by that of %s by {t%u}",
+             in_words(by->value), by->thread);
+    return words;
+}
+
 atomic_value atomic_load_value(const volatile void *where, unsigned size, int order, uintptr_t pc)
 {
+    struct object *atomic;
+
     if (!self)
         return peek(where, size);
-    memory_access((uintptr_t)where, size, ATOMIC, pc);
     if (alone()) {
+        memory_access((uintptr_t)where, size, ATOMIC, pc);
         step(NULL, false, pc);
         return peek(where, size);
     }
-    struct object *atomic = location(where, size, pc);
-    step(atomic, false, pc);
-    memory_access((uintptr_t)where, size, ATOMIC, pc);
-    location(where, size, pc);
-    touch_fences(order);
-    struct store *store = choose_store(atomic, order);
-    read_store(store, order);
+    struct history *history = step_at(where, size, ATOMIC, pc, &atomic);
+    struct attempt attempt = {.reads = true, .order = order};
+    struct store *met = choose_store(history, &attempt);
+    read_store(met, order);
+    note_operation(history, &attempt, false, met->rank + 1);
     story_event("atomic_load", story_object(atomic), pc, "reads %s from {%u}%s",
-                in_words(store->value), story_object(atomic),
-                store == nth_newest(atomic, 0)
-                    ? ""
-                    : ", an older value: nothing makes the newer one visible yet");
-    return store->value;
+                in_words(met->value), story_object(atomic), if_older(met));
+    return met->value;
 }
 
 void atomic_store_value(volatile void *where, unsigned size, atomic_value value, int order,
                         uintptr_t pc)
 {
+    struct object *atomic;
+
     if (!self) {
         poke(where, size, value);
         return;
     }
     value &= mask_of(size);
-    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
     if (alone()) {
+        memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
         step(NULL, false, pc);
         made_progress();
         poke(where, size, value);
         return;
     }
-    struct object *atomic = location(where, size, pc);
-    step(atomic, true, pc);
-    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
-    location(where, size, pc);
-    touch_fences(order);
-    add_store(atomic, value, order, false);
-    poke(where, size, value);
-    story_event("atomic_store", story_object(atomic), pc, "stores %s in {%u}", in_words(value),
-                story_object(atomic));
+    struct history *history = step_at(where, size, ATOMIC_WRITE, pc, &atomic);
+    struct attempt attempt = {.stores = true, .order = order};
+    struct store *met = choose_store(history, &attempt);
+    add_store(history, met, where, size, value, order, false, pc);
+    note_operation(history, &attempt, true, met->rank + RANKS);
+    story_event("atomic_store", story_object(atomic), pc, "stores %s in {%u}%s", in_words(value),
+                story_object(atomic), if_overtaken(met->newer));
 }
 
 static atomic_value compute(enum atomic_operation operation, atomic_value old, atomic_value operand)
@@ -294,6 +393,8 @@ static atomic_value compute(enum atomic_operation operation, atomic_value old, a
 atomic_value atomic_modify(volatile void *where, unsigned size, enum atomic_operation operation,
                            atomic_value operand, int order, uintptr_t pc)
 {
+    struct object *atomic;
+
     if (!self || alone()) {
         if (self) {
             memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
@@ -304,97 +405,99 @@ atomic_value atomic_modify(volatile void *where, unsigned size, enum atomic_oper
         poke(where, size, compute(operation, found, operand));
         return found;
     }
-    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
-    struct object *atomic = location(where, size, pc);
-    step(atomic, true, pc);
-    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
-    location(where, size, pc);
-    atomic_value old = peek(where, size), value = compute(operation, old, operand) & mask_of(size);
-    touch_fences(order);
-    read_store(nth_newest(atomic, 0), order);
-    add_store(atomic, value, order, true);
-    poke(where, size, value);
-    story_event("atomic_modify", story_object(atomic), pc, "changes {%u} from %s to %s",
-                story_object(atomic), in_words(old), in_words(value));
+    struct history *history = step_at(where, size, ATOMIC_WRITE, pc, &atomic);
+    struct attempt attempt = {.reads = true, .stores = true, .order = order};
+    struct store *met = choose_store(history, &attempt);
+    atomic_value old = met->value, value = compute(operation, old, operand) & mask_of(size);
+    read_store(met, order);
+    add_store(history, met, where, size, value, order, true, pc);
+    note_operation(history, &attempt, true, met->rank + RANKS);
+    story_event("atomic_modify", story_object(atomic), pc, "changes {%u} from %s to %s%s",
+                story_object(atomic), in_words(old), in_words(value), if_overtaken(met->newer));
     return old;
+}
+
+/* A weak exchange may fail although it finds what it expects. */
+static bool fails_without_cause(bool weak)
+{
+    if (!weak || !run.weak_left || !strategy_chance(WEAK_FAILS_ONE_IN))
+        return false;
+    run.weak_left--;
+    return true;
+}
+
+static atomic_value exchange_alone(volatile void *where, unsigned size, atomic_value expected,
+                                   atomic_value value, uintptr_t pc)
+{
+    if (self) {
+        memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
+        step(NULL, false, pc);
+    }
+    atomic_value found = peek(where, size);
+    if (found == expected) {
+        made_progress();
+        poke(where, size, value);
+    }
+    return found;
 }
 
 atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic_value expected,
                                      atomic_value value, int order, int failure_order, bool weak,
                                      bool *failed, uintptr_t pc)
 {
+    struct object *atomic;
+
     expected &= mask_of(size);
     value &= mask_of(size);
     *failed = false;
-    if (self)
-        memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
-    if (!self || alone()) {
-        if (self)
-            step(NULL, false, pc);
-        atomic_value found = peek(where, size);
-        if (found == expected) {
-            made_progress();
-            poke(where, size, value);
-        }
-        return found;
-    }
-    struct object *atomic = location(where, size, pc);
-    step(atomic, true, pc);
-    memory_access((uintptr_t)where, size, ATOMIC_WRITE, pc);
-    location(where, size, pc);
-    atomic_value old = peek(where, size);
-    if (old == expected && weak && run.weak_left && strategy_chance(WEAK_FAILS_ONE_IN)) {
-        assert(run.weak_left);
-        run.weak_left--;
-        *failed = true;
-    }
+    if (!self || alone())
+        return exchange_alone(where, size, expected, value, pc);
+    struct history *history = step_at(where, size, ATOMIC_WRITE, pc, &atomic);
+    struct attempt attempt = {.reads = true,
+                              .stores = true,
+                              .compares = true,
+                              .expected = expected,
+                              .order = order,
+                              .failure_order = failure_order};
+    struct store *met = choose_store(history, &attempt);
+    atomic_value old = met->value;
+    *failed = old == expected && fails_without_cause(weak);
     bool exchanges = old == expected && !*failed;
-    touch_fences(exchanges ? order : failure_order);
-    read_store(nth_newest(atomic, 0), exchanges ? order : failure_order);
-    if (exchanges) {
-        add_store(atomic, value, order, true);
-        poke(where, size, value);
-        story_event("atomic_exchange", story_object(atomic), pc, "changes {%u} from %s to %s",
-                    story_object(atomic), in_words(old), in_words(value));
-    } else {
-        story_event("atomic_exchange", story_object(atomic), pc, "does not change {%u}: %s",
+    read_store(met, order_of(&attempt, exchanges));
+    if (exchanges)
+        add_store(history, met, where, size, value, order, true, pc);
+    note_operation(history, &attempt, exchanges, met->rank + (exchanges ? RANKS : 1));
+    if (exchanges)
+        story_event("atomic_exchange", story_object(atomic), pc, "changes {%u} from %s to %s%s",
+                    story_object(atomic), in_words(old), in_words(value), if_overtaken(met->newer));
+    else
+        story_event("atomic_exchange", story_object(atomic), pc, "does not change {%u}: %s%s",
                     story_object(atomic),
-                    *failed ? "a weak exchange may fail without cause" : "it has another value");
-    }
+                    *failed ? "a weak exchange may fail without cause" : "it has another value",
+                    if_older(met));
     return old;
 }
-
-static void pass_sequential_fence(void)
-{
-    uint32_t before = last_fence;
-
-    if (last_fence + 1 < MAX_FENCES)
-        last_fence++;
-    struct fence *fence = &fences[last_fence];
-    fence->known = fences[before].known;
-    clock_join(&fence->known, &self->clock);
-    fence->stores = sequential_stores;
-    self->clock.fence = last_fence;
-}
-
 static void pass_fence(int order)
 {
+    struct operation operation = {.sequential = order == __ATOMIC_SEQ_CST};
+
+    run.operations++;
+    order_start();
     if (is_acquire(order))
-        acquire(&self->acquire_pending);
-    if (order == __ATOMIC_SEQ_CST)
-        pass_sequential_fence();
+        clock_join(&self->clock, &self->acquire_pending);
     if (is_release(order)) {
         self->release_fence = self->clock;
         self->has_release_fence = true;
         self->clock.at[self->id]++;
     }
+    order_done(&operation);
 }
 
 void atomic_fence(int order, uintptr_t pc)
 {
     if (!self)
         return;
-    step(order == __ATOMIC_SEQ_CST ? run.fences : NULL, true, pc);
+    step(NULL, true, pc);
     if (alone())
         return;
     pass_fence(order);
@@ -403,18 +506,23 @@ void atomic_fence(int order, uintptr_t pc)
 
 void atomic_barrier(void)
 {
-    strategy_touch(run.fences, true);
     if (!alone())
         pass_fence(__ATOMIC_SEQ_CST);
 }
 
 atomic_value atomic_newest(const volatile void *where, unsigned size, uintptr_t pc)
 {
+    struct attempt attempt = {.reads = true, .order = __ATOMIC_RELAXED};
+
     memory_access((uintptr_t)where, size, ATOMIC, pc);
     if (alone())
         return peek(where, size);
     struct object *atomic = location(where, size, pc);
+    struct history *history = atomic->atomic.history;
     strategy_touch(atomic, false);
-    read_store(nth_newest(atomic, 0), __ATOMIC_RELAXED);
-    return peek(where, size);
+    run.operations++;
+    order_start();
+    read_store(history->newest, attempt.order);
+    note_operation(history, &attempt, false, history->newest->rank + 1);
+    return history->newest->value;
 }

@@ -1,16 +1,20 @@
-/* atomic.h - C11 atomics with the freedom the standard gives them.
+/* atomic.h - C11 atomics with the freedom the standard gives them: the memory model RC11 (Lahav,
+ * Vafeiadis, Kang, Hur, Dreyer, PLDI 2017), outcome for outcome.
  *
- * A location remembers its last stores. A load that nothing forces to see the newest one may be
- * given an older one: the strategy draws. What forces it: that the newer store, or somebody's
- * reading it, happens before the load; and for seq_cst loads and after seq_cst fences, the single
- * total order, which here is the order in which the operations were taken. A fence counts for every
- * load that it happens before, those of other threads included. It passes on all that happens before
- * it, and what was read there, as in RC11, in C++20 and on all processors; C11's text lets IRIW with
- * fences be. A release sequence is that of C11 and C23 (5.1.2.4): stores of its head's thread go on
- * with it. In C++20 they do not.
+ * The stores to a location stand in modification order (history.h). Each operation meets one of them: a load
+ * reads it, a store comes right after it, a read-modify-write does both, and an exchange that fails on it only
+ * reads. That is the newest one if nobody interferes. It may be an older one unless coherence forbids it (a
+ * newer store, or somebody's reading it, happens before), a read-modify-write that has read it stands
+ * in between, or there would be no single total order of the seq_cst operations (order.h). The strategy draws.
+ * A store that does not come last is overtaken by those behind it: others may never see it.
  *
- * Not modelled: a load that reads a store of the future (load buffering), stores that enter the
- * modification order before older ones (2+2W), an exchange that fails on an old value, and accesses
+ * An older store is met only where that is no other schedule (comes_after): what could as well have been executed
+ * before the newer store is, there.
+ *
+ * A release sequence is that of C11 and C23 (5.1.2.4): stores of its head's thread go on with it. In C++20
+ * they do not.
+ *
+ * Not modelled: a load that reads a store of the future (load buffering, which RC11 forbids), and accesses
  * of different size to one location. */
 #pragma once
 

@@ -5,8 +5,12 @@
 
 #include <string.h>
 
-static struct store (*histories)[KEPT];
-static uint32_t history_count;
+static struct history *histories;
+static uint32_t history_count, last_number;
+
+/* Those that no history has any more are a list of their own, by their `older`. */
+static struct store *stores, *free_stores;
+static uint32_t store_count;
 
 /* Number 0 is none. Those that no store is part of any more are a list of their own. */
 static struct sequence *sequences;
@@ -16,21 +20,24 @@ void history_begin(void)
 {
     if (!histories) {
         histories = reserve(MAX_HISTORIES * sizeof *histories);
+        stores = reserve(MAX_STORES * sizeof *stores);
         sequences = reserve(MAX_SEQUENCES * sizeof *sequences);
     }
-    history_count = 0;
+    history_count = last_number = store_count = 0;
+    free_stores = NULL;
     sequence_count = free_sequences = 0;
 }
 
-struct store *history_new(void)
+struct history *history_new(void)
 {
     if (history_count == MAX_HISTORIES)
         return NULL;
-    struct store *stores = histories[history_count++];
-    for (unsigned i = 0; i < KEPT; i++)
-        stores[i].sequences = 0;
-    return stores;
+    struct history *history = &histories[history_count++];
+    memset(history, 0, sizeof *history);
+    return history;
 }
+
+/* ------------------------------------------------------------------------------------ stores */
 
 static void forget_sequences(struct store *store)
 {
@@ -42,25 +49,106 @@ static void forget_sequences(struct store *store)
     }
 }
 
-void history_clear(struct object *atomic)
+static void drop_oldest(struct history *history)
 {
-    for (unsigned i = 0; i < KEPT; i++)
-        forget_sequences(&atomic->atomic.stores[i]);
-    atomic->atomic.count = 0;
+    struct store *store = history->oldest;
+
+    history->oldest = store->newer;
+    if (store->newer)
+        store->newer->older = NULL;
+    else
+        history->newest = NULL;
+    history->kept--;
+    forget_sequences(store);
+    store->older = free_stores;
+    free_stores = store;
 }
 
-struct store *history_push(struct object *atomic, atomic_value value)
+void history_clear(struct history *history)
 {
-    struct store *store = &atomic->atomic.stores[atomic->atomic.count++ % KEPT];
+    while (history->oldest)
+        drop_oldest(history);
+    history->twisted = false;
+    history->limit = KEPT_AT_FIRST;
+    history->number = ++last_number;
+}
 
-    if (atomic->atomic.count == 2 * KEPT) /* only the remainder counts */
-        atomic->atomic.count = KEPT;
+/* The newest store so that all who run have to see it or a newer one. */
+static struct store *settled(const struct history *history)
+{
+    struct store *oldest = history->newest;
+
+    for (unsigned t = 0; t < run.thread_count; t++) {
+        struct store *store = history->newest;
+        if (is_over(&run.threads[t]))
+            continue;
+        while (store->older && !binds(store, &run.threads[t].clock))
+            store = store->older;
+        if (store->rank < oldest->rank)
+            oldest = store;
+    }
+    return oldest;
+}
+
+/* Makes room. The store `after` is still needed. */
+static void drop_settled(struct history *history, const struct store *after)
+{
+    const struct store *from = settled(history);
+
+    while (history->oldest != from)
+        drop_oldest(history);
+    while (history->kept >= MAX_KEPT && history->oldest != after)
+        drop_oldest(history);
+    history->limit = 2 * history->kept < MAX_KEPT ? 2 * history->kept : MAX_KEPT;
+    if (history->limit < KEPT_AT_FIRST)
+        history->limit = KEPT_AT_FIRST;
+}
+
+static struct store *store_new(void)
+{
+    struct store *store = free_stores;
+
+    if (store)
+        free_stores = store->older;
+    else if (store_count < MAX_STORES)
+        store = &stores[store_count++];
+    return store;
+}
+
+static void link_after(struct history *history, struct store *store, struct store *after)
+{
+    store->older = after;
+    store->newer = after ? after->newer : NULL;
+    store->rank = after ? after->rank + RANKS : 0;
+    if (after)
+        after->newer = store;
+    else
+        history->oldest = store;
+    for (struct store *newer = store->newer; newer; newer = newer->newer)
+        newer->rank += RANKS;
+    if (store->newer)
+        store->newer->older = store;
+    else
+        history->newest = store;
+    history->kept++;
+}
+
+struct store *history_add(struct history *history, struct store *after, atomic_value value)
+{
+    if (history->kept && history->kept >= history->limit)
+        drop_settled(history, after);
+    struct store *store = store_new();
+    if (!store)
+        return NULL;
     store->value = value;
     store->clock = self->clock.at[self->id];
     store->thread = (uint8_t)self->id;
-    store->sequential = false;
-    forget_sequences(store);
+    store->time = run.operations;
+    store->modified = false;
+    store->sequences = 0;
     memset(store->seen, 0, sizeof store->seen);
+    store->past = self->past;
+    link_after(history, store, after);
     return store;
 }
 
@@ -113,18 +201,19 @@ const struct sequence *sequence_next(const struct sequence *sequence)
 
 bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock)
 {
-    for (unsigned i = 0; i < kept(atomic); i++) {
-        const struct store *store = nth_newest(atomic, i);
+    const struct store *store = atomic->atomic.history->newest;
+
+    for (; store; store = store->older)
         if (store->thread == thread && store->clock >= clock && store->seen[self->id])
             return true;
-    }
     return false;
 }
 
 bool atomic_is_settled(const struct object *atomic, unsigned thread, uint32_t clock)
 {
-    for (unsigned i = 0; i < kept(atomic); i++) {
-        const struct store *store = nth_newest(atomic, i);
+    const struct store *store = atomic->atomic.history->newest;
+
+    for (; store; store = store->older) {
         if (store->seen[self->id] || was_seen(store, &self->clock))
             return true;
         if (store->thread == thread && store->clock >= clock)

@@ -1,4 +1,4 @@
-/* history.h - the last stores to each atomic, and who has seen them. */
+/* history.h - the stores to each atomic in modification order, and who has seen them. */
 #pragma once
 
 #include "run.h"
@@ -8,17 +8,31 @@
 /* A value of any size an atomic can have: 1, 2, 4, 8 or 16 bytes. */
 __extension__ typedef unsigned __int128 atomic_value;
 
-enum { KEPT = LOOK_BACK + 1 }; /* stores of each atomic */
-
 struct store {
     atomic_value value;
-    uint32_t clock; /* of its thread, then */
+    struct store *older, *newer; /* in modification order */
+    uint32_t rank;               /* ... as a number, RANKS apart */
+    uint32_t clock;              /* of its thread, then */
+    uint32_t time;               /* the number of the operation */
     uint8_t thread;
-    bool sequential;    /* seq_cst */
+    bool modified;      /* a read-modify-write has read it: nothing may come between the two */
     uint32_t sequences; /* the first release sequence that it is part of; 0: none */
     uint32_t
         seen[MAX_THREADS]; /* each thread's clock when it first read this store; 0: it has not */
+    struct past past;      /* what was executed before it, and it itself */
 };
+
+/* Of one atomic, from its initialisation on. */
+struct history {
+    struct store *oldest, *newest; /* of those kept; NULL: there are none */
+    unsigned kept, limit;          /* from that many on it is time to look which may be dropped */
+    uint32_t number;               /* no two have the same */
+    bool twisted;     /* some operation has been given an older store than the newest */
+    struct past past; /* what was executed before its operations, and they themselves */
+};
+
+/* Between the ranks of two neighbours: there is room for the loads of the older one, and for a store. */
+enum { RANKS = 4 };
 
 /* A release sequence: an acquire that reads a store of it learns the clock of its head. It goes on
  * with stores of the head's thread and with read-modify-writes of any thread (C11 5.1.2.4p10). A
@@ -32,25 +46,15 @@ struct sequence {
 /* A new schedule: there are no histories. */
 void history_begin(void);
 
-/* An empty one, for object->atomic.stores; NULL: there are too many. */
-struct store *history_new(void);
+/* An empty one; NULL: there are too many. */
+struct history *history_new(void);
 
 /* Forgets all stores. */
-void history_clear(struct object *atomic);
+void history_clear(struct history *history);
 
-/* A new newest store. It is part of no release sequence yet. The newest one of before is kept. */
-struct store *history_push(struct object *atomic, atomic_value value);
-
-static inline struct store *nth_newest(const struct object *atomic, unsigned n)
-{
-    assert(n < atomic->atomic.count);
-    return &atomic->atomic.stores[(atomic->atomic.count - 1 - n) % KEPT];
-}
-
-static inline unsigned kept(const struct object *atomic)
-{
-    return atomic->atomic.count < KEPT ? atomic->atomic.count : KEPT;
-}
+/* A new store by self, right after that one in modification order (NULL: it is the first). It is part of
+ * no release sequence yet. Stores that nobody can read any more are dropped. NULL: there are too many. */
+struct store *history_add(struct history *history, struct store *after, atomic_value value);
 
 /* Makes the store part of a release sequence whose head a thread stored at that clock. False: there
  * are too many. */
@@ -60,6 +64,11 @@ bool sequence_add(struct store *store, unsigned thread, const struct clock *cloc
 const struct sequence *sequence_first(const struct store *store);
 const struct sequence *sequence_next(const struct sequence *sequence);
 
+static inline bool happens_before(const struct store *store, const struct clock *clock)
+{
+    return store->clock <= clock->at[store->thread];
+}
+
 /* Was the store read by somebody at a time that is in that clock? */
 static inline bool was_seen(const struct store *store, const struct clock *by)
 {
@@ -67,6 +76,12 @@ static inline bool was_seen(const struct store *store, const struct clock *by)
         if (store->seen[t] && store->seen[t] <= by->at[t])
             return true;
     return false;
+}
+
+/* Must who has that clock see this store, or a newer one, and store behind it? (Coherence.) */
+static inline bool binds(const struct store *store, const struct clock *clock)
+{
+    return happens_before(store, clock) || was_seen(store, clock);
 }
 
 /* Has self read a store of that thread, made when its clock was at least that? */

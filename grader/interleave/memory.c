@@ -362,7 +362,7 @@ static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size
         bool hit = object->address >= address && object->address < address + size;
         if (object->kind == OBJECT_ATOMIC && object->address < address + size &&
             object->address + object->atomic.size > address)
-            object->atomic.count = 0;
+            history_clear(object->atomic.history);
         if (hit && object->kind != OBJECT_ATOMIC && !object_holder(object) &&
             !object_sleeper(object))
             *link = object->next;

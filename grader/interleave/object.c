@@ -9,15 +9,25 @@
 struct object *objects;
 uint32_t object_count;
 
+/* What was executed before those that changed an object, and before all that were at it. */
+struct pasts {
+    struct past of_changes, of_all;
+};
+
+static struct pasts *pasts;
+static uint32_t past_count;
+
 bool object_map(void)
 {
     objects = reserve(MAX_OBJECTS * sizeof *objects);
-    return objects;
+    pasts = reserve(MAX_PASTS * sizeof *pasts);
+    return objects && pasts;
 }
 
 void object_begin(void)
 {
     object_count = 1;
+    past_count = 0;
 }
 
 struct object *object_new(enum kind kind, uintptr_t pc)
@@ -31,6 +41,30 @@ struct object *object_new(enum kind kind, uintptr_t pc)
     object->kind = kind;
     object->pc = pc;
     return object;
+}
+
+static struct pasts *pasts_of(struct object *object)
+{
+    if (!object->met && past_count < MAX_PASTS) {
+        object->met = &pasts[past_count++];
+        memset(object->met, 0, sizeof *object->met);
+    }
+    return object->met;
+}
+
+void object_met(struct object *object, bool changes)
+{
+    if (!self || !run.operations || object->kind == OBJECT_ATOMIC)
+        return;
+    struct pasts *met = pasts_of(object);
+    if (!met) {
+        past_is_all(); /* at least */
+        return;
+    }
+    past_join(&self->past, changes ? &met->of_all : &met->of_changes);
+    past_join(&met->of_all, &self->past);
+    if (changes)
+        past_join(&met->of_changes, &self->past);
 }
 
 static const struct thread *first_reader(const struct object *lock)

@@ -21,3 +21,7 @@ const struct thread *object_holder(const struct object *object);
 
 /* The first thread but self that is in a call on it, asleep or about to go on; NULL: none is. */
 const struct thread *object_sleeper(const struct object *object);
+
+/* Self is at the object, and changes it or only looks: what was executed before the steps that it has to
+ * come after is before what it does next. (Of an atomic the history knows better.) */
+void object_met(struct object *object, bool changes);

@@ -22,11 +22,15 @@
 #define FOREVER UINT64_MAX /* no deadline */
 
 /* What a thread knows of each thread's past: a vector clock. clock.at[t] >= n: all that t did before
- * its n+1st release happens before what is done next here. fence: the number of the last seq_cst
- * fence that happens before it, in the single total order of these fences; 0: none does. */
+ * its n+1st release happens before what is done next here. */
 struct clock {
     uint32_t at[MAX_THREADS];
-    uint32_t fence;
+};
+
+/* What could not have been executed later, whether it happens before or not: the number of the last such
+ * atomic operation of each thread. */
+struct past {
+    uint32_t at[MAX_THREADS];
 };
 
 /* ------------------------------------------------------------------------------- objects */
@@ -65,7 +69,8 @@ struct object {
     struct clock clock; /* what a thread learns that acquires it */
 
     /* object.c */
-    uint32_t next; /* another object in the same 8 bytes; 0: none */
+    uint32_t next;     /* another object in the same 8 bytes; 0: none */
+    struct pasts *met; /* what is before a step at it; NULL: nothing */
 
     unsigned number; /* story.c: in the story; 0: not told yet */
 
@@ -102,8 +107,8 @@ struct object {
             unsigned value;
         } semaphore;
         struct {
-            struct store *stores; /* history.h */
-            unsigned size, count;
+            struct history *history; /* history.h */
+            unsigned size;
         } atomic;
     };
 };
@@ -190,6 +195,7 @@ struct thread {
 
     /* What it knows (memory model): all files that order things; atomic.c */
     struct clock clock;
+    struct past past;             /* object.c, too */
     struct clock acquire_pending; /* read by relaxed loads, takes effect at an acquire fence */
     struct clock release_fence;   /* clock at its last release fence */
     bool has_release_fence;
@@ -271,7 +277,7 @@ struct run {
 
     /* atomic.c */
     unsigned stale_left, weak_left;
-    struct object *fences; /* what all fences are about */
+    uint32_t operations; /* so many, since there is more than one thread */
 
     /* heap.c */
     unsigned allocations, failable; /* asked for; and together with thread starts */
@@ -311,8 +317,20 @@ static inline void clock_join(struct clock *into, const struct clock *from)
     for (unsigned t = 0; t < run.thread_count; t++)
         if (into->at[t] < from->at[t])
             into->at[t] = from->at[t];
-    if (into->fence < from->fence)
-        into->fence = from->fence;
+}
+
+static inline void past_join(struct past *into, const struct past *from)
+{
+    for (unsigned t = 0; t < run.thread_count; t++)
+        if (into->at[t] < from->at[t])
+            into->at[t] = from->at[t];
+}
+
+/* All that was executed until now is before what self does next: it has waited for that. */
+static inline void past_is_all(void)
+{
+    for (unsigned t = 0; run.operations && t < run.thread_count; t++)
+        self->past.at[t] = run.operations;
 }
 
 /* Self learns what the releases of an object tell; and the other way round, after which what self

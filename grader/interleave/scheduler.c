@@ -436,8 +436,10 @@ enum wake sleep_until(bool (*ready)(const struct thread *), struct object *objec
     self->asleep_since = story_now();
     self->asleep_at = run.now;
     pick_next();
-    if (deadline != FOREVER)
+    if (deadline != FOREVER) {
         strategy_touch(run.clock_object, self->early);
+        past_is_all();
+    }
     self->deadline = FOREVER;
     self->interruptible = self->early = self->takes_signals = self->was_interrupted = false;
     enum wake wake = self->wake;

@@ -10,6 +10,7 @@
 #include "choices.h"
 #include "dfs.h"
 #include "dpor.h"
+#include "object.h"
 #include "pct.h"
 #include "pos.h"
 #include "priority.h"
@@ -96,20 +97,21 @@ bool strategy_chance(unsigned one_in)
     return note_choice(random_below(one_in) == 0);
 }
 
-static void touch(const struct object *object, bool writes, enum touch how)
+static void touch(struct object *object, bool writes, enum touch how)
 {
+    object_met(object, writes);
     if (strategy == PLAN_DFS)
         dfs_touch(object, writes, how);
     if (strategy == PLAN_DPOR)
         dpor_touch(object, writes, how);
 }
 
-void strategy_touch(const struct object *object, bool writes)
+void strategy_touch(struct object *object, bool writes)
 {
     touch(object, writes, MEETS);
 }
 
-void strategy_orders(const struct object *object)
+void strategy_orders(struct object *object)
 {
     touch(object, true, GIVES_BACK);
 }

@@ -27,8 +27,8 @@ bool strategy_chance(unsigned one_in);
 
 /* What was done to an object since the last pick: DFS and DPOR need to know which steps can be swapped.
  * strategy_orders: a lock was given back, or a thread started, woken or ended, which others wait for. */
-void strategy_touch(const struct object *object, bool writes);
-void strategy_orders(const struct object *object);
+void strategy_touch(struct object *object, bool writes);
+void strategy_orders(struct object *object);
 
 /* Nobody could go on, and so time passed, or the test went on that waited for that. */
 void strategy_waited(void);

@@ -19,13 +19,13 @@ enum {
      * time-out meets a signal twice. More: time-outs drown what else can happen. */
     CLOCK_JUMPS = 3,
 
-    /* Loads that are given an older value. Less: mistakes that need two or three of them (IRIW, a
-     * ring's two ends). More: loops that wait for a value look again and again. */
+    /* Loads that are given an older value, and stores that are overtaken. Less: mistakes that need two
+     * or three of them (IRIW, a ring's two ends). More: loops that wait for a value look again and again. */
     STALE_LOADS = 8,
 
-    /* Stores a load can miss. Less: none but the newest, that is no weak memory at all. More: a
-     * longer history for each atomic, and reads that no processor shows. */
-    LOOK_BACK = 2,
+    /* Stores of an atomic that somebody may still read; there are no more unless nothing ever makes them
+     * visible. Less: what needs that many increments goes unseen. More: a longer history for each atomic. */
+    MAX_KEPT = 64,
 
     /* Weak exchanges that fail without cause. Less: one that is not in a loop goes unnoticed. More:
      * longer loops. */
@@ -236,8 +236,21 @@ enum {
      * long tests can't be followed. More: address space, of which there is enough. */
     MAX_OBJECTS = 1 << 22,
     MAX_HISTORIES = 1 << 18,
-    MAX_SEQUENCES = 1 << 22, /* each store of each history could be part of five */
-    MAX_FENCES = 1 << 16,    /* any more count as the last one: readers see more than they must */
+    MAX_STORES = 1 << 22,
+    MAX_PASTS = 1 << 18, /* any more objects count as if all that was executed had to come before */
+    MAX_SEQUENCES = 1 << 22, /* each store could be part of one for each thread, mostly of one or two */
+
+    /* Stores of an atomic at which it is looked for the first time whether some can be dropped. Less: looks
+     * in vain. More: a walk along stores that nobody reads. */
+    KEPT_AT_FIRST = 6,
+
+    /* Operations that are remembered for the order of those that are seq_cst. From then on loads are given
+     * the newest value only. Less: in long tests older values are seen at their beginning only. More: memory. */
+    MAX_ORDERED = 1 << 16,
+
+    /* ... and how far back an older value may be, in operations, for this to be looked at. Less: it is not
+     * shown. More: a look at all of them, for each choice. */
+    ORDERED_WINDOW = 400,
     MAX_BLOCKS = 1 << 20,
     MAX_ACCESSES = 1 << 24, /* this one, and the next, are then no longer added to */
     MAX_UNDO = 1 << 24,

@@ -17,6 +17,7 @@ import pytest
 
 from grader.grading import story
 from grader.grading.submission import Code
+from grader.tests import litmus
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "grader/tests/interleave"
@@ -133,7 +134,7 @@ def test_a_test_that_uses_up_its_processor_time_says_so() -> None:
     program = build("right")
     with tempfile.TemporaryFile() as record:
         subprocess.run(
-            ["sh", "-c", f'ulimit -t 1; exec "{program.path}" right__barriers'],
+            ["sh", "-c", f'ulimit -t 1; exec "{program.path}" right__read_write_locks'],
             env={**os.environ, "SCHEDULES": "100000000", "STRATEGY": "mix", "SUITE_RECORD": str(record.fileno())},
             pass_fds=[record.fileno()],
             capture_output=True,
@@ -327,6 +328,34 @@ def test_the_benchmark_runs() -> None:
     for failures in found.values():  # PCT does not find what takes more than its three steps in one order
         assert failures[0] and all(failures[2:]), output
     assert found["last_in_first_out"][1] > 0, output  # it was 0 while the later change was the lower
+
+
+def some_of_the_table(n: int) -> str:
+    tests = [line for line in litmus.TABLE.read_text().splitlines() if line[0] != "#"]
+    assert len(tests) >= 2500
+    return "\n".join(tests[:: len(tests) // n][:n]) + "\n"
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_litmus_tests_show_what_rc11_allows_and_nothing_else(compiler: str) -> None:
+    """300 of the table: make litmus tries all of them."""
+    found = litmus.compare(compiler, some_of_the_table(300))
+    assert not found.differing
+    assert found.equal == found.tests == 300
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("32 Wx1. Wy2. | Wy1. Wx2. : /120 /210 /220", "forbidden"),
+        ("32 Wx1. Wy2. | Wy1. Wx2. : /110 /120 /210 /220 /330", "incomplete"),
+        ("8 Wd1- Wx1r | Rxa ?1 Rd- : race", "races"),
+        ("8 Wd1- Wx1. | Rxa ?1 Rd- : 00/100 11/100", "races"),
+    ],
+)
+def test_a_wrong_line_of_the_table_is_noticed(line: str, wrong: str) -> None:
+    found = litmus.compare("cc", f"{line}\n")
+    assert found.differing and found.tests == getattr(found, wrong) == 1
 
 
 CROSS = "aarch64-linux-gnu-gcc"

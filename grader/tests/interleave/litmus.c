@@ -3,10 +3,11 @@
  * seen__...    an outcome C11 allows: the scheduler must come across it (so its check must fail)
  * never__...   an outcome C11 forbids: no schedule may show it
  *
- * Not among them, since C11 allows them and the scheduler doesn't produce them (atomic.h): load
- * buffering with both loads reading the other's store, 2+2W, and an exchange that fails on an old value. */
+ * Not among them, since C11 allows it and the scheduler doesn't produce it (atomic.h): load buffering with both
+ * loads reading the other's store. litmus.txt has thousands more, with all outcomes of each. */
 #include "suite.h"
 
+#include <semaphore.h>
 #include <stdatomic.h>
 
 static atomic_int x, y, z;
@@ -158,6 +159,100 @@ TEST(seen__store_buffering_a_fence_that_does_not_happen_before_the_load)
     check(!(r1 == 0 && r2 == 0), OUTCOME);
 }
 
+THREAD(sb_thrice_1, atomic_fetch_add_explicit(&x, 1, memory_order_relaxed);
+       atomic_fetch_add_explicit(&x, 1, memory_order_relaxed);
+       atomic_fetch_add_explicit(&x, 1, memory_order_relaxed); r1 = LOAD(y, relaxed))
+THREAD(sb_thrice_2, atomic_fetch_add_explicit(&y, 1, memory_order_relaxed);
+       atomic_fetch_add_explicit(&y, 1, memory_order_relaxed);
+       atomic_fetch_add_explicit(&y, 1, memory_order_relaxed); r2 = LOAD(x, relaxed))
+THREAD(sb_thrice_fence_1, atomic_fetch_add_explicit(&x, 1, memory_order_relaxed);
+       atomic_fetch_add_explicit(&x, 1, memory_order_relaxed);
+       atomic_fetch_add_explicit(&x, 1, memory_order_relaxed); FENCE(seq_cst);
+       r1 = LOAD(y, relaxed))
+THREAD(sb_thrice_fence_2, atomic_fetch_add_explicit(&y, 1, memory_order_relaxed);
+       atomic_fetch_add_explicit(&y, 1, memory_order_relaxed);
+       atomic_fetch_add_explicit(&y, 1, memory_order_relaxed); FENCE(seq_cst);
+       r2 = LOAD(x, relaxed))
+
+TEST(seen__store_buffering_of_three_increments)
+{
+    run_2(sb_thrice_1, sb_thrice_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+TEST(never__store_buffering_of_three_increments_and_fences)
+{
+    run_2(sb_thrice_fence_1, sb_thrice_fence_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+/* ------------------------------------------------------- stores that are overtaken (2+2W, S, R) */
+
+THREAD(ww_1, STORE(x, 1, relaxed); STORE(y, 2, relaxed))
+THREAD(ww_2, STORE(y, 1, relaxed); STORE(x, 2, relaxed))
+THREAD(ww_release_1, STORE(x, 1, release); STORE(y, 2, release))
+THREAD(ww_release_2, STORE(y, 1, release); STORE(x, 2, release))
+THREAD(ww_sc_1, STORE(x, 1, seq_cst); STORE(y, 2, seq_cst))
+THREAD(ww_sc_2, STORE(y, 1, seq_cst); STORE(x, 2, seq_cst))
+THREAD(ww_fence_1, STORE(x, 1, relaxed); FENCE(seq_cst); STORE(y, 2, relaxed))
+THREAD(ww_fence_2, STORE(y, 1, relaxed); FENCE(seq_cst); STORE(x, 2, relaxed))
+
+TEST(seen__two_stores_each_and_both_first_ones_last)
+{
+    run_2(ww_1, ww_2);
+    check(!(x == 1 && y == 1), OUTCOME);
+}
+
+TEST(seen__two_stores_each_release)
+{
+    run_2(ww_release_1, ww_release_2);
+    check(!(x == 1 && y == 1), OUTCOME);
+}
+
+TEST(never__two_stores_each_seq_cst)
+{
+    run_2(ww_sc_1, ww_sc_2);
+    check(!(x == 1 && y == 1), OUTCOME);
+}
+
+TEST(never__two_stores_each_and_fences)
+{
+    run_2(ww_fence_1, ww_fence_2);
+    check(!(x == 1 && y == 1), OUTCOME);
+}
+
+THREAD(s_send, STORE(x, 2, relaxed); STORE(y, 1, release))
+THREAD(s_relaxed, r1 = LOAD(y, relaxed); STORE(x, 1, relaxed))
+THREAD(s_acquire, r1 = LOAD(y, acquire); STORE(x, 1, relaxed))
+THREAD(r_store, STORE(x, 1, relaxed); STORE(y, 1, relaxed))
+THREAD(r_load, STORE(y, 2, relaxed); r1 = LOAD(x, relaxed))
+THREAD(r_store_fence, STORE(x, 1, relaxed); FENCE(seq_cst); STORE(y, 1, relaxed))
+THREAD(r_load_fence, STORE(y, 2, relaxed); FENCE(seq_cst); r1 = LOAD(x, relaxed))
+
+TEST(seen__a_store_behind_a_load_is_overtaken)
+{
+    run_2(s_send, s_relaxed);
+    check(!(r1 == 1 && x == 2), OUTCOME);
+}
+
+TEST(never__a_store_behind_an_acquire_is_overtaken)
+{
+    run_2(s_send, s_acquire);
+    check(!(r1 == 1 && x == 2), OUTCOME);
+}
+
+TEST(seen__a_load_behind_a_store_that_came_last)
+{
+    run_2(r_store, r_load);
+    check(!(y == 2 && r1 == 0), OUTCOME);
+}
+
+TEST(never__a_load_behind_a_store_that_came_last_and_fences)
+{
+    run_2(r_store_fence, r_load_fence);
+    check(!(y == 2 && r1 == 0), OUTCOME);
+}
+
 /* ------------------------------------------------------------------------ message passing (MP) */
 
 THREAD(mp_send_relaxed, STORE(x, 1, relaxed); STORE(y, 1, relaxed))
@@ -255,6 +350,16 @@ TEST(never__independent_reads_with_fences, .schedules = 100000)
     check(!(r1 == 1 && r2 == 0 && r3 == 1 && r4 == 0), OUTCOME);
 }
 
+THREAD(iriw_xy_mixed, r1 = LOAD(x, acquire); r2 = LOAD(y, seq_cst))
+THREAD(iriw_yx_mixed, r3 = LOAD(y, acquire); r4 = LOAD(x, seq_cst))
+
+/* In C++11 it could not be, and compilers for POWER had to forbid it. */
+TEST(seen__independent_reads_seq_cst_behind_acquire)
+{
+    run_4(iriw_x_sc, iriw_y_sc, iriw_xy_mixed, iriw_yx_mixed);
+    check(!(r1 == 1 && r2 == 0 && r3 == 1 && r4 == 0), OUTCOME);
+}
+
 /* ----------------------------------------------- causality: write to read (WRC), and by two (ISA2) */
 
 THREAD(wrc_write, STORE(x, 1, relaxed))
@@ -325,6 +430,16 @@ TEST(seen__coherence_an_old_value_may_be_read)
     check(!(r1 == 0 && r2 == 2), OUTCOME);
 }
 
+THREAD(co_write_thrice, STORE(x, 1, relaxed); STORE(x, 2, relaxed); STORE(x, 3, relaxed);
+       STORE(y, 1, relaxed))
+THREAD(co_read_first, r1 = LOAD(y, relaxed); r2 = LOAD(x, relaxed))
+
+TEST(seen__a_value_older_than_three_stores)
+{
+    run_2(co_write_thrice, co_read_first);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
 TEST(never__coherence_reads_go_back)
 {
     run_2(co_write, co_read);
@@ -384,6 +499,56 @@ TEST(never__coherence_with_read_modify_writes)
 {
     run_4(rmw_1, rmw_2, rmw_read, nothing);
     check(r4 >= r3, OUTCOME);
+}
+
+THREAD(before_store, STORE(x, 5, relaxed); STORE(y, 1, relaxed))
+THREAD(before_add, r1 = LOAD(y, relaxed);
+       r2 = atomic_fetch_add_explicit(&x, 1, memory_order_relaxed))
+THREAD(before_add_acquire, r1 = LOAD(y, acquire);
+       r2 = atomic_fetch_add_explicit(&x, 1, memory_order_relaxed))
+THREAD(before_store_release, STORE(x, 5, relaxed); STORE(y, 1, release))
+
+TEST(seen__a_read_modify_write_is_overtaken)
+{
+    run_2(before_store, before_add);
+    check(!(r1 == 1 && r2 == 0 && x == 5), OUTCOME);
+}
+
+TEST(never__a_read_modify_write_is_overtaken_by_what_happens_before_it)
+{
+    run_2(before_store_release, before_add_acquire);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+THREAD(between_store, r3 = LOAD(y, relaxed); STORE(x, 7, relaxed))
+THREAD(between_add, r1 = atomic_fetch_add_explicit(&x, 1, memory_order_relaxed);
+       STORE(y, 1, relaxed))
+
+TEST(never__a_store_comes_between_a_read_modify_write_and_what_it_reads)
+{
+    run_4(between_add, between_store, nothing, nothing);
+    check(r1 == 0 ? x == 1 || x == 7 : r1 == 7 && x == 8, OUTCOME);
+}
+
+THREAD(failing, int five = 5; r1 = LOAD(y, relaxed);
+       atomic_compare_exchange_strong_explicit(&x, &five, 6, memory_order_relaxed,
+                                               memory_order_relaxed);
+       r2 = five)
+THREAD(failing_acquire, int five = 5; r1 = LOAD(y, acquire);
+       atomic_compare_exchange_strong_explicit(&x, &five, 6, memory_order_relaxed,
+                                               memory_order_relaxed);
+       r2 = five)
+
+TEST(seen__a_failed_exchange_reads_an_old_value)
+{
+    run_2(before_store, failing);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+TEST(never__a_failed_exchange_reads_what_is_overwritten_before_it)
+{
+    run_2(before_store_release, failing_acquire);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
 }
 
 THREAD(failed_release, data = 1; STORE(x, 1, release))
@@ -524,4 +689,113 @@ TEST(never__strong_exchange_fails_without_cause)
 
     join(other);
     check(atomic_compare_exchange_strong(&z, &zero, 1), OUTCOME);
+}
+
+/* ------------------------------------------------ locks and semaphores order what they hand over */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, other = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static sem_t posted, posted_too;
+
+#define LOCKED(which, ...)                                                                         \
+    pthread_mutex_lock(&which);                                                                    \
+    __VA_ARGS__;                                                                                   \
+    pthread_mutex_unlock(&which)
+
+THREAD(lock_send, LOCKED(lock, STORE(x, 1, relaxed)); LOCKED(lock, STORE(y, 1, relaxed)))
+THREAD(lock_recv, LOCKED(lock, r1 = LOAD(y, relaxed)); r2 = LOAD(x, relaxed))
+THREAD(lock_sb_1, LOCKED(lock, STORE(x, 1, relaxed)); LOCKED(lock, r1 = LOAD(y, relaxed)))
+THREAD(lock_sb_2, LOCKED(lock, STORE(y, 1, relaxed)); LOCKED(lock, r2 = LOAD(x, relaxed)))
+THREAD(locks_sb_1, LOCKED(lock, STORE(x, 1, relaxed)); LOCKED(lock, r1 = LOAD(y, relaxed)))
+THREAD(locks_sb_2, LOCKED(other, STORE(y, 1, relaxed)); LOCKED(other, r2 = LOAD(x, relaxed)))
+THREAD(lock_ww_1, LOCKED(lock, STORE(x, 1, relaxed); STORE(y, 2, relaxed)))
+THREAD(lock_ww_2, LOCKED(lock, STORE(y, 1, relaxed); STORE(x, 2, relaxed)))
+THREAD(lock_try, r1 = pthread_mutex_trylock(&lock); if (r1 == 0) pthread_mutex_unlock(&lock);
+       r2 = LOAD(x, relaxed))
+THREAD(lock_hold, STORE(x, 1, relaxed); LOCKED(lock, (void)0))
+
+/* The second critical section comes after both of the sender's: all is handed over. */
+TEST(never__message_passing_by_a_mutex)
+{
+    run_2(lock_send, lock_recv);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
+}
+
+/* Each load's critical section comes before that of the other's store, and after its own: a cycle. */
+TEST(never__store_buffering_under_one_mutex)
+{
+    run_2(lock_sb_1, lock_sb_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+/* Two mutexes order nothing between the two threads, and locking is no fence. */
+TEST(seen__store_buffering_under_two_mutexes)
+{
+    run_2(locks_sb_1, locks_sb_2);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+/* What one of them stores happens before what the other does: nothing is overtaken. */
+TEST(never__two_stores_each_under_a_mutex)
+{
+    run_2(lock_ww_1, lock_ww_2);
+    check(!(x == 1 && y == 1) && !(x == 2 && y == 2), OUTCOME);
+}
+
+/* C11 7.26.4.5: only if it succeeds does it synchronise. */
+TEST(seen__a_failed_trylock_orders_nothing)
+{
+    run_2(lock_hold, lock_try);
+    check(!(r1 != 0 && r2 == 0), OUTCOME);
+}
+
+THREAD(post, STORE(x, 1, relaxed); sem_post(&posted))
+THREAD(wait_for_post, while (sem_wait(&posted)) continue; r1 = LOAD(x, relaxed))
+THREAD(post_sb_1, STORE(x, 1, relaxed); sem_post(&posted); r1 = LOAD(y, relaxed))
+THREAD(post_sb_2, STORE(y, 1, relaxed); sem_post(&posted_too); r2 = LOAD(x, relaxed))
+
+TEST(never__message_passing_by_a_semaphore)
+{
+    sem_init(&posted, 0, 0);
+    run_2(post, wait_for_post);
+    sem_destroy(&posted);
+    check(r1 == 1, OUTCOME);
+}
+
+/* Nobody waits for either: a post hands over to who waits, and is no fence. */
+TEST(seen__store_buffering_around_two_semaphores)
+{
+    sem_init(&posted, 0, 0);
+    sem_init(&posted_too, 0, 0);
+    run_2(post_sb_1, post_sb_2);
+    sem_destroy(&posted);
+    sem_destroy(&posted_too);
+    check(!(r1 == 0 && r2 == 0), OUTCOME);
+}
+
+THREAD(cond_send, STORE(x, 1, relaxed); LOCKED(lock, data = 1; pthread_cond_signal(&changed)))
+THREAD(cond_recv, pthread_mutex_lock(&lock); while (!data) pthread_cond_wait(&changed, &lock);
+       pthread_mutex_unlock(&lock); r1 = LOAD(x, relaxed))
+THREAD(cond_signal_only, STORE(x, 1, relaxed); pthread_cond_signal(&changed); STORE(y, 1, relaxed))
+THREAD(cond_wait_once, pthread_mutex_lock(&lock); pthread_cond_wait(&changed, &lock);
+       pthread_mutex_unlock(&lock); r1 = LOAD(y, relaxed); r2 = LOAD(x, relaxed))
+
+/* The mutex hands over, that was held when data was set. */
+TEST(never__message_passing_by_a_condition_variable)
+{
+    run_2(cond_send, cond_recv);
+    check(r1 == 1, OUTCOME);
+}
+
+/* A signal without the mutex orders nothing: the wait may as well have ended without cause. */
+TEST(seen__a_signal_alone_orders_nothing)
+{
+    pthread_t a = spawn_named("a", cond_wait_once, NULL),
+              b = spawn_named("b", cond_signal_only, NULL);
+
+    join(b);
+    settle();
+    pthread_cond_signal(&changed); /* in case that the first came too early */
+    join(a);
+    check(!(r1 == 1 && r2 == 0), OUTCOME);
 }

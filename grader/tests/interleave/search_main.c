@@ -5,6 +5,7 @@
 #include "../../interleave/choices.h"
 #include "../../interleave/dpor.h"
 #include "../../interleave/fail.h"
+#include "../../interleave/object.h"
 #include "../../interleave/schedule.h"
 #include "../../interleave/strategy.h"
 
@@ -126,13 +127,13 @@ static int compare(const void *a, const void *b)
 unsigned __real_strategy_pick(const struct option options[], unsigned n, unsigned able,
                               bool continues);
 unsigned __real_strategy_draw(unsigned n, bool costs);
-void __real_strategy_touch(const struct object *object, bool writes);
+void __real_strategy_touch(struct object *object, bool writes);
 bool __real_strategy_chance(unsigned one_in);
 
 unsigned __wrap_strategy_pick(const struct option options[], unsigned n, unsigned able,
                               bool continues);
 unsigned __wrap_strategy_draw(unsigned n, bool costs);
-void __wrap_strategy_touch(const struct object *object, bool writes);
+void __wrap_strategy_touch(struct object *object, bool writes);
 bool __wrap_strategy_chance(unsigned one_in);
 
 unsigned __wrap_strategy_pick(const struct option options[], unsigned n, unsigned able,
@@ -159,10 +160,12 @@ bool __wrap_strategy_chance(unsigned one_in)
     return __wrap_strategy_draw(2, true);
 }
 
-void __wrap_strategy_touch(const struct object *object, bool writes)
+void __wrap_strategy_touch(struct object *object, bool writes)
 {
     note(object, writes);
-    if (!naive)
+    if (naive)
+        object_met(object, writes);
+    else
         __real_strategy_touch(object, writes);
 }
 
