@@ -16,15 +16,15 @@ run:       ## your program, live   EX=08 PORT=8008
 talk:      ## talks to it from another terminal   PORT=8008
 bench:     ## how fast your channel is, beside others   EX=04
 doctor:    ## proves that each tool works here
-swap:      ## puts a solution in place, your file kept   EX=08 FILE=
-unswap:    ## and your file back   EX=04
+swap:      ## instructors: puts a solution in place, your file kept   EX=08 FILE=
+unswap:    ## instructors: and your file back   EX=04
 book:      ## the exercises and docs/ as pages, in build/book/
 compile_commands.json: ## maintainers: for clangd
 clean:     ## removes what was built; nothing of yours
-handout:   ## the kit for students, without solutions, in build/
-class:     ## grades a class   SUBMISSIONS=dir [ROSTER=file]
-result:    ## one tree, for a gradebook   SRC=dir FORMAT=tap
-gradescope: ## the autograder to upload, in build/
+handout:   ## instructors: the kit for students, without solutions, in build/
+class:     ## instructors: grades a class   SUBMISSIONS=dir [ROSTER=file]
+result:    ## instructors: one tree, for a gradebook   SRC=dir FORMAT=tap
+gradescope: ## instructors: the autograder to upload, in build/
 test:      ## maintainers: the project's own tests
 solutions: ## maintainers: solutions pass, wrong ones are caught   EX=04
 roots:     ## maintainers: the README's commands elsewhere   ROOTS=sid QUICK=
@@ -67,8 +67,9 @@ $(filter-out bench-interleave,$(filter bench bench-%,$(commands))):
 bench-interleave:
 	@$(MAKE) -s -f grader/tests/interleave/Makefile bench
 help:
-	@awk -F ' *## ' -v all='$(ALL)' '/^[a-z_.-]+: *##/ && (all || !/maintainers: /) \
-	    { sub(":.*", "", $$1); sub("maintainers: ", "", $$2); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' *## ' -v all='$(ALL)' -v here='$(wildcard solutions)' \
+	    '/^[a-z_.-]+: *##/ && (all || !/maintainers: /) && (all || here || !/instructors: /) \
+	    { sub(":.*", "", $$1); sub("(maintainers|instructors): ", "", $$2); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 setup: ; @sh setup.sh --for $(filter-out setup,$(MAKECMDGOALS))
 clean: ; rm -rf build
 test:

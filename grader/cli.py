@@ -238,10 +238,10 @@ def unswap(options: argparse.Namespace) -> int:
     return workspace.unswap(options.ex)
 
 
-def handout(_: argparse.Namespace) -> int:
+def handout(options: argparse.Namespace) -> int:
     from grader.commands import workspace
 
-    return workspace.handout()
+    return workspace.handout(vars(options)["class"])
 
 
 def book(_: argparse.Namespace) -> int:
@@ -308,7 +308,7 @@ COMMANDS: tuple[tuple[str, Command, str, tuple[str, ...]], ...] = (
     ("doctor", doctor, "prove that each tool works here", ()),
     ("swap", swap, "put a solution in place", ("ex", "file")),
     ("unswap", unswap, "the student's file back", ("ex",)),
-    ("handout", handout, "the kit for students", ()),
+    ("handout", handout, "the kit for students", ("class",)),
     ("book", book, "docs and exercises as a site", ()),
     ("compile_commands.json", compile_commands, "write compile_commands.json", ()),
     (

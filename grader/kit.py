@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -47,6 +48,15 @@ def for_grading() -> list[str]:
 
 def _is_for_students(name: str) -> bool:
     return not name.startswith(NOT_FOR_STUDENTS) and not name.endswith(NEITHER)
+
+
+_WITH_SOLUTIONS = re.compile(r"^<!-- with solutions -->\n.*?^<!-- end -->\n", re.MULTILINE | re.DOTALL)
+_COMPARE = re.compile(r"Compare with `solutions/.*?(?=Learnt:|\Z)", re.DOTALL)
+
+
+def without_solutions(markdown: str) -> str:
+    """A page without what only works beside the solutions."""
+    return _COMPARE.sub("", _WITH_SOLUTIONS.sub("", markdown))
 
 
 def as_given_out(name: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from grader import c_text
+from grader import c_text, kit
 from grader.commands import workspace
 from grader.exercises import SOLUTIONS, read_text
 from grader.grading.grade import Graded
@@ -28,9 +28,7 @@ def lines(graded: Graded) -> list[Line]:
 
 def _without_solutions(markdown: str) -> str:
     """A handout has no solutions to compare with."""
-    if SOLUTIONS.is_dir():
-        return markdown
-    return re.sub(r"Compare with `solutions/.*?(?=Learnt:|\Z)", "", markdown, flags=re.DOTALL)
+    return markdown if SOLUTIONS.is_dir() else kit.without_solutions(markdown)
 
 
 def _questions(markdown: str) -> list[Line]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from grader.commands import carry
 from grader.errors import EXIT_PASSED, UsageError
-from grader.exercises import EXERCISES, Exercise, all_exercises, find, is_elective, shown
+from grader.exercises import EXERCISES, ROOT, Exercise, all_exercises, find, is_elective, shown
 from grader.grading import progress
 from grader.grading.progress import Entry
 from grader.grading.submission import read_submission
@@ -183,11 +184,18 @@ def unswap(ex: str) -> int:
     return _say(carry.unswap(exercise), _next(exercise))
 
 
-def handout() -> int:
+def handout(rules: str) -> int:
+    """rules: another class.toml, whose leave_out is left out."""
     from grader.commands import handout as packing
 
-    directory, archive = packing.make()
-    return _say([f"{shown(directory)}/", f"{shown(archive)}"])
+    unwanted: frozenset[str] = frozenset()
+    if rules or (ROOT / "class.toml").exists():
+        from grader.classroom import settings
+
+        unwanted = settings.load(Path(rules).expanduser() if rules else None).leave_out
+    leave_out, said = packing.left_out(unwanted)
+    directory, archive = packing.make(leave_out)
+    return _say([*said, f"{shown(directory)}/", f"{shown(archive)}"])
 
 
 def book() -> int:

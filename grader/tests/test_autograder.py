@@ -226,6 +226,26 @@ def test_a_step_on_github_has_an_output_a_summary_and_a_log(
     assert "```text" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
 
 
+def test_the_handout_tells_of_nothing_that_it_can_not_do(tmp_path: Path) -> None:
+    rules = tmp_path / "class.toml"
+    rules.write_text('leave_out = ["05_deadlines", "07_lock_free"]\n')
+    said = subprocess.run(["make", "handout", f"CLASS={rules}"], cwd=ROOT, capture_output=True, text=True)
+    assert said.stdout.splitlines()[:2] == [
+        "Left out: 07_lock_free.",
+        "05_deadlines stays: 06_select builds on it.",
+    ], said.stderr
+    given = ROOT / "build" / "handout" / "channels-in-c"
+    assert not list(given.rglob("07_lock_free")) and (given / "grader" / "stubs" / "05_deadlines").is_dir()
+    shown = subprocess.run(["make", "help"], cwd=given, capture_output=True, text=True).stdout
+    here = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
+    commands = {line.split()[1] for line in here.splitlines()} - {line.split()[1] for line in shown.splitlines()}
+    assert commands == {"swap", "unswap", "handout", "class", "result", "gradescope"}
+    for guide in (given / "docs" / "students.md", *given.glob("exercises/*/README.md")):
+        text = guide.read_text()
+        assert "make swap" not in text and "FROM=solutions" not in text and "Compare with `solutions" not in text
+    assert "make swap" in (ROOT / "docs" / "students.md").read_text()
+
+
 def test_the_handout_brings_the_workflow() -> None:
     _, archive = handout.make()
     with tarfile.open(archive) as tar:
