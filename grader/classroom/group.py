@@ -30,6 +30,7 @@ class Class:
     unsafe: bool = False
     sandbox: str = ""  # by name; a worker that has another one refuses
     again: bool = False
+    corpus: tuple[Path, ...] = ()  # submissions of earlier years, for near-copies
     roster: Path | None = None  # the gradebook's own file, to be filled in
     static_checks: bool = True
     cpu_seconds: int = 20

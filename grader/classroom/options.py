@@ -19,6 +19,14 @@ def _place(given: str) -> Path:
     return path if path.is_absolute() else ROOT / path
 
 
+def _corpora(given: str) -> tuple[Path, ...]:
+    places = tuple(_place(name) for name in given.split())
+    for place in places:
+        if not place.is_dir() and place.suffix != ".zip":
+            raise UsageError(f"CORPUS={given}: {place} is no directory of submissions, and no zip.")
+    return places
+
+
 def _without_zip(name: str) -> str:
     return name[:-4] if name.lower().endswith(".zip") else name
 
@@ -53,5 +61,6 @@ def from_arguments(arguments: Mapping[str, str]) -> Class:
         jobs=int(jobs),
         unsafe=is_on(arguments.get("unsafe", "")),
         again=is_on(arguments.get("again", "")),
+        corpus=_corpora(arguments.get("corpus", "")),
         roster=_place(roster) if (roster := arguments.get("roster", "")) else None,
     )

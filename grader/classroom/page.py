@@ -7,7 +7,6 @@ are kept once each however many students share them, so a class of hundreds stay
 from __future__ import annotations
 
 import datetime as dt
-import re
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -25,8 +24,6 @@ MOST_TESTS = 25  # of those most often failed
 LONGEST_REPORT = 12_000  # characters of one exercise's report; reports/ has all of it
 BINS = 10
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
 
 @dataclass
 class Row:
@@ -35,6 +32,7 @@ class Row:
     percent: float
     cells: list[dict[str, Any]]
     group: str = ""
+    code: bool = False  # is there a page with it?
 
 
 @dataclass
@@ -49,14 +47,14 @@ class Table:
     kinds: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
     texts: dict[str, int] = field(default_factory=dict)  # report: its number
 
-    def add(self, student: dict[str, Any]) -> None:
+    def add(self, student: dict[str, Any], code: bool = False) -> None:
         by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
         cells = [self._cell(by_name.get(name)) for name in self.exercises]
         most = student["max_points"]
         percent = 100 * student["points"] / most if most else 0.0
         submitted = (student.get("submitted") or "")[:16].replace("T", " ")
-        group = _printable(student.get("group", ""))
-        self.rows.append(Row(_printable(student["student"]), submitted, percent, cells, group))
+        group = pages.printable(student.get("group", ""))
+        self.rows.append(Row(pages.printable(student["student"]), submitted, percent, cells, group, code))
 
     def _cell(self, exercise: dict[str, Any] | None) -> dict[str, Any]:
         if exercise is None:
@@ -86,7 +84,7 @@ class Table:
             *lines,
             *(f"flag: {flag}" for flag in exercise.get("flags", [])),
         ]
-        text = _printable("\n".join(lines).strip("\n"))[:LONGEST_REPORT]
+        text = pages.printable("\n".join(lines).strip("\n"))[:LONGEST_REPORT]
         return self.texts.setdefault(text, len(self.texts)) if text else -1
 
     # ------------------------------------------------------------------------------------- page
@@ -130,7 +128,8 @@ class Table:
             lines.append(f"{name:18}{numbers}".rstrip())
         return lines
 
-    def write(self, path: Path, pairs: Sequence[Pair], notes: Sequence[str]) -> None:
+    def write(self, path: Path, pairs: Sequence[Pair], notes: Sequence[str], pages_of: Sequence[str] = ()) -> None:
+        """pages_of: the name of each pair's page in near-copies/."""
         percents = [row.percent for row in self.rows] or [0.0]
         text = pages.fill(
             Path(__file__).with_name("class.html.j2"),
@@ -140,7 +139,7 @@ class Table:
             median=statistics.median(percents),
             distributions=[self.distribution(i) for i in range(len(self.exercises))],
             most_failed=self.most_failed(),
-            alike=alike(pairs),
+            alike=alike(pairs, pages_of),
             notes=notes,
             sandbox=self.sandbox,
             engine=self.engine,
@@ -150,17 +149,18 @@ class Table:
         files.write_atomically(path, text)
 
 
-def alike(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+def alike(pairs: Sequence[Pair], pages_of: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The pairs by their students, those alike in most exercises first."""
     grouped: dict[tuple[str, str], list[Pair]] = {}
+    place = dict(zip(pairs, pages_of, strict=False))
     for pair in pairs:
         grouped.setdefault((pair.first, pair.second), []).append(pair)
     ordered = sorted(grouped.items(), key=lambda item: (-len(item[1]), -sum(p.percent for p in item[1]), item[0]))
     return [
         {
-            "first": _printable(first),
-            "second": _printable(second),
-            "exercises": [(p.exercise, p.percent) for p in sorted(found, key=lambda p: p.exercise)],
+            "first": pages.printable(first),
+            "second": pages.printable(second),
+            "exercises": [(p.exercise, p.percent, place.get(p, "")) for p in sorted(found, key=lambda p: p.exercise)],
         }
         for (first, second), found in ordered
     ]
@@ -170,7 +170,3 @@ def _marks(exercise: dict[str, Any]) -> list[str]:
     """What is beside a verdict in the table."""
     words = {"late": "late", "adjusted": "adjusted", "excused": "excused", "due": "not due yet"}
     return [word for key, word in words.items() if key in exercise]
-
-
-def _printable(text: str) -> str:
-    return _CONTROL.sub("?", text.encode("utf-8", "replace").decode())

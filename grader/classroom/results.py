@@ -2,6 +2,8 @@
 
     class.csv  class.json  class.html     the class
     reports/STUDENT.txt                   what each student would have seen
+    code/STUDENT.html                     the same beside the code
+    near-copies/NUMBER.html               what is much alike, side by side
     gradebooks/moodle.csv  canvas.csv     to import
     gradebooks/ROSTER  moodle-feedback.zip  the gradebook's own file with grades, and the reports for Moodle
     gradebooks/junit/STUDENT.xml  tap/STUDENT.tap
@@ -17,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grader import files
-from grader.classroom import gradebooks, intake, rosters, similar
-from grader.classroom.entries import Entries, normal
+from grader.classroom import code_pages, gradebooks, intake, one_submission, rosters, similar
+from grader.classroom.entries import Entries, Entry, normal
 from grader.classroom.group import Class
 from grader.classroom.rating import Scores, Student, remarks
 from grader.classroom.rosters import Roster
@@ -94,9 +96,12 @@ def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: 
         out.write(json.dumps(head)[:-1] + ', "students": [')
         for number, student in enumerate(read_students(group, entries, roster)):
             _write_student(group, student)
+            entry = entries.of[student["submission"]]
+            place = group.out / "code" / f"{student['student']}.html"
+            has_code = code_pages.of_student(place, student, _sources(group, entry))
             if roster:
-                roster.add(student, entries.of[student["submission"]])
-            table.add(student)
+                roster.add(student, entry)
+            table.add(student, has_code)
             for exercise in student["exercises"]:
                 exercise.pop("report", None)
             out.write((",\n" if number else "\n") + json.dumps(student))
@@ -108,9 +113,17 @@ def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: 
     if roster:
         lines += roster.write(books)
         roster.feedback(group.out / "reports", books / rosters.FEEDBACK_ZIP)
-    table.write(group.out / "class.html", pairs, lines)
+    table.write(group.out / "class.html", pairs, lines, code_pages.write_pairs(group.out / "near-copies", pairs))
     told = {what_counts(group), *entries.lines()}  # before grading began
     return ["", *table.overview(), "", *(line for line in lines if line not in told)]
+
+
+def _sources(group: Class, entry: Entry) -> dict[str, dict[str, bytes]]:
+    """What was graded, or could not be."""
+    try:
+        return intake.take_in(entry.path, one_submission.wanted(group.exercises), group.flat or None).files
+    except intake.Rejected:
+        return {}
 
 
 def _light(group: Class, entries: Entries, roster: Roster | None) -> Iterator[Student]:

@@ -41,6 +41,9 @@ team7 = ["Cyd Moor", "Dan Wu"]
 [gradebook]                  # which exercises a column of ROSTER= is for; without a line, those it is named after
 "Homework 1" = ["01_single_thread", "02_blocking"]
 
+[near_copies]
+least_percent = 80           # of one's code that is like the other's, to be listed
+
 [gradescope]
 lateness = "gradescope"      # nothing is taken off here; without a line what [late] says, from when it was handed in
 visibility = "after_due_date"  # of tests and output: visible (without a line), hidden, after_due_date, after_published
@@ -114,6 +117,7 @@ class Settings:
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     gradebook: Mapping[str, Sequence[str]] = field(default_factory=dict)
     gradescope: Gradescope = Gradescope()
+    least_percent: float = 80.0
 
     def weight(self, exercise: str) -> float:
         if exercise in self.weights:
@@ -202,6 +206,7 @@ _SECTIONS = {
     "leave_out", "weights", "points", "scoring", "deadlines", "late", "extensions", "excused", "adjust", "groups",
     "gradebook",
     "gradescope",
+    "near_copies",
 }  # fmt: skip
 
 
@@ -220,6 +225,8 @@ def parse(data: dict[str, Any], name: str) -> Settings:
     _only(_table(data, "points", name), tests, f"{name}, [points]")
     numbers = _numbers(late, f"{name}, [late]")
     deadlines = {key: _time(value, f"{name}, {key}") for key, value in _table(data, "deadlines", name).items()}
+    near = _table(data, "near_copies", name)
+    _only(near, {"least_percent"}, f"{name}, [near_copies]")
     inherited = {"inherited": scoring.pop("inherited", 1.0)}
     return Settings(
         leave_out=frozenset(data.get("leave_out", [])),
@@ -249,6 +256,7 @@ def parse(data: dict[str, Any], name: str) -> Settings:
             column: sorted(_names(value, exercises, f"{name}, [gradebook], {column}"))
             for column, value in _table(data, "gradebook", name).items()
         },
+        least_percent=_numbers(near, f"{name}, [near_copies]").get("least_percent", 80.0),
         gradescope=_gradescope(_table(data, "gradescope", name), f"{name}, [gradescope]"),
     )
 
@@ -304,7 +312,7 @@ def _numbers(given: Mapping[str, Any], where: str) -> dict[str, float]:
 
 
 def _names(value: Any, known: set[str] | None, where: str) -> Any:
-    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) and "/" not in one for one in value):
         raise UsageError(f'{where} must be a list of names, such as ["{min(known) if known else "Ada Lovelace"}"].')
     if known is not None:
         _only(dict.fromkeys(value), known, where)

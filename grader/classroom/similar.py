@@ -1,6 +1,7 @@
 """Near-copies, by `sim_c` (Debian: similarity-tester), which compares programs token by token.
 
-What it finds is a reason to look, never a verdict: short exercises have few good answers.
+What it finds is a reason to look, never a verdict: short exercises have few good answers. Compared are all students,
+with each other, with the solutions, and with those of earlier years in CORPUS=.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from grader.classroom import entries as entries_of
 from grader.classroom import intake, one_submission
 from grader.classroom.entries import Entries
 from grader.classroom.group import Class
 from grader.exercises import SOLUTIONS, by_name
 
-LEAST_PERCENT = 80
 LEAST_TOKENS = 40  # shorter runs in common are C, not copies
 MOST_PAIRS = 200
 MOST_BYTES = 1 << 16  # of a file that is compared; sim_c needs hours for what repeats itself without end
@@ -43,9 +44,10 @@ class Pair:
     first: str
     second: str
     percent: int
+    sources: tuple[str, str] = ("", "")
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "sources"}
 
 
 def pairs(group: Class, entries: Entries) -> tuple[list[Pair], str]:
@@ -53,51 +55,79 @@ def pairs(group: Class, entries: Entries) -> tuple[list[Pair], str]:
     if shutil.which("sim_c") is None:
         return [], "Near-copies were not looked for: sim_c is not installed (similarity-tester; Debian 13 has none)."
     found: list[Pair] = []
-    submissions = {**{name: entry.path for name, entry in entries.of.items()}, **OURS}
+    submissions = {**{name: entry.path for name, entry in entries.of.items()}, **_earlier(group), **OURS}
     wanted = one_submission.wanted(group.exercises)
     everybody = list(submissions)
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         for number, name in enumerate(everybody):
-            _copy(submissions.get(name), _worth_comparing(group, name, wanted), group.flat, root, number)
+            asked = _worth_comparing(group, name, wanted) if name in entries.of else wanted
+            _copy(submissions[name], asked, group.flat, root, number)
         late = []
         for exercise in group.exercises:
             try:
-                alike = _compare(root / exercise.name)
+                alike = _compare(root / exercise.name, group.settings.least_percent)
             except subprocess.TimeoutExpired:
                 late.append(exercise.name)
                 continue
             found += [
-                Pair(exercise.name, everybody[a], everybody[b], percent)
+                Pair(exercise.name, everybody[a], everybody[b], percent, _sources(root / exercise.name, a, b))
                 for a, b, percent in alike
-                if everybody[a] not in OURS  # they are the last
+                if everybody[a] in entries.of  # these come first
             ]
     found.sort(key=lambda pair: (-pair.percent, pair.exercise, pair.first))
     if late:
-        return found[:MOST_PAIRS], f"{_remark(found)} Not compared, for it took too long: {', '.join(late)}.".strip()
-    return found[:MOST_PAIRS], _remark(found)
+        return found[
+            :MOST_PAIRS
+        ], f"{_remark(found, entries)} Not compared, for it took too long: {', '.join(late)}.".strip()
+    return found[:MOST_PAIRS], _remark(found, entries)
 
 
 def _worth_comparing(group: Class, name: str, wanted: intake.Wanted) -> intake.Wanted:
     """Of one student what was run: what does not compile may be anything."""
-    if name in OURS:
-        return wanted
     result = json.loads(group.result_file(name).read_bytes())
     ran = {exercise["name"] for exercise in result["exercises"] if exercise["verdict"] in ("passed", "failed")}
     return {exercise: files for exercise, files in wanted.items() if exercise in ran}
 
 
-def _remark(found: Sequence[Pair]) -> str:
+def _remark(found: Sequence[Pair], entries: Entries) -> str:
     if not found:
         return ""
-    students = len({name for pair in found for name in (pair.first, pair.second)} - OURS.keys())
+    students = len({name for pair in found for name in (pair.first, pair.second) if name in entries.of})
     cut = f"; the {MOST_PAIRS} most similar pairs are listed" if len(found) > MOST_PAIRS else ""
-    return f"Near-copies: {students} students have code much like another's{cut}."
+    who = "1 student has" if students == 1 else f"{students} students have"
+    return f"Near-copies: {who} code much like another's{cut}."
 
 
-def _copy(path: Path | None, wanted: intake.Wanted, flat: str, root: Path, number: int) -> None:
+def _earlier(group: Class) -> dict[str, Path]:
+    """The submissions of earlier years, by year and student: CORPUS= is one directory or more."""
+    found = {}
+    for corpus in group.corpus:
+        earlier = entries_of.find(corpus, group.out / "corpus" / corpus.name)
+        found.update({f"{corpus.name}: {name}": entry.path for name, entry in earlier.of.items()})
+    return found
+
+
+def _sources(directory: Path, first: int, second: int) -> tuple[str, str]:
+    def source(number: int) -> str:
+        return (directory / f"{number}.txt").read_bytes().decode("utf-8", "replace")
+
+    return source(first), source(second)
+
+
+_LETTER = re.compile(r"[^\W\d_]")
+_UNIVERSAL = re.compile(r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}")
+
+
+def in_ascii(text: str) -> str:
+    """The same code for sim_c, which splits names at letters beyond ASCII: each such letter is an x."""
+    plain = _LETTER.sub(lambda found: found[0] if found[0].isascii() else "x", _UNIVERSAL.sub("x", text))
+    return plain.encode("ascii", "replace").decode()
+
+
+def _copy(path: Path, wanted: intake.Wanted, flat: str, root: Path, number: int) -> None:
     """Each student's own code of each exercise as one file, under the student's number."""
-    if path is None or not path.exists():
+    if not path.exists():
         return
     try:
         taken = intake.take_in(path, wanted, flat or None)
@@ -108,14 +138,16 @@ def _copy(path: Path | None, wanted: intake.Wanted, flat: str, root: Path, numbe
         text = b"\n".join(_UNWRITTEN.sub(b"", data) for name, data in sorted(sources.items()) if name in own)
         if text and len(text) <= MOST_BYTES:
             (root / exercise).mkdir(exist_ok=True)
-            (root / exercise / f"{number}.c").write_bytes(text)
+            (root / exercise / f"{number}.txt").write_bytes(text)
+            plain = in_ascii(text.decode("utf-8", "replace"))
+            (root / exercise / f"{number}.c").write_text(plain, encoding="ascii")
 
 
-def _compare(directory: Path) -> list[tuple[int, int, int]]:
+def _compare(directory: Path, least: float) -> list[tuple[int, int, int]]:
     sources = sorted(directory.glob("*.c"), key=lambda path: int(path.stem)) if directory.is_dir() else []
     if len(sources) < 2:
         return []
-    command = ["sim_c", "-p", "-e", "-s", "-r", str(LEAST_TOKENS), "-t", str(LEAST_PERCENT)]
+    command = ["sim_c", "-p", "-e", "-s", "-r", str(LEAST_TOKENS), "-t", f"{least:.0f}"]
     done = subprocess.run(
         [*command, *(path.name for path in sources)],
         cwd=directory, capture_output=True, text=True, errors="replace", timeout=SECONDS,

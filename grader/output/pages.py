@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ def fill(template: Path, **values: Any) -> str:
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template(template.name).render(**values)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Without what no page should hold."""
+    return _CONTROL.sub("?", text.encode("utf-8", "replace").decode())
 
 
 def for_script(data: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from grader.classroom import page
+from grader.classroom import code_pages, page
 from grader.classroom.similar import Pair
 
 SCRIPT = Path(__file__).parent / "browser" / "class_page.js"
@@ -69,3 +70,50 @@ def test_a_person_can_sort_search_and_read(written: Path, playwright: Path, tmp_
     assert seen["report"] == f"file://{written.parent}/reports/student005.txt"
     assert seen["width"] == 390
     assert seen["closed"] and (tmp_path / "page.png").stat().st_size > 10_000
+
+
+# ------------------------------------------------------------------------------------- pages with code
+
+CODE = b'#include "channel.h"\nint f(void)\n{\n\treturn 1;\n}\n// <b>&\x1b\n'
+
+
+def test_the_code_stands_beside_the_report_with_the_line_marked(tmp_path: Path) -> None:
+    one = student(7)
+    failed = one["exercises"][0]
+    failed |= {"report": "head\n  channel.c:4 returns 1 </pre><script>", "notes": ["Taken from ex02/channel.c."]}
+    failed["tests"] = [{"suite": "x", "name": "y", "verdict": "failed", "where": "channel.c:2"}]
+    place = tmp_path / "one.html"
+    assert code_pages.of_student(place, one, {"02_blocking": {"channel.c": CODE}})
+    text = place.read_text()
+    marked = re.findall(r'<span id="02_blocking-channel.c-(\d+)" data-n="\d+" class="here">', text)
+    assert marked == ["2", "4"] and '<a href="#02_blocking-channel.c-4">  channel.c:4 returns' in text
+    assert "</pre><script>" not in text and "<b>&\x1b" not in text and "Taken from ex02/channel.c." in text
+    assert not code_pages.of_student(tmp_path / "none.html", one, {})
+    assert not (tmp_path / "none.html").exists()
+
+
+def test_a_pair_stands_side_by_side_and_what_differs_is_not_marked(tmp_path: Path) -> None:
+    first = "int push(struct queue *q, int v)\n{\n    q->last = v; // mine\n    return 0;\n}\n"
+    second = "int füge(struct reihe *r, int w)\n{\n\tr->letzte = w;\n    abort();\n    return 0;\n}\n"
+    pair = Pair("02_blocking", "ann", NASTY, 97, (first, second))
+    assert code_pages.write_pairs(tmp_path, [pair, pair]) == ["1.html", "2.html"]
+    text = (tmp_path / "1.html").read_text()
+    alike = [re.findall(r'data-n="(\d+)" class="alike"', pane) for pane in text.split('class="pane"')[1:]]
+    assert alike == [["1", "3", "4"], ["1", "3", "5"]]
+    assert NASTY not in text and "://" not in text
+    code_pages.write_pairs(tmp_path, [pair])
+    assert [path.name for path in tmp_path.iterdir()] == ["1.html"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_with_code_fit_their_window(width: int, scheme: str, playwright: Path, tmp_path: Path) -> None:
+    one = student(7)
+    one["exercises"][0]["report"] = f"head\n{'a long line ' * 30}\nchannel.c:3 is wrong"
+    code_pages.of_student(tmp_path / "page.html", one, {"02_blocking": {"channel.c": b"int x; " * 60 + b"\n" * 200}})
+    script = Path(__file__).parent / "browser" / "code_page.js"
+    place, picture = tmp_path / "page.html", tmp_path / "page.png"
+    command = ["node", str(script), str(playwright), shutil.which("chromium") or "", str(place), str(picture)]
+    done = subprocess.run([*command, str(width), scheme], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"errors": [], "width": width, "columns": 2 if width > 800 else 1}

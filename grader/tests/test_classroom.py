@@ -622,6 +622,27 @@ def test_near_copies_are_found_whatever_the_names_and_those_of_the_solution(grou
 
 
 @needs_sim
+def test_near_copies_of_earlier_years_with_any_letters_and_from_a_percentage_on(group: Class, tmp_path: Path) -> None:
+    right = ROOT / "grader" / "tests" / "known_right" / "02_blocking"
+    code, other = (right / "student_style.c").read_text(), (right / "blocks.c").read_text()
+    renamed = code.replace("message", "füllung").replace("lock", "\\u00e9tat")
+    write(group.submissions / "ann" / "02_blocking" / "channel.c", code)
+    write(group.submissions / "bob" / "02_blocking" / "channel.c", other + code[: len(code) // 2])
+    write(tmp_path / "2024" / "old" / "02_blocking" / "channel.c", renamed)
+    write(tmp_path / "2024" / "older" / "02_blocking" / "channel.c", renamed)
+    run.grade(group, Recorded(), Quiet())
+    found = entries.find(group.submissions, group.out)
+    years = replace(group, corpus=(tmp_path / "2024",))
+    pairs, remark = similar.pairs(years, found)
+    assert {(pair.first, pair.second) for pair in pairs} == {("ann", "2024: old"), ("ann", "2024: older")}
+    assert pairs[0].sources == (code, renamed) and "sources" not in pairs[0].as_json()
+    assert remark == "Near-copies: 1 student has code much like another's."
+    low = replace(years, settings=settings.parse({"near_copies": {"least_percent": 30}}, "class.toml"))
+    assert {("ann", "bob")} < {(pair.first, pair.second) for pair in similar.pairs(low, found)[0]}
+    assert similar.pairs(group, found) == ([], "")
+
+
+@needs_sim
 def test_code_that_was_given_out_is_no_copy(group: Class) -> None:
     server = replace(group, exercises=(by_name("08_ticket_server"),))
     stub = (ROOT / "grader" / "stubs" / "08_ticket_server" / "ticket_server.c").read_text()
