@@ -173,7 +173,10 @@ static struct operation operation_of(const struct history *history, const struct
 static void learn(struct clock *learns, const struct store *store)
 {
     for (const struct sequence *s = sequence_first(store); s; s = sequence_next(s))
-        clock_join(learns, &s->clock);
+        if (s->by_rc11)
+            clock_learn_by_rc11(learns, &s->clock);
+        else
+            clock_join(learns, &s->clock);
 }
 
 /* Can the attempt meet that store although there are newer ones, the first of which was that operation? */
@@ -248,10 +251,19 @@ static void read_store(struct store *store, int order)
     past_join(&self->past, &store->past);
 }
 
-static void put_in_sequence(struct store *store, unsigned head, const struct clock *clock)
+static void put_in_sequence(struct store *store, unsigned head, const struct clock *clock,
+                            bool by_rc11)
 {
-    if (!sequence_add(store, head, clock))
+    if (!sequence_add(store, head, clock, by_rc11))
         fail(VERDICT_ENVIRONMENT, 0, "More release sequences than the check can follow.");
+}
+
+/* The last store of self's before that one. */
+static const struct store *own_before(const struct store *store)
+{
+    for (store = store->older; store && store->thread != self->id;)
+        store = store->older;
+    return store;
 }
 
 /* In the release sequences that it goes on with or is the head of. */
@@ -260,11 +272,17 @@ static void put_in_sequences(struct store *store, const struct store *after, int
 {
     for (const struct sequence *s = sequence_first(after); s; s = sequence_next(s))
         if (modifies || s->thread == self->id)
-            put_in_sequence(store, s->thread, &s->clock);
+            put_in_sequence(store, s->thread, &s->clock, s->by_rc11);
     if (self->has_release_fence)
-        put_in_sequence(store, self->id, &self->release_fence);
+        put_in_sequence(store, self->id, &self->release_fence, false);
     if (is_release(order))
-        put_in_sequence(store, self->id, &self->clock);
+        put_in_sequence(store, self->id, &self->clock, false);
+    if (is_release(order) || sequence_of(after, self->id))
+        return;
+    const struct store *own = own_before(store);
+    const struct sequence *of_own = own ? sequence_of(own, self->id) : NULL;
+    if (of_own)
+        put_in_sequence(store, self->id, &of_own->clock, true);
 }
 
 /* A store right after that one in modification order. The value that memory holds is the newest one. */

@@ -11,8 +11,9 @@
  * An older store is met only where that is no other schedule (comes_after): what could as well have been executed
  * before the newer store is, there.
  *
- * A release sequence is that of C11 and C23 (5.1.2.4): stores of its head's thread go on with it. In C++20
- * they do not.
+ * Whether there is a race is decided by the release sequences of C11 and C23 (5.1.2.4): stores of its head's
+ * thread go on with it, but not behind a store of another one. In C++20 they do not at all. In RC11 they do
+ * always; which outcomes there are, and so which values may be read, is decided by that.
  *
  * Not modelled: a load that reads a store of the future (load buffering, which RC11 forbids), and accesses
  * of different size to one location. */

@@ -165,10 +165,10 @@ static uint32_t sequence_new(void)
     return number;
 }
 
-bool sequence_add(struct store *store, unsigned thread, const struct clock *clock)
+bool sequence_add(struct store *store, unsigned thread, const struct clock *clock, bool by_rc11)
 {
     for (uint32_t n = store->sequences; n; n = sequences[n].next)
-        if (sequences[n].thread == thread) {
+        if (sequences[n].thread == thread && sequences[n].by_rc11 == by_rc11) {
             clock_join(&sequences[n].clock, clock);
             return true;
         }
@@ -176,6 +176,7 @@ bool sequence_add(struct store *store, unsigned thread, const struct clock *cloc
     if (!number)
         return false;
     sequences[number].thread = (uint8_t)thread;
+    sequences[number].by_rc11 = by_rc11;
     sequences[number].clock = *clock;
     sequences[number].next = store->sequences;
     store->sequences = number;
@@ -195,6 +196,14 @@ const struct sequence *sequence_first(const struct store *store)
 const struct sequence *sequence_next(const struct sequence *sequence)
 {
     return numbered(sequence->next);
+}
+
+const struct sequence *sequence_of(const struct store *store, unsigned thread)
+{
+    for (uint32_t n = store->sequences; n; n = sequences[n].next)
+        if (sequences[n].thread == thread)
+            return &sequences[n];
+    return NULL;
 }
 
 /* ------------------------------------------------------------------------- what was read */

@@ -35,12 +35,14 @@ struct history {
 enum { RANKS = 4 };
 
 /* A release sequence: an acquire that reads a store of it learns the clock of its head. It goes on
- * with stores of the head's thread and with read-modify-writes of any thread (C11 5.1.2.4p10). A
+ * with stores of the head's thread and with read-modify-writes of any thread (C11 5.1.2.4p10). By RC11 the
+ * former may stand behind stores of others, too: then what is learnt is by RC11 only. A
  * store is part of one for each thread at most: of two heads of one thread the later tells all. */
 struct sequence {
     struct clock clock;
     uint32_t next; /* of the same store; 0: it is the last */
     uint8_t thread;
+    bool by_rc11; /* only */
 };
 
 /* A new schedule: there are no histories. */
@@ -58,7 +60,10 @@ struct store *history_add(struct history *history, struct store *after, atomic_v
 
 /* Makes the store part of a release sequence whose head a thread stored at that clock. False: there
  * are too many. */
-bool sequence_add(struct store *store, unsigned thread, const struct clock *clock);
+bool sequence_add(struct store *store, unsigned thread, const struct clock *clock, bool by_rc11);
+
+/* The release sequence of that thread's stores that the store is part of; NULL: of none. */
+const struct sequence *sequence_of(const struct store *store, unsigned thread);
 
 /* The release sequences of a store, one after the other. */
 const struct sequence *sequence_first(const struct store *store);
@@ -66,14 +71,14 @@ const struct sequence *sequence_next(const struct sequence *sequence);
 
 static inline bool happens_before(const struct store *store, const struct clock *clock)
 {
-    return store->clock <= clock->at[store->thread];
+    return store->clock <= clock_of(clock, store->thread);
 }
 
 /* Was the store read by somebody at a time that is in that clock? */
 static inline bool was_seen(const struct store *store, const struct clock *by)
 {
     for (unsigned t = 0; t < run.thread_count; t++)
-        if (store->seen[t] && store->seen[t] <= by->at[t])
+        if (store->seen[t] && store->seen[t] <= clock_of(by, t))
             return true;
     return false;
 }

@@ -51,7 +51,7 @@ static uint32_t *copy_of(const struct clock *clock)
     uint32_t *copy = &clocks[clocks_used];
 
     for (unsigned t = 0; t < run.thread_count; t++)
-        copy[t] = clock->at[t];
+        copy[t] = clock_of(clock, t);
     clocks_used += run.thread_count;
     return copy;
 }

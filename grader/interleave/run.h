@@ -22,9 +22,12 @@
 #define FOREVER UINT64_MAX /* no deadline */
 
 /* What a thread knows of each thread's past: a vector clock. clock.at[t] >= n: all that t did before
- * its n+1st release happens before what is done next here. */
+ * its n+1st release happens before what is done next here. By RC11 some more does than by C11 (release
+ * sequences: history.h); what that is stands under a number, and mostly there is nothing: 0. By C11 there
+ * is a race; what loads may read is RC11's. */
 struct clock {
     uint32_t at[MAX_THREADS];
+    uint32_t by_rc11;
 };
 
 /* What could not have been executed later, whether it happens before or not: the number of the last such
@@ -279,6 +282,9 @@ struct run {
     unsigned stale_left, weak_left;
     uint32_t operations; /* so many, since there is more than one thread */
 
+    /* run.c */
+    uint32_t clocks_by_rc11;
+
     /* heap.c */
     unsigned allocations, failable; /* asked for; and together with thread starts */
     bool allocation_has_failed;
@@ -312,11 +318,24 @@ static inline void made_progress(void)
 
 /* ----------------------------------------------------------------------------- vector clocks */
 
+/* Into learns all of it, but by RC11 only. */
+void clock_learn_by_rc11(struct clock *into, const struct clock *from);
+
+/* What it knows of a thread by RC11. */
+uint32_t clock_by_rc11(const struct clock *clock, unsigned thread);
+
+static inline uint32_t clock_of(const struct clock *clock, unsigned thread)
+{
+    return clock->by_rc11 ? clock_by_rc11(clock, thread) : clock->at[thread];
+}
+
 static inline void clock_join(struct clock *into, const struct clock *from)
 {
     for (unsigned t = 0; t < run.thread_count; t++)
         if (into->at[t] < from->at[t])
             into->at[t] = from->at[t];
+    if (from->by_rc11)
+        clock_learn_by_rc11(into, from);
 }
 
 static inline void past_join(struct past *into, const struct past *from)

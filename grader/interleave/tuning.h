@@ -237,6 +237,7 @@ enum {
     MAX_OBJECTS = 1 << 22,
     MAX_HISTORIES = 1 << 18,
     MAX_STORES = 1 << 22,
+    MAX_CLOCKS_BY_RC11 = 1 << 12, /* any more are as C11 says */
     MAX_PASTS = 1 << 18, /* any more objects count as if all that was executed had to come before */
     MAX_SEQUENCES = 1 << 22, /* each store could be part of one for each thread, mostly of one or two */
 
