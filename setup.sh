@@ -35,6 +35,7 @@ patch|patch|test|patch|patch|patch|gpatch|
 processes|ps|test|procps|procps-ng|procps-ng||
 clang|clang|test|clang|clang|clang|llvm|
 pytest|pytest|test|python3-pytest|python3-pytest|python-pytest|pip:pytest|
+ccache|ccache|test|ccache|ccache|ccache|ccache|what several tests build is compiled for each
 xdist|pytest-xdist|test|python3-pytest-xdist|python3-pytest-xdist|python-pytest-xdist|pip:pytest-xdist|the tests run one after the other
 parsers|parsers of JUnit and JSON Schema|test|python3-junitparser python3-jsonschema|||pip:junitparser pip:jsonschema|the tests of the gradebooks' formats are skipped
 arm64|a compiler for arm64|test|gcc-aarch64-linux-gnu libc6-dev-arm64-cross||||its tests are skipped
@@ -61,6 +62,7 @@ has_patch() { have patch; }
 has_processes() { have ps; }
 has_clang() { have clang; }
 has_pytest() { python_with rich jinja2 pytest >/dev/null; }
+has_ccache() { have ccache; }
 has_xdist() { python_with rich jinja2 xdist >/dev/null; }
 has_parsers() { python_with rich jinja2 junitparser jsonschema >/dev/null; }
 has_arm64() { have aarch64-linux-gnu-gcc; }
