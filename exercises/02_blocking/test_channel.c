@@ -1352,6 +1352,56 @@ TEST(two_threads_with_many_messages_in_a_channel_each_share_no_state,
     join(other);
 }
 
+struct sized {
+    struct sender *tx;
+    size_t size;
+};
+
+static void *send_sized(void *arg)
+{
+    struct sized *work = arg;
+    char *message = allocate(work->size);
+
+    memset(message, 's', work->size);
+    check_status(sender_send(work->tx, message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    free(message);
+    return NULL;
+}
+
+static void expect_sized(struct receiver *rx, size_t size)
+{
+    char *expected = allocate(size), *got = allocate(size);
+
+    memset(expected, 's', size);
+    check_status(receiver_recv(rx, got), CHANNEL_OK, "What was sent can be received.");
+    check_bytes(got, expected, size, "A message arrives as it was sent.");
+    free(expected);
+    free(got);
+}
+
+TEST(a_message_of_any_size_arrives_whole_from_another_thread,
+     .sentences = {"Copies a message in, behind all messages sent before",
+                   "message_size bytes of any content"},
+     .schedules = 500, .hint = "When may the receiver take a message? Is all of it there then?")
+{
+    static const size_t sizes[] = {1, 130, 600, 5000, 70000};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct ends ends = open_channel(sizes[i]);
+        struct sized one = {ends.tx, sizes[i]}, other = {clone_of(ends.tx), sizes[i]};
+        pthread_t a = spawn(send_sized, &one), b = spawn(send_sized, &other);
+
+        expect_sized(ends.rx, sizes[i]);
+        expect_sized(ends.rx, sizes[i]);
+        join(a);
+        join(b);
+        sender_drop(one.tx);
+        sender_drop(other.tx);
+        receiver_drop(ends.rx);
+    }
+}
+
 struct large {
     unsigned char bytes[64];
 };
