@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from grader.classroom import local, options, results, rosters, run, sandbox
-from grader.classroom.group import Engine
+from grader.classroom.entries import Entries
+from grader.classroom.group import Class, Engine
 from grader.classroom.progress import ProgressBar
+from grader.classroom.sandbox import Sandbox
 from grader.errors import EXIT_PASSED, UsageError
 from grader.exercises import all_exercises, find, shown
+
+EXIT_INTERRUPTED = 130  # as a shell counts SIGINT
 
 
 def make_class(arguments: Mapping[str, str]) -> int:
@@ -23,16 +27,35 @@ def make_class(arguments: Mapping[str, str]) -> int:
         rosters.load(group.roster, group.settings, group.exercises)
     box = sandbox.choose(group.unsafe)
     group = replace(group, sandbox=box.name)
-    progress = ProgressBar(box.name)
+    progress = ProgressBar(box.name, engine.at_work)
     progress.tells(results.what_counts(group))
     try:
         found = run.grade(group, engine, progress)
+    except KeyboardInterrupt:
+        progress.close()
+        return _stopped(group, engine, box)
     finally:
         progress.close()
-    for line in results.write_all(group, found, box, engine.name, engine.notes):
+    _write(group, found, engine, box)
+    return EXIT_PASSED
+
+
+def _write(group: Class, found: Entries, engine: Engine, box: Sandbox, notes: Sequence[str] = ()) -> None:
+    for line in results.write_all(group, found, box, engine.name, [*notes, *engine.notes]):
         print(line)
     print(f"Results: {os.path.relpath(group.out)}/class.html (class.csv, reports/, gradebooks/, ...)")
-    return EXIT_PASSED
+
+
+def _stopped(group: Class, engine: Engine, box: Sandbox) -> int:
+    """The tables of what is done, after Ctrl-C. Another one ends that, too."""
+    known, left = run.graded_so_far(group)
+    said = f"Stopped: {len(known.of)} of {len(known.of) + len(left)} submissions are graded."
+    print(f"\n{said}", flush=True)
+    if known.of:
+        without_roster = " ROSTER= is filled in when all are." if group.roster else ""
+        _write(replace(group, roster=None), known, engine, box, [f"{said}{without_roster}"])
+    print("To go on where it was: the same command again.")
+    return EXIT_INTERRUPTED
 
 
 def _engine(arguments: Mapping[str, str]) -> Engine:

@@ -76,6 +76,9 @@ class Engine(Protocol):
         ...
 
     def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]: ...
+    def at_work(self) -> Mapping[str, float]:
+        """Who is being graded now, and since when (time.monotonic), where that is known."""
+        ...
 
 
 @dataclass(frozen=True)

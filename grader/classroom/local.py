@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.classroom import workers
@@ -20,6 +21,10 @@ class Local:
     name: str = "local"
     notes: tuple[str, ...] = ()
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _since: dict[str, float] = field(default_factory=dict)  # student: when it was begun
+
+    def at_work(self) -> Mapping[str, float]:
+        return dict(self._since)
 
     def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]:
         todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
@@ -45,9 +50,11 @@ class Local:
                 job = todo.get_nowait()
             except queue.Empty:
                 return
+            self._since[job.student] = time.monotonic()
             while not workers.run_job(group, job) and job.attempts < ATTEMPTS:
                 if self._stopping.is_set():
                     return
+            self._since.pop(job.student, None)
             if self._stopping.is_set():
                 return
             give_up(group, job)

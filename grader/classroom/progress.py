@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from grader import typed
+from grader.output.text import cut
 
 BUILDING = "building the kit's own part"
+SHOWN = 2  # of those who are being graded
+LONGEST_NAME = 12
 
 
 class ProgressBar:
     """How far it is: a bar with the time left on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, sandbox_name: str) -> None:
+    def __init__(self, sandbox_name: str, at_work: Callable[[], Mapping[str, float]] = dict) -> None:
+        """at_work: who is being graded, and since when."""
         self._sandbox = sandbox_name
+        self._at_work = at_work
         self._begun = 0.0
         self._total = self._done = 0
         self._bar: Any = None
@@ -36,9 +41,16 @@ class ProgressBar:
         if sys.stdout.isatty() and not typed.now().wants_plain_text:
             with contextlib.suppress(ImportError):
                 from rich import progress
+                from rich.text import Text
 
-                columns = ("{task.description}", progress.BarColumn(), progress.MofNCompleteColumn(),
-                           progress.TimeRemainingColumn())  # fmt: skip
+                class Now(progress.ProgressColumn):
+                    """Who is being graded."""
+
+                    def render(_, task: progress.Task) -> Text:  # noqa: N805
+                        return Text(self._now(), style="dim")
+
+                columns = ("{task.description}", progress.BarColumn(20), progress.MofNCompleteColumn(),
+                           progress.TimeRemainingColumn(), Now())  # fmt: skip
                 self._bar = progress.Progress(*columns)
                 self._task = self._bar.add_task(BUILDING, total=None)
                 self._bar.start()
@@ -59,7 +71,14 @@ class ProgressBar:
         elif left == 0 or self._done % max(1, self._total // 20) == 0:
             passed = time.monotonic() - self._begun
             rest = passed / self._done * left
-            print(f"{self._done:5} of {self._total}, {_clock(rest)} left", flush=True)
+            now = self._now()
+            print(f"{self._done:5} of {self._total}, {_clock(rest)} left{f'; now {now}' if now else ''}", flush=True)
+
+    def _now(self) -> str:
+        """Who has been graded for longest, and for how long."""
+        begun = sorted(self._at_work().items(), key=lambda item: item[1])
+        some = [f"{cut(student, LONGEST_NAME)} {_clock(time.monotonic() - since)}" for student, since in begun[:SHOWN]]
+        return ", ".join(some)
 
     def close(self) -> None:
         if self._bar is not None:

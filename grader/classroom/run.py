@@ -13,6 +13,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from grader.classroom import entries, sandbox, workers
@@ -49,6 +50,17 @@ def grade(group: Class, engine: Engine, listener: ClassListener) -> Entries:
                 left -= 1
                 listener.graded(job.student, _verdicts(group, job), left)
     return found
+
+
+def graded_so_far(group: Class) -> tuple[Entries, list[str]]:
+    """Of a run that was stopped the submissions whose result is there, and the students whose is not."""
+    found = entries.find(group.submissions, group.out)
+    kit = kit_key(group)
+    known = {
+        name: entry for name, entry in found.of.items()
+        if is_known(group, Job(name, entry.path, submission_key(entry.path, kit)))
+    }  # fmt: skip
+    return replace(found, of=known), [name for name in found.of if name not in known]
 
 
 def _verdicts(group: Class, job: Job) -> dict[str, str]:

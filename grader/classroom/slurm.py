@@ -24,7 +24,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,9 @@ class Slurm:
     at_most: int = 0  # tasks at once; 0: as many as the cluster likes
     name: str = "slurm"
     notes: list[str] = field(default_factory=list)
+
+    def at_work(self) -> Mapping[str, float]:
+        return {}  # the nodes know
 
     def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]:
         for tool in ("sbatch", "squeue", "scancel"):

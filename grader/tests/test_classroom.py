@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,10 +21,12 @@ import pytest
 
 from grader import files
 from grader.classroom import (
+    commands,
     entries,
     intake,
     local,
     one_submission,
+    options,
     progress,
     rating,
     results,
@@ -317,6 +320,9 @@ class Recorded:
         self.asked: list[str] = []
         self._stop_after = stop_after
 
+    def at_work(self) -> Mapping[str, float]:
+        return {}
+
     def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]:
         for job in jobs:
             if len(self.asked) == self._stop_after:
@@ -363,6 +369,52 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(group: Class) -> None:
         run.grade(group, first, Quiet())
     run.grade(group, second, Quiet())
     assert (first.asked, second.asked) == (["ann", "bob"], ["cid", "dot"])
+
+
+def test_ctrl_c_leaves_the_tables_of_what_is_done(
+    group: Class, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(options, "from_arguments", lambda _: group)
+    monkeypatch.setattr(sandbox, "choose", lambda _: sandbox.NONE)
+    monkeypatch.setattr(similar, "pairs", lambda *_: ([], ""))
+    monkeypatch.setattr(commands, "_engine", lambda _: Recorded(stop_after=0))
+    assert commands.make_class({}) == 130
+    assert "Stopped: 0 of 4 submissions are graded." in capsys.readouterr().out
+    monkeypatch.setattr(commands, "_engine", lambda _: Recorded(stop_after=2))
+    assert commands.make_class({}) == 130
+    said = capsys.readouterr().out.splitlines()
+    assert "Stopped: 2 of 4 submissions are graded." in said and said[-1].startswith("To go on where it was: the same")
+    students = [line.partition(",")[0] for line in (group.out / "class.csv").read_text().splitlines()[1:]]
+    assert students == ["ann", "bob"] and "Stopped: 2 of 4" in (group.out / "class.html").read_text()
+    monkeypatch.setattr(commands, "_engine", lambda _: Recorded())
+    assert commands.make_class({}) == 0
+    assert len((group.out / "class.csv").read_text().splitlines()) == 5
+    assert "Stopped" not in (group.out / "class.html").read_text()
+
+
+def test_who_is_being_graded_is_told_and_for_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+    begun = {"bob": time.monotonic() - 3, "ann with a long name": time.monotonic() - 72, "cid": time.monotonic()}
+    bar = progress.ProgressBar("none", lambda: begun)
+    bar.begins(40, 0)
+    bar.grades()
+    for left in (39, 38):
+        bar.graded("dot", {}, left)
+    assert capsys.readouterr().out.splitlines()[1].endswith("left; now ann with a … 1:12, bob 0:03")
+
+
+def test_a_worker_at_work_is_known(group: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = local.Local()
+    seen: list[list[str]] = []
+
+    def look(group: Class, job: Job) -> bool:
+        seen.append(sorted(engine.at_work()))
+        return True
+
+    monkeypatch.setattr(workers, "run_job", look)
+    monkeypatch.setattr(local, "give_up", lambda group, job: None)
+    jobs = [Job(name, Path(), "") for name in ("ann", "bob")]
+    assert [job.student for job in engine.run(replace(group, jobs=1), jobs)] == ["ann", "bob"]
+    assert seen == [["ann"], ["bob"]] and engine.at_work() == {}
 
 
 def test_only_a_changed_submission_is_graded_again(group: Class) -> None:
