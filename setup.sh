@@ -5,6 +5,7 @@
 #   sh setup.sh grade              ... and grades:             make grade
 #   sh setup.sh test               ... what the tests need too, and runs them
 #   sh setup.sh grade EX=02        anything make understands
+#   sh setup.sh bench-peers        ... what one would otherwise pick, too, and measures all of it
 #   sh setup.sh --for test         installs what the target needs, and runs nothing
 #
 # Asks for nothing it can do without: what is optional and can't be had is told in one line.
@@ -14,7 +15,7 @@ cd "$(dirname "$0")" || exit 3
 unset PYTHONHOME PYTHONSAFEPATH # left by a conda, say, they keep a Python from finding its own modules or the kit's
 
 # What the kit is made of, a line each: has_NAME tells whether it is here; then what it is called, what it is for (test
-# includes class and book, all of them include grade), the packages of the package managers, and, of what can be done
+# includes class and book; peers is for bench-peers; all of them include grade), the packages of the package managers, and, of what can be done
 # without, what will be missing.
 parts()
 {
@@ -43,6 +44,11 @@ mypy|mypy|test|mypy|python3-mypy|mypy|mypy|the types of Python are not checked
 clang_format|clang-format|test|clang-format|clang-tools-extra|clang|clang-format|how C is laid out is not checked
 libclang|libclang for Python|test|python3-clang|python3-clang|clang||the tests of mutants are skipped
 slurm|Slurm|test|munge slurmctld slurmd slurm-client||||its tests are skipped
+rust|Rust|peers|rustc cargo|rust cargo|rust|rust|its channels are not measured
+crates|crossbeam-channel, flume and tokio|peers|librust-crossbeam-channel-dev librust-flume-dev librust-tokio-dev||||they are not measured
+go|Go|peers|golang-go|golang|go|go|its channels are not measured
+queues|the queues of C and C++|peers|g++ pkg-config libboost-dev libck-dev libconcurrentqueue-dev libglib2.0-dev libnng-dev libtbb-dev liburcu-dev||||some of them are not measured
+plots|matplotlib|peers|python3-matplotlib|python3-matplotlib|python-matplotlib|pip:matplotlib|there are no plots
 EOF
 }
 
@@ -69,6 +75,16 @@ has_arm64() { have aarch64-linux-gnu-gcc; }
 has_mypy() { have mypy; }
 has_clang_format() { have clang-format || have clang-format-14; }
 has_libclang() { python_with rich jinja2 clang.cindex >/dev/null; }
+has_rust() { have rustc && have cargo; }
+has_crates() { ls -d /usr/share/cargo/registry/crossbeam-channel-* /usr/share/cargo/registry/flume-* /usr/share/cargo/registry/tokio-1*; } >/dev/null 2>&1
+has_go() { have go; }
+has_queues()
+{
+    pkg-config --exists glib-2.0 2>/dev/null && printf '#include <%s>\n' boost/lockfree/queue.hpp ck_ring.h \
+        concurrentqueue/concurrentqueue.h nng/nng.h oneapi/tbb/concurrent_queue.h urcu/wfcqueue.h |
+        g++ -x c++ -M - >/dev/null 2>&1
+}
+has_plots() { python_with rich jinja2 matplotlib >/dev/null; }
 has_slurm() { [ -x /usr/sbin/slurmctld ] || have slurmctld; }
 
 have()
@@ -225,6 +241,7 @@ for target in "$@"; do
     case $target in
     test | solutions) wanted="grade class book test" ;;
     class | book) wanted="$wanted $target" ;;
+    bench-peers) wanted="$wanted peers" ;;
     esac
 done
 

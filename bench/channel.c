@@ -5,9 +5,10 @@
  *   channel pingpong  MESSAGES                  there and back over two channels
  *   channel requests  MESSAGES CLIENTS SIZE     one server answers over each client's own channel
  *   channel queued    MESSAGES 1 SIZE           memory that queued messages take
+ *   channel emptied   MESSAGES 1 SIZE           memory that is kept when all of them are received
  *   channel at_rest   CHANNELS 1 SIZE           memory that channels without messages take
  *
- * Prints "SECONDS MESSAGES BYTES": how long it took, how many arrived, and for the last two
+ * Prints "SECONDS MESSAGES BYTES": how long it took, how many arrived, and for the last three
  * workloads by how much the process has grown. Exits with 2 when the channel can't do the workload,
  * and with 3 when a function of it is not implemented yet. */
 #include "../exercises/04_bounded/channel.h"
@@ -16,6 +17,7 @@
 #include "program.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,7 +205,7 @@ static void measure_requests(const struct options *o)
     receiver_drop(rx);
 }
 
-static void measure_queued(const struct options *o)
+static void measure_queued(const struct options *o, bool emptied)
 {
     char *message = calloc(1, o->size);
     struct receiver *rx;
@@ -217,6 +219,9 @@ static void measure_queued(const struct options *o)
     for (long i = 0; i < o->messages; i++)
         if (sender_send(tx, message) != CHANNEL_OK)
             fail("a message was not sent");
+    for (long i = 0; emptied && i < o->messages; i++)
+        if (receiver_recv(rx, message) != CHANNEL_OK)
+            fail("a message was not received");
     report(now() - began, o->messages, resident_bytes() - before);
 }
 
@@ -246,8 +251,8 @@ int main(int argc, char **argv)
         measure_pingpong(&o);
     else if (!strcmp(o.workload, "requests"))
         measure_requests(&o);
-    else if (!strcmp(o.workload, "queued"))
-        measure_queued(&o);
+    else if (!strcmp(o.workload, "queued") || !strcmp(o.workload, "emptied"))
+        measure_queued(&o, !strcmp(o.workload, "emptied"));
     else if (!strcmp(o.workload, "at_rest"))
         measure_at_rest(&o);
     else

@@ -16,8 +16,8 @@ from bench import results as measured
 from bench.measure import run, take_turns
 from bench.programs import BUILD, Program, ProgramError
 from bench.results import Results
-from bench.workloads import LIMITS, MAIN, MEMORY, by_senders, by_size
-from grader.exercises import ROOT
+from bench.workloads import LIMITS, MAIN, MEMORY, PINNED, by_senders, by_size
+from grader.exercises import ROOT, all_exercises
 
 
 def measure_all(rounds: int, quick: bool, only: Sequence[str]) -> int:
@@ -25,18 +25,19 @@ def measure_all(rounds: int, quick: bool, only: Sequence[str]) -> int:
     began = time.monotonic()
     results = Results()
     built = _build(results)
-    steps = programs.steps()
-    for step in steps:
-        _must_build(step)
+    steps = [step for exercise in all_exercises() for step in programs.steps(exercise)]
     limits = programs.limits()
-    _must_build(limits)
+    for program in [*steps, limits, programs.PIN]:
+        _must_build(program)
+    os.sched_setaffinity(0, two_processors())
     loads = [os.getloadavg()[0]]
-    for workload in [*MAIN, *by_senders(), *MEMORY, *by_size()]:
+    for workload in [*MAIN, *PINNED, *by_senders(), *MEMORY, *by_size()]:
         if only and workload.key.split("-")[0] not in only:
             continue
         print(f"  {workload.title}", file=sys.stderr, flush=True)
-        seconds, lineup = (0.4, [*built, *steps]) if workload in MAIN else (0.15, built)
-        results.points[workload.key] = take_turns(lineup, workload, rounds, 0.1 if quick else seconds)
+        seconds = 0.3 if workload in (*MAIN, *PINNED) else 0.1
+        lineup = [*built, *steps] if workload in MAIN else built
+        results.points[workload.key] = take_turns(lineup, workload, rounds, min(seconds, 0.1) if quick else seconds)
         loads.append(os.getloadavg()[0])
     _measure_limits(limits, results, rounds, 10 if quick else 1)
     results.machine = _machine(rounds, loads, time.monotonic() - began)
@@ -66,12 +67,25 @@ def _build(results: Results) -> list[Program]:
             continue
         built.append(program)
         results.labels[program.key] = program.label
+        if version := programs.version(program):
+            results.versions[program.label] = version
     return built
+
+
+def two_processors() -> set[int]:
+    """Two that this process may use, of two cores if it has them: a core may have several processors."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    return {first, *sorted(others, key=lambda other: _core(other) == _core(first))[:1]}
+
+
+def _core(processor: int) -> str:
+    siblings = Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
+    return siblings.read_text() if siblings.exists() else str(processor)
 
 
 def _must_build(program: Program) -> None:
     if why := programs.build(program):
-        raise ProgramError(f"{program.label} can't be built: {why}")
+        raise ProgramError(f"{program.label} ({program.key}) can't be built: {why}")
 
 
 def _measure_limits(program: Program, results: Results, rounds: int, less: int) -> None:
@@ -86,7 +100,7 @@ def _measure_limits(program: Program, results: Results, rounds: int, less: int) 
 def _machine(rounds: int, loads: Sequence[float], seconds: float) -> dict[str, str]:
     return {
         "date": datetime.date.today().isoformat(),
-        "processor": f"{_processor()}, {os.cpu_count()} processors",
+        "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} of {os.cpu_count()} processors",
         "system": f"Linux {platform.release().split('-')[0]}",
         "compilers": _compilers(),
         "load": f"{min(loads):.1f} to {max(loads):.1f}",

@@ -27,6 +27,7 @@ from grader.output.text import wrap
 
 SENDERS = [1, 2, 4, 8, 16]
 WIDTH = 80
+LABEL = 30
 NAMES = {"yours": "yours", "solution": "the solution", "fast": "the fast one"}
 
 
@@ -34,11 +35,11 @@ def measure(wanted: str, source: Path, rounds: int, quick: bool) -> int:
     """Measures the exercise of that number, or the last one that is written, and shows it."""
     yours = _chosen(wanted, source)
     name = yours.label
-    print(f"{name}: yours beside its solution and others, in about a minute")
+    print(f"{name}: yours beside its solution and others, in about two minutes")
     lineup = [yours, *_beside(name)]
     tickets = name.startswith("08")
     workloads = [TICKETS] if tickets else _workloads(name)
-    seconds = 0.05 if quick else 0.2
+    seconds = 0.05 if quick else 0.1
     for workload in workloads:
         show(workload, lineup, take_turns(lineup, workload, rounds, seconds))
     if not tickets:
@@ -57,10 +58,10 @@ def show(workload: Workload, lineup: Sequence[Program], point: Point) -> None:
             continue
         label = NAMES.get(program.key, program.label)
         if measured.problem:
-            print(f"  {label:<22} {measured.problem}"[:WIDTH])
+            print(f"  {label:<{LABEL}} {measured.problem}"[:WIDTH])
             continue
-        length = round((WIDTH - 36) * measured.median / fastest) if fastest else 0
-        print(f"  {label:<22} {_rate(measured.median):>8}  {'█' * length or '▏'}")
+        length = round((WIDTH - LABEL - 14) * measured.median / fastest) if fastest else 0
+        print(f"  {label:<{LABEL}} {_rate(measured.median):>8}  {'█' * length or '▏'}")
 
 
 def _rate(rate: float) -> str:
@@ -119,8 +120,8 @@ def _beside(name: str) -> list[Program]:
 
 
 def _solutions(name: str) -> list[Program]:
-    """The solution, and the fast one where there is one; a kit for students has neither."""
-    found = []
+    """The solution, the fast one where there is one, and the steps between; a kit for students has none of them."""
+    found = [] if name.startswith("08") else programs.steps(by_name(name))
     server = SOLUTIONS / name / "ticket_server.c"
     for key, folder in (("solution", SOLUTIONS), ("fast", SOLUTIONS / "fast")):
         if name.startswith("08"):

@@ -22,13 +22,18 @@
 static _Alignas(64) atomic_uint word;
 static long n;
 static bool same_processor;
+static cpu_set_t processors; /* this program may use */
 
-static void run_on(int processor)
+/* On the first of the processors, or the second. */
+static void run_on(int second)
 {
+    int left = second && !same_processor && CPU_COUNT(&processors) > 1, processor = 0;
     cpu_set_t set;
 
+    while (!CPU_ISSET(processor, &processors) || left-- > 0)
+        processor++;
     CPU_ZERO(&set);
-    CPU_SET(same_processor ? 0 : processor, &set);
+    CPU_SET(processor, &set);
     sched_setaffinity(0, sizeof set, &set);
 }
 
@@ -117,6 +122,7 @@ int main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
 
     n = argc > 2 ? atol(argv[2]) : 1000;
+    sched_getaffinity(0, sizeof processors, &processors);
     same_processor = !strcmp(what, "switch") || !strcmp(what, "yield");
     if (!strcmp(what, "cache_line"))
         measure(spin_second, NULL, false);

@@ -4,15 +4,17 @@ the machine meets all of them alike.
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.programs import Program
-from bench.workloads import Workload
+from bench.programs import PIN, Program
+from bench.workloads import MEMORY, Workload
 
 TIMEOUT = 20.0
+MEMORY_KINDS = {workload.kind for workload in MEMORY}
 
 
 @dataclass
@@ -35,8 +37,9 @@ Point = dict[str, Measured]  # by the key of each program that can do the worklo
 def run(program: Program, workload: Workload, messages: int) -> tuple[float, int, int] | str:
     """Seconds, messages and bytes of one run, or why there is none ("" if it can't do that)."""
     command = [str(program.path), *workload.arguments(messages)]
+    env = dict(os.environ) | ({"LD_PRELOAD": str(PIN.path)} if workload.pinned else {})
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, env=env)
     except subprocess.TimeoutExpired:
         return f"no end within {TIMEOUT:.0f} s"
     if done.returncode == 2:
@@ -65,9 +68,9 @@ def take_turns(programs: Sequence[Program], workload: Workload, rounds: int, sec
     """Measures them all under one workload, each run about that long."""
     point: Point = {}
     for program in programs:
-        if workload.kind not in program.can:
+        if workload.kind not in program.can or (workload.pinned and not program.can_be_pinned):
             continue
-        if workload.kind in ("queued", "at_rest"):
+        if workload.kind in MEMORY_KINDS:
             point[program.key] = Measured(workload.messages)
             continue
         messages = _fitting(program, workload, seconds)

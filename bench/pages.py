@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import plots, programs
 from bench.measure import Measured, Point
 from bench.results import Results
-from bench.workloads import LIMITS, MAIN, SENDERS, SIZES
+from bench.workloads import LIMITS, MAIN, MEMORY, PINNED, SENDERS, SIZES, Workload
 from grader.exercises import ROOT, Exercise, all_exercises
 from grader.files import write_atomically
 from grader.selfcheck import implementations
@@ -47,13 +47,14 @@ def blocks_of(results: Results) -> dict[str, str]:
     for workload in MAIN:
         if workload.key in results.points:
             blocks[workload.key] = _rates(results, results.points[workload.key])
-    if all(workload.key in results.points for workload in MAIN):
-        blocks["ratios"] = _overview(results, _ratio)
-        blocks["rates"] = _overview(results, lambda measured, _: _million(measured.median))
+    for name, workloads in (("", MAIN), ("pinned-", PINNED)):
+        if all(workload.key in results.points for workload in workloads):
+            blocks[f"{name}ratios"] = _overview(results, workloads, _ratio)
+            blocks[f"{name}rates"] = _overview(results, workloads, lambda measured, _: _million(measured.median))
     for exercise in all_exercises():
         if patches := list(implementations.steps(exercise)):
             blocks[f"steps-{exercise.number}"] = _steps(results, exercise, patches)
-    if "i-queued" in results.points and "i-rest" in results.points:
+    if all(workload.key in results.points for workload in MEMORY):
         blocks["memory"] = _memory(results)
     return blocks
 
@@ -65,6 +66,8 @@ def _machine(results: Results) -> str:
         f" {machine['compilers']}. {machine['rounds']} rounds, taking turns, in {machine['took']};"
         f" load of the machine {machine['load']} (the programs measured are part of it)."
     )
+    if results.versions:
+        text += f" Beside these: {', '.join(f'{label} {version}' for label, version in results.versions.items())}."
     if results.left_out:
         left = "; ".join(f"{label} ({why})" for label, why in results.left_out.items())
         text += f" Left out: {left}."
@@ -87,16 +90,17 @@ def _rates(results: Results, point: Point) -> str:
     return "\n".join(rows)
 
 
-def _overview(results: Results, cell: Callable[[Measured, Measured | None], str]) -> str:
-    keys = [workload.key for workload in MAIN]
-    rows = ["| | " + " | ".join(f"({key})" for key in keys) + " |", "|---|" + "--:|" * len(keys)]
+def _overview(results: Results, workloads: Sequence[Workload], cell: Callable[[Measured, Measured | None], str]) -> str:
+    heads = [f"({workload.key.removesuffix('-pinned')})" for workload in workloads]
+    rows = ["| | " + " | ".join(heads) + " |", "|---|" + "--:|" * len(heads)]
     for program in results.labels:
         cells = []
-        for key in keys:
-            point = results.points[key]
+        for workload in workloads:
+            point = results.points[workload.key]
             measured = point.get(program)
             cells.append(cell(measured, point.get(REFERENCE)) if measured and measured.rates else "")
-        rows.append(f"| {_name(results, program)} | " + " | ".join(cells) + " |")
+        if any(cells):
+            rows.append(f"| {_name(results, program)} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
 
@@ -123,12 +127,15 @@ def _row(results: Results, keys: Sequence[str], program: str) -> str:
 
 
 def _memory(results: Results) -> str:
-    queued, rest = results.points["i-queued"], results.points["i-rest"]
-    rows = ["| | bytes for a queued 8-byte message | bytes for a channel at rest |", "|---|--:|--:|"]
+    points = [results.points[workload.key] for workload in MEMORY]
+    rows = [
+        "| | bytes for a queued 8-byte message | kept of these when all are received | bytes for a channel at rest |",
+        "|---|--:|--:|--:|",
+    ]
     for key in results.labels:
-        if key in queued or key in rest:
-            cells = [f"{p[key].bytes_each:,.0f}" if key in p and p[key].rates else "–" for p in (queued, rest)]
-            rows.append(f"| {_name(results, key)} | {cells[0]} | {cells[1]} |")
+        if any(key in point for point in points):
+            cells = [_bytes(point[key].bytes_each) if key in point and point[key].rates else "–" for point in points]
+            rows.append(f"| {_name(results, key)} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -194,6 +201,10 @@ def _ratio(measured: Measured, reference: Measured | None) -> str:
 def _million(rate: float) -> str:
     rate /= 1e6
     return f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}" if rate >= 10 else f"{rate:.3g}"
+
+
+def _bytes(number: float) -> str:
+    return f"{max(number, 0):,.0f}" if number >= 100 else f"{max(number, 0):.3g}"
 
 
 def _ns(ns: float) -> str:

@@ -1,12 +1,13 @@
 """The programs that are measured: what each is made of, and how it is built.
 
-A program takes "WORKLOAD MESSAGES THREADS SIZE CAPACITY" and prints "SECONDS MESSAGES BYTES"; it ends
+Each takes "WORKLOAD MESSAGES THREADS SIZE CAPACITY" and prints "SECONDS MESSAGES BYTES"; it ends
 with 2 when it can't do the workload.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,18 +16,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader import typed
-from grader.exercises import ROOT, SOLUTIONS, Exercise, all_exercises
+from grader.exercises import ROOT, SOLUTIONS, Exercise
 from grader.files import write_atomically
 from grader.selfcheck import implementations
 
 BENCH = ROOT / "bench"
 BUILD = ROOT / "build" / "bench"
+CRATES = Path("/usr/share/cargo/registry")
 
 CC = typed.now().compiler
 CFLAGS = ["-std=gnu11", "-O2", "-pthread", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 
 
-CHANNEL = frozenset({"unbounded", "bounded", "pingpong", "requests", "queued", "at_rest"})
+CHANNEL = frozenset({"unbounded", "bounded", "pingpong", "requests", "queued", "emptied", "at_rest"})
 TICKETS = frozenset({"tickets"})
 
 
@@ -42,10 +44,12 @@ class Program:
     label: str
     sources: tuple[Path, ...]
     command: tuple[str, ...]  # builds it; "{out}" is the program's path
-    needs: str = ""  # the Debian package that brings what it is made of
+    needs: str = ""  # the Debian packages that bring what it is made of; the last has its version
     ours: bool = False
     can: frozenset[str] = CHANNEL  # the kinds of workload it is asked for
     includes: tuple[Path, ...] = field(default=())  # what else its result depends on
+    made: str = "{out}"  # where the command leaves it
+    can_be_pinned: bool = True  # its threads come from pthread_create, as it finds that when it is started
 
     @property
     def path(self) -> Path:
@@ -99,15 +103,13 @@ def _family(key: str, suffix: str, folder: Path) -> list[Program]:
     return found
 
 
-def steps() -> list[Program]:
+def steps(exercise: Exercise) -> list[Program]:
     """The channels between a solution and its fast one; those two are among the solutions."""
     found = []
-    for exercise in all_exercises():
-        channels = list(implementations.steps(exercise).values())[:-1]
-        for number, content in enumerate(channels, 1):
-            code = BUILD / "steps" / exercise.name / f"{number}.c"
-            write_atomically(code, content)
-            found.append(channel(step_key(exercise, number), f"{exercise.name}, step {number}", code, exercise.name))
+    for number, (patch, content) in enumerate(list(implementations.steps(exercise).items())[:-1], 1):
+        code = BUILD / "steps" / exercise.name / f"{number}.c"
+        write_atomically(code, content)
+        found.append(channel(step_key(exercise, number), patch.stem.replace("_", " "), code, exercise.name))
     return found
 
 
@@ -118,8 +120,8 @@ def step_key(exercise: Exercise, number: int) -> str:
 def peers() -> list[Program]:
     """What one would otherwise pick, from Debian. Those that can't be built are left out and said."""
     peer = BENCH / "peers"
-    few = CHANNEL - {"queued"}  # it holds a bounded number of messages
-    rust, go = peer / "rust.rs", peer / "go.go"
+    few = CHANNEL - {"queued", "emptied"}  # it holds a bounded number of messages
+    rust, go = peer / "rust" / "std.rs", peer / "go.go"
     return [
         Program(
             "rust",
@@ -128,7 +130,11 @@ def peers() -> list[Program]:
             ("rustc", "--edition", "2021", "-C", "opt-level=3", "-o", "{out}", str(rust)),
             needs="rustc",
             can=CHANNEL | TICKETS,
+            includes=_rust_files(),
         ),
+        _crate("crossbeam", "crossbeam-channel", "crossbeam-channel"),
+        _crate("flume", "flume", "flume"),
+        _crate("tokio", "tokio mpsc", "tokio", features=("rt-multi-thread", "sync")),
         Program(
             "go",
             "Go chan",
@@ -136,7 +142,14 @@ def peers() -> list[Program]:
             ("go", "build", "-o", "{out}", str(go)),
             needs="golang-go",
             can=CHANNEL | TICKETS,
+            can_be_pinned=False,
         ),
+        _cpp_program(
+            "moodycamel", "moodycamel ConcurrentQueue", needs="libconcurrentqueue-dev", can=CHANNEL - {"bounded"}
+        ),
+        _cpp_program("tbb", "oneTBB concurrent_bounded_queue", libraries=["-ltbb"], needs="libtbb-dev"),
+        _cpp_program("boost", "Boost.Lockfree queue", needs="libboost-dev"),
+        _c_program("ck", "ck_ring", [BENCH / "channel.c", peer / "ck.c"], needs="libck-dev", can=few),
         _c_program(
             "urcu",
             "liburcu wfcqueue",
@@ -164,9 +177,62 @@ def peers() -> list[Program]:
     ]
 
 
+def _rust_files() -> tuple[Path, ...]:
+    return tuple(sorted((BENCH / "peers" / "rust").glob("*.rs")))
+
+
+def _crate(key: str, label: str, crate: str, features: Sequence[str] = ()) -> Program:
+    """A library of Rust, as Debian's packages lay it down: cargo fetches nothing."""
+    target = BUILD / "cargo"
+    manifest = target / "peers" / key / "Cargo.toml"
+    written = (
+        f'[package]\nname = "peer-{key}"\nversion = "0.0.0"\nedition = "2021"\n\n[workspace]\n\n'
+        f'[[bin]]\nname = "peer-{key}"\npath = "{BENCH}/peers/rust/{key}.rs"\n\n'
+        f'[dependencies.{crate}]\nversion = "*"\ndefault-features = {str(not features).lower()}\n'
+        f"features = {json.dumps(features)}\n"
+    )
+    if not manifest.exists() or manifest.read_text() != written:  # cargo looks at its age
+        write_atomically(manifest, written)
+    build = ("cargo", "build", "--release", "--offline")
+    folders = ("--target-dir", str(target), "--manifest-path", str(manifest))
+    source = ("--config=source.crates-io.replace-with='debian'", f"--config=source.debian.directory='{CRATES}'")
+    return Program(
+        key,
+        label,
+        _rust_files(),
+        (*build, *folders, *source),
+        needs=f"cargo librust-{crate}-dev",
+        can=CHANNEL | TICKETS,
+        includes=tuple(sorted(CRATES.glob(f"{crate}-*/Cargo.toml"))),
+        made=str(target / "release" / f"peer-{key}"),
+    )
+
+
+def _cpp_program(
+    key: str, label: str, *, needs: str, libraries: Sequence[str] = (), can: frozenset[str] = CHANNEL
+) -> Program:
+    peer = BENCH / "peers"
+    sources = (BENCH / "channel.c", peer / f"{key}.cpp")
+    command = (CC, *CFLAGS[1:], "-o", "{out}", *map(str, sources), *libraries, "-lstdc++")
+    includes = (BENCH / "program.h", peer / "channel.hpp")
+    return Program(key, label, sources, command, f"g++ {needs}", can=can, includes=includes)
+
+
+def version(program: Program) -> str:
+    """Of what a peer is made of, as Debian's package has it; "" where there is none."""
+    if not program.needs or not shutil.which("dpkg-query"):
+        return ""
+    command = ["dpkg-query", "-W", "-f=${source:Upstream-Version}", program.needs.split()[-1]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.partition("+")[0] if done.returncode == 0 else ""
+
+
 def limits() -> Program:
     """What the machine allows."""
     return _c_program("limits", "limits", [BENCH / "limits.c"])
+
+
+PIN = _c_program("pin", "pin.c", [BENCH / "pin.c"], ["-shared", "-fPIC"], ["-ldl"])
 
 
 def _pkg_config(what: str, package: str) -> list[str]:
@@ -192,6 +258,8 @@ def build(program: Program) -> str:
     if done.returncode != 0:
         fresh.unlink(missing_ok=True)
         return _first_error(done.stderr)
+    if program.made != "{out}":
+        shutil.copy(program.made, fresh)
     fresh.rename(program.path)
     stamp.write_text(wanted)
     return ""

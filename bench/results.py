@@ -15,6 +15,7 @@ class Results:
 
     machine: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)  # by the key of the program; steps have none
+    versions: dict[str, str] = field(default_factory=dict)  # by its label, of each peer that has one
     left_out: dict[str, str] = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)  # by the key of the workload
     limits: dict[str, list[float]] = field(default_factory=dict)  # nanoseconds each

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Workload:
     threads: int = 1
     size: int = 8
     capacity: int = 0
+    pinned: bool = False  # each thread stays on its processor
 
     def arguments(self, messages: int) -> list[str]:
         """What a program is called with, for that many messages."""
@@ -37,6 +38,7 @@ REQUESTS = Workload("f", "four clients, one server, 64-byte messages", "requests
 TICKETS = Workload("g", "the ticket server, four clients", "tickets", 500_000, 4, capacity=128)
 
 MAIN = [UNBOUNDED_1, UNBOUNDED_4, BOUNDED_128, BOUNDED_1, PINGPONG, REQUESTS, TICKETS]
+PINNED = [replace(w, key=f"{w.key}-pinned", title=f"{w.title}, pinned", pinned=True) for w in MAIN]
 
 
 def by_senders() -> list[Workload]:
@@ -50,6 +52,7 @@ def by_senders() -> list[Workload]:
 
 MEMORY = [
     Workload("i-queued", "memory for each queued 8-byte message", "queued", 1_000_000),
+    Workload("i-emptied", "memory that is kept when all of them are received", "emptied", 1_000_000),
     Workload("i-rest", "memory for a channel without messages", "at_rest", 10_000),
 ]
 

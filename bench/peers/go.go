@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,15 +120,19 @@ func requests(messages, clients int) {
 	report(began, answered, 0)
 }
 
-func queued(messages int) {
+// All are sent before the first is received.
+func queued(messages int, emptied bool) {
 	before := residentBytes()
 	began := time.Now()
 	ch := make(chan [1]uint64, messages)
 	for i := 0; i < messages; i++ {
 		ch <- [1]uint64{}
 	}
+	for i := 0; emptied && i < messages; i++ {
+		<-ch
+	}
 	report(began, messages, residentBytes()-before)
-	<-ch
+	runtime.KeepAlive(ch)
 }
 
 func atRest(channels, capacity int) {
@@ -231,8 +236,8 @@ func main() {
 		pingpong(messages)
 	case what == "requests" && size == 64:
 		requests(messages, threads)
-	case what == "queued" && size == 8:
-		queued(messages)
+	case (what == "queued" || what == "emptied") && size == 8:
+		queued(messages, what == "emptied")
 	case what == "at_rest" && size == 8:
 		atRest(messages, capacity)
 	case what == "tickets":

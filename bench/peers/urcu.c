@@ -22,6 +22,7 @@ struct receiver {
     size_t size;
     sem_t wake;
     atomic_int senders;
+    atomic_int handles; /* the senders and the receiver: the last frees this */
     atomic_bool sleeping;
     _Alignas(64) struct cds_wfcq_tail tail;
 };
@@ -38,6 +39,7 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
     (*rx)->size = message_size;
     sem_init(&(*rx)->wake, 0, 0);
     atomic_init(&(*rx)->senders, 1);
+    atomic_init(&(*rx)->handles, 2);
     atomic_init(&(*rx)->sleeping, false);
     (*tx)->to = *rx;
     return CHANNEL_OK;
@@ -49,6 +51,7 @@ struct sender *sender_clone(struct sender *tx)
 
     *clone = *tx;
     atomic_fetch_add(&tx->to->senders, 1);
+    atomic_fetch_add(&tx->to->handles, 1);
     return clone;
 }
 
@@ -99,15 +102,23 @@ enum channel_status receiver_recv(struct receiver *rx, void *message)
     }
 }
 
+static void drop_handle(struct receiver *rx)
+{
+    if (atomic_fetch_sub(&rx->handles, 1) != 1)
+        return;
+    sem_destroy(&rx->wake);
+    free(rx);
+}
+
 void sender_drop(struct sender *tx)
 {
     if (atomic_fetch_sub(&tx->to->senders, 1) == 1)
         wake(tx->to);
+    drop_handle(tx->to);
     free(tx);
 }
 
 void receiver_drop(struct receiver *rx)
 {
-    sem_destroy(&rx->wake);
-    free(rx);
+    drop_handle(rx);
 }

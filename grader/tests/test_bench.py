@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -15,15 +16,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from bench import exercise, pages, plots, programs  # noqa: E402
+from bench import everything, exercise, pages, plots, programs  # noqa: E402
 from bench.measure import Measured, run, take_turns  # noqa: E402
 from bench.results import Results  # noqa: E402
-from bench.workloads import LIMITS, MAIN, MEMORY, Workload, by_senders, by_size  # noqa: E402
+from bench.workloads import LIMITS, MAIN, MEMORY, PINNED, Workload, by_senders, by_size  # noqa: E402
 from grader.exercises import all_exercises, by_name  # noqa: E402
 from grader.selfcheck import implementations  # noqa: E402
 
 PROGRAMS = {program.key: program for program in [*programs.solutions(), *programs.peers()]}
 KINDS = [*MAIN, *MEMORY, by_size()[0], by_senders()[0]]
+MACHINE = dict.fromkeys(["date", "processor", "system", "compilers", "load", "rounds", "took"], "x")
 NO_END = {"queued", "at_rest"}  # these count channels, or messages that nobody receives
 
 
@@ -50,6 +52,45 @@ def test_every_message_arrives(key: str) -> None:
         assert result[1] == 48, workload.title
         done += 1
     assert done >= (1 if program.can == programs.TICKETS else 4)
+
+
+def test_pinned_threads_stay_on_a_processor_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    processors = everything.two_processors()
+    if len(processors) < 2:
+        pytest.skip("there is one processor")
+    assert programs.build(programs.PIN) == ""
+    program = programs.Program("threads", "threads", (), ())
+    program.path.write_text(
+        f"#!{sys.executable}\n"
+        "import os, threading\n"
+        "def look(): stays.append(sorted(os.sched_getaffinity(0)))\n"
+        "stays = []\n"
+        "for _ in range(3):\n"
+        "    thread = threading.Thread(target=look)\n"
+        "    thread.start()\n"
+        "    thread.join()\n"
+        "look()\n"
+        "second, third, fourth, first = stays\n"
+        "assert first == third and second == fourth\n"
+        "print(1, first[0], second[-1])\n"
+    )
+    program.path.chmod(0o755)
+    everyone = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, processors)
+        pinned, free = (run(program, Workload("", "", "", 1, pinned=pinned), 1) for pinned in (True, False))
+    finally:
+        os.sched_setaffinity(0, everyone)
+    assert pinned == (1.0, min(processors), max(processors))
+    assert free != pinned or len(processors) == 2
+
+
+def test_processors_of_one_core_are_not_the_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 6, 7})
+    monkeypatch.setattr(everything, "_core", lambda processor: f"core {processor % 4 // 2}, {processor // 4}")
+    assert everything.two_processors() == {2, 6}
+    monkeypatch.setattr(everything, "_core", lambda processor: "the only one")
+    assert everything.two_processors() == {2, 3}
 
 
 @pytest.mark.parametrize("change", ["a message is lost", "not implemented", "it hangs"])
@@ -89,9 +130,40 @@ def test_a_peer_that_is_not_installed_is_left_out_and_said() -> None:
     assert "not installed" in programs.build(gone)
     results = Results(
         left_out={"Gone": "not installed"},
-        machine=dict.fromkeys(["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"),
+        machine=MACHINE,
     )
     assert "Left out: Gone" in pages.blocks_of(results)["machine"]
+
+
+def test_versions_of_the_peers_are_on_the_page() -> None:
+    results = Results(versions={"flume": "0.10.14", "ck_ring": "0.7.1"}, machine=MACHINE)
+    assert "Beside these: flume 0.10.14, ck_ring 0.7.1." in pages.blocks_of(results)["machine"]
+
+
+@pytest.mark.parametrize("package", ["librust-flume-dev", "libconcurrentqueue-dev", "libck-dev", "no-such-package"])
+def test_the_version_is_that_of_what_is_installed(package: str) -> None:
+    if not shutil.which("dpkg-query"):
+        pytest.skip("no dpkg-query")
+    version = programs.version(programs.Program("", "", (), (), needs=f"g++ {package}"))
+    installed = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True).stdout
+    assert installed.partition(":")[2].startswith(version) or installed.startswith(version)
+    assert bool(version) == bool(installed) and "+" not in version
+
+
+def test_memory_of_a_channel_has_three_columns() -> None:
+    figures = zip(MEMORY, (8.06, 0.004, 196.0), strict=True)
+    points = {workload.key: {"go": Measured(1, [1e6], figure)} for workload, figure in figures}
+    block = pages.blocks_of(Results(points=points, labels={"go": "Go"}, machine=MACHINE))["memory"]
+    assert block.splitlines()[2:] == ["| Go | 8.06 | 0.004 | 196 |"]
+
+
+def test_the_pinned_tables_name_only_what_was_pinned() -> None:
+    points = {w.key: {"rust": Measured(1, [2e6]), "go": Measured(1, [3e6])} for w in MAIN}
+    points |= {w.key: {"rust": Measured(1, [4e6])} for w in PINNED}
+    blocks = pages.blocks_of(Results(points=points, labels={"rust": "Rust", "go": "Go"}, machine=MACHINE))
+    assert "| Go | 3 |" in blocks["rates"] and "| Rust | 2 |" in blocks["rates"]
+    assert "Go" not in blocks["pinned-rates"] and "| Rust | 4 |" in blocks["pinned-rates"]
+    assert "(a) | (b) |" in blocks["pinned-ratios"]
 
 
 def test_blocks_are_filled_and_all_else_stays() -> None:
@@ -106,7 +178,7 @@ def test_ratios_are_medians_over_rusts() -> None:
     results = Results(
         points={"a": point},
         labels={"rust": "Rust", "go": "Go"},
-        machine=dict.fromkeys(["date", "processor", "system", "compilers", "load", "rounds", "took"], "x"),
+        machine=MACHINE,
     )
     assert "| Go | 3 | 1 to 9 | 1.50 |" in pages.blocks_of(results)["a"]
 
@@ -127,6 +199,8 @@ def test_what_is_not_here_is_said_in_80_columns(
     monkeypatch.setattr(programs, "peers", lambda: none)
     assert [program.key for program in exercise._beside("02_blocking")] in (["solution", "fast"], [])
     said = capsys.readouterr().out
+    below = [program.label for program in exercise._beside("04_bounded")]
+    assert not below or (below[0] == "1 signal only to a sleeper" and len(below) == 6)
     assert "Peer number 5 (apt install peer-5-dev)" in " ".join(said.split())
     assert max(map(len, said.splitlines())) <= 80
 
@@ -157,7 +231,8 @@ def test_the_steps_to_the_fast_channel_end_in_it_and_each_has_its_section() -> N
         for path in steps:
             assert f"\n## {path.stem.replace('_', ' ')}\n".lower() in page.lower()
             assert f"\n[The diff]({one.name}/{path.name})\n" in page
-    assert programs.steps(), "no step is measured"
+    measured = [step for one in all_exercises() for step in programs.steps(one)]
+    assert measured, "no step is measured"
 
 
 def test_a_row_for_each_step(tmp_path: Path) -> None:

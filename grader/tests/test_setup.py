@@ -104,6 +104,15 @@ def test_what_is_optional_is_asked_for_by_itself_and_told_when_it_can_not_be_had
     assert not any(line.startswith("setup: without gdb") for line in lines)
 
 
+def test_what_the_channels_are_measured_beside_is_asked_for_and_can_be_done_without(tmp_path: Path) -> None:
+    path = machine_with(tmp_path / "bin", ["make", "cc", "objcopy", "gdb"], "*golang*")
+    code, lines = setup(path, "--for", "bench-peers")
+    asked = [line.split()[4:] for line in (path / "asked").read_text().splitlines() if "install" in line]
+    assert code == 0 and ["golang-go"] in asked and ["rustc", "cargo"] in asked
+    assert any("libtbb-dev" in packages and "bubblewrap" not in packages for packages in asked)
+    assert "setup: without Rust, its channels are not measured." in lines
+
+
 def test_what_is_needed_and_not_to_be_had_ends_it(tmp_path: Path) -> None:
     path = machine_with(tmp_path / "bin", ["make", "cc", "objcopy", "gdb", "sim_c"], "nothing")
     code, lines = setup(path, "--for", "class")

@@ -1,55 +1,13 @@
-// Rust's std::sync::mpsc under the workloads of channel.c and tickets.c.
+// The workloads of channel.c and tickets.c, for each kind of channel that threads of Rust have.
+use crate::channel::{open, Rx, Tx};
+use crate::measure::{number, report, resident_bytes};
+use crate::tickets::{answer, Reply, Request, Status};
 use std::env::args;
-use std::fs::read_to_string;
 use std::mem::forget;
 use std::process::exit;
-use std::sync::mpsc::{channel, sync_channel, Receiver, SendError, Sender, SyncSender};
 use std::sync::{Arc, Barrier};
 use std::thread::spawn;
 use std::time::Instant;
-
-enum Tx<T> {
-    Unbounded(Sender<T>),
-    Bounded(SyncSender<T>),
-}
-
-impl<T> Clone for Tx<T> {
-    fn clone(&self) -> Self {
-        match self {
-            Tx::Unbounded(tx) => Tx::Unbounded(tx.clone()),
-            Tx::Bounded(tx) => Tx::Bounded(tx.clone()),
-        }
-    }
-}
-
-impl<T> Tx<T> {
-    #[inline]
-    fn send(&self, message: T) -> Result<(), SendError<T>> {
-        match self {
-            Tx::Unbounded(tx) => tx.send(message),
-            Tx::Bounded(tx) => tx.send(message),
-        }
-    }
-}
-
-fn open<T>(capacity: usize) -> (Tx<T>, Receiver<T>) {
-    if capacity == 0 {
-        let (tx, rx) = channel();
-        (Tx::Unbounded(tx), rx)
-    } else {
-        let (tx, rx) = sync_channel(capacity);
-        (Tx::Bounded(tx), rx)
-    }
-}
-
-fn report(began: Instant, messages: usize, bytes: usize) {
-    println!("{:.9} {} {}", began.elapsed().as_secs_f64(), messages, bytes);
-}
-
-fn resident_bytes() -> usize {
-    let statm = read_to_string("/proc/self/statm").unwrap();
-    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
 
 // A message of SIZE bytes: WORDS words of eight.
 fn sending<const WORDS: usize>(messages: usize, threads: usize, capacity: usize) {
@@ -84,8 +42,8 @@ fn sending<const WORDS: usize>(messages: usize, threads: usize, capacity: usize)
 }
 
 fn pingpong(messages: usize) {
-    let (there, requests) = channel::<u64>();
-    let (replies, back) = channel::<u64>();
+    let (there, requests) = open::<u64>(0);
+    let (replies, back) = open::<u64>(0);
     let echo = spawn(move || {
         while let Ok(message) = requests.recv() {
             replies.send(message).unwrap();
@@ -94,7 +52,7 @@ fn pingpong(messages: usize) {
     let began = Instant::now();
     for i in 0..messages as u64 {
         there.send(i).unwrap();
-        assert_eq!(back.recv(), Ok(i));
+        assert_eq!(back.recv().unwrap(), i);
     }
     report(began, messages, 0);
     drop(there);
@@ -102,12 +60,12 @@ fn pingpong(messages: usize) {
 }
 
 fn requests<const WORDS: usize>(messages: usize, clients: usize) {
-    let (tx, rx) = channel::<[u64; WORDS]>();
+    let (tx, rx) = open::<[u64; WORDS]>(0);
     let start = Arc::new(Barrier::new(clients + 1));
     let (mut replies, mut handles) = (Vec::new(), Vec::new());
     for number in 0..clients as u64 {
         let (tx, start) = (tx.clone(), start.clone());
-        let (reply, answers) = channel::<[u64; WORDS]>();
+        let (reply, answers) = open::<[u64; WORDS]>(0);
         replies.push(reply);
         handles.push(spawn(move || {
             start.wait();
@@ -134,14 +92,20 @@ fn requests<const WORDS: usize>(messages: usize, clients: usize) {
     }
 }
 
-fn queued<const WORDS: usize>(messages: usize) {
-    let (tx, _rx) = channel();
+// All are sent before the first is received.
+fn queued<const WORDS: usize>(messages: usize, emptied: bool) {
+    let (tx, rx) = open(0);
     let before = resident_bytes();
     let began = Instant::now();
     for _ in 0..messages {
         tx.send([0u64; WORDS]).unwrap();
     }
-    report(began, messages, resident_bytes() - before);
+    if emptied {
+        for _ in 0..messages {
+            rx.recv().unwrap();
+        }
+    }
+    report(began, messages, resident_bytes().saturating_sub(before));
     exit(0);
 }
 
@@ -154,66 +118,23 @@ fn at_rest(channels: usize, capacity: usize) {
     report(began, channels, resident_bytes() - before);
 }
 
-// The ticket server of exercise 08: one thread owns the tickets.
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Status {
-    Todo,
-    InProgress,
-    Done,
-}
-
-#[derive(Clone)]
-struct Ticket {
-    title: [u8; 51],
-    description: [u8; 501],
-    status: Status,
-}
-
-enum Request {
-    Add([u8; 51], [u8; 501], usize),
-    SetStatus(u64, Status, usize),
-    Get(u64, usize),
-}
-
-enum Reply {
-    Id(u64),
-    Done,
-    Ticket(Ticket),
-    NotFound,
-}
-
-fn serve(rx: Receiver<Request>, replies: Vec<Sender<Reply>>) {
-    let mut tickets: Vec<Ticket> = Vec::new();
+// One thread owns the tickets.
+fn serve(rx: Rx<Request>, replies: Vec<Tx<Reply>>) {
+    let mut tickets = Vec::new();
     while let Ok(request) = rx.recv() {
-        let (to, reply) = match request {
-            Request::Add(title, description, to) => {
-                tickets.push(Ticket { title, description, status: Status::Todo });
-                (to, Reply::Id(tickets.len() as u64))
-            }
-            Request::SetStatus(id, status, to) => match tickets.get_mut(id as usize - 1) {
-                Some(ticket) => {
-                    ticket.status = status;
-                    (to, Reply::Done)
-                }
-                None => (to, Reply::NotFound),
-            },
-            Request::Get(id, to) => match tickets.get(id as usize - 1) {
-                Some(ticket) => (to, Reply::Ticket(ticket.clone())),
-                None => (to, Reply::NotFound),
-            },
-        };
+        let (to, reply) = answer(&mut tickets, request);
         let _ = replies[to].send(reply);
     }
 }
 
 fn tickets(requests: usize, clients: usize, capacity: usize) {
-    let (tx, rx) = sync_channel(capacity);
+    let (tx, rx) = open(capacity);
     let start = Arc::new(Barrier::new(clients + 1));
     let (mut replies, mut handles) = (Vec::new(), Vec::new());
     let each = requests / clients / 2 * 2;
     for me in 0..clients {
         let (tx, start) = (tx.clone(), start.clone());
-        let (reply, answers) = channel();
+        let (reply, answers) = open(0);
         replies.push(reply);
         handles.push(spawn(move || {
             tx.send(Request::Add([b't'; 51], [b'd'; 501], me)).unwrap();
@@ -241,12 +162,10 @@ fn tickets(requests: usize, clients: usize, capacity: usize) {
     server.join().unwrap();
 }
 
-fn main() {
-    let args: Vec<String> = args().collect();
-    let number = |i: usize, default| args.get(i).map_or(default, |a| a.parse::<usize>().unwrap());
+pub fn main() {
     let (messages, threads, size, capacity) =
         (number(2, 1000), number(3, 1), number(4, 8), number(5, 0));
-    match (args[1].as_str(), size) {
+    match (args().nth(1).unwrap().as_str(), size) {
         ("unbounded" | "bounded", 8) => sending::<1>(messages, threads, capacity),
         ("unbounded" | "bounded", 64) => sending::<8>(messages, threads, capacity),
         ("unbounded" | "bounded", 512) => sending::<64>(messages, threads, capacity),
@@ -255,8 +174,7 @@ fn main() {
         ("unbounded" | "bounded", 65536) => sending::<8192>(messages, threads, capacity),
         ("pingpong", _) => pingpong(messages),
         ("requests", 64) => requests::<8>(messages, threads),
-        ("queued", 8) => queued::<1>(messages),
-        ("queued", 64) => queued::<8>(messages),
+        (what @ ("queued" | "emptied"), 8) => queued::<1>(messages, what == "emptied"),
         ("at_rest", 8) => at_rest(messages, capacity),
         ("tickets", _) => tickets(messages, threads, size),
         _ => exit(2),

@@ -1,0 +1,17 @@
+// What the programs of Rust share: their arguments, and what they print.
+use std::env::args;
+use std::fs::read_to_string;
+use std::time::Instant;
+
+pub fn number(i: usize, otherwise: usize) -> usize {
+    args().nth(i).map_or(otherwise, |arg| arg.parse().unwrap())
+}
+
+pub fn report(began: Instant, messages: usize, bytes: usize) {
+    println!("{:.9} {} {}", began.elapsed().as_secs_f64(), messages, bytes);
+}
+
+pub fn resident_bytes() -> usize {
+    let statm = read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
