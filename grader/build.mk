@@ -21,6 +21,9 @@ CFLAGS_CODE = -O1 -fmax-errors=100 -Wall -Wextra $(ERRORS) -fno-builtin -fno-com
 CFLAGS_KIT = -O2 -Wall -Wextra -D_GNU_SOURCE $(CFLAGS_KIT_$(VARIANT))
 
 CFLAGS_interleave = -fsanitize=thread -fstack-protector-strong
+# What no right code does. Not all of `undefined`: 1 << 31, NULL + 0 and memcpy(NULL, NULL, 0) do no harm.
+UNDEFINED = integer-divide-by-zero,signed-integer-overflow,shift-exponent,alignment,bounds,vla-bound,bool,builtin,unreachable
+CFLAGS_UNDEFINED_interleave = -fsanitize=$(UNDEFINED)
 CFLAGS_asan = -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_tsan = -fsanitize=thread
 CFLAGS_plain =
@@ -83,7 +86,7 @@ $(runtime): $(B)/%.o: %.c $$(wildcard grader/*/*.h) grader/build.mk
 of_a_program = $(if $(findstring /try/,$1),-Dmain=program_main)
 $(B)/%.o: %.c build/api $(headers) $(code_redirects) grader/build.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(call of_a_program,$@) -ffile-prefix-map=$(<D)/= $(call headers_for,$<) \
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(CFLAGS_UNDEFINED_$(VARIANT)) $(call of_a_program,$@) -ffile-prefix-map=$(<D)/= $(call headers_for,$<) \
 	    -c -o $@.$$$$.o $< && \
 	    $(OBJCOPY) $(code_redirects:%=--redefine-syms=%) $@.$$$$.o && \
 	    $(OBJCOPY) --keep-global-symbols=build/api --keep-global-symbol=program_main $@.$$$$.o && \
