@@ -80,23 +80,33 @@ def _graded(exercise: Mapping[str, Any], sources: Mapping[str, list[str]]) -> Se
     )
     told = [*rating.remarks(exercise), *exercise.get("notes", []), *told]
     at = [test["where"] for test in exercise.get("tests", []) if test.get("where") and test["verdict"] != "passed"]
+    failing = {(file, int(line)) for text in at[:1] for file, line in _PLACE.findall(text)}
     spoken = {(file, int(line)) for text in [*told, *at] for file, line in _PLACE.findall(text) if file in sources}
     section.panes.append(
         Pane("report", [Text(pages.printable(line), href=_first(line, spoken, name)) for line in told or [""]])
     )
     for file, lines in sources.items():
         marked = [
-            Text(line, f"{name}-{file}-{number}", "here" if (file, number) in spoken else "")
+            Text(line, anchor(name, file, number), _mark((file, number), failing, spoken))
             for number, line in enumerate(lines, 1)
         ]
         section.panes.append(Pane(file, marked, numbered=True))
     return section
 
 
+def anchor(exercise: str, file: str, line: int) -> str:
+    """What a line of code is called on its page."""
+    return f"{exercise}-{file}-{line}"
+
+
+def _mark(place: tuple[str, int], failing: set[tuple[str, int]], spoken: set[tuple[str, int]]) -> str:
+    return "here" if place in failing else "said" if place in spoken else ""
+
+
 def _first(text: str, spoken: set[tuple[str, int]], name: str) -> str:
     """Where a line of the report leads to in the source."""
     places = ((file, int(line)) for file, line in _PLACE.findall(text))
-    return next((f"{name}-{file}-{line}" for file, line in places if (file, line) in spoken), "")
+    return next((anchor(name, file, line) for file, line in places if (file, line) in spoken), "")
 
 
 # ------------------------------------------------------------------------------------- near-copies
@@ -108,10 +118,9 @@ def of_pair(path: Path, pair: Pair) -> None:
     shapes = [[_shape(line) for line in lines] for lines in texts]
     alike: tuple[set[int], set[int]] = (set(), set())
     for a, b, size in difflib.SequenceMatcher(None, shapes[0], shapes[1], autojunk=False).get_matching_blocks():
-        for offset in range(size):
-            if shapes[0][a + offset].strip("{};"):
-                alike[0].add(a + offset)
-                alike[1].add(b + offset)
+        if any(shapes[0][a + offset].strip("{};") for offset in range(size)):  # a brace alone is like any other
+            alike[0].update(range(a, a + size))
+            alike[1].update(range(b, b + size))
     panes = [
         Pane(
             pages.printable(who),

@@ -50,7 +50,7 @@ def _stopped(group: Class, engine: Engine, box: Sandbox) -> int:
     """The tables of what is done, after Ctrl-C. Another one ends that, too."""
     known, left = run.graded_so_far(group)
     said = f"Stopped: {len(known.of)} of {len(known.of) + len(left)} submissions are graded."
-    print(f"\n{said}", flush=True)
+    print("\nStopped. Now the tables of what is done." if known.of else f"\n{said}", flush=True)
     if known.of:
         without_roster = " ROSTER= is filled in when all are." if group.roster else ""
         _write(replace(group, roster=None), known, engine, box, [f"{said}{without_roster}"])

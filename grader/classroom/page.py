@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import files
-from grader.classroom import intake, rating
+from grader.classroom import code_pages, intake, rating
 from grader.classroom.similar import Pair
 from grader.grading.verdicts import OF_EXERCISES  # the worst last: so they are stacked in a bar
 from grader.output import pages
@@ -71,6 +71,7 @@ class Table:
             "points": f"{exercise['points']:g}/{most:g}",
             "marks": _marks(exercise),
             "text": self._text(exercise),
+            "anchor": _anchor(exercise),
         }
 
     def _text(self, exercise: dict[str, Any]) -> int:
@@ -164,6 +165,14 @@ def alike(pairs: Sequence[Pair], pages_of: Sequence[str] = ()) -> list[dict[str,
         }
         for (first, second), found in ordered
     ]
+
+
+def _anchor(exercise: dict[str, Any]) -> str:
+    """Where on the page with the code the click leads: to the line that fails, or to the exercise."""
+    places = (test["where"] for test in exercise.get("tests", []) if test.get("where") and test["verdict"] != "passed")
+    file, _, line = next(places, "").partition(":")
+    name = str(exercise["name"])
+    return code_pages.anchor(name, file, int(line)) if line.isdigit() else name
 
 
 def _marks(exercise: dict[str, Any]) -> list[str]:

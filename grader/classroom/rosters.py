@@ -120,12 +120,15 @@ class Roster:
     def write(self, directory: Path) -> list[str]:
         """Fills the file in and writes it there; says what was not."""
         graded = 0
+        open_ones: list[str] = []
         for row, some in self.filled.items():
             if len(some) > 1:
                 names = " and ".join(student["student"] for student in some)
                 self.told.append(f"{self._name}: {self.form.shown(row)} has two submissions, {names}: not filled in.")
             elif self._fill(row, some[0]):
                 graded += 1
+            else:
+                open_ones.append(self.form.shown(row))
         left = [self.form.shown(row) for row in self.form.students if row not in self.filled]
         self.sheet.write(directory / self._name)
         lines = [f"{self._name}: {graded} of {len(self.form.students)} rows have grades now.", *self.told]
@@ -133,6 +136,8 @@ class Roster:
         none = [self._nearest(name) for name in self.without_row if name not in several]
         lines += [f"{self._name} has no row for: {_few(none)}."] if none else []
         lines += [f"{self._name} has several rows for: {_few(several)}."] if several else []
+        if open_ones:
+            lines.append(f"{self._name}: not due yet, excused, or not to be changed: {_few(open_ones)}.")
         if left:
             lines.append(f"{self._name}: no submission of {_few(left)}; left as it was.")
         return lines
@@ -410,4 +415,4 @@ def _in_one_line(student: Student) -> str:
 
 
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= _NAMED else f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return "; ".join(names) if len(names) <= _NAMED else f"{'; '.join(names[:_NAMED])} and {len(names) - _NAMED} more"

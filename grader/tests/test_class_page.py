@@ -85,11 +85,26 @@ def test_the_code_stands_beside_the_report_with_the_line_marked(tmp_path: Path) 
     place = tmp_path / "one.html"
     assert code_pages.of_student(place, one, {"02_blocking": {"channel.c": CODE}})
     text = place.read_text()
-    marked = re.findall(r'<span id="02_blocking-channel.c-(\d+)" data-n="\d+" class="here">', text)
-    assert marked == ["2", "4"] and '<a href="#02_blocking-channel.c-4">  channel.c:4 returns' in text
+    marked = re.findall(r'<span id="02_blocking-channel.c-(\d+)" data-n="\d+" class="(\w+)">', text)
+    assert (
+        marked == [("2", "here"), ("4", "said")] and '<a href="#02_blocking-channel.c-4">  channel.c:4 returns' in text
+    )
     assert "</pre><script>" not in text and "<b>&\x1b" not in text and "Taken from ex02/channel.c." in text
     assert not code_pages.of_student(tmp_path / "none.html", one, {})
     assert not (tmp_path / "none.html").exists()
+
+
+def test_a_click_leads_to_the_line_that_fails(tmp_path: Path) -> None:
+    one, table = student(7), page.Table(["02_blocking", "03_message_type"], "none", "local")
+    one["exercises"][0]["tests"] = [
+        {"suite": "x", "name": "a", "verdict": "passed", "where": "channel.c:1"},
+        {"suite": "x", "name": "b", "verdict": "failed", "where": "channel.c:76"},
+    ]
+    table.add(one, code=True)
+    table.write(tmp_path / "class.html", [], [])
+    text = (tmp_path / "class.html").read_text()
+    assert 'data-at="02_blocking-channel.c-76"' in text and 'data-at="03_message_type"' in text
+    assert 'data-code="code/%3Cb%3EMallory' in text
 
 
 def test_a_pair_stands_side_by_side_and_what_differs_is_not_marked(tmp_path: Path) -> None:
@@ -99,7 +114,7 @@ def test_a_pair_stands_side_by_side_and_what_differs_is_not_marked(tmp_path: Pat
     assert code_pages.write_pairs(tmp_path, [pair, pair]) == ["1.html", "2.html"]
     text = (tmp_path / "1.html").read_text()
     alike = [re.findall(r'data-n="(\d+)" class="alike"', pane) for pane in text.split('class="pane"')[1:]]
-    assert alike == [["1", "3", "4"], ["1", "3", "5"]]
+    assert alike == [["1", "2", "3", "4", "5"], ["1", "2", "3", "5", "6"]]
     assert NASTY not in text and "://" not in text
     code_pages.write_pairs(tmp_path, [pair])
     assert [path.name for path in tmp_path.iterdir()] == ["1.html"]

@@ -199,9 +199,13 @@ def test_canvas_export_comes_back_with_grades(tmp_path: Path, delimiter: str) ->
 
 def test_what_is_not_due_or_excused_changes_nothing_in_canvas(tmp_path: Path) -> None:
     group = a_class(tmp_path, "canvas.zip", "gradebook.csv", settings.parse(NOT_DUE, "class.toml"))
-    grade(group, {"lovelaceada": 1.0})
+    said = grade(group, {"lovelaceada": 1.0})
     after = group.out / "gradebooks" / "gradebook.csv"
     assert importers.canvas(after, USERS, ASSIGNMENTS, BEFORE) == {}
+    (told,) = [line for line in said if "not due yet" in line]
+    assert told.startswith(
+        "gradebook.csv: not due yet, excused, or not to be changed: Kowalski, Jan; Lee, Ann; Lovelace, Ada; "
+    )
     assert after.read_bytes() == (tmp_path / "gradebook.csv").read_bytes()
     excused = {"excused": {"Lovelace, Ada": [EXERCISE]}}
     grade(replace(group, settings=settings.parse(excused, "class.toml")), {})
