@@ -30,6 +30,8 @@ from pathlib import Path
 
 from grader import streams, typed
 from grader.arguments import refuse_unknown
+from grader.errors import GraderError, UsageError
+from grader.output.text import tell
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "grader/tests/interleave"
@@ -330,6 +332,8 @@ let rs = [W & (RLX | REL | ACQ_REL | ACQ | SC)]; (id | (follows \\ ((mo \\ follo
 
 class Herd:
     def __init__(self, path: str, folder: Path) -> None:
+        if not shutil.which(path):
+            raise UsageError(f"HERD={path}: there is no such program. herd7 is in the package herdtools7.")
         self.path, self.folder = path, folder
         version = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout
         self.version = version.split(",")[0]
@@ -456,7 +460,8 @@ def remake(herd_path: str) -> bool:
     """True: the table is as it was."""
     before = TABLE.read_text() if TABLE.exists() else ""
     with tempfile.TemporaryDirectory() as folder:
-        TABLE.write_text(make_table(Herd(herd_path, Path(folder))))
+        herd = Herd(herd_path, Path(folder))
+        TABLE.write_text(make_table(herd))
     same = before == TABLE.read_text()
     print("herd7 says what the table said." if same else f"{TABLE.name} is another one now: see git diff.")
     return same
@@ -479,4 +484,10 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except GraderError as error:
+        tell(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
