@@ -444,6 +444,15 @@ static bool fails_without_cause(bool weak)
     return true;
 }
 
+static const char *why_it_fails(const struct store *met, bool without_cause)
+{
+    return without_cause ? "a weak exchange may fail without cause"
+           : met->newer
+               ? "it reads an older value, which is another one: nothing makes the newer one "
+                 "visible yet"
+               : "it has another value";
+}
+
 static atomic_value exchange_alone(volatile void *where, unsigned size, atomic_value expected,
                                    atomic_value value, uintptr_t pc)
 {
@@ -489,10 +498,8 @@ atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic
         story_event("atomic_exchange", story_object(atomic), pc, "changes {%u} from %s to %s%s",
                     story_object(atomic), in_words(old), in_words(value), if_overtaken(met->newer));
     else
-        story_event("atomic_exchange", story_object(atomic), pc, "does not change {%u}: %s%s",
-                    story_object(atomic),
-                    *failed ? "a weak exchange may fail without cause" : "it has another value",
-                    if_older(met));
+        story_event("atomic_exchange", story_object(atomic), pc, "does not change {%u}: %s",
+                    story_object(atomic), why_it_fails(met, *failed));
     return old;
 }
 static void pass_fence(int order)

@@ -168,6 +168,22 @@ def test_a_story_is_complete() -> None:
 
 
 @pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ("two_stores_each_and_both_first_ones_last", "stores 2 in {}; this store is overtaken by that of 1 by {t1}"),
+        ("a_read_modify_write_is_overtaken", "changes {} from 0 to 1; this store is overtaken by that of 5 by {t1}"),
+        (
+            "a_failed_exchange_reads_an_old_value",
+            "does not change {}: it reads an older value, which is another one: nothing makes the newer one visible yet",
+        ),
+    ],
+)
+def test_a_story_tells_what_meets_an_older_store(test: str, words: str) -> None:
+    events = build("litmus").record(f"seen__{test}")["story"]["events"]
+    assert words in [re.sub(r"{\d+}", "{}", event["text"]) for event in events]
+
+
+@pytest.mark.parametrize(
     ("test", "waker"),
     [
         ("deadlock__two_locks_in_two_orders", r"lock_other_first, by unlocking mutex 2"),
