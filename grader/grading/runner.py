@@ -185,7 +185,7 @@ def test_environment(knobs: Mapping[str, str]) -> dict[str, str]:
     kept = ("PATH", "HOME", "TMPDIR")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment.update(LC_ALL="C", **knobs)
-    environment["ASAN_OPTIONS"] = "disable_coredump=0"
+    environment["ASAN_OPTIONS"] = "disable_coredump=0:detect_stack_use_after_return=1"
     environment["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
     return environment
 

@@ -16,6 +16,10 @@ bool arena_map(void);
 /* Stack of slot number `thread`, and whether an address is in a guard page of one (-1: no, else the
  * thread). */
 void *stack_of(unsigned thread, size_t *size);
+static inline bool is_on_stack(uintptr_t address)
+{
+    return address - arena < MAX_THREADS * STACK_SIZE;
+}
 int stack_guard_hit(uintptr_t address);
 
 /* A thread's own copy of what is round the thread pointer: the program's thread-local variables, libc's,

@@ -138,9 +138,11 @@ int cond_wait(void *where, void *where_mutex, const char *call, uintptr_t pc, cl
     if (when && !clock_deadline(clock, when, &deadline, &on_realtime))
         return EINVAL;
     enum wake wake = late_perhaps(sleep_on(cond, mutex, call, pc, deadline, on_realtime), deadline);
+    if (mutex->mutex.lost)
+        return ENOTRECOVERABLE;
     mutex_take(mutex, pc);
     tell_wake(wake, cond, mutex, pc);
-    return wake == WAKE_TIMEOUT ? ETIMEDOUT : 0;
+    return mutex_state(mutex) ? mutex_state(mutex) : wake == WAKE_TIMEOUT ? ETIMEDOUT : 0;
 }
 
 static void wake(struct thread *sleeper)

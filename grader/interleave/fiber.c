@@ -128,7 +128,18 @@ void fiber_switch(struct fiber *from, const struct fiber *to)
     fiber_swap_stacks(&from->stack_pointer, to->stack_pointer);
 }
 
+uintptr_t fiber_stack_pointer(const struct fiber *fiber)
+{
+    return (uintptr_t)fiber->stack_pointer;
+}
+
 #else
+
+uintptr_t fiber_stack_pointer(const struct fiber *fiber)
+{
+    (void)fiber;
+    return 0;
+}
 
 void *fiber_thread_pointer(void)
 {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__x86_64__) || defined(__aarch64__)
 #define FIBERS_HAVE_LOCALS 1
@@ -21,6 +22,9 @@ struct fiber {
     void *thread_pointer; /* not changed */
 };
 #endif
+
+/* Of one that was left: what lies below on its stack is no more. 0: not known. */
+uintptr_t fiber_stack_pointer(const struct fiber *fiber);
 
 /* That of the running code. */
 void *fiber_thread_pointer(void);

@@ -12,6 +12,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -230,16 +232,25 @@ STAND_IN(void *, malloc, size_t size)
     return allocate_block(ALIGNMENT, size, CALLER);
 }
 
+/* The zeros are written by self. As long as there is only one thread, all others know of it. */
+static void *allocate_zeroed(size_t alignment, size_t size, uintptr_t pc)
+{
+    void *block = allocate_block(alignment, size, pc);
+
+    if (block && size < BIG)
+        memset(block, 0, size);
+    if (block && run.thread_count > 1)
+        memory_access((uintptr_t)block, size, WRITE, pc);
+    return block;
+}
+
 STAND_IN(void *, calloc, size_t n, size_t size)
 {
     size_t bytes;
 
     if (__builtin_mul_overflow(n, size, &bytes))
         bytes = SIZE_MAX;
-    void *block = allocate_block(ALIGNMENT, bytes, CALLER);
-    if (block && bytes < BIG)
-        memset(block, 0, bytes);
-    return block;
+    return allocate_zeroed(ALIGNMENT, bytes, CALLER);
 }
 
 static void *reallocate(void *old, size_t size, uintptr_t pc)
@@ -308,6 +319,11 @@ static void *allocate_aligned(size_t alignment, size_t size, uintptr_t pc)
 
 STAND_IN(void *, aligned_alloc, size_t alignment, size_t size)
 {
+    if (!is_power_of_two(alignment) || size % alignment)
+        fail(VERDICT_MISUSE, CALLER,
+             "aligned_alloc is called by %s with a size of %zu and an alignment of %zu: the "
+             "alignment has to be a power of two, and the size a multiple of it.",
+             thread_name(self), size, alignment);
     return allocate_aligned(alignment, size, CALLER);
 }
 
@@ -347,6 +363,24 @@ static char *duplicate(const char *text, size_t length, uintptr_t pc)
     return copy;
 }
 
+/* As asprintf does it: -1, and *to is not to be used, if there is no memory. */
+static int print_block(char **to, const char *format, va_list arguments, uintptr_t pc)
+{
+    va_list again;
+
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *text = length < 0 ? NULL : allocate_block(ALIGNMENT, (size_t)length + 1, pc);
+    if (!text)
+        return -1;
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    memory_access((uintptr_t)text, (size_t)length + 1, WRITE, pc);
+    memory_access((uintptr_t)to, sizeof *to, WRITE, pc);
+    *to = text;
+    return length;
+}
+
 STAND_IN(char *, strdup, const char *text)
 {
     size_t length = strlen(text);
@@ -361,6 +395,51 @@ STAND_IN(char *, strndup, const char *text, size_t size)
 
     memory_access((uintptr_t)text, length < size ? length + 1 : length, READ, CALLER);
     return duplicate(text, length, CALLER);
+}
+
+STAND_IN(int, vasprintf, char **to, const char *format, va_list arguments)
+{
+    return print_block(to, format, arguments, CALLER);
+}
+
+STAND_IN(int, asprintf, char **to, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = print_block(to, format, arguments, CALLER);
+    va_end(arguments);
+    return length;
+}
+
+static bool is_whole(const struct block *block, const void *start, size_t size)
+{
+    return block && !block->freed && block->start == (uintptr_t)start &&
+           (size + PAGE - 1) / PAGE == (block->size + PAGE - 1) / PAGE;
+}
+
+/* Memory without a name, which is a block of whole pages. What has a name was opened by a call that can't
+ * be followed. */
+STAND_IN(void *, mmap, void *hint, size_t size, int protection, int flags, int file, off_t offset)
+{
+    if (!(flags & MAP_ANONYMOUS) || flags & MAP_FIXED || !size)
+        return mmap(hint, size, protection, flags, file, offset);
+    size_t whole = size > LARGEST ? SIZE_MAX : (size + PAGE - 1) / PAGE * PAGE;
+    void *block = allocate_zeroed(PAGE, whole, CALLER);
+    return block ? block : MAP_FAILED;
+}
+
+STAND_IN(int, munmap, void *start, size_t size)
+{
+    if (!heap_contains((uintptr_t)start))
+        return munmap(start, size);
+    struct block *block = block_search((uintptr_t)start);
+    if (block && !block->freed && !is_whole(block, start, size))
+        fail(VERDICT_ENVIRONMENT, CALLER,
+             "munmap is called by %s on a part of what mmap gave: the check can't follow that.",
+             thread_name(self));
+    free_block(start, CALLER);
+    return 0;
 }
 
 STAND_IN(void, free, void *block)

@@ -1,5 +1,7 @@
 /* libc.c - the calls of libc that read and write the program's memory themselves, and those that
  * end the process. The former are done by libc once the access has been checked as a whole. */
+#include "libc.h"
+
 #include "fail.h"
 #include "memory.h"
 #include "../suite/stand_in.h"
@@ -253,6 +255,22 @@ STAND_IN_AS(__tsan_memset, void *, memset, void *to, int byte, size_t size)
 }
 
 /* ------------------------------------------------------------------------ ends of the process */
+
+static void (*exit_handlers[MAX_EXIT_HANDLERS])(void);
+
+STAND_IN(int, atexit, void (*handler)(void))
+{
+    if (run.exit_handlers == MAX_EXIT_HANDLERS)
+        return -1;
+    exit_handlers[run.exit_handlers++] = handler;
+    return 0;
+}
+
+void run_exit_handlers(void)
+{
+    while (run.exit_handlers)
+        exit_handlers[--run.exit_handlers]();
+}
 
 static _Noreturn void exited(const char *call, int code, uintptr_t pc)
 {

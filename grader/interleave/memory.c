@@ -475,8 +475,26 @@ static __attribute__((noinline)) void access_fully(uintptr_t address, size_t siz
     access_word(shadow, address, (unsigned)size, kind, pc, global);
 }
 
+/* An access to the stack of another thread, or to its thread-local variables above it. */
+static __attribute__((noinline)) void check_stack(uintptr_t address, enum access_kind kind,
+                                                  uintptr_t pc)
+{
+    const struct thread *owner = &run.threads[(address - arena) / STACK_SIZE];
+    bool ended = owner->state == THREAD_ENDED;
+
+    if (owner->state == THREAD_UNUSED || (!ended && address >= fiber_stack_pointer(&owner->fiber)))
+        return;
+    fail(VERDICT_USE_AFTER_FREE, pc,
+         ended ? "%s %s memory on the stack of %s, which has ended: a use after return."
+               : "%s %s memory in the frame of a function of %s that has returned: a use after "
+                 "return.",
+         thread_name(self), in_words(kind), thread_name(owner));
+}
+
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
 {
+    if (self && is_on_stack(address) && (address - arena) / STACK_SIZE != self->id)
+        check_stack(address, kind, pc);
     if (self && size && !access_plainly(address, size, kind, pc))
         access_fully(address, size, kind, pc);
 }
@@ -492,6 +510,17 @@ static struct shadow *foreign_shadow(uintptr_t address)
         fail(VERDICT_ENVIRONMENT, 0, "More objects in unusual memory than the check can follow.");
     foreign[foreign_count] = (struct foreign){.address = address};
     return &foreign[foreign_count++].shadow;
+}
+
+struct object *object_there(const volatile void *where, enum kind kind)
+{
+    uintptr_t address = (uintptr_t)where;
+    const struct shadow *shadow = shadow_of(address);
+
+    for (uint32_t i = shadow ? shadow->object : 0; i; i = objects[i].next)
+        if (objects[i].address == address && objects[i].kind == kind)
+            return &objects[i];
+    return NULL;
 }
 
 struct object *object_at(const volatile void *where, enum kind kind, uintptr_t pc, bool *created)

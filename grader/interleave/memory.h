@@ -33,6 +33,9 @@ void memory_each_written_global(void (*visit)(uintptr_t address));
  * access to it is checked first. */
 struct object *object_at(const volatile void *address, enum kind kind, uintptr_t pc, bool *created);
 
+/* The one that lives there, if any does. */
+struct object *object_there(const volatile void *address, enum kind kind);
+
 /* Objects that live in [start, start + size): calls back for each. For freed blocks. */
 void objects_in(uintptr_t start, size_t size, void (*visit)(struct object *object, uintptr_t pc),
                 uintptr_t pc);

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "fail.h"
+#include "object.h"
 #include "scheduler.h"
 #include "story.h"
 #include "strategy.h"
@@ -37,6 +38,26 @@ void mutex_drop(struct object *mutex)
     strategy_orders(mutex);
     mutex->mutex.owner = NULL;
     self->locks_held--;
+}
+
+int mutex_state(const struct object *mutex)
+{
+    return mutex->mutex.owner_died ? EOWNERDEAD : 0;
+}
+
+void mutexes_outlive(void)
+{
+    for (uint32_t i = 1; i < object_count; i++) {
+        struct object *mutex = &objects[i];
+        if (mutex->kind != OBJECT_MUTEX || mutex->mutex.owner != self || !mutex->mutex.robust)
+            continue;
+        mutex->mutex.depth = 1;
+        mutex->mutex.owner_died = true;
+        story_event("owner_dead", story_object(mutex), 0, "ends, and leaves {%u} locked",
+                    story_object(mutex));
+        mutex_drop(mutex);
+        made_progress();
+    }
 }
 
 int mutex_init(void *where, int type, const char *call, uintptr_t pc)
@@ -78,9 +99,12 @@ static int lock(void *where, const char *call, uintptr_t pc, uint64_t deadline, 
     mutex_tell_holder(mutex, "mutex_wait", pc);
     if (sleep_until(mutex_is_free, mutex, call, pc, deadline, on_realtime, false) == WAKE_TIMEOUT)
         return ETIMEDOUT;
+    if (mutex->mutex.lost)
+        return ENOTRECOVERABLE;
     mutex_take(mutex, pc);
-    story_event("mutex_lock", story_object(mutex), pc, "locks {%u}", story_object(mutex));
-    return 0;
+    story_event("mutex_lock", story_object(mutex), pc, "locks {%u}%s", story_object(mutex),
+                mutex->mutex.owner_died ? ", whose owner died" : "");
+    return mutex_state(mutex);
 }
 
 int mutex_lock(void *where, const char *call, uintptr_t pc)
@@ -114,10 +138,12 @@ int mutex_trylock(void *where, const char *call, uintptr_t pc)
                     story_object(mutex), mutex->mutex.owner->id);
         return EBUSY;
     }
+    if (mutex->mutex.lost)
+        return ENOTRECOVERABLE;
     mutex_take(mutex, pc);
     story_event("mutex_trylock", story_object(mutex), pc, "tries {%u}, and locks it",
                 story_object(mutex));
-    return 0;
+    return mutex_state(mutex);
 }
 
 static int not_owner(struct object *mutex, const char *call, uintptr_t pc)
@@ -145,6 +171,7 @@ int mutex_unlock(void *where, const char *call, uintptr_t pc)
     if (run.plan.unlock_is_step)
         step(mutex, true, pc);
     object_touch(mutex, pc);
+    mutex->mutex.lost = mutex->mutex.owner_died;
     mutex_drop(mutex);
     story_event("mutex_unlock", story_object(mutex), pc, "unlocks {%u}", story_object(mutex));
     return 0;
@@ -154,11 +181,28 @@ int mutex_unlock(void *where, const char *call, uintptr_t pc)
 
 STAND_IN(int, pthread_mutex_init, pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes)
 {
-    int type = PTHREAD_MUTEX_DEFAULT;
+    int type = PTHREAD_MUTEX_DEFAULT, robust = PTHREAD_MUTEX_STALLED;
 
-    if (attributes)
+    if (attributes) {
         pthread_mutexattr_gettype(attributes, &type);
-    return mutex_init(mutex, type, "pthread_mutex_init", CALLER);
+        pthread_mutexattr_getrobust(attributes, &robust);
+    }
+    mutex_init(mutex, type, "pthread_mutex_init", CALLER);
+    if (robust == PTHREAD_MUTEX_ROBUST)
+        object_for(mutex, OBJECT_MUTEX, "pthread_mutex_init", CALLER)->mutex.robust = true;
+    return 0;
+}
+
+STAND_IN(int, pthread_mutex_consistent, pthread_mutex_t *where)
+{
+    struct object *mutex = object_for(where, OBJECT_MUTEX, "pthread_mutex_consistent", CALLER);
+
+    if (!mutex->mutex.robust || !mutex->mutex.owner_died || mutex->mutex.owner != self)
+        return EINVAL;
+    mutex->mutex.owner_died = false;
+    story_event("mutex_consistent", story_object(mutex), CALLER, "makes {%u} consistent again",
+                story_object(mutex));
+    return 0;
 }
 
 STAND_IN(int, pthread_mutex_destroy, pthread_mutex_t *mutex)

@@ -17,4 +17,10 @@ int mutex_unlock(void *mutex, const char *call, uintptr_t pc);
 bool mutex_is_free(const struct thread *thread);
 void mutex_take(struct object *mutex, uintptr_t pc);
 void mutex_drop(struct object *mutex);
+/* What a call that has taken it returns: EOWNERDEAD, or 0. */
+int mutex_state(const struct object *mutex);
+
+/* Self ends: gives up the robust ones that it holds. */
+void mutexes_outlive(void);
+
 void mutex_tell_holder(struct object *mutex, const char *op, uintptr_t pc);

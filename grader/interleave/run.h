@@ -66,10 +66,14 @@ struct thread;
  * pthread_mutex_t is kept here; the student's bytes stay as they were. */
 struct object {
     enum kind kind;
-    bool destroyed;
+    bool destroyed, initialised; /* by calls */
     uintptr_t address;
     uintptr_t pc;       /* where first used */
     struct clock clock; /* what a thread learns that acquires it */
+
+    /* sync.c: of one on a stack: the frame in which its own thread used it last */
+    unsigned frame_depth;
+    unsigned long frame; /* its number; 0: not known */
 
     /* object.c */
     uint32_t next;     /* another object in the same 8 bytes; 0: none */
@@ -83,6 +87,9 @@ struct object {
             struct thread *owner;
             unsigned depth;
             int type; /* PTHREAD_MUTEX_... */
+            bool robust;
+            bool owner_died; /* and nobody has called pthread_mutex_consistent since */
+            bool lost;       /* ... before it was unlocked: it can't be locked any more */
         } mutex;
         struct {
             struct object *mutex; /* of those that sleep on it */
@@ -207,6 +214,10 @@ struct thread {
     unsigned depth;
     uintptr_t
         calls[MAX_CALL_DEPTH]; /* return addresses of the functions entered, outermost first */
+    struct frame {
+        uintptr_t base;       /* its frame pointer */
+        unsigned long number; /* of all that were entered in the schedule */
+    } frames[MAX_CALL_DEPTH];
 };
 
 /* ------------------------------------------------------------------------- the schedule */
@@ -284,6 +295,9 @@ struct run {
 
     /* run.c */
     uint32_t clocks_by_rc11;
+
+    /* libc.c */
+    unsigned exit_handlers; /* that are to be called */
 
     /* heap.c */
     unsigned allocations, failable; /* asked for; and together with thread starts */

@@ -8,6 +8,7 @@
 #include "file.h"
 #include "heap.h"
 #include "keys.h"
+#include "libc.h"
 #include "memory.h"
 #include "object.h"
 #include "scheduler.h"
@@ -53,6 +54,7 @@ static void scenario_entry(void)
     self->may_stop = false;
     if (!others_are_over(self))
         step_when(others_are_over, NULL, NULL, 0);
+    run_exit_handlers();
     keys_run_destructors(); /* what it keeps for itself goes with it, as with any thread */
     thread_check_locks();
     if (!run.was_stopped) {

@@ -61,16 +61,10 @@ static int wait_for_token(sem_t *where, const char *call, uintptr_t pc, uint64_t
 
 STAND_IN(int, sem_init, sem_t *where, int shared, unsigned value)
 {
-    bool created;
-
     (void)shared;
     if (value > SEM_VALUE_MAX)
         return error(EINVAL);
-    memory_access((uintptr_t)where, sizeof *where, WRITE, CALLER);
-    struct object *semaphore = object_at(where, OBJECT_SEMAPHORE, CALLER, &created);
-    semaphore->semaphore.value = value;
-    story_event("sem_init", story_object(semaphore), CALLER, "initialises {%u} with %u",
-                story_object(semaphore), value);
+    object_initialise(where, OBJECT_SEMAPHORE, "sem_init", CALLER)->semaphore.value = value;
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "heap.h"
 #include "keys.h"
 #include "memory.h"
+#include "mutex.h"
 #include "object.h"
 #include "scheduler.h"
 #include "story.h"
@@ -62,6 +63,8 @@ struct thread *thread_new(void)
 
 void thread_check_locks(void)
 {
+    if (self->locks_held)
+        mutexes_outlive();
     if (self->locks_held)
         fail(VERDICT_MISUSE, self->call_pc, "%s ends while it holds a lock.", thread_name(self));
 }

@@ -24,8 +24,11 @@ void __tsan_func_entry(void *call)
     if (!self)
         return;
     run.entered++;
-    if (self->depth++ < MAX_CALL_DEPTH)
-        self->calls[self->depth - 1] = (uintptr_t)call - 1;
+    if (self->depth++ >= MAX_CALL_DEPTH)
+        return;
+    self->calls[self->depth - 1] = (uintptr_t)call - 1;
+    self->frames[self->depth - 1].base = *(uintptr_t *)__builtin_frame_address(0);
+    self->frames[self->depth - 1].number = run.entered;
 }
 
 void __tsan_func_exit(void)

@@ -232,6 +232,9 @@ enum {
     /* Keys of pthread_key_create. Less: code with many. More: a look at each when a thread ends. */
     MAX_KEYS = 64,
 
+    /* Handlers that atexit takes; as many as C asks for. Less: code with many. */
+    MAX_EXIT_HANDLERS = 32,
+
     /* Tables that are full end the schedule (environment, or no_progress: allocates for ever). Less:
      * long tests can't be followed. More: address space, of which there is enough. */
     MAX_OBJECTS = 1 << 22,

@@ -81,7 +81,7 @@ def wanted(test: str) -> str:
     return PASSES.get(word, word)
 
 
-@pytest.mark.parametrize("source", ["litmus", "wrong", "right", "rare", "bugs", "sleeps", "undefined"])
+@pytest.mark.parametrize("source", ["litmus", "wrong", "right", "rare", "bugs", "sleeps", "undefined", "memory"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_each_program_gets_its_verdict(compiler: str, source: str) -> None:
     program = build(source, compiler)
