@@ -23,7 +23,7 @@ from typing import Protocol
 from grader import files
 from grader.classroom import gradebooks, rating
 from grader.classroom.entries import Entry, normal
-from grader.classroom.intake import exercise_named
+from grader.classroom.intake import NOTHING, exercise_named
 from grader.classroom.rating import Student
 from grader.classroom.settings import Settings
 from grader.errors import UsageError
@@ -406,7 +406,11 @@ def _in_one_line(student: Student) -> str:
     """What a student reads beside the grade."""
     said: list[str] = []
     for exercise in student["exercises"]:
-        if exercise["verdict"] in ("absent", "not_started") and not rating.remarks(exercise):
+        nothing = exercise["verdict"] == "not_started" or exercise.get("message") == NOTHING
+        if nothing and not rating.remarks(exercise):
+            continue
+        if exercise["verdict"] == "absent":
+            said.append(f"{exercise['name']}: {exercise.get('message', '')}")
             continue
         points = f"{exercise['points']:g} of {exercise['max_points']:g} points"
         parts = [f"{exercise['name']} {exercise['verdict'].replace('_', ' ')}, {points}."]

@@ -63,9 +63,17 @@ def grade(group: Class, passed: Mapping[str, float]) -> list[str]:
                 {"suite": suite.name, "name": test, "verdict": "passed" if number < share else "failed"}
                 for number, (suite, test) in enumerate(chain)
             ]
+            message = "There is report.pdf." if verdicts[exercise.name] == "absent" else ""
             verdict = "passed" if chain and share == len(chain) else verdicts[exercise.name]
             told.append(
-                {"name": exercise.name, "verdict": verdict, "message": "", "flags": [], "tests": tests, "report": ""}
+                {
+                    "name": exercise.name,
+                    "verdict": verdict,
+                    "message": message,
+                    "flags": [],
+                    "tests": tests,
+                    "report": "",
+                }
             )
         result = {"student": name, "submitted": {EXERCISE: 4e9}, "seconds": 0, "exercises": told}
         files.write_atomically(group.result_file(name), json.dumps(result))
@@ -85,6 +93,7 @@ def test_moodles_worksheet_comes_back_with_grades(tmp_path: Path) -> None:
     half = round(20 * round(0.5 * len(by_name(EXERCISE).tests_of_chain())) / len(by_name(EXERCISE).tests_of_chain()), 2)
     assert grades == {12345: 20, 12346: half, 12347: 0, 12348: 0, 12349: 20, 12350: 0}
     assert comments[12345].startswith("Channels in C: 02_blocking passed") and 12351 not in comments
+    assert comments[12348] == "Channels in C: 02_blocking: There is report.pdf."
     with before.open(encoding="utf-8-sig") as old, after.open(encoding="utf-8-sig") as new:
         ours = ("Grade", "Feedback comments")
         for one, other in zip(csv.DictReader(old), csv.DictReader(new), strict=True):
