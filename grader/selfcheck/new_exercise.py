@@ -1,14 +1,13 @@
 """`make new-exercise EX=09_semaphore`: an exercise to begin with, small and whole, so that `make solutions` passes.
 
-skeleton/ holds its files: a gate that threads wait at until it is opened. What it asks, and how, is then rewritten
-sentence by sentence, with the self-check green all the time.
+skeleton/ is that exercise, 00_gate: a gate that threads wait at until it is opened, here under another name. What it
+asks, and how, is then rewritten sentence by sentence, with the self-check green all the time.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from string import Template
 
 from grader import files
 from grader.errors import UsageError
@@ -31,13 +30,23 @@ def make(name: str) -> list[Path]:
             raise UsageError(f"EX={name}: there is {exercise.name} already.")
     if (EXERCISES / name).exists():
         raise UsageError(f"EX={name}: there is a directory exercises/{name} already.")
-    stem, title = found[1], found[1].replace("_", " ")
-    words = {"name": name, "number": name[:2], "stem": stem, "title": title, "Title": title.capitalize()}
     written = []
-    for path, text in _texts(name, stem).items():
-        files.write_atomically(path, Template(text).substitute(words))
+    for path, text in _texts(name, found[1]).items():
+        files.write_atomically(path, _renamed(text, name, found[1]))
         written.append(path)
     return written
+
+
+def _renamed(text: str, name: str, stem: str) -> str:
+    """A file of the skeleton for the exercise of that name: gate_open, gate.h and struct gate are of the stem, other
+    gates are words."""
+    text = (
+        text.replace("00_gate", name).replace("exercise 00", f"exercise {name[:2]}").replace("EX=00", f"EX={name[:2]}")
+    )
+    text = re.sub(r"(?<=# )00 Gate|(?<=Suite of )00", lambda found: f"{name[:2]}{found[0][2:]}", text)
+    text = re.sub(r"\bgate(?=_|\.[ch]\b)|(?<=struct )gate\b", stem, text)
+    title = stem.replace("_", " ")
+    return re.sub(r"\bgate\b", title, text).replace("Gate", title.capitalize())
 
 
 def _texts(name: str, stem: str) -> dict[Path, str]:

@@ -1,22 +1,22 @@
-/* $stem.h - exercise $number: $title.
+/* gate.h - exercise 00: gate.
  *
  * Any thread may make any of these calls at any time.
  */
 #pragma once
 
-struct $stem;
+struct gate;
 
-/* Makes a $title. It belongs to the caller, who destroys it.
+/* Makes a gate. It belongs to the caller, who destroys it.
  *
  * Returns it, or NULL without memory.
  */
-struct $stem *${stem}_create(void);
+struct gate *gate_create(void);
 
-/* Waits until ${stem}_open was called. It sleeps until then. */
-void ${stem}_wait(struct $stem *it);
+/* Waits until gate_open was called. It sleeps until then. */
+void gate_wait(struct gate *it);
 
 /* Lets everybody through, those who wait and those who come later. */
-void ${stem}_open(struct $stem *it);
+void gate_open(struct gate *it);
 
 /* Frees it. Nobody is inside a call on it, or makes one afterwards. */
-void ${stem}_destroy(struct $stem *it);
+void gate_destroy(struct gate *it);

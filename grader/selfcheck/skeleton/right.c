@@ -1,35 +1,35 @@
 /* Each who passes lets the next one through. */
-#include "$stem.h"
+#include "gate.h"
 
 #include <semaphore.h>
 #include <stdlib.h>
 
-struct $stem {
+struct gate {
     sem_t turnstile;
 };
 
-struct $stem *${stem}_create(void)
+struct gate *gate_create(void)
 {
-    struct $stem *it = malloc(sizeof *it);
+    struct gate *it = malloc(sizeof *it);
 
     if (it != NULL)
         sem_init(&it->turnstile, 0, 0);
     return it;
 }
 
-void ${stem}_wait(struct $stem *it)
+void gate_wait(struct gate *it)
 {
     while (sem_wait(&it->turnstile) != 0)
         ;
     sem_post(&it->turnstile);
 }
 
-void ${stem}_open(struct $stem *it)
+void gate_open(struct gate *it)
 {
     sem_post(&it->turnstile);
 }
 
-void ${stem}_destroy(struct $stem *it)
+void gate_destroy(struct gate *it)
 {
     sem_destroy(&it->turnstile);
     free(it);

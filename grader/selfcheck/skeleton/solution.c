@@ -1,22 +1,22 @@
-/* $stem.c - solution of exercise $number.
+/* gate.c - solution of exercise 00.
  *
  * is_open is guarded by lock; opened is signalled when it becomes true, and that is for ever.
  */
-#include "$stem.h"
+#include "gate.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-struct $stem {
+struct gate {
     pthread_mutex_t lock;
     pthread_cond_t opened;
     bool is_open;
 };
 
-struct $stem *${stem}_create(void)
+struct gate *gate_create(void)
 {
-    struct $stem *it = malloc(sizeof *it);
+    struct gate *it = malloc(sizeof *it);
 
     if (it == NULL)
         return NULL;
@@ -26,7 +26,7 @@ struct $stem *${stem}_create(void)
     return it;
 }
 
-void ${stem}_wait(struct $stem *it)
+void gate_wait(struct gate *it)
 {
     pthread_mutex_lock(&it->lock);
     while (!it->is_open)
@@ -34,7 +34,7 @@ void ${stem}_wait(struct $stem *it)
     pthread_mutex_unlock(&it->lock);
 }
 
-void ${stem}_open(struct $stem *it)
+void gate_open(struct gate *it)
 {
     pthread_mutex_lock(&it->lock);
     it->is_open = true;
@@ -42,7 +42,7 @@ void ${stem}_open(struct $stem *it)
     pthread_mutex_unlock(&it->lock);
 }
 
-void ${stem}_destroy(struct $stem *it)
+void gate_destroy(struct gate *it)
 {
     pthread_cond_destroy(&it->opened);
     pthread_mutex_destroy(&it->lock);

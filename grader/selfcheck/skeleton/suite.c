@@ -1,60 +1,63 @@
-/* Suite of $number: a test for each sentence of $stem.h. */
+/* Suite of 00: a test for each sentence of gate.h. */
 #include "suite.h"
 
-#include "$stem.h"
+#include "gate.h"
 
-static struct $stem *make(void)
+static struct gate *make(void)
 {
-    struct $stem *it = ${stem}_create();
+    struct gate *it = gate_create();
 
-    check(it != NULL, "${stem}_create makes one when there is memory.");
+    check(it != NULL, "gate_create makes one when there is memory.");
     return it;
 }
 
 static void *wait_for(void *it)
 {
-    ${stem}_wait(it);
+    gate_wait(it);
     return NULL;
 }
 
 TEST(what_is_open_lets_through_who_comes_later,
-     .sentences = {"Makes a $title", "belongs to the caller", "those who wait and those who come later", "Frees it"})
+     .sentences = {"Makes a gate", "belongs to the caller",
+                   "those who wait and those who come later", "Frees it"})
 {
-    struct $stem *it = make();
+    struct gate *it = make();
 
-    ${stem}_open(it);
-    ${stem}_wait(it);
-    ${stem}_destroy(it);
+    gate_open(it);
+    gate_wait(it);
+    gate_destroy(it);
 }
 
-TEST(opening_lets_everybody_through, .sentences = {"Any thread may", "Waits until", "Lets everybody through"},
+TEST(opening_lets_everybody_through,
+     .sentences = {"Any thread may", "Waits until", "Lets everybody through"},
      .hint = "Who has to be told?")
 {
-    struct $stem *it = make();
+    struct gate *it = make();
     pthread_t first = spawn(wait_for, it), second = spawn(wait_for, it);
 
-    ${stem}_open(it);
+    gate_open(it);
     join(first);
     join(second);
-    ${stem}_destroy(it);
+    gate_destroy(it);
 }
 
 TEST(who_waits_sleeps, .sentences = {"sleeps until then"})
 {
-    struct $stem *it = make();
+    struct gate *it = make();
     pthread_t waiter = spawn(wait_for, it);
 
     settle();
-    ${stem}_open(it);
+    gate_open(it);
     join(waiter);
-    ${stem}_destroy(it);
+    gate_destroy(it);
 }
 
-TEST(without_memory_there_is_none, .sentences = {"or NULL without memory"}, .allocations_fail = true)
+TEST(without_memory_there_is_none, .sentences = {"or NULL without memory"},
+     .allocations_fail = true)
 {
-    struct $stem *it = ${stem}_create();
+    struct gate *it = gate_create();
 
-    check(it != NULL || allocation_has_failed(), "${stem}_create makes one when there is memory.");
+    check(it != NULL || allocation_has_failed(), "gate_create makes one when there is memory.");
     if (it != NULL)
-        ${stem}_destroy(it);
+        gate_destroy(it);
 }
