@@ -242,7 +242,8 @@ enum {
     MAX_STORES = 1 << 22,
     MAX_CLOCKS_BY_RC11 = 1 << 12, /* any more are as C11 says */
     MAX_PASTS = 1 << 18, /* any more objects count as if all that was executed had to come before */
-    MAX_SEQUENCES = 1 << 22, /* each store could be part of one for each thread, mostly of one or two */
+    MAX_SEQUENCES =
+        1 << 22, /* each store could be part of one for each thread, mostly of one or two */
 
     /* Stores of an atomic at which it is looked for the first time whether some can be dropped. Less: looks
      * in vain. More: a walk along stores that nobody reads. */

@@ -12,8 +12,8 @@ and its order. W stores, R loads, F is a fence, X exchanges, A and O are fetch_a
 compare_exchange strong and weak, of the value expected and the one wanted, with the order for failure at the end.
 ?1 ends the thread unless the last value read was 1. Orders: `.` relaxed, a acquire, r release, b acq_rel, s seq_cst,
 and `-` is no atomic. An outcome is what was read, thread by thread (an exchange reads whether it took place, and what
-it found), and what x, y and z hold in the end; after a + those that need a weak exchange to fail without cause. `race`: it
-has a race, and so any outcome.
+it found), and what x, y and z hold in the end; after a + those that need a weak exchange to fail without cause.
+`race`: it has a race, and so any outcome.
 """
 
 from __future__ import annotations
@@ -176,11 +176,8 @@ def receiver(rng: random.Random, place: str) -> Thread:
 
 def message(rng: random.Random) -> list[Thread]:
     """Plain memory is handed over by an atomic, or is not."""
-    threads = [sender(rng, "x")]
-    for _ in range(rng.choice((0, 0, 1, 1, 2))):
-        threads.append(carrier(rng, "x"))
-    threads.append(receiver(rng, rng.choice("xxxxy")))
-    return threads
+    carriers = [carrier(rng, "x") for _ in range(rng.choice((0, 0, 1, 1, 2)))]
+    return [sender(rng, "x"), *carriers, receiver(rng, rng.choice("xxxxy"))]
 
 
 def is_small(threads: list[Thread]) -> bool:
@@ -410,8 +407,8 @@ def anew(herd: Herd, table: list[str]) -> list[str]:
 def make_table(herd: Herd) -> str:
     old = [line for line in TABLE.read_text().splitlines() if line[0] != "#"] if TABLE.exists() else []
     head = [
-        f"# Tests by litmus.py, outcomes by herd7 {herd.version} (herdtools7) with its model rc11.cat; whether there is",
-        "# a race, by the same with the release sequences of C11. What a line says: see litmus.py.",
+        f"# Tests by litmus.py, outcomes by herd7 {herd.version} (herdtools7) with its model rc11.cat; whether there",
+        "# is a race, by the same with the release sequences of C11. What a line says: see litmus.py.",
     ]
     return "\n".join([*head, *(anew(herd, old) if old else new_tests(herd))]) + "\n"
 

@@ -174,8 +174,10 @@ def test_a_story_is_complete() -> None:
         ("a_read_modify_write_is_overtaken", "changes {} from 0 to 1; this store is overtaken by that of 5 by {t1}"),
         (
             "a_failed_exchange_reads_an_old_value",
-            "does not change {}: it reads an older value, which is another one: "
-            "nothing makes the newer one visible yet",
+            (
+                "does not change {}: it reads an older value, which is another one: "
+                "nothing makes the newer one visible yet"
+            ),
         ),
     ],
 )
