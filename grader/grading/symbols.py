@@ -31,7 +31,7 @@ _BETWEEN_THREADS = re.compile(  # x86-64, then arm64
 )
 _SYSTEM_CALL = re.compile(rb"\b(?:SYS|__NR)_(\w+)|\b(FUTEX_[A-Z_]+)")
 _FOLLOWED = re.compile(  # by grader/interleave/futex.c
-    r"futex|gettid|getpid|getcpu|getrandom"
+    r"futex|gettid|getpid|getcpu"
     r"|FUTEX_(?:WAIT|WAKE|WAIT_BITSET|WAKE_BITSET|REQUEUE|CMP_REQUEUE)(?:_PRIVATE)?"
     r"|FUTEX_(?:PRIVATE_FLAG|CLOCK_REALTIME|BITSET_MATCH_ANY|WAITERS|OWNER_DIED|TID_MASK)"
 )

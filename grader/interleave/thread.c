@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 /* -------------------------------------------------------------------------------- start and end */
 
@@ -312,4 +313,56 @@ STAND_IN(int, pthread_setconcurrency, int level)
 {
     (void)level;
     return 0;
+}
+
+STAND_IN(int, pthread_setschedparam, pthread_t thread, int policy, const struct sched_param *param)
+{
+    (void)thread;
+    (void)policy;
+    (void)param;
+    return 0;
+}
+
+STAND_IN(int, pthread_getschedparam, pthread_t thread, int *policy, struct sched_param *param)
+{
+    (void)thread;
+    memory_access((uintptr_t)policy, sizeof *policy, WRITE, CALLER);
+    memory_access((uintptr_t)param, sizeof *param, WRITE, CALLER);
+    *policy = SCHED_OTHER;
+    *param = (struct sched_param){0};
+    return 0;
+}
+
+STAND_IN(int, pthread_setschedprio, pthread_t thread, int priority)
+{
+    (void)thread;
+    (void)priority;
+    return 0;
+}
+
+STAND_IN(int, pthread_setaffinity_np, pthread_t thread, size_t size, const cpu_set_t *processors)
+{
+    (void)thread;
+    (void)size;
+    (void)processors;
+    return 0;
+}
+
+/* Nobody forks. */
+STAND_IN(int, pthread_atfork, void (*before)(void), void (*parent)(void), void (*child)(void))
+{
+    (void)before;
+    (void)parent;
+    (void)child;
+    return 0;
+}
+
+STAND_IN(int, sched_getcpu, void)
+{
+    return 0;
+}
+
+STAND_IN(pid_t, gettid, void)
+{
+    return getpid() + (pid_t)self->id;
 }

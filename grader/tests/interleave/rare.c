@@ -570,3 +570,27 @@ TEST(no_progress__who_sleeps_for_one_stopped_is_left_behind, .one_thread_stops =
     pthread_detach(thread);
     join_unless_stopped(spawn(stop_before_the_post, NULL));
 }
+
+/* -------------------------------------------------------------------- what makes no difference */
+
+static atomic_int ids[2];
+
+static void *note_id(void *place)
+{
+    struct sched_param param;
+    int policy;
+
+    atomic_store(&ids[(intptr_t)place], gettid());
+    check_equal(pthread_getschedparam(pthread_self(), &policy, &param), 0, "It is told.");
+    check_equal(pthread_setschedparam(pthread_self(), policy, &param), 0, "It stays as it is.");
+    return NULL;
+}
+
+TEST(right__what_makes_no_difference)
+{
+    check_equal(pthread_atfork(NULL, NULL, NULL), 0, "Nobody forks.");
+    check(sched_getcpu() >= 0, "It runs somewhere.");
+    join(spawn(note_id, (void *)0));
+    join(spawn(note_id, (void *)1));
+    check(atomic_load(&ids[0]) != atomic_load(&ids[1]), "Each thread has a number of its own.");
+}
