@@ -122,11 +122,12 @@ class Table:
         columns = [v for v in OF_EXERCISES if any(cell["verdict"] == v for row in self.rows for cell in row.cells)]
         widths = [max(7, len(v)) + 1 for v in columns]
         head = "".join(v.replace("_", " ").rjust(w) for v, w in zip(columns, widths, strict=True))
-        lines = [f"{'':18}{head}"]
+        widest = max(18, *(len(name) + 1 for name in self.exercises))
+        lines = [f"{'':{widest}}{head}"]
         for column, name in enumerate(self.exercises):
             counts = Counter(row.cells[column]["verdict"] for row in self.rows)
             numbers = "".join(str(counts[v] or "").rjust(w) for v, w in zip(columns, widths, strict=True))
-            lines.append(f"{name:18}{numbers}".rstrip())
+            lines.append(f"{name:{widest}}{numbers}".rstrip())
         return lines
 
     def write(self, path: Path, pairs: Sequence[Pair], notes: Sequence[str], pages_of: Sequence[str] = ()) -> None:

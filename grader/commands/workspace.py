@@ -76,7 +76,8 @@ def _list_line(exercise: Exercise, entry: Entry, state: tuple[str, str]) -> Line
     words, style = state
     has_points = entry.max_points and words != NOT_STARTED
     points = f"{entry.points:>3}/{entry.max_points:<3}" if has_points else "       "
-    line: Line = [(f"{exercise.name:18} ", "bold"), (f"{points}  ", ""), (words, style)]
+    widest = max(18, *(len(one.name) for one in all_exercises()))
+    line: Line = [(f"{exercise.name:{widest}} ", "bold"), (f"{points}  ", ""), (words, style)]
     if is_elective(exercise):
         line.append(("  (elective)", "dim"))
     proved = progress.proved().get(exercise.name, "-")
