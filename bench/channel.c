@@ -222,7 +222,7 @@ static void measure_queued(const struct options *o, bool emptied)
     for (long i = 0; emptied && i < o->messages; i++)
         if (receiver_recv(rx, message) != CHANNEL_OK)
             fail("a message was not received");
-    report(now() - began, o->messages, resident_bytes() - before);
+    report(now() - began, o->messages, resident_bytes_at_last() - before);
 }
 
 static void measure_at_rest(const struct options *o)

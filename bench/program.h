@@ -1,6 +1,7 @@
 /* program.h - what the measuring programs share. */
 #pragma once
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -35,4 +36,13 @@ static inline long resident_bytes(void)
         fail("no /proc/self/statm");
     fclose(statm);
     return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* When what the allocator holds back, and nobody uses, is with the system again. */
+static inline long resident_bytes_at_last(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+    return resident_bytes();
 }

@@ -193,14 +193,14 @@ def _crate(key: str, label: str, crate: str, features: Sequence[str] = ()) -> Pr
     )
     if not manifest.exists() or manifest.read_text() != written:  # cargo looks at its age
         write_atomically(manifest, written)
-    build = ("cargo", "build", "--release", "--offline")
+    cargo = ("cargo", "build", "--release", "--offline")
     folders = ("--target-dir", str(target), "--manifest-path", str(manifest))
     source = ("--config=source.crates-io.replace-with='debian'", f"--config=source.debian.directory='{CRATES}'")
     return Program(
         key,
         label,
         _rust_files(),
-        (*build, *folders, *source),
+        (*cargo, *folders, *source),
         needs=f"cargo librust-{crate}-dev",
         can=CHANNEL | TICKETS,
         includes=tuple(sorted(CRATES.glob(f"{crate}-*/Cargo.toml"))),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,6 +132,7 @@ func queued(messages int, emptied bool) {
 	for i := 0; emptied && i < messages; i++ {
 		<-ch
 	}
+	debug.FreeOSMemory()
 	report(began, messages, residentBytes()-before)
 	runtime.KeepAlive(ch)
 }

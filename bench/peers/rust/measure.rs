@@ -15,3 +15,17 @@ pub fn resident_bytes() -> usize {
     let statm = read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
+
+#[cfg(target_env = "gnu")]
+extern "C" {
+    fn malloc_trim(kept: usize) -> i32;
+}
+
+// When what the allocator holds back, and nobody uses, is with the system again.
+pub fn resident_bytes_at_last() -> usize {
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        malloc_trim(0)
+    };
+    resident_bytes()
+}

@@ -1,9 +1,8 @@
 // The workloads of channel.c and tickets.c, for each kind of channel that threads of Rust have.
 use crate::channel::{open, Rx, Tx};
-use crate::measure::{number, report, resident_bytes};
+use crate::measure::{number, report, resident_bytes, resident_bytes_at_last};
 use crate::tickets::{answer, Reply, Request, Status};
 use std::env::args;
-use std::mem::forget;
 use std::process::exit;
 use std::sync::{Arc, Barrier};
 use std::thread::spawn;
@@ -105,17 +104,19 @@ fn queued<const WORDS: usize>(messages: usize, emptied: bool) {
             rx.recv().unwrap();
         }
     }
-    report(began, messages, resident_bytes().saturating_sub(before));
+    report(began, messages, resident_bytes_at_last().saturating_sub(before));
     exit(0);
 }
 
 fn at_rest(channels: usize, capacity: usize) {
+    let mut kept = Vec::with_capacity(channels);
     let before = resident_bytes();
     let began = Instant::now();
     for _ in 0..channels {
-        forget(open::<u64>(capacity));
+        kept.push(open::<u64>(capacity));
     }
     report(began, channels, resident_bytes() - before);
+    drop(kept); // they were there until now: else the compiler may leave them out
 }
 
 // One thread owns the tickets.
