@@ -7,6 +7,7 @@
 #include "fail.h"
 #include "file.h"
 #include "heap.h"
+#include "jump.h"
 #include "keys.h"
 #include "libc.h"
 #include "memory.h"
@@ -77,6 +78,7 @@ bool schedule_run(const struct test *test, const struct plan *plan, struct outco
     object_begin();
     heap_begin();
     keys_begin();
+    jumps_begin();
     scheduler_begin();
     clock_begin();
     signals_begin();

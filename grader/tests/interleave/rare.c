@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -593,4 +594,70 @@ TEST(right__what_makes_no_difference)
     join(spawn(note_id, (void *)0));
     join(spawn(note_id, (void *)1));
     check(atomic_load(&ids[0]) != atomic_load(&ids[1]), "Each thread has a number of its own.");
+}
+
+/* ----------------------------------------------------------------------------------------- jumps */
+
+static __attribute__((noinline)) void jump_back(jmp_buf where, int depth)
+{
+    pthread_mutex_lock(&lock);
+    pthread_mutex_unlock(&lock);
+    if (depth)
+        jump_back(where, depth - 1);
+    longjmp(where, 7);
+}
+
+static void *jump_in_thread(void *unused)
+{
+    jmp_buf here;
+    volatile int tries = 0;
+
+    while (tries < 3) {
+        int came = setjmp(here);
+        if (came == 0)
+            jump_back(here, 3);
+        check_equal(came, 7, "It is what longjmp was given.");
+        tries++;
+    }
+    return unused;
+}
+
+TEST(right__longjmp_out_of_several_calls)
+{
+    pthread_t a = spawn(jump_in_thread, NULL), b = spawn(jump_in_thread, NULL);
+
+    join(a);
+    join(b);
+}
+
+static void *jump_with_a_mask(void *unused)
+{
+    sigjmp_buf here;
+
+    if (sigsetjmp(here, 1) == 0)
+        siglongjmp(here, 1);
+    return unused;
+}
+
+TEST(right__siglongjmp)
+{
+    join(spawn(jump_with_a_mask, NULL));
+}
+
+static jmp_buf gone;
+
+static __attribute__((noinline)) int set_and_return(void)
+{
+    return setjmp(gone);
+}
+
+TEST(use_after_free__longjmp_into_what_has_returned, .hint = "a function that has returned")
+{
+    if (set_and_return() == 0)
+        longjmp(gone, 1);
+}
+
+TEST(misuse__longjmp_without_setjmp, .hint = "has not filled in")
+{
+    longjmp(gone, 1);
 }
