@@ -79,6 +79,10 @@ def find(submissions: Path, out: Path) -> Entries:
     _forget_others(out / "collected", found)
     found.of = dict(sorted(found.of.items()))
     found.remarks += _twice(found)
+    late = [name for name, entry in found.of.items() if entry.origin and entry.origin.is_late]
+    found.remarks += (
+        [f"Canvas marks as late: {', '.join(late)}. It tells no times, so [late] takes nothing off."] if late else []
+    )
     return found
 
 

@@ -34,7 +34,7 @@ MAX_PLACES = 16  # directories that could be those of one exercise
 LAST_TIME = 2.0**32  # seconds since 1970; archives may claim any
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 OTHER_ARCHIVES = (".rar", ".7z", ".zst", ".gz", ".bz2", ".xz", ".lz", ".lzma", ".cab", ".dmg", ".iso")
-_OF_THE_KIT = frozenset({"build", "grader", "solutions", ".progress", ".git"})  # beside its exercises/
+_OF_THE_KIT = frozenset({"bench", "build", "grader", "solutions", ".progress", ".git"})  # beside its exercises/
 NOTHING = "There is no file for this exercise."
 _TOLD = 6  # files, where a message says what is there
 

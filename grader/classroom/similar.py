@@ -102,9 +102,11 @@ def _remark(found: Sequence[Pair], entries: Entries) -> str:
 def _earlier(group: Class) -> dict[str, Path]:
     """The submissions of earlier years, by year and student: CORPUS= is one directory or more."""
     found = {}
-    for corpus in group.corpus:
-        earlier = entries_of.find(corpus, group.out / "corpus" / corpus.name)
-        found.update({f"{corpus.name}: {name}": entry.path for name, entry in earlier.of.items()})
+    for number, corpus in enumerate(group.corpus, 1):
+        namesakes = sum(other.name == corpus.name for other in group.corpus)
+        year = corpus.name if namesakes == 1 else f"{corpus.parent.name}/{corpus.name}"
+        earlier = entries_of.find(corpus, group.out / "corpus" / str(number))
+        found.update({f"{year}: {name}": entry.path for name, entry in earlier.of.items()})
     return found
 
 

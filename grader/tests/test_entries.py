@@ -72,6 +72,9 @@ def test_the_whole_kit_is_handed_in_with_all_that_was_built_in_it(tmp_path: Path
         path = tmp_path / "ann" / "channels-in-c" / place / "02_blocking" / "channel.c"
         path.parent.mkdir(parents=True)
         path.write_text(place)
+    bench = tmp_path / "ann" / "channels-in-c" / "bench" / "channel.c"
+    bench.parent.mkdir()
+    bench.write_text("bench")
     for flat in ("02_blocking", None):
         came = intake.take_in(tmp_path / "ann", WANTED, flat)
         assert came.files == {"02_blocking": {"channel.c": b"exercises"}} and came.notes == {}
@@ -171,6 +174,7 @@ def test_canvas_download_as_it_comes(tmp_path: Path) -> None:
     assert isinstance(text, Intake) and "text.html" in text.absent["02_blocking"]
     late = {name for name, entry in found.of.items() if entry.origin and entry.origin.is_late}
     assert late == {"oneillzoë"}
+    assert [line.partition(".")[0] for line in found.remarks] == ["Canvas marks as late: oneillzoë"]
 
 
 def test_a_download_that_comes_again_changes_only_what_has_changed(tmp_path: Path) -> None:
