@@ -147,7 +147,7 @@ def peers() -> list[Program]:
         _cpp_program(
             "moodycamel", "moodycamel ConcurrentQueue", needs="libconcurrentqueue-dev", can=CHANNEL - {"bounded"}
         ),
-        _cpp_program("tbb", "oneTBB concurrent_bounded_queue", libraries=["-ltbb"], needs="libtbb-dev"),
+        _cpp_program("tbb", "TBB concurrent_bounded_queue", libraries=["-ltbb"], needs="libtbb-dev"),
         _cpp_program("boost", "Boost.Lockfree queue", needs="libboost-dev"),
         _c_program("ck", "ck_ring", [BENCH / "channel.c", peer / "ck.c"], needs="libck-dev", can=few),
         _c_program(

@@ -117,6 +117,11 @@ def test_a_channel_that_is_wrong_has_a_problem_and_no_figures(
     assert said[change] in point["wrong"].problem
 
 
+def test_names_fit_before_the_bars() -> None:
+    steps = [step for one in all_exercises() for step in programs.steps(one)]
+    assert [p.label for p in [*PROGRAMS.values(), *steps] if len(p.label) > exercise.LABEL] == []
+
+
 def test_limits_end() -> None:
     program = programs.limits()
     assert programs.build(program) == ""
