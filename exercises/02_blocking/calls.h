@@ -41,7 +41,7 @@ static void describe_02(const struct call *call, char *arguments, char *answer, 
 /* What threads share, and how it ends: of 02, and of 07, which promises the same and more. */
 static const struct setup blocking_setups[] = {{.size = 4, .capacity = SIZE_MAX},
                                                {.size = 1, .capacity = SIZE_MAX},
-                                               {.size = 24, .capacity = SIZE_MAX}};
+                                               {.size = 600, .capacity = SIZE_MAX}};
 static const uint8_t blocking_endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
                                               {TRY_RECV, SEND, DROP_RECEIVER, SEND},
                                               {DROP_RECEIVER, SEND, NONE},

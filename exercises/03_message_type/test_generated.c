@@ -6,7 +6,7 @@
 
 static const struct kind kinds[] = {KINDS_03(SEND), UNBOUNDED_SEND};
 static const struct setup setups[] = {{.variant = WITH_DROP_03, .size = 4, .capacity = SIZE_MAX},
-                                      {.variant = WITH_DROP_03, .size = 48, .capacity = SIZE_MAX},
+                                      {.variant = WITH_DROP_03, .size = 300, .capacity = SIZE_MAX},
                                       {.variant = CREATE_01, .size = 8, .capacity = SIZE_MAX}};
 static const uint8_t endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE},
                                      {TRY_RECV, SEND, DROP_RECEIVER, SEND},

@@ -92,7 +92,7 @@ static void describe_04(const struct call *call, char *arguments, char *answer, 
 /* What threads share, and how it ends: of 04 and of what builds on it. */
 static const struct setup bounded_setups[] = {
     {.variant = BOUNDED_WITH_DROP_04, .size = 4, .capacity = 1},
-    {.variant = BOUNDED_WITH_DROP_04, .size = 4, .capacity = 2},
+    {.variant = BOUNDED_WITH_DROP_04, .size = 520, .capacity = 2},
     {.variant = BOUNDED_WITH_DROP_04, .size = 12, .capacity = 3},
     {.variant = BOUNDED_04, .size = 1, .capacity = 4},
     {.variant = CREATE_01, .size = 8, .capacity = SIZE_MAX},
