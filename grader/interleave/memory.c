@@ -44,6 +44,16 @@ static struct foreign {
 } foreign[MAX_FOREIGN];
 static unsigned foreign_count;
 
+/* What others have accessed of the stack of each thread, in frames that are still there. */
+static struct visits {
+    uint32_t generation; /* of another schedule: there are none */
+    unsigned count;
+    struct visit {
+        uintptr_t address;
+        struct access access; /* the last of that thread there */
+    } all[MAX_VISITS];
+} visits_of[MAX_THREADS];
+
 bool memory_map(void)
 {
     arena_shadow = reserve(arena_size / 8 * sizeof *arena_shadow);
@@ -491,10 +501,62 @@ static __attribute__((noinline)) void check_stack(uintptr_t address, enum access
          thread_name(self), in_words(kind), thread_name(owner));
 }
 
+/* Notes an access to the stack of another thread: before the frame is gone that thread must know of it. */
+static __attribute__((noinline)) void note_visit(uintptr_t address, enum access_kind kind,
+                                                 uintptr_t pc)
+{
+    struct visits *visits = &visits_of[(address - arena) / STACK_SIZE];
+    unsigned i = 0;
+
+    if (visits->generation != generation)
+        *visits = (struct visits){.generation = generation};
+    while (i < visits->count &&
+           (visits->all[i].address != address || visits->all[i].access.thread != self->id))
+        i++;
+    if (i == MAX_VISITS)
+        return;
+    if (i == visits->count)
+        visits->count++;
+    visits->all[i] = (struct visit){address,
+                                    {self->clock.at[self->id], (uint32_t)pc, (uint8_t)self->id,
+                                     0xff, (uint8_t)kind, locks_of(self)}};
+}
+
+static _Noreturn void tell_visit(const struct visit *visit, uintptr_t pc)
+{
+    const char *other = thread_name(&run.threads[visit->access.thread]);
+
+    tell_other(&visit->access);
+    fail(VERDICT_USE_AFTER_FREE, pc,
+         "%s %s memory in the frame of a function of %s that may have returned by then: nothing "
+         "makes %s wait until %s has finished with it.",
+         other, in_words(visit->access.kind), thread_name(self), thread_name(self), other);
+}
+
+void memory_frames_are_gone(uintptr_t below, uintptr_t pc)
+{
+    struct visits *visits = &visits_of[self->id];
+
+    if (visits->generation != generation || run.was_stopped)
+        return;
+    for (unsigned i = 0; i < visits->count;) {
+        const struct visit *visit = &visits->all[i];
+        if (visit->address >= below) {
+            i++;
+            continue;
+        }
+        if (!is_known(&visit->access) && !has_read(shadow_of(visit->address), &visit->access))
+            tell_visit(visit, pc);
+        visits->all[i] = visits->all[--visits->count];
+    }
+}
+
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
 {
-    if (self && is_on_stack(address) && (address - arena) / STACK_SIZE != self->id)
+    if (self && is_on_stack(address) && (address - arena) / STACK_SIZE != self->id) {
         check_stack(address, kind, pc);
+        note_visit(address, kind, pc);
+    }
     if (self && size && !access_plainly(address, size, kind, pc))
         access_fully(address, size, kind, pc);
 }

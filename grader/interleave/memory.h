@@ -24,6 +24,10 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
 /* These bytes have been made anew, by nobody: no access to them has been made, and no object lives there. */
 void memory_fresh(uintptr_t start, size_t size);
 
+/* The frames of self below an address have been left. Ends the schedule if another thread has accessed one, and may
+ * do so after that as well: nothing orders the two. */
+void memory_frames_are_gone(uintptr_t below, uintptr_t pc);
+
 bool memory_is_global(uintptr_t address);
 
 /* Words of global variables that were written in this schedule. */

@@ -74,6 +74,7 @@ _Noreturn void thread_leave(void *result)
 {
     keys_run_destructors();
     thread_check_locks();
+    memory_frames_are_gone(UINTPTR_MAX, self->call_pc);
     story_event("ends", story_object(self->own), 0, "ends");
     self->result = result;
     step(self->own, true, 0);

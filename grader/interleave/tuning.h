@@ -260,6 +260,8 @@ enum {
     MAX_ACCESSES = 1 << 24, /* this one, and the next, are then no longer added to */
     MAX_UNDO = 1 << 24,
     MAX_FOREIGN = 256,
+    MAX_VISITS =
+        64, /* words of the stack of a thread that others use at a time; of more nothing is remembered */
     MAX_CHOICES = 1 << 20,
 
     /* Bytes round a block in which a write is noticed as past its end. Less: it hits the neighbour.
