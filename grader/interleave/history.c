@@ -208,6 +208,12 @@ const struct sequence *sequence_of(const struct store *store, unsigned thread)
 
 /* ------------------------------------------------------------------------- what was read */
 
+void history_becomes_visible(struct history *history, const struct thread *thread)
+{
+    if (history->newest && !history->newest->seen[thread->id])
+        history->newest->seen[thread->id] = thread->clock.at[thread->id];
+}
+
 bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock)
 {
     const struct store *store = atomic->atomic.history->newest;

@@ -89,6 +89,10 @@ static inline bool binds(const struct store *store, const struct clock *clock)
     return happens_before(store, clock) || was_seen(store, clock);
 }
 
+/* From now on the thread reads no older store than the newest there is: time has passed, and a store becomes visible
+ * to all in a while. It does not learn what the storing thread did before. */
+void history_becomes_visible(struct history *history, const struct thread *thread);
+
 /* Has self read a store of that thread, made when its clock was at least that? */
 bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock);
 

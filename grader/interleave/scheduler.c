@@ -3,6 +3,7 @@
 
 #include "arena.h"
 #include "fail.h"
+#include "history.h"
 #include "object.h"
 #include "story.h"
 #include "strategy.h"
@@ -286,6 +287,14 @@ static void forget_yields(const struct thread *next)
     some_yielded = next->yielded;
 }
 
+/* What was stored before its deadline passed it sees. */
+static void let_see_atomics(const struct thread *thread)
+{
+    for (uint32_t i = 1; i < object_count; i++)
+        if (objects[i].kind == OBJECT_ATOMIC && objects[i].atomic.history)
+            history_becomes_visible(objects[i].atomic.history, thread);
+}
+
 static void go(const struct option *option)
 {
     struct thread *next = option->thread;
@@ -297,8 +306,10 @@ static void go(const struct option *option)
         next->wake = is_ready(next)          ? WAKE_READY
                      : next->was_interrupted ? WAKE_SPURIOUS
                                              : WAKE_TIMEOUT;
-    if (next->wake == WAKE_TIMEOUT)
+    if (next->wake == WAKE_TIMEOUT) {
         count_wakeup(next);
+        let_see_atomics(next);
+    }
     if (next->wake == WAKE_TIMEOUT && next->early && next->deadline > run.now)
         run.now = next->deadline;
     else if (next->wake == WAKE_TIMEOUT && option->how == GO && next->deadline > next->asleep_at)

@@ -222,10 +222,25 @@ static void note_answer(struct call *call, const struct answer *answer)
         add_many(call->thread, call->object, answer->handle);
 }
 
+/* Is another call under way when it returns? Where one sleeper wakes the next that one may have the wake-up in hand, and
+ * was kept from passing it on before the time came. */
+static bool another_is_under_way(const struct call *call)
+{
+    for (unsigned i = 0; i < history->n; i++) {
+        const struct call *other = &history->calls[i];
+        if (other != call && other->began < call->returned &&
+            (!other->returned || other->returned > call->returned))
+            return true;
+    }
+    return false;
+}
+
 /* It says that a time has come: whatever had returned before is before it. Asked when nothing moves,
  * for other threads write what is read here. */
 static void note_time(struct call *call)
 {
+    if (another_is_under_way(call))
+        return;
     for (unsigned i = 0; i < history->n; i++) {
         const struct call *other = &history->calls[i];
         if (other->returned && other->returned < call->returned &&
