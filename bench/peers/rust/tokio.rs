@@ -179,14 +179,20 @@ async fn serve(mut rx: Rx<Request>, replies: Vec<Tx<Reply>>) {
 
 async fn use_server(tx: Tx<Request>, mut answers: Rx<Reply>, me: usize, requests: usize, start: Arc<Barrier>) {
     tx.send(Request::Add([b't'; 51], [b'd'; 501], me)).await;
-    let Some(Reply::Id(id)) = answers.recv().await else { panic!() };
+    let id = match answers.recv().await.unwrap() {
+        Reply::Id(id) => id,
+        _ => panic!(),
+    };
     start.wait().await;
     for i in (0..requests).step_by(2) {
         let status = if i % 4 == 0 { Status::InProgress } else { Status::Done };
         tx.send(Request::SetStatus(id, status, me)).await;
-        let Some(Reply::Done) = answers.recv().await else { panic!() };
+        assert!(matches!(answers.recv().await.unwrap(), Reply::Done));
         tx.send(Request::Get(id, me)).await;
-        let Some(Reply::Ticket(ticket)) = answers.recv().await else { panic!() };
+        let ticket = match answers.recv().await.unwrap() {
+            Reply::Ticket(ticket) => ticket,
+            _ => panic!(),
+        };
         assert!(ticket.status == status && ticket.title[0] == b't');
         assert_eq!(ticket.description[0], b'd');
     }

@@ -139,14 +139,20 @@ fn tickets(requests: usize, clients: usize, capacity: usize) {
         replies.push(reply);
         handles.push(spawn(move || {
             tx.send(Request::Add([b't'; 51], [b'd'; 501], me)).unwrap();
-            let Reply::Id(id) = answers.recv().unwrap() else { panic!() };
+            let id = match answers.recv().unwrap() {
+                Reply::Id(id) => id,
+                _ => panic!(),
+            };
             start.wait();
             for i in (0..each).step_by(2) {
                 let status = if i % 4 == 0 { Status::InProgress } else { Status::Done };
                 tx.send(Request::SetStatus(id, status, me)).unwrap();
-                let Reply::Done = answers.recv().unwrap() else { panic!() };
+                assert!(matches!(answers.recv().unwrap(), Reply::Done));
                 tx.send(Request::Get(id, me)).unwrap();
-                let Reply::Ticket(ticket) = answers.recv().unwrap() else { panic!() };
+                let ticket = match answers.recv().unwrap() {
+                    Reply::Ticket(ticket) => ticket,
+                    _ => panic!(),
+                };
                 assert!(ticket.status == status && ticket.title[0] == b't');
                 assert_eq!(ticket.description[0], b'd');
             }
