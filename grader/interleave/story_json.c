@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kind_names[OBJECT_KINDS] = {"object",  "mutex",  "cond",  "rwlock",
-                                                     "barrier", "once",   "spin",  "semaphore",
-                                                     "futex", "eventfd", "pipe", "socket", "epoll", "signals", "atomic", "thread", "clock", "block"};
+static const char *const kind_names[OBJECT_KINDS] = {
+    "object",  "mutex", "cond",   "rwlock", "barrier", "once",   "spin",   "semaphore", "futex",
+    "eventfd", "pipe",  "socket", "epoll",  "signals", "atomic", "thread", "clock",     "block"};
 
 /* ------------------------------------------------------------------------------------- JSON */
 
