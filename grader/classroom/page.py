@@ -51,7 +51,7 @@ class Table:
         by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
         cells = [self._cell(by_name.get(name)) for name in self.exercises]
         most = student["max_points"]
-        percent = 100 * student["points"] / most if most else 0.0
+        percent = 100 * student["points"] / most if most else -1.0  # nothing that counts yet
         submitted = (student.get("submitted") or "")[:16].replace("T", " ")
         group = pages.printable(student.get("group", ""))
         self.rows.append(Row(pages.printable(student["student"]), submitted, percent, cells, group, code))
@@ -132,7 +132,7 @@ class Table:
 
     def write(self, path: Path, pairs: Sequence[Pair], notes: Sequence[str], pages_of: Sequence[str] = ()) -> None:
         """pages_of: the name of each pair's page in near-copies/."""
-        percents = [row.percent for row in self.rows] or [0.0]
+        percents = [row.percent for row in self.rows if row.percent >= 0] or [0.0]
         text = pages.fill(
             Path(__file__).with_name("class.html.j2"),
             exercises=self.exercises,

@@ -107,6 +107,15 @@ def test_a_click_leads_to_the_line_that_fails(tmp_path: Path) -> None:
     assert 'data-code="code/%3Cb%3EMallory' in text
 
 
+def test_who_has_nothing_due_is_not_at_0(tmp_path: Path) -> None:
+    table = page.Table(["02_blocking"], "none", "local")
+    table.add({**student(1), "points": 0.0, "max_points": 0.0})
+    table.add({**student(2), "points": 50.0, "max_points": 100.0})
+    table.write(tmp_path / "class.html", [], [])
+    text = (tmp_path / "class.html").read_text()
+    assert ">–</td>" in text and "Mean 50%, median 50%" in text and "2 students, 1 exercise, graded" in text
+
+
 def test_a_pair_stands_side_by_side_and_what_differs_is_not_marked(tmp_path: Path) -> None:
     first = "int push(struct queue *q, int v)\n{\n    q->last = v; // mine\n    return 0;\n}\n"
     second = "int füge(struct reihe *r, int w)\n{\n\tr->letzte = w;\n    abort();\n    return 0;\n}\n"

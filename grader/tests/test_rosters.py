@@ -103,6 +103,15 @@ def test_moodles_worksheet_comes_back_with_grades(tmp_path: Path) -> None:
     assert "worksheet.csv: no submission of Never Here; left as it was." in said
 
 
+def test_what_was_filled_in_the_week_before_is_filled_in_anew(tmp_path: Path) -> None:
+    group = a_class(tmp_path, "moodle.zip", "worksheet.csv")
+    grade(group, PASSED)
+    after = group.out / "gradebooks" / "worksheet.csv"
+    grade(replace(group, roster=after), {})
+    grades, comments = importers.moodle_worksheet(after, PEOPLE, 20)
+    assert grades[12345] == 0 and "02_blocking failed, 0 of" in comments[12345]
+
+
 def test_reports_go_back_as_moodles_feedback_files(tmp_path: Path) -> None:
     group = a_class(tmp_path, "moodle.zip", "worksheet.csv")
     grade(group, PASSED)
