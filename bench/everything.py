@@ -35,7 +35,7 @@ def measure_all(rounds: int, quick: bool, only: Sequence[str]) -> int:
         if only and workload.key.split("-")[0] not in only:
             continue
         print(f"  {workload.title}", file=sys.stderr, flush=True)
-        seconds = 0.3 if workload in (*MAIN, *PINNED) else 0.1
+        seconds = 0.25 if workload in (*MAIN, *PINNED) else 0.1
         lineup = [*built, *steps] if workload in MAIN else built
         results.points[workload.key] = take_turns(lineup, workload, rounds, min(seconds, 0.1) if quick else seconds)
         loads.append(os.getloadavg()[0])
