@@ -131,6 +131,65 @@ static __attribute__((noinline)) void wait_for_ring(bool takes_back)
     }
 }
 
+/* Waits under the lock that all use. */
+static void *wait_under_the_lock(void *unused)
+{
+    struct waiter waiter = {.woken = PTHREAD_COND_INITIALIZER};
+
+    pthread_mutex_lock(&lock);
+    atomic_store(&waiting, &waiter);
+    while (!waiter.rang)
+        pthread_cond_wait(&waiter.woken, &lock);
+    pthread_mutex_unlock(&lock);
+    return unused;
+}
+
+/* Rings the one that waits, and looks at it once more, before the lock is given back or behind it. */
+static void ring_and_look(bool in_time)
+{
+    pthread_t thread = spawn(wait_under_the_lock, NULL);
+
+    settle();
+    pthread_mutex_lock(&lock);
+    struct waiter *waiter = atomic_load(&waiting);
+    waiter->rang = true;
+    pthread_cond_signal(&waiter->woken);
+    if (in_time)
+        check(waiter->rang, "It is still there.");
+    pthread_mutex_unlock(&lock);
+    if (!in_time)
+        check(waiter->rang, "Between the two calls nobody is switched to.");
+    join(thread);
+}
+
+TEST(use_after_free__a_waiter_that_may_be_no_more, .hint = "that may have returned by then")
+{
+    ring_and_look(false);
+}
+
+TEST(right__a_waiter_that_cannot_have_gone)
+{
+    ring_and_look(true);
+}
+
+static void *lend_until_it_changes(void *unused)
+{
+    atomic_int there = 0;
+
+    atomic_store((atomic_int * _Atomic *)(void *)&lent, &there);
+    while (!atomic_load_explicit(&there, memory_order_relaxed))
+        sched_yield();
+    return unused;
+}
+
+TEST(right__what_was_stored_last_was_seen_whatever_the_order)
+{
+    pthread_t thread = spawn(lend_until_it_changes, NULL);
+
+    atomic_store_explicit((atomic_int *)take_lent(), 1, memory_order_relaxed);
+    join(thread);
+}
+
 /* A frame as large as all that was there before, in which nothing is written. */
 static __attribute__((noinline)) void sleep_in_a_large_frame(void)
 {
