@@ -334,12 +334,10 @@ def _waker_words(entry: dict[str, Any], kind: str) -> str:
     if kind == "cond":
         last = f"the last was by {{t{entry['signaller']}}}, at step {entry['signalled']}"
         return f"a signal or broadcast on {where}; {last if entry['signaller'] >= 0 else 'there was none'}"
-    if kind == "semaphore":
-        return f"a sem_post on {where}"
-    if kind == "futex":
-        return f"a FUTEX_WAKE on {where}"
-    if kind == "signals":
-        return "a signal that it waits for"
+    alone = {"semaphore": f"a sem_post on {where}", "futex": f"a FUTEX_WAKE on {where}"}
+    alone["signals"] = "a signal that it waits for"
+    if kind in alone:
+        return alone[kind]
     if kind in ("eventfd", "pipe", "socket"):
         return f"a {'read from' if entry['call'] in ('write', 'writev', 'send') else 'write to'} {where}"
     return f"{entry['missing']} more to arrive at {where}" if kind == "barrier" else ""

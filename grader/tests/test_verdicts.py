@@ -345,7 +345,8 @@ FENCE = "mfence" if platform.machine() == "x86_64" else "dmb ish"
     ],
 )
 def test_what_cannot_be_followed_is_graded_on_real_threads_and_named(kit: Kit, statement: str, named: str) -> None:
-    code = with_body(f"if (getpid() < 0) {{ {statement} }}", "#include <pthread.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n")
+    includes = "".join(f"#include <{name}.h>\n" for name in ("pthread", "sys/syscall", "unistd"))
+    code = with_body(f"if (getpid() < 0) {{ {statement} }}", includes)
     ran = kit.run("grade", ex="01", src=kit.submit(code), variant="interleave")
     assert ran.code == 0
     assert ("the scheduler can't follow" in ran.out) == bool(named)
