@@ -245,8 +245,7 @@ static struct store *choose_store(struct history *history, const struct attempt 
 
 static void read_store(struct store *store, int order)
 {
-    if (!store->seen[self->id])
-        store->seen[self->id] = self->clock.at[self->id];
+    history_see(store);
     learn(is_acquire(order) ? &self->clock : &self->acquire_pending, store);
     past_join(&self->past, &store->past);
 }

@@ -146,10 +146,21 @@ struct store *history_add(struct history *history, struct store *after, atomic_v
     store->time = run.operations;
     store->modified = false;
     store->sequences = 0;
-    memset(store->seen, 0, sizeof store->seen);
-    store->past = self->past;
+    store->threads = (uint8_t)run.thread_count;
+    for (unsigned t = 0; t < run.thread_count; t++) {
+        store->seen[t] = 0;
+        store->past.at[t] = self->past.at[t];
+    }
     link_after(history, store, after);
     return store;
+}
+
+void history_see(struct store *store)
+{
+    for (; store->threads < run.thread_count; store->threads++)
+        store->seen[store->threads] = store->past.at[store->threads] = 0;
+    if (!store->seen[self->id])
+        store->seen[self->id] = self->clock.at[self->id];
 }
 
 /* ------------------------------------------------------------------------- release sequences */
@@ -219,7 +230,7 @@ bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t cloc
     const struct store *store = atomic->atomic.history->newest;
 
     for (; store; store = store->older)
-        if (store->thread == thread && store->clock >= clock && store->seen[self->id])
+        if (store->thread == thread && store->clock >= clock && has_seen(store, self))
             return true;
     return false;
 }
@@ -229,7 +240,7 @@ bool atomic_is_settled(const struct object *atomic, unsigned thread, uint32_t cl
     const struct store *store = atomic->atomic.history->newest;
 
     for (; store; store = store->older) {
-        if (store->seen[self->id] || was_seen(store, &self->clock))
+        if (has_seen(store, self) || was_seen(store, &self->clock))
             return true;
         if (store->thread == thread && store->clock >= clock)
             return false;

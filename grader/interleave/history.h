@@ -15,6 +15,8 @@ struct store {
     uint32_t clock;              /* of its thread, then */
     uint32_t time;               /* the number of the operation */
     uint8_t thread;
+    uint8_t
+        threads; /* so many there were when the last one had read it: seen and past have no more */
     bool modified;      /* a read-modify-write has read it: nothing may come between the two */
     uint32_t sequences; /* the first release sequence that it is part of; 0: none */
     uint32_t
@@ -77,10 +79,18 @@ static inline bool happens_before(const struct store *store, const struct clock 
 /* Was the store read by somebody at a time that is in that clock? */
 static inline bool was_seen(const struct store *store, const struct clock *by)
 {
-    for (unsigned t = 0; t < run.thread_count; t++)
+    for (unsigned t = 0; t < store->threads; t++)
         if (store->seen[t] && store->seen[t] <= clock_of(by, t))
             return true;
     return false;
+}
+
+/* Self has read it. */
+void history_see(struct store *store);
+
+static inline bool has_seen(const struct store *store, const struct thread *thread)
+{
+    return thread->id < store->threads && store->seen[thread->id];
 }
 
 /* Must who has that clock see this store, or a newer one, and store behind it? (Coherence.) */

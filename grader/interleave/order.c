@@ -18,7 +18,6 @@ struct noted {
     uint32_t clock, next_clock; /* the thread's own, at the operation and right after it */
     uint32_t previous;          /* the one before of its thread; 0: none */
     uint8_t thread, threads;
-    bool gap;                 /* the thread did something else in between */
     uint32_t *before, *after; /* what it knew of so many threads, and then knew */
 };
 
@@ -51,6 +50,8 @@ static uint32_t *copy_of(const struct clock *clock)
     uint32_t *copy = &clocks[clocks_used];
 
     for (unsigned t = 0; t < run.thread_count; t++)
+        copy[t] = clock->at[t];
+    for (unsigned t = 0; clock->by_rc11 && t < run.thread_count; t++)
         copy[t] = clock_of(clock, t);
     clocks_used += run.thread_count;
     return copy;
@@ -59,14 +60,6 @@ static uint32_t *copy_of(const struct clock *clock)
 static inline uint32_t entry(const uint32_t *clock, const struct noted *of, unsigned thread)
 {
     return thread < of->threads ? clock[thread] : 0;
-}
-
-static bool has_learnt(const struct noted *previous, const struct noted *now)
-{
-    for (unsigned t = 0; t < now->threads; t++)
-        if (t != now->thread && now->before[t] > entry(previous->after, previous, t))
-            return true;
-    return now->clock != previous->next_clock;
 }
 
 void order_start(void)
@@ -80,8 +73,6 @@ void order_start(void)
     now->clock = self->clock.at[self->id];
     now->before = copy_of(&self->clock);
     now->previous = last_of[self->id];
-    const struct noted *previous = &noted[now->previous];
-    now->gap = !now->previous || previous->is.has_expected || has_learnt(previous, now);
 }
 
 static void fill_in(const struct operation *operation, const struct clock *after)
@@ -89,7 +80,6 @@ static void fill_in(const struct operation *operation, const struct clock *after
     struct noted *now = &noted[run.operations];
 
     now->is = *operation;
-    now->gap |= operation->has_expected;
     now->after = copy_of(after);
     now->next_clock = after->at[self->id];
 }
@@ -153,6 +143,20 @@ static bool overwritten(const struct noted *a, const struct noted *b)
     return same_place(a, b) && b->is.writes && a->is.rank < b->is.rank;
 }
 
+/* Did the thread do something else between an operation and the one before? */
+static bool has_gap(const struct noted *now)
+{
+    const struct noted *previous = &noted[now->previous];
+
+    if (!now->previous || previous->is.has_expected || now->is.has_expected ||
+        now->clock != previous->next_clock)
+        return true;
+    for (unsigned t = 0; t < now->threads; t++)
+        if (t != now->thread && now->before[t] > entry(previous->after, previous, t))
+            return true;
+    return false;
+}
+
 /* The clock that knows of something a's thread did after a, at another place. */
 static uint32_t elsewhere_after(const struct noted *a)
 {
@@ -161,7 +165,7 @@ static uint32_t elsewhere_after(const struct noted *a)
     for (const struct noted *b = a + 1; b <= &noted[run.operations]; b++) {
         if (b->thread != a->thread)
             continue;
-        if (b->gap)
+        if (has_gap(b))
             break;
         if (!same_place(a, b))
             return b->clock;
@@ -174,7 +178,7 @@ static uint32_t elsewhere_after(const struct noted *a)
 static uint32_t elsewhere_before(const struct noted *b, unsigned thread)
 {
     for (const struct noted *at = b;; at = &noted[at->previous]) {
-        if (at->gap)
+        if (has_gap(at))
             return entry(at->before, at, thread);
         const struct noted *previous = &noted[at->previous];
         if (!same_place(previous, b))
@@ -198,16 +202,46 @@ static bool by_one_at(const struct noted *place, const struct noted *a, const st
     return false;
 }
 
-/* hb; eco; hb */
-static bool by_a_place(const struct noted *a, const struct noted *b)
+/* Of each place the lowest rank of what is hb after a fence. */
+static struct lowest {
+    unsigned n;
+    struct {
+        uint32_t history, rank;
+    } of[ORDERED_WINDOW + 1];
+} lowest;
+
+static void find_lowest(const struct noted *fence)
 {
-    for (const struct noted *b2 = &noted[from]; b2 <= &noted[run.operations]; b2++) {
-        if (is_fence(b2) || b2 == b || !happens_before(b2, b))
+    lowest.n = 0;
+    for (const struct noted *b = fence + 1; b <= &noted[run.operations]; b++) {
+        unsigned i = 0;
+        if (is_fence(b) || !happens_before(fence, b))
             continue;
-        for (const struct noted *b1 = a + 1; b1 <= &noted[run.operations]; b1++)
-            if (same_place(b1, b2) && b1->is.rank < b2->is.rank && happens_before(a, b1))
-                return true;
+        while (i < lowest.n && lowest.of[i].history != b->is.history)
+            i++;
+        if (i == lowest.n) {
+            lowest.of[lowest.n].history = b->is.history;
+            lowest.of[lowest.n++].rank = b->is.rank;
+        } else if (b->is.rank < lowest.of[i].rank) {
+            lowest.of[i].rank = b->is.rank;
+        }
     }
+}
+
+static bool is_above_lowest(const struct noted *b)
+{
+    for (unsigned i = 0; i < lowest.n; i++)
+        if (lowest.of[i].history == b->is.history)
+            return lowest.of[i].rank < b->is.rank;
+    return false;
+}
+
+/* From the fence of find_lowest: hb; eco; hb. */
+static bool by_a_place(const struct noted *b)
+{
+    for (const struct noted *c = &noted[from]; c <= &noted[run.operations]; c++)
+        if (!is_fence(c) && is_above_lowest(c) && happens_before(c, b))
+            return true;
     return false;
 }
 
@@ -215,10 +249,7 @@ static bool fence_to_access(const struct noted *a, const struct noted *b)
 {
     if (comes_before(a, b) || by_one_at(b, a, b))
         return true;
-    for (const struct noted *c = a + 1; b->is.writes && c <= &noted[run.operations]; c++)
-        if (overwritten(c, b) && happens_before(a, c))
-            return true;
-    return false;
+    return b->is.writes && is_above_lowest(b);
 }
 
 static bool access_to_fence(const struct noted *a, const struct noted *b)
@@ -238,7 +269,7 @@ static bool access_to_fence(const struct noted *a, const struct noted *b)
 static bool is_ordered(const struct noted *a, const struct noted *b)
 {
     if (is_fence(a) && is_fence(b))
-        return happens_before(a, b) || by_a_place(a, b);
+        return happens_before(a, b) || by_a_place(b);
     if (is_fence(a))
         return fence_to_access(a, b);
     if (is_fence(b))
@@ -260,6 +291,8 @@ static bool comes_back(const struct noted *start)
     to_do[n++] = start;
     while (n) {
         const struct noted *a = to_do[--n];
+        if (is_fence(a))
+            find_lowest(a);
         for (const struct noted *b = &noted[from]; b <= &noted[run.operations]; b++) {
             if (!b->is.sequential || a == b || reached[b - &noted[from]] || !is_ordered(a, b))
                 continue;
@@ -302,10 +335,8 @@ bool order_allows(const struct operation *operation, const struct clock *after, 
         return true; /* nothing that could be ordered */
     if (run.operations - from > ORDERED_WINDOW - 1)
         return false;
-    bool gap = noted[run.operations].gap;
     fill_in(operation, after);
     bool allowed = !closes_a_cycle();
-    noted[run.operations].gap = gap;
     clocks_used = used;
     return allowed;
 }

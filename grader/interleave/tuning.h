@@ -255,7 +255,7 @@ enum {
 
     /* ... and how far back an older value may be, in operations, for this to be looked at. Less: it is not
      * shown. More: a look at all of them, for each choice. */
-    ORDERED_WINDOW = 400,
+    ORDERED_WINDOW = 64,
     MAX_BLOCKS = 1 << 20,
     MAX_ACCESSES = 1 << 24, /* this one, and the next, are then no longer added to */
     MAX_UNDO = 1 << 24,
