@@ -117,8 +117,8 @@ def test_who_has_nothing_due_is_not_at_0(tmp_path: Path) -> None:
 
 
 def test_a_pair_stands_side_by_side_and_what_differs_is_not_marked(tmp_path: Path) -> None:
-    first = "int push(struct queue *q, int v)\n{\n    q->last = v; // mine\n    return 0;\n}\n"
-    second = "int füge(struct reihe *r, int w)\n{\n\tr->letzte = w;\n    abort();\n    return 0;\n}\n"
+    first = "int push(struct queue *q, int v)\n{\n    q->last = v; // mine\n    return 0;\n}\nx();\n}\n"
+    second = "int füge(struct reihe *r, int w)\n{\n\tr->letzte = w;\n    abort();\n    return 0;\n}\ny(1, 2);\n}\n"
     pair = Pair("02_blocking", "ann", NASTY, 97, (first, second))
     assert code_pages.write_pairs(tmp_path, [pair, pair]) == ["1.html", "2.html"]
     text = (tmp_path / "1.html").read_text()
