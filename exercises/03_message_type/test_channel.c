@@ -575,6 +575,71 @@ TEST(drop_runs_for_every_message_left_wherever_the_oldest_lies_and_however_many_
     leave_numbers(3, 65536 + 100);
 }
 
+/* A message that owns the receiver of another channel. */
+struct parcel {
+    int id;
+    struct receiver *inside;
+    unsigned char filling[200];
+};
+
+/* What is inside is dropped by the time its receiver_drop returns, and the parcel is still there. */
+static void drop_parcel(void *message)
+{
+    struct parcel *parcel = message;
+    int id = parcel->id;
+
+    if (parcel->inside) {
+        receiver_drop(parcel->inside);
+        check_equal(drops_of(16 + 2 * id) + drops_of(17 + 2 * id), 2,
+                    "drop runs for each message before receiver_drop returns.");
+    }
+    check_equal(parcel->id, id, "drop: the pointer to the message is valid during the call.");
+    drops[id]++;
+}
+
+/* Of channels in a channel, all with messages left: the outer one's are of that size. */
+static void drop_parcels(size_t size, bool inner_has_drop)
+{
+    struct ends outer = open_channel(size, drop_parcel);
+
+    forget_drops();
+    for (int id = 0; id < 4; id++) {
+        struct parcel parcel = {.id = id};
+
+        if (id % 2 == 0) {
+            struct ends inner = open_channel(sizeof(struct note), drop_note);
+            send_note(inner.tx, 16 + 2 * id);
+            send_note(inner.tx, 17 + 2 * id);
+            sender_drop(inner.tx);
+            parcel.inside = inner.rx;
+        } else if (!inner_has_drop) {
+            struct ends inner = open_channel(sizeof(struct parcel), NULL);
+            check_status(sender_send(inner.tx, &parcel), CHANNEL_OK, "The receiver is there.");
+            sender_drop(inner.tx);
+            atomic_store(&drops[16 + 2 * id], 2);
+            parcel.inside = inner.rx;
+        }
+        check_status(sender_send(outer.tx, &parcel), CHANNEL_OK, "The receiver is there.");
+    }
+    sender_drop(outer.tx);
+    receiver_drop(outer.rx);
+    for (int id = 0; id < 4; id++)
+        check_equal(drops_of(id), 1, EXACTLY_ONCE);
+}
+
+TEST(
+    drop_may_drop_a_receiver_whose_messages_are_dropped_otherwise,
+    .sentences = {"before receiver_drop returns",
+                  "valid during the call and aligned as for any type",
+                  "whose messages are dropped with drop"},
+    .hint =
+        "A drop callback drops another receiver: whose messages, and whose drop, are at hand then?")
+{
+    drop_parcels(sizeof(struct parcel), true);
+    drop_parcels(offsetof(struct parcel, filling), true);
+    drop_parcels(offsetof(struct parcel, filling), false);
+}
+
 TEST(no_other_function_calls_back,
      .sentences = {"No other function calls back into the caller",
                    "Blocking: No function calls back into the caller"})

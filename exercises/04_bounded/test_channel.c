@@ -2086,14 +2086,12 @@ TEST(sending_on_a_bounded_channel_never_says_no_memory,
     receiver_drop(ends.rx);
 }
 
-TEST(sending_on_a_bounded_channel_never_allocates,
-     .sentences = {"Sending on it never allocates",
-                   "takes all memory for its messages when it is created"},
-     .hint = "When is the last moment to take memory for messages?")
+static void send_without_allocating(size_t size)
 {
-    struct ends ends = open_sized(64, 3);
-    char message[64] = {0};
+    struct ends ends = open_sized(size, 3);
+    char *message = allocate(size);
 
+    memset(message, 0, size);
     for (int i = 0; i < 12; i++) {
         size_t before = allocations();
 
@@ -2107,6 +2105,18 @@ TEST(sending_on_a_bounded_channel_never_allocates,
     }
     sender_drop(ends.tx);
     receiver_drop(ends.rx);
+    free(message);
+}
+
+TEST(sending_on_a_bounded_channel_never_allocates,
+     .sentences = {"Sending on it never allocates",
+                   "takes all memory for its messages when it is created"},
+     .hint = "When is the last moment to take memory for messages?")
+{
+    static const size_t sizes[] = {64, 1, 300, 5000, 70000};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        send_without_allocating(sizes[i]);
 }
 
 TEST(more_than_65536_messages_fit,

@@ -1672,6 +1672,31 @@ TEST(of_any_number_of_receivers_the_one_that_is_ready_is_found,
     drop_crowd(tx, rx, crowd);
 }
 
+TEST(a_select_of_any_number_of_receivers_that_times_out_leaves_nothing_behind,
+     .sentences = {"The channels are as before, whatever the status"}, .once = true,
+     .hint = "What did select take or hang in, and who gives it back when nothing was ready?")
+{
+    enum { SOME = 40 };
+    struct sender *tx[SOME];
+    struct receiver *rx[SOME];
+
+    open_crowd(tx, rx, SOME);
+    for (size_t n = 1; n <= SOME; n++) {
+        struct timespec soon = in_ms(SOON), passed = {0, 0};
+        size_t ready = 77;
+
+        check_status(receiver_select(rx, n, &soon, &ready), CHANNEL_TIMEOUT, NONE_READY);
+        check_status(receiver_select(rx, n, &passed, &ready), CHANNEL_TIMEOUT, NONE_READY);
+        check_equal(ready, 77, "Unless CHANNEL_OK, *ready is untouched.");
+    }
+    for (size_t n = 1; n <= SOME; n++) {
+        send_int(tx[n - 1], (int)n);
+        check_equal(select_one(rx, n), n - 1, IS_READY);
+        expect_int(rx[n - 1], (int)n);
+    }
+    drop_crowd(tx, rx, SOME);
+}
+
 /* Does select wait with threads of its own? Of more than 64 the scheduler loses track. */
 static bool selects_with_threads(struct sender *tx, struct receiver *const rx[])
 {
