@@ -640,6 +640,41 @@ TEST(
     drop_parcels(offsetof(struct parcel, filling), false);
 }
 
+static void drop_sender_inside(void *message)
+{
+    sender_drop(*(struct sender **)message);
+}
+
+static void *wait_until_closed(void *rx)
+{
+    struct note note;
+
+    check_status(receiver_recv(rx, &note), CHANNEL_CLOSED,
+                 "Dropping the last sender wakes a sleeping receiver, in a drop callback, too.");
+    receiver_drop(rx);
+    return NULL;
+}
+
+TEST(drop_may_drop_the_last_senders_of_several_channels,
+     .sentences = {"It may itself send, clone and drop"},
+     .hint = "A drop callback drops the last sender of another channel. Who wakes its receiver, "
+             "and when?")
+{
+    struct ends outer = open_channel(sizeof(struct sender *), drop_sender_inside);
+    pthread_t waiting[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct ends inner = open_channel(sizeof(struct note), NULL);
+        check_status(sender_send(outer.tx, &inner.tx), CHANNEL_OK, "The receiver is there.");
+        waiting[i] = spawn(wait_until_closed, inner.rx);
+    }
+    settle();
+    receiver_drop(outer.rx);
+    sender_drop(outer.tx);
+    join(waiting[0]);
+    join(waiting[1]);
+}
+
 TEST(no_other_function_calls_back,
      .sentences = {"No other function calls back into the caller",
                    "Blocking: No function calls back into the caller"})
