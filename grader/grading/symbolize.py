@@ -113,7 +113,15 @@ def _file(path: str, sources: frozenset[str]) -> str:
     name = path.rsplit("/", 1)[-1]
     if name in sources and not re.search(r"/(exercises|grader)/", path):
         return name
-    return path.removeprefix(f"{ROOT}/")
+    return _in_kit(path)
+
+
+def _in_kit(path: str) -> str:
+    """From the kit's directory, which may have been another one when the file was compiled: a kit is moved at times."""
+    parts = path.removeprefix(f"{ROOT}/").split("/")
+    folders = [n for n, part in enumerate(parts) if part in ("exercises", "grader") and not parts[0]]
+    found = next((n for n in folders if ROOT.joinpath(*parts[n:]).is_file()), 0)
+    return "/".join(parts[found:])
 
 
 def definition_of(call: str, code: Code) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from grader.commands import replay
 from grader.exercises import by_name
-from grader.grading import outcome
+from grader.grading import outcome, symbolize
 from grader.grading import story as words
 from grader.grading.grade import Graded
 from grader.grading.story import Story
@@ -263,3 +263,8 @@ def test_who_was_stopped_for_ever_is_named_and_where() -> None:
         "not lock-free: the test was stopped for ever at channel.c:3, and the others can't finish. drops spins."
     )
     assert words.message("x.", {"all_asleep": False, "stopped": None}, read, "channel.c:3") == "x."
+
+
+def test_places_in_a_kit_that_was_moved_since_it_was_compiled() -> None:
+    assert symbolize._in_kit("/elsewhere/kit/grader/suite/main.c") == "grader/suite/main.c"
+    assert symbolize._in_kit("/usr/include/grader/none.h") == "/usr/include/grader/none.h"

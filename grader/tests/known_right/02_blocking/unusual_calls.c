@@ -1,5 +1,4 @@
-/* Known right: calls that few channels make. A robust mutex, messages in pages from mmap, a name made by asprintf, of
- * which the last one is kept until exit. */
+/* Known right: calls that few channels make. A robust mutex, messages in pages from mmap, a name made by asprintf. */
 #define _GNU_SOURCE
 #include "channel.h"
 
@@ -35,29 +34,6 @@ struct sender {
 struct receiver {
     struct channel *channel;
 };
-
-static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t at_exit = PTHREAD_ONCE_INIT;
-static char *last_name; /* of the channel that was destroyed last */
-
-static void forget_last(void)
-{
-    free(last_name);
-}
-
-static void forget_at_exit(void)
-{
-    atexit(forget_last);
-}
-
-static void remember(char *name)
-{
-    pthread_once(&at_exit, forget_at_exit);
-    pthread_mutex_lock(&last_lock);
-    free(last_name);
-    last_name = name;
-    pthread_mutex_unlock(&last_lock);
-}
 
 static void make_robust(pthread_mutex_t *lock)
 {
@@ -97,7 +73,7 @@ static void destroy(struct channel *ch)
     }
     pthread_cond_destroy(&ch->readable);
     pthread_mutex_destroy(&ch->lock);
-    remember(ch->name);
+    free(ch->name);
     free(ch);
 }
 
