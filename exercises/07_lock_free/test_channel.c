@@ -607,8 +607,7 @@ TEST(a_sender_stopped_while_it_wakes_the_receiver_keeps_no_other_from_finishing,
 }
 
 TEST(a_receiver_sleeps_while_what_comes_next_is_held_back_by_a_stopped_sender,
-     .sentences = {"receiver_recv still sleeps"},
-     .one_thread_stops = true, .schedules = 4000,
+     .sentences = {"receiver_recv still sleeps"}, .one_thread_stops = true, .schedules = 4000,
      .hint = "The queue is not empty, and yet there is nothing to take: until when? And what does "
              "receiver_recv do meanwhile?")
 {

@@ -229,7 +229,8 @@ def test_a_step_on_github_has_an_output_a_summary_and_a_log(
 def test_the_handout_tells_of_nothing_that_it_can_not_do(tmp_path: Path) -> None:
     rules = tmp_path / "class.toml"
     rules.write_text('leave_out = ["05_deadlines", "07_lock_free"]\n')
-    said = subprocess.run(["make", "--no-print-directory", "handout", f"CLASS={rules}"], cwd=ROOT, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", "handout", f"CLASS={rules}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert said.stdout.splitlines()[:2] == [
         "Left out: 07_lock_free.",
         "05_deadlines stays: 06_select builds on it.",
