@@ -245,7 +245,7 @@ static struct store *choose_store(struct history *history, const struct attempt 
 
 static void read_store(struct store *store, int order)
 {
-    history_see(store);
+    history_see(store, self);
     learn(is_acquire(order) ? &self->clock : &self->acquire_pending, store);
     past_join(&self->past, &store->past);
 }

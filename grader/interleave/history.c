@@ -155,12 +155,12 @@ struct store *history_add(struct history *history, struct store *after, atomic_v
     return store;
 }
 
-void history_see(struct store *store)
+void history_see(struct store *store, const struct thread *thread)
 {
     for (; store->threads < run.thread_count; store->threads++)
         store->seen[store->threads] = store->past.at[store->threads] = 0;
-    if (!store->seen[self->id])
-        store->seen[self->id] = self->clock.at[self->id];
+    if (!store->seen[thread->id])
+        store->seen[thread->id] = thread->clock.at[thread->id];
 }
 
 /* ------------------------------------------------------------------------- release sequences */
@@ -221,8 +221,8 @@ const struct sequence *sequence_of(const struct store *store, unsigned thread)
 
 void history_becomes_visible(struct history *history, const struct thread *thread)
 {
-    if (history->newest && !history->newest->seen[thread->id])
-        history->newest->seen[thread->id] = thread->clock.at[thread->id];
+    if (history->newest)
+        history_see(history->newest, thread);
 }
 
 bool atomic_was_read(const struct object *atomic, unsigned thread, uint32_t clock)

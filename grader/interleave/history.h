@@ -85,8 +85,8 @@ static inline bool was_seen(const struct store *store, const struct clock *by)
     return false;
 }
 
-/* Self has read it. */
-void history_see(struct store *store);
+/* The thread has read it, or must from now on read it or a newer one. */
+void history_see(struct store *store, const struct thread *thread);
 
 static inline bool has_seen(const struct store *store, const struct thread *thread)
 {
