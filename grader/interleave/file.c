@@ -71,12 +71,6 @@ void files_begin(void)
     next_descriptor = FIRST;
 }
 
-static int error(int number)
-{
-    errno = number;
-    return -1;
-}
-
 /* ------------------------------------------------------------------------------- descriptors */
 
 struct file *file_at(int descriptor, const char *call, uintptr_t pc)
@@ -110,7 +104,7 @@ static int descriptor_for(struct file *file)
                 found = d;
     }
     if (found == -1)
-        return error(EMFILE);
+        return fails_with(EMFILE);
     opened[found] = file;
     closed_at[found] = 0;
     file->descriptors++;
@@ -132,7 +126,7 @@ int file_new(struct file **file, int type, enum kind kind, uintptr_t pc)
     struct file *fresh = unused_file();
 
     if (!fresh)
-        return error(EMFILE);
+        return fails_with(EMFILE);
     *fresh = (struct file){.type = type, .object = object_new(kind, pc)};
     *file = fresh;
     return descriptor_for(fresh);
@@ -311,7 +305,7 @@ static ssize_t read_eventfd(struct file *file, const struct iovec *to, int n, bo
     unsigned id = story_object(object);
 
     if (length_of(to, n) < sizeof(uint64_t))
-        return error(EINVAL);
+        return fails_with(EINVAL);
     if (!wait_for(file, can_read, 0, object, nonblocking, "read", pc))
         return -1;
     uint64_t value = file->eventfd.semaphore ? 1 : file->eventfd.count;
@@ -332,10 +326,10 @@ static ssize_t write_eventfd(struct file *file, const struct iovec *from, int n,
     uint64_t value = 0;
 
     if (length_of(from, n) < sizeof value)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     gather((unsigned char *)&value, 0, from, 0, sizeof value, pc);
     if (value == UINT64_MAX)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     if (!wait_for(file, can_write, value, object, nonblocking, "write", pc))
         return -1;
     file->eventfd.count += value;
@@ -443,7 +437,7 @@ static ssize_t broken_pipe(const struct stream *stream, bool quiet, const char *
              "%s is called by %s on a %s from which nobody reads any more: SIGPIPE ends the "
              "process.",
              call, thread_name(self), stream->is_socket ? "socket" : "pipe");
-    return error(EPIPE);
+    return fails_with(EPIPE);
 }
 
 static ssize_t write_stream(struct file *file, const struct iovec *from, int n, bool nonblocking,
@@ -454,7 +448,7 @@ static ssize_t write_stream(struct file *file, const struct iovec *from, int n, 
     unsigned id = story_object(stream->object);
 
     if (stream->keeps_packets && size > LARGEST_PACKET * 2)
-        return error(EMSGSIZE);
+        return fails_with(EMSGSIZE);
     do {
         size_t least = size - done <= PIPE_BUF && size <= PIPE_BUF ? size : 1;
         if (!stream->readers)
@@ -495,9 +489,9 @@ static ssize_t read_file(struct file *file, const struct iovec *to, int n, int f
     if (file->type == FILE_EVENTFD)
         return read_eventfd(file, to, n, nonblocking, pc);
     if (file->type != FILE_STREAM)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     if (!file->stream.in)
-        return error(EBADF);
+        return fails_with(EBADF);
     return read_stream(file, to, n, nonblocking, flags & MSG_PEEK, call, pc);
 }
 
@@ -510,9 +504,9 @@ static ssize_t write_file(struct file *file, const struct iovec *from, int n, in
     if (file->type == FILE_EVENTFD)
         return write_eventfd(file, from, n, nonblocking, pc);
     if (file->type != FILE_STREAM)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     if (!file->stream.out)
-        return error(EBADF);
+        return fails_with(EBADF);
     return write_stream(file, from, n, nonblocking, flags & MSG_NOSIGNAL, call, pc);
 }
 
@@ -558,7 +552,8 @@ STAND_IN(ssize_t, recv, int descriptor, void *to, size_t size, int flags)
 
     if (!file)
         return recv(descriptor, to, size, flags);
-    return is_socket(file) ? read_file(file, &whole, 1, flags, "recv", CALLER) : error(ENOTSOCK);
+    return is_socket(file) ? read_file(file, &whole, 1, flags, "recv", CALLER)
+                           : fails_with(ENOTSOCK);
 }
 
 STAND_IN(ssize_t, send, int descriptor, const void *from, size_t size, int flags)
@@ -568,7 +563,8 @@ STAND_IN(ssize_t, send, int descriptor, const void *from, size_t size, int flags
 
     if (!file)
         return send(descriptor, from, size, flags);
-    return is_socket(file) ? write_file(file, &whole, 1, flags, "send", CALLER) : error(ENOTSOCK);
+    return is_socket(file) ? write_file(file, &whole, 1, flags, "send", CALLER)
+                           : fails_with(ENOTSOCK);
 }
 
 STAND_IN(int, eventfd_read, int descriptor, eventfd_t *value)
@@ -722,7 +718,7 @@ STAND_IN(int, shutdown, int descriptor, int how)
         return shutdown(descriptor, how);
     step(file->object, true, CALLER);
     if (!is_socket(file))
-        return error(ENOTSOCK);
+        return fails_with(ENOTSOCK);
     made_progress();
     story_event("shutdown", story_object(file->object), CALLER, "shuts down {%u}",
                 story_object(file->object));
@@ -771,14 +767,14 @@ STAND_IN(int, fcntl, int descriptor, int command, ...)
     case F_GETPIPE_SZ:
     case F_SETPIPE_SZ: {
         if (file->object->kind != OBJECT_PIPE)
-            return error(EBADF);
+            return fails_with(EBADF);
         struct stream *stream = file->stream.in ? file->stream.in : file->stream.out;
         if (command == F_SETPIPE_SZ && argument >= PIPE_BUF && argument <= STREAM_SIZE)
             stream->capacity = (size_t)argument;
         return (int)stream->capacity;
     }
     default:
-        return error(EINVAL);
+        return fails_with(EINVAL);
     }
 }
 
@@ -799,7 +795,7 @@ STAND_IN(int, ioctl, int descriptor, unsigned long request, ...)
         return 0;
     }
     if (request != FIONREAD || file->type != FILE_STREAM || !file->stream.in)
-        return error(ENOTTY);
+        return fails_with(ENOTTY);
     memory_access((uintptr_t)argument, sizeof *argument, WRITE, CALLER);
     *argument = (int)file->stream.in->count;
     return 0;

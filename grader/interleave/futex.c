@@ -12,6 +12,7 @@
 #include "scheduler.h"
 #include "story.h"
 #include "strategy.h"
+#include "thread.h"
 #include "../suite/stand_in.h"
 
 #include <errno.h>
@@ -32,12 +33,6 @@ struct futex_call {
     uint32_t value3; /* bits, or what a CMP_REQUEUE expects */
     uintptr_t pc;
 };
-
-static long error(int number)
-{
-    errno = number;
-    return -1;
-}
 
 static struct object *futex_at(const uint32_t *word, uintptr_t pc)
 {
@@ -79,7 +74,7 @@ static long tell_end(enum wake wake, struct object *futex, uintptr_t pc)
     switch (wake) {
     case WAKE_TIMEOUT:
         story_event("timeout", id, pc, "wakes on {%u}: its deadline has passed", id);
-        return error(ETIMEDOUT);
+        return fails_with(ETIMEDOUT);
     case WAKE_SPURIOUS:
         story_event("spurious", id, pc, "wakes on {%u} without cause (spurious wake-up)", id);
         return 0;
@@ -97,14 +92,14 @@ static long futex_wait(const struct futex_call *call, uint32_t bits)
     bool on_realtime;
 
     if (!bits || !deadline_of(call, &deadline, &on_realtime))
-        return error(EINVAL);
+        return fails_with(EINVAL);
     step(futex, true, call->pc);
     atomic_barrier();
     uint32_t found = (uint32_t)atomic_newest(call->word, sizeof *call->word, call->pc);
     if (found != call->value) {
         story_event("futex_wait", id, call->pc, "does not sleep on {%u}: it is %u by now, not %u",
                     id, found, call->value);
-        return error(EAGAIN);
+        return fails_with(EAGAIN);
     }
     story_event("futex_wait", id, call->pc, "sleeps on {%u}, which is still %u", id, found);
     self->futex_bits = bits;
@@ -176,7 +171,7 @@ static long futex_wake(const struct futex_call *call, uint32_t bits)
     struct object *futex = futex_at(call->word, call->pc);
 
     if (!bits)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     step(futex, true, call->pc);
     atomic_barrier();
     return wake_some(futex, call->value, bits, call->pc);
@@ -194,7 +189,7 @@ static long futex_requeue(const struct futex_call *call)
     atomic_barrier();
     if (call->operation == FUTEX_CMP_REQUEUE &&
         (uint32_t)atomic_newest(call->word, sizeof *call->word, call->pc) != call->value3)
-        return error(EAGAIN);
+        return fails_with(EAGAIN);
     long woken = wake_some(futex, call->value, FUTEX_BITSET_MATCH_ANY, call->pc);
     for (; moved < most && (sleeper = choose(futex, FUTEX_BITSET_MATCH_ANY)); moved++) {
         sleeper->object = other;
@@ -210,9 +205,9 @@ static long futex_requeue(const struct futex_call *call)
 static long futex(const struct futex_call *call)
 {
     if (!call->word)
-        return error(EFAULT);
+        return fails_with(EFAULT);
     if ((uintptr_t)call->word % sizeof *call->word)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     switch (call->operation) {
     case FUTEX_WAIT:
         return futex_wait(call, FUTEX_BITSET_MATCH_ANY);
@@ -226,7 +221,7 @@ static long futex(const struct futex_call *call)
     case FUTEX_CMP_REQUEUE:
         return futex_requeue(call);
     default:
-        return error(ENOSYS);
+        return fails_with(ENOSYS);
     }
 }
 
@@ -240,7 +235,7 @@ STAND_IN(long, syscall, long number, ...)
         a[i] = va_arg(arguments, long);
     va_end(arguments);
     if (number == SYS_gettid)
-        return getpid() + (long)self->id;
+        return thread_system_id();
     if (number != SYS_futex)
         return syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
     int flags = FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME;

@@ -19,12 +19,6 @@
 
 #define MILLISECOND UINT64_C(1000000)
 
-static int error(int number)
-{
-    errno = number;
-    return -1;
-}
-
 static uint64_t after(uint64_t nanoseconds)
 {
     return nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER;
@@ -115,7 +109,7 @@ static int wait_for_any(struct pollfd files[], nfds_t n, uint64_t deadline, cons
         look(&polled);
         if (handled && !any_is_ready(self)) {
             self->files = NULL;
-            return error(EINTR);
+            return fails_with(EINTR);
         }
     }
     self->files = NULL;
@@ -181,7 +175,7 @@ static int select_files(int n, fd_set *of[3], uint64_t deadline, const char *cal
         return -1;
     for (nfds_t i = 0; i < count; i++)
         if (files[i].revents & POLLNVAL)
-            return error(EBADF);
+            return fails_with(EBADF);
     for (int s = 0; s < 3; s++)
         if (of[s])
             FD_ZERO(of[s]);
@@ -264,7 +258,7 @@ static int make_epoll(uintptr_t pc)
     struct file *file;
 
     if (!epolls && !(epolls = reserve(MAX_EPOLLS * sizeof *epolls)))
-        return error(ENOMEM);
+        return fails_with(ENOMEM);
     int descriptor = file_new(&file, FILE_EPOLL, OBJECT_EPOLL, pc);
     if (descriptor == -1)
         return -1;
@@ -286,7 +280,7 @@ STAND_IN(int, epoll_create1, int flags)
 
 STAND_IN(int, epoll_create, int size)
 {
-    return size > 0 ? make_epoll(CALLER) : error(EINVAL);
+    return size > 0 ? make_epoll(CALLER) : fails_with(EINVAL);
 }
 
 static struct interest *interest_in(struct epoll *epoll, int descriptor, const struct file *file)
@@ -303,15 +297,15 @@ STAND_IN(int, epoll_ctl, int descriptor, int operation, int of, struct epoll_eve
                 *member = file_at(of, "epoll_ctl", CALLER);
 
     if (!file || !member)
-        return error(of < 0 || descriptor < 0 ? EBADF : EPERM);
+        return fails_with(of < 0 || descriptor < 0 ? EBADF : EPERM);
     if (file->type != FILE_EPOLL || file == member)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     struct epoll *epoll = file->epoll.of;
     step(epoll->object, true, CALLER);
     file_look(member);
     struct interest *known = interest_in(epoll, of, member);
     if (operation == EPOLL_CTL_ADD ? known != NULL : known == NULL)
-        return error(known ? EEXIST : ENOENT);
+        return fails_with(known ? EEXIST : ENOENT);
     release(&epoll->object->clock);
     made_progress();
     story_event("epoll_ctl", story_object(epoll->object), CALLER, "%s {%u} in {%u}",
@@ -322,7 +316,7 @@ STAND_IN(int, epoll_ctl, int descriptor, int operation, int of, struct epoll_eve
         return 0;
     }
     if (!known && epoll->n == MAX_INTERESTS)
-        return error(ENOSPC);
+        return fails_with(ENOSPC);
     memory_access((uintptr_t)event, sizeof *event, READ, CALLER);
     *(known ? known : &epoll->of[epoll->n++]) = (struct interest){
         .descriptor = of, .file = member, .events = event->events, .data = event->data};
@@ -363,9 +357,9 @@ static int wait_on_epoll(int descriptor, struct epoll_event events[], int most, 
     const struct file *file = file_at(descriptor, call, pc);
 
     if (!file)
-        return error(EBADF);
+        return fails_with(EBADF);
     if (file->type != FILE_EPOLL || most <= 0)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     struct epoll *epoll = file->epoll.of;
     unsigned id = story_object(epoll->object);
     step(epoll->object, true, pc);
@@ -378,7 +372,7 @@ static int wait_on_epoll(int descriptor, struct epoll_event events[], int most, 
         self->files = NULL;
         look_at_all(epoll);
         if (wake == WAKE_SPURIOUS && !epoll_is_ready(epoll))
-            return error(EINTR);
+            return fails_with(EINTR);
     }
     acquire(&epoll->object->clock);
     int found = tell_events(epoll, events, most, pc);

@@ -18,12 +18,6 @@ static bool has_tokens(const struct thread *thread)
     return thread->object->semaphore.value > 0;
 }
 
-static int error(int number)
-{
-    errno = number;
-    return -1;
-}
-
 static int take(struct object *semaphore, const char *op, uintptr_t pc)
 {
     object_touch(semaphore, pc);
@@ -48,10 +42,10 @@ static int wait_for_token(sem_t *where, const char *call, uintptr_t pc, uint64_t
         switch (sleep_until(has_tokens, semaphore, call, pc, deadline, on_realtime, true)) {
         case WAKE_SPURIOUS:
             story_event("spurious", id, pc, "wakes on {%u}: a signal was handled (EINTR)", id);
-            return error(EINTR);
+            return fails_with(EINTR);
         case WAKE_TIMEOUT:
             story_event("timeout", id, pc, "wakes on {%u}: its deadline has passed", id);
-            return error(ETIMEDOUT);
+            return fails_with(ETIMEDOUT);
         case WAKE_READY:
             break;
         }
@@ -63,7 +57,7 @@ STAND_IN(int, sem_init, sem_t *where, int shared, unsigned value)
 {
     (void)shared;
     if (value > SEM_VALUE_MAX)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     object_initialise(where, OBJECT_SEMAPHORE, "sem_init", CALLER)->semaphore.value = value;
     return 0;
 }
@@ -88,7 +82,7 @@ STAND_IN(int, sem_trywait, sem_t *where)
     object_touch(semaphore, CALLER);
     story_event("sem_trywait", story_object(semaphore), CALLER, "tries {%u}: nothing there",
                 story_object(semaphore));
-    return error(EAGAIN);
+    return fails_with(EAGAIN);
 }
 
 static int wait_on_clock(sem_t *semaphore, const char *call, uintptr_t pc, clockid_t clock,
@@ -101,7 +95,7 @@ static int wait_on_clock(sem_t *semaphore, const char *call, uintptr_t pc, clock
                         &on_realtime)) { /* POSIX: only looked at to sleep */
         struct object *object = object_for(semaphore, OBJECT_SEMAPHORE, call, pc);
         return object->semaphore.value ? wait_for_token(semaphore, call, pc, 0, false)
-                                       : error(EINVAL);
+                                       : fails_with(EINVAL);
     }
     return wait_for_token(semaphore, call, pc, deadline, on_realtime);
 }
@@ -123,7 +117,7 @@ STAND_IN(int, sem_post, sem_t *where)
     step(semaphore, true, CALLER);
     object_touch(semaphore, CALLER);
     if (semaphore->semaphore.value == SEM_VALUE_MAX)
-        return error(EOVERFLOW);
+        return fails_with(EOVERFLOW);
     release(&semaphore->clock);
     semaphore->semaphore.value++;
     made_progress();

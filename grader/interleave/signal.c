@@ -36,12 +36,6 @@ static bool is_signal(int number)
     return number > 0 && number < SIGNALS;
 }
 
-static int error(int number)
-{
-    errno = number;
-    return -1;
-}
-
 static uint64_t bits_of(const sigset_t *set)
 {
     uint64_t bits = 0;
@@ -193,7 +187,7 @@ STAND_IN(int, raise, int number)
 {
     int failed = send_to(self->handle, number, "raise", CALLER);
 
-    return failed ? error(failed) : 0;
+    return failed ? fails_with(failed) : 0;
 }
 
 bool signal_raise(int number)
@@ -219,7 +213,7 @@ STAND_IN(int, kill, pid_t process, int number)
     if (process != getpid() && process != 0)
         return kill(process, number);
     if (number < 0 || number >= SIGNALS)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     if (number == 0)
         return 0;
     step(run.signals, true, CALLER);
@@ -274,7 +268,7 @@ static int wait_for_one(const sigset_t *set, uint64_t deadline, const char *call
     uint64_t found = waiting_for(self);
     self->signals_wanted = 0;
     if (!found)
-        return error(wake == WAKE_TIMEOUT ? EAGAIN : EINTR);
+        return fails_with(wake == WAKE_TIMEOUT ? EAGAIN : EINTR);
     int number = __builtin_ctzll(found) + 1;
     if (self->signals_pending & bit(number)) {
         self->signals_pending &= ~bit(number);
@@ -325,7 +319,7 @@ STAND_IN(int, sigtimedwait, const sigset_t *set, siginfo_t *info, const struct t
     bool on_realtime;
 
     if (length && !clock_deadline(CLOCK_MONOTONIC, length, &deadline, &on_realtime))
-        return error(EINVAL);
+        return fails_with(EINVAL);
     if (length)
         deadline = deadline < FOREVER - run.now ? deadline + run.now : FOREVER;
     return wait_with_info(set, info, deadline, "sigtimedwait", CALLER);
@@ -344,7 +338,7 @@ static int suspend(const char *call, uintptr_t pc)
         sleep_until(can_arrive, self->signals, call, pc, FOREVER, false, false);
     }
     arrive();
-    return error(EINTR);
+    return fails_with(EINTR);
 }
 
 STAND_IN(int, sigsuspend, const sigset_t *mask)
@@ -410,7 +404,7 @@ STAND_IN(int, sigprocmask, int how, const sigset_t *set, sigset_t *before)
 {
     int failed = change_mask(how, set, before, CALLER);
 
-    return failed ? error(failed) : 0;
+    return failed ? fails_with(failed) : 0;
 }
 
 uint64_t signals_swap(const sigset_t *mask)
@@ -439,7 +433,7 @@ static int change_action(int number, const struct sigaction *action, struct siga
                          uintptr_t pc)
 {
     if (!is_signal(number) || number == SIGKILL || number == SIGSTOP)
-        return error(EINVAL);
+        return fails_with(EINVAL);
     step(run.signals, true, pc);
     if (before) {
         memory_access((uintptr_t)before, sizeof *before, WRITE, pc);

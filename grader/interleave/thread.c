@@ -365,5 +365,5 @@ STAND_IN(int, sched_getcpu, void)
 
 STAND_IN(pid_t, gettid, void)
 {
-    return getpid() + (pid_t)self->id;
+    return thread_system_id();
 }

@@ -4,6 +4,8 @@
 
 #include "run.h"
 
+#include <unistd.h>
+
 /* A new thread, not yet started; NULL if there are too many at once. */
 struct thread *thread_new(void);
 
@@ -20,6 +22,12 @@ int thread_detach(unsigned long handle, const char *call, uintptr_t pc);
 
 /* The thread with that handle, also one that has ended; fails if there never was one. */
 struct thread *thread_of(unsigned long handle, const char *call, uintptr_t pc);
+
+/* By what number the system would know self: gettid. */
+static inline pid_t thread_system_id(void)
+{
+    return getpid() + (pid_t)self->id;
+}
 
 /* Self's end. */
 _Noreturn void thread_leave(void *result);

@@ -7,6 +7,15 @@
  * attributes, and a compiler that believes libc's "is not NULL" drops the test for it. */
 #pragma once
 
+#include <errno.h>
+
+/* What a call that has failed leaves and returns. */
+static inline int fails_with(int number)
+{
+    errno = number;
+    return -1;
+}
+
 #define STAND_IN(result, name, ...) STAND_IN_AS(suite_##name, result, name, __VA_ARGS__)
 
 /* The same under another name than suite_NAME. */
