@@ -14,10 +14,9 @@ import stat
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
 
 from grader import files
 from grader.classroom import downloads, intake
@@ -96,8 +95,7 @@ def normal(name: str) -> str:
 
 def presentable(name: str) -> str:
     """Without what no text file could hold, and short enough for file names made of it."""
-    text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = intake.printable(unicodedata.normalize("NFC", name))
     while len(text.encode()) > MAX_NAME:
         text = text[:-1]
     return text
@@ -216,20 +214,27 @@ def _handed_in(part: _Part) -> str:
 
 
 def _bring_to(target: Path, wanted: dict[Path, Path]) -> None:
-    """Makes a directory hold just these files. One that is the same already stays as old as it is."""
+    """Makes a directory hold just these files."""
+    _keep_only(target, wanted)
+    for name, source in wanted.items():
+        if not source.is_symlink() and source.is_file():
+            _put(target / name, source.read_bytes())
+
+
+def _keep_only(target: Path, wanted: Container[Path]) -> None:
+    """Removes all other files in a directory, and directories that are empty then."""
     for path in sorted(target.rglob("*"), reverse=True) if target.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             with contextlib.suppress(OSError):
                 path.rmdir()
         elif path.relative_to(target) not in wanted:
             path.unlink()
-    for name, source in wanted.items():
-        if source.is_symlink() or not source.is_file():
-            continue
-        content = source.read_bytes()
-        place = target / name
-        if not place.is_file() or place.read_bytes() != content:
-            files.write_atomically(place, content)
+
+
+def _put(place: Path, content: bytes) -> None:
+    """Writes a file. One that is the same already stays as old as it is."""
+    if not place.is_file() or place.read_bytes() != content:
+        files.write_atomically(place, content)
 
 
 def _unpacked(archive: Path, collected: Path, found: Entries) -> Path:
@@ -248,16 +253,11 @@ def _unpacked(archive: Path, collected: Path, found: Entries) -> Path:
                     found.passed_over.append(f"{presentable(str(name))}: {reason}")
                     continue
                 with opened.open(info) as file:
-                    _unpack(cast(BinaryIO, file), target / name)
+                    _put(target / name, file.read(MAX_FILE))  # no more than it may have, whatever the zip says
                 names.add(Path(name))
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError) as error:
         raise UsageError(f"SUBMISSIONS={archive}: the zip can't be read: {error}.") from error
-    for path in sorted(target.rglob("*"), reverse=True):
-        if path.is_dir():
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        elif path.relative_to(target) not in names:
-            path.unlink()
+    _keep_only(target, names)
     target.mkdir(parents=True, exist_ok=True)
     return target
 
@@ -283,13 +283,6 @@ def _why_not_unpacked(info: zipfile.ZipInfo, name: PurePosixPath) -> str:
     if "__MACOSX" in name.parts:
         return "a Mac adds it to archives"
     return f"larger than {MAX_FILE >> 20} MiB" if info.file_size > MAX_FILE else ""
-
-
-def _unpack(file: BinaryIO, place: Path) -> None:
-    """Writes a file of a zip, unless it is there already. No more of it than it may have, whatever the zip says."""
-    content = file.read(MAX_FILE)
-    if not place.is_file() or place.read_bytes() != content:
-        files.write_atomically(place, content)
 
 
 def _forget_others(collected: Path, found: Entries) -> None:

@@ -465,12 +465,13 @@ def _is_near(name: str, wanted: Iterable[str]) -> bool:
 
 def _listed(names: Iterable[str | PurePosixPath]) -> str:
     """A few of them, in words."""
-    words = [_printable(str(name)) for name in names]
+    words = [printable(str(name)) for name in names]
     if len(words) > _TOLD:
         return f"{', '.join(words[:_TOLD])} and {len(words) - _TOLD} more"
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """Without what no text file could hold."""
     text = name.encode("utf-8", "replace").decode()
     return "".join(c if c.isprintable() else "?" for c in text)
