@@ -190,9 +190,9 @@ def situations(_: argparse.Namespace) -> int:
 
 def known_wrong_table(_: argparse.Namespace) -> int:
     from grader.exercises import ROOT
-    from grader.selfcheck import check_kit
+    from grader.selfcheck import catches
 
-    print(check_kit.write_page().relative_to(ROOT))
+    print(catches.write_page().relative_to(ROOT))
     return EXIT_PASSED
 
 

@@ -8,9 +8,6 @@ verdict its head lists. Every sentence of the headers is broken by one of them. 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import itertools
-import json
 import os
 import shutil
 import subprocess
@@ -20,20 +17,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from grader import files, sentences
+from grader import sentences
 from grader.errors import GraderError
-from grader.exercises import BUILD, EXERCISES, SOLUTIONS, Exercise, shown
-from grader.grading import build, isolation, outcome, runner, stubs, symbols
+from grader.exercises import EXERCISES, SOLUTIONS, Exercise, shown
+from grader.grading import build, isolation, runner, stubs, symbols
 from grader.grading.build import BuildFailure, Unit
 from grader.grading.grade import Grading, cpu_count
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code, read_submission
-from grader.selfcheck import contract, implementations
+from grader.selfcheck import catches, contract, hunt, implementations
 from grader.selfcheck.implementations import Implementation
 
-FEW = 100  # schedules
 SLEEPY = 8  # units on real threads for each core: nearly all of their time they wait until nothing moves any more
-RECORD = BUILD / "known_wrong.json"
 
 
 @dataclass
@@ -73,7 +68,7 @@ class Check:
             self._known_right(exercise)
             self._known_wrong(exercise)
         if self.caught:
-            _record(self.caught)
+            catches.record(self.caught)
             self._sentences()
 
     # ------------------------------------------------------------------ solutions and stubs
@@ -172,7 +167,7 @@ class Check:
 
     def _hunt(self, units: dict[Implementation, list[Unit]]) -> list[tuple[Implementation, TestResult | None]]:
         def failure(implementation: Implementation) -> TestResult | None:
-            return next(filter(None, (_first_failure(implementation, unit) for unit in units[implementation])), None)
+            return next(filter(None, (hunt.first_failure(implementation, unit) for unit in units[implementation])), None)
 
         with _workers(self.jobs) as pools:
             futures = [pools[any(map(_is_sleepy, group))].submit(failure, one) for one, group in units.items()]
@@ -182,7 +177,7 @@ class Check:
 
     def _sentences(self) -> None:
         """Those of these exercises that nothing caught breaks: a mistake is missing, or a test that tells it."""
-        unbroken = contract.unbroken(self.exercises, map(contract.Catch.recorded, _recorded()))
+        unbroken = contract.unbroken(self.exercises, map(contract.Catch.recorded, catches.recorded()))
         number = sum(len(sentences.of(exercise)) for exercise in self.exercises)
         self.tally.tell(f"sentences: {number}, of which no known-wrong channel breaks {len(unbroken)}")
         for sentence in unbroken:
@@ -214,48 +209,6 @@ class Check:
 
 def _all_tests(unit: Unit) -> list[TestResult]:
     return list(runner.run_in_order(unit, runner.list_tests(unit)))
-
-
-def _first_failure(implementation: Implementation, unit: Unit) -> TestResult | None:
-    """The first test that fails, those first that are expected to."""
-    names = runner.list_tests(unit)
-    names.sort(key=lambda name: name not in implementation.tests)
-    known = _recall_hunt(unit, names)
-    if known is not None:
-        return known[0] if known else None
-    expected = sum(name in implementation.tests for name in names)
-    failure = next(_failures(unit, names[:expected], names[expected:]), None)
-    _keep_hunt(unit, names, [failure] if failure else [])
-    return failure
-
-
-def _failures(unit: Unit, expected: Sequence[str], others: Sequence[str]) -> Iterator[TestResult]:
-    """The failures of a unit. Nearly all show in few schedules, so all other tests get few before one gets many."""
-    rounds: list[dict[str, str]] = [{"SCHEDULES": str(FEW)}, {}] if unit.variant == "interleave" else [{}]
-    tried = itertools.chain(
-        (runner.run_test(unit, name) for name in expected),
-        *(runner.run_in_order(unit, others, knobs) for knobs in rounds),
-    )
-    return (result for result in tried if result.verdict != "passed")
-
-
-def _hunt_path(unit: Unit, names: list[str]) -> Path:
-    text = f"{runner.FORMAT} {unit.code.key} {build.kit_digest(unit.suite.name, unit.variant)} {names}"
-    return BUILD / "results" / f"hunt-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
-
-
-def _recall_hunt(unit: Unit, names: list[str]) -> list[TestResult] | None:
-    try:
-        kept = json.loads(_hunt_path(unit, names).read_bytes())
-        return [outcome.from_json(entry) for entry in kept]
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _keep_hunt(unit: Unit, names: list[str], found: list[TestResult]) -> None:
-    if not any(result.verdict in ("environment", "timeout") for result in found):
-        text = json.dumps([outcome.to_json(result) for result in found])
-        files.write_atomically(_hunt_path(unit, names), text)
 
 
 def _is_sleepy(unit: Unit) -> bool:
@@ -307,56 +260,3 @@ def _warnings(stub: Path, exercise: Exercise, compiler: str) -> str:
         command, cwd=EXERCISES.parent, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C"}
     )
     return ended.stderr.decode("utf-8", "replace").strip()[:300]
-
-
-def _record(caught: list[dict[str, Any]]) -> None:
-    """Notes the schedules needed; entries of exercises not looked at this time stay."""
-    names = {entry["exercise"] for entry in caught}
-    kept = [entry for entry in _recorded() if entry["exercise"] not in names]
-    both = sorted([*kept, *caught], key=lambda e: (e["exercise"], e["name"]))
-    files.write_atomically(RECORD, json.dumps(both, indent=1) + "\n")
-
-
-def _recorded() -> list[dict[str, Any]]:
-    try:
-        return list(json.loads(RECORD.read_bytes()))
-    except (OSError, ValueError):
-        return []
-
-
-PAGE = EXERCISES.parent / "docs" / "known-wrong.md"
-
-
-def write_page() -> Path:
-    """make known-wrong-table: the recorded catches as a page of the docs."""
-    entries = _recorded()
-    if not entries:
-        raise GraderError("Nothing is recorded yet. Run: make solutions")
-    files.write_atomically(PAGE, page(entries))
-    return PAGE
-
-
-def page(entries: Sequence[dict[str, Any]]) -> str:
-    """A table for each exercise, below one for all."""
-    names = sorted({entry["exercise"] for entry in entries})
-    few = sum(entry["schedules"] < FEW for entry in entries)
-    lines = [
-        "# The known-wrong channels, and what catches them",
-        "",
-        "Made by `make solutions known-wrong-table` from what the controlled scheduler found: each channel under",
-        "`grader/tests/known_wrong/` has one mistake, and here is the first test that fails for it, with what verdict,",
-        f"and after how many schedules. {few} of {len(entries)} are caught in fewer than {FEW} schedules.",
-        "",
-        "| exercise | known-wrong channels | schedules: median | most |",
-        "|---|---:|---:|---:|",
-    ]
-    for name in names:
-        needed = sorted(entry["schedules"] for entry in entries if entry["exercise"] == name)
-        lines.append(f"| `{name}` | {len(needed)} | {needed[len(needed) // 2]:,} | {needed[-1]:,} |")
-    for name in names:
-        lines += ["", f"## {name}", "", "| mistake | verdict | caught by | schedules |", "|---|---|---|---:|"]
-        for entry in (e for e in entries if e["exercise"] == name):
-            cells = [entry["mistake"], entry["verdict"].replace("_", " "), entry["test"].replace("_", " ")]
-            escaped = " | ".join(cell.replace("|", "\\|") for cell in cells)
-            lines.append(f"| {escaped} | {entry['schedules']:,} |")
-    return "\n".join([*lines, ""])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.selfcheck import check_kit
+from grader.selfcheck import catches
 
 
 def entry(exercise: str, mistake: str, schedules: int) -> dict[str, object]:
@@ -13,7 +13,7 @@ def entry(exercise: str, mistake: str, schedules: int) -> dict[str, object]:
 
 
 def test_the_page_counts_and_escapes() -> None:
-    text = check_kit.page([entry("01_a", "a | b", 1), entry("02_b", "c", 100), entry("02_b", "d", 4000)])
+    text = catches.page([entry("01_a", "a | b", 1), entry("02_b", "c", 100), entry("02_b", "d", 4000)])
     assert "1 of 3 are caught in fewer than 100 schedules." in text
     assert "| `02_b` | 2 | 4,000 | 4,000 |" in text
     assert "| a \\| b | use after free | a test | 1 |" in text
