@@ -34,7 +34,7 @@ _CALLS = (
     ("atomic", r"(?:__)?(?:atomic|sync)_\w+", 0),
 )
 _LOCKS = re.compile(r"\blocks\b")  # in the words of a step, also of one that tried
-_BEFORE = ("stopped",)  # the role of what had happened before it failed
+_BEFORE = ("stopped", "unwritten")  # the roles of what had happened before it failed
 _NOT_A_STEP = ("deadlock", "leak")  # these happen when nothing happens any more
 
 
@@ -123,6 +123,15 @@ class Story:
         """The student's line in the access that is listed first, or ""."""
         spots = self.accesses[0].stack if self.accesses else ()
         return next((spot.short for spot in spots if self.is_own(spot)), "")
+
+    def unwritten(self) -> str:
+        """That it depends on memory that was never written, and on which; or ""."""
+        note = next((note for note in self.accesses if note.role == "unwritten"), None)
+        spot = next((spot for spot in note.stack if self.is_own(spot)), None) if note else None
+        if spot is None:
+            return "It depends on memory that was never written." if note else ""
+        block = f"part of what {spot.function} allocates at {spot.short}"
+        return f"It depends on memory that was never written: {block} is read before anything is put there."
 
     @property
     def tells_its_end(self) -> bool:

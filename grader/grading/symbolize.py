@@ -46,7 +46,8 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
     else:
         result.message = story.without_story(result.message)
     text = line_of(result.where, code)
-    result.explanation = diagnostics.cause(result.verdict, result.message, result.got, text) or result.explanation
+    cause = diagnostics.cause(result.verdict, result.message, result.got, text)
+    result.explanation = (told.unwritten() if told else "") or cause or result.explanation
 
 
 def _in_the_suite(told: story.Story | None) -> list[str]:

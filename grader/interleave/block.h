@@ -35,6 +35,9 @@ struct block *block_search(uintptr_t address);
 /* In words for a message, and as places for the story. */
 const char *tell_block(const struct block *block);
 
+/* As a place for the story: of this block bytes are read that nobody has written. */
+void tell_unwritten(const struct block *block);
+
 /* Checks that [address, address + size) may be accessed; shadow: that of address. */
 void heap_check(struct shadow *shadow, uintptr_t address, size_t size, enum access_kind kind,
                 uintptr_t pc);

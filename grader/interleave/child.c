@@ -2,6 +2,7 @@
 #include "child.h"
 
 #include "arena.h"
+#include "block.h"
 #include "schedule.h"
 #include "story.h"
 #include "story_json.h"
@@ -28,6 +29,8 @@ extern char __executable_start[], etext[];
 /* The schedule that runs has failed, and the child with it. */
 static _Noreturn void child_failed(void)
 {
+    if (run.plan.suspect && run.plan.suspect <= block_count)
+        tell_unwritten(&blocks[run.plan.suspect - 1]);
     if (story_on())
         story_write(shared->outcome.verdict, shared->outcome.seed);
     shared->steps = run.steps;

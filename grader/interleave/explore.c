@@ -1,7 +1,8 @@
 /* explore.c - which schedules of a scenario are run.
  *
- *   1. the one in which nobody interferes. If it has no choice at all (one thread, or threads that
- *      never meet) it is the only one;
+ *   1. the one in which nobody interferes, and the same once more with other bytes in memory that
+ *      nobody has written. If it has no choice at all (one thread, or threads that never meet) it is
+ *      the only one;
  *   2. a hundredth of the budget with MIX: what can be found easily is found here;
  *   3. DPOR, as long as it looks as if it will end within half as many: then every execution has been
  *      run, and that is all;
@@ -100,6 +101,17 @@ static void run_default(const struct test *test, struct plan *plan)
     plan->strategy = strategy;
     if (!plan->fail_at && !plan->stop_step)
         plan->length = strategy_picks();
+}
+
+/* The same where what is allocated begins as zeros: one schedule more for those who read what nobody
+ * has written. It isn't counted, for what is not read makes no difference. */
+static void run_over_zeros(const struct test *test, const struct plan *plan)
+{
+    struct plan zeros = *plan;
+
+    zeros.strategy = PLAN_REPLAY;
+    zeros.zeroed = ALL_BLOCKS;
+    child_schedule(test, &zeros);
 }
 
 static void run_random(const struct test *test, struct plan *plan, unsigned long schedules)
@@ -291,6 +303,8 @@ static void explore_family(const struct test *test)
         child_silence();
         bool has_choices = shared->taken.n > 0;
         unsigned failable = run.failable;
+        if (run.allocations)
+            run_over_zeros(test, &plan);
         if (test->options.one_thread_stops)
             run_with_stops(test, plan, budget);
         if (has_choices)
@@ -340,6 +354,8 @@ static void explore_job(const struct test *test)
     run_default(test, &plan);
     child_silence();
     bool has_choices = shared->taken.n > 0;
+    if (run.allocations)
+        run_over_zeros(test, &plan);
     bool has_more = test->options.allocations_fail || test->options.one_thread_stops;
     if (!has_choices && !has_more) {
         shared->exhausted = 1;

@@ -82,7 +82,8 @@ static void *hand_out(size_t alignment, size_t size, uintptr_t pc)
     block->allocated_pc = (uint32_t)pc;
     block->allocated_by = (uint8_t)self->id;
     heap_end = high;
-    fill(start, size, FRESH);
+    bool zeroed = run.plan.zeroed == ALL_BLOCKS || run.plan.zeroed == block_count;
+    fill(start, size, zeroed ? 0 : FRESH);
     memset((void *)(start + size), RED, high - start - size);
     if (heap_end > trim_next)
         trim();

@@ -14,6 +14,7 @@
 #include "fiber.h"
 #include "tuning.h"
 
+#include <limits.h>
 #include <time.h>
 
 /* The call in the submission's code that reached a function of ours, as an address inside it. */
@@ -239,7 +240,10 @@ struct plan {
                           may come at any step */
     bool draws_failures; /* and so is each allocation that may fail: one does, or none */
     bool draws_stops;    /* and each step at which a thread may be stopped */
+    unsigned zeroed;     /* the block that begins as zeros, counted from 1; 0: none, or ALL_BLOCKS */
+    unsigned suspect;    /* the block of which bytes are read that nobody has written; 0: none known */
 };
+enum { ALL_BLOCKS = INT_MAX };
 
 struct run {
     /* schedule.c */

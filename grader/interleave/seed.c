@@ -5,7 +5,7 @@
  *
  * mix[flags]-SEED-INDEX is the schedule of that number, of that strategy and seed.
  *
- * Flags: u, unlock is a step; e f s, events are drawn, and so are allocations that fail, and threads that
+ * Flags: z, fresh memory is zeros; u, unlock is a step; e f s, events are drawn, and so are allocations that fail, and threads that
  * stop; bK., DFS's bound is K; aK., the Kth allocation fails; tT.K., thread T is stopped at its Kth step. */
 #include "seed.h"
 
@@ -19,7 +19,8 @@ const char *const strategy_names[] = {
 
 static size_t write_flags(char *text, size_t size, const struct plan *plan)
 {
-    size_t used = (size_t)snprintf(text, size, "%s%s%s%s%s", strategy_names[plan->strategy],
+    size_t used = (size_t)snprintf(text, size, "%s%s%s%s%s%s", strategy_names[plan->strategy],
+                                   plan->zeroed ? "z" : "",
                                    plan->unlock_is_step ? "u" : "", plan->draws_events ? "e" : "",
                                    plan->draws_failures ? "f" : "", plan->draws_stops ? "s" : "");
 
@@ -110,7 +111,8 @@ static const char *read_flags(const char *text, struct plan *plan)
     char *end = (char *)(uintptr_t)text;
 
     for (; *end && *end != '-'; end += *end == '.') {
-        if (*end == 'u' || *end == 'e' || *end == 'f' || *end == 's') {
+        if (strchr("zuefs", *end)) {
+            plan->zeroed = *end == 'z' ? ALL_BLOCKS : plan->zeroed;
             plan->unlock_is_step |= *end == 'u';
             plan->draws_events |= *end == 'e';
             plan->draws_failures |= *end == 'f';

@@ -5,6 +5,7 @@
 #include "schedule.h"
 #include "seed.h"
 #include "story.h"
+#include "unwritten.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -188,6 +189,8 @@ void tell(const struct test *test, struct outcome *outcome)
     if (!shrink_prepare(outcome))
         return;
     shrink_all(test);
+    script = &shrink->best;
+    plan.suspect = unwritten_block(test, &plan);
     shared->plan = plan;
     seed_write(outcome->seed, sizeof outcome->seed, &plan, &shrink->best);
     memset(&shared->outcome, 0, sizeof shared->outcome);

@@ -202,6 +202,10 @@ static const uint64_t REST_NS = UINT64_C(100000000);
 /* ------------------------------------------------------------------------------ what is told of it */
 
 enum {
+    /* Blocks of the heap that are tried, the oldest first, where a failure depends on memory that nobody
+     * has written. Less: no place is told where many are allocated. More: a process for each. */
+    MOST_SUSPECTS = 64,
+
     /* Attempts at making a failing schedule smaller; fewer where a schedule has more than
      * LONG_SCHEDULE steps. Less: stories with switches that have nothing to do with it. More: time
      * before the first word. */

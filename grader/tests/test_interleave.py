@@ -205,6 +205,18 @@ def test_what_would_have_woken_a_sleeper_is_known(test: str, waker: str) -> None
     assert any(re.fullmatch(waker, note.text) for note in told.wakers), [note.text for note in told.wakers]
 
 
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_what_was_never_written_is_told_with_its_allocation(compiler: str) -> None:
+    program, lines = build("memory", compiler), (ROOT / HERE / "memory.c").read_text().splitlines()
+    made = next(n for n, line in enumerate(lines, 1) if "malloc(sizeof *table)" in line)
+    for test in ("failed__a_flag_that_is_never_set", "crashed__a_pointer_that_is_never_set"):
+        (block,) = [place for place in program.record(test)["story"]["accesses"] if place["role"] == "unwritten"]
+        where = subprocess.run(["addr2line", "-e", program.path, block["pc"]], capture_output=True, text=True)
+        assert (block["text"], where.stdout.strip().split(":")[1]) == ("allocates 16 bytes", str(made))
+    for test in ("use_after_free__a_frame_that_is_no_more", "leak__asprintf"):
+        assert "unwritten" not in [place["role"] for place in program.record(test)["story"]["accesses"]]
+
+
 def symbols(path: Path) -> tuple[set[str], set[str]]:
     """The names an object defines for others, and those it needs."""
     listed = subprocess.run(["nm", "-P", path], capture_output=True, text=True, check=True).stdout

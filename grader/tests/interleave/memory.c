@@ -10,6 +10,45 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* ---------------------------------------------------------------------------------- never written */
+
+struct table {
+    int open, count;
+    int *places;
+};
+
+static struct table *volatile table, copy_of_table;
+
+static void make_table(void)
+{
+    free(malloc(8)); /* so that it isn't the first block */
+    table = malloc(sizeof *table);
+    if (table)
+        table->count = 0;
+}
+
+TEST(failed__a_flag_that_is_never_set, .hint = "0, not 1")
+{
+    make_table();
+    check_equal(table->open != 0, 1, "A table is open.");
+    free(table);
+}
+
+TEST(crashed__a_pointer_that_is_never_set, .hint = "uses a pointer to nowhere")
+{
+    make_table();
+    table->places[0] = 1;
+    free(table);
+}
+
+TEST(right__what_was_not_written_is_copied)
+{
+    make_table();
+    copy_of_table = *table;
+    check_equal(copy_of_table.count, 0, "It counts nothing.");
+    free(table);
+}
+
 /* ------------------------------------------------------------------------------ use after return */
 
 struct waiter {
