@@ -303,8 +303,6 @@ static void explore_family(const struct test *test)
         child_silence();
         bool has_choices = shared->taken.n > 0;
         unsigned failable = run.failable;
-        if (run.allocations)
-            run_over_zeros(test, &plan);
         if (test->options.one_thread_stops)
             run_with_stops(test, plan, budget);
         if (has_choices)

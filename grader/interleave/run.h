@@ -240,8 +240,8 @@ struct plan {
                           may come at any step */
     bool draws_failures; /* and so is each allocation that may fail: one does, or none */
     bool draws_stops;    /* and each step at which a thread may be stopped */
-    unsigned zeroed;     /* the block that begins as zeros, counted from 1; 0: none, or ALL_BLOCKS */
-    unsigned suspect;    /* the block of which bytes are read that nobody has written; 0: none known */
+    unsigned zeroed;  /* the block that begins as zeros, counted from 1; 0: none, or ALL_BLOCKS */
+    unsigned suspect; /* the block of which bytes are read that nobody has written; 0: none known */
 };
 enum { ALL_BLOCKS = INT_MAX };
 

@@ -20,9 +20,9 @@ const char *const strategy_names[] = {
 static size_t write_flags(char *text, size_t size, const struct plan *plan)
 {
     size_t used = (size_t)snprintf(text, size, "%s%s%s%s%s%s", strategy_names[plan->strategy],
-                                   plan->zeroed ? "z" : "",
-                                   plan->unlock_is_step ? "u" : "", plan->draws_events ? "e" : "",
-                                   plan->draws_failures ? "f" : "", plan->draws_stops ? "s" : "");
+                                   plan->zeroed ? "z" : "", plan->unlock_is_step ? "u" : "",
+                                   plan->draws_events ? "e" : "", plan->draws_failures ? "f" : "",
+                                   plan->draws_stops ? "s" : "");
 
     if (plan->strategy == PLAN_DFS)
         used += (size_t)snprintf(text + used, size - used, "b%u.", plan->bound);
