@@ -167,7 +167,8 @@ class Check:
 
     def _hunt(self, units: dict[Implementation, list[Unit]]) -> list[tuple[Implementation, TestResult | None]]:
         def failure(implementation: Implementation) -> TestResult | None:
-            return next(filter(None, (hunt.first_failure(implementation, unit) for unit in units[implementation])), None)
+            failures = (hunt.first_failure(implementation, unit) for unit in units[implementation])
+            return next(filter(None, failures), None)
 
         with _workers(self.jobs) as pools:
             futures = [pools[any(map(_is_sleepy, group))].submit(failure, one) for one, group in units.items()]
