@@ -24,8 +24,10 @@ TRIED = "try"  # what a program is called that belongs to no exercise
 
 _BASE = re.compile(r'^\s*#\s*include\s+"\.\./(\d\d_\w+)/\w+\.h"', re.MULTILINE)
 _TEST = re.compile(r"^TEST\(\s*(\w+)", re.MULTILINE)
+_TEST_OPTIONS = re.compile(r"^TEST\(\s*(\w+)(.*?)\)\n\{", re.MULTILINE | re.DOTALL)
 DRAWN = "test_generated.c"  # the tests of a suite that draw their calls
-_OF_THE_SUITE = ("model.h", "calls.h")  # headers, but not the student's
+TELLING = "test_story.c"  # what tells, as steps of a story, the calls that the code makes of what it carries
+_OF_THE_SUITE = ("model.h", "calls.h", "told.h")  # headers, but not the student's
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,10 @@ class Exercise:
     def tests_in_source(self) -> list[str]:
         """The names of its suite's tests, for when the suite can't be built and asked."""
         return [name for path in self.suite_sources for name in _TEST.findall(read_text(path))]
+
+    def options_in(self, path: Path) -> list[tuple[str, str]]:
+        """The tests in one file of its suite: the name and the options of each, as written there."""
+        return _TEST_OPTIONS.findall(read_text(path))
 
     def tests_on(self, exercise: str) -> list[str]:
         """The names of its suite's tests that are run on code of that exercise.
@@ -173,6 +179,13 @@ def _read(directory: Path) -> Exercise | None:
 def api() -> frozenset[str]:
     """Every function that a header of an exercise declares: all that a submission may be seen with."""
     return frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
+
+
+@functools.cache
+def tests_short_of_memory(exercise: Exercise) -> frozenset[str]:
+    """The tests of its suite in which allocations fail."""
+    found = (test for path in exercise.suite_sources for test in exercise.options_in(path))
+    return frozenset(name for name, options in found if ".allocations_fail" in options)
 
 
 @functools.cache

@@ -9,6 +9,7 @@
 
 #include "channel.h"
 #include "ticket_server.h"
+#include "told.h"
 
 #define ON_OK_ONLY "Out-parameters are written on TICKET_OK only."
 #define GONE                                                                                       \
@@ -198,9 +199,6 @@ static atomic_bool noting;
 static atomic_size_t noted[NOTED];
 static atomic_uint notes;
 
-enum channel_status __real_channel_create_bounded(size_t message_size, size_t capacity,
-                                                  void (*drop)(void *message), struct sender **tx,
-                                                  struct receiver **rx);
 enum channel_status __wrap_channel_create_bounded(size_t message_size, size_t capacity,
                                                   void (*drop)(void *message), struct sender **tx,
                                                   struct receiver **rx);
@@ -211,7 +209,7 @@ enum channel_status __wrap_channel_create_bounded(size_t message_size, size_t ca
 {
     if (atomic_load(&noting))
         atomic_store(&noted[atomic_fetch_add(&notes, 1) % NOTED], capacity);
-    return __real_channel_create_bounded(message_size, capacity, drop, tx, rx);
+    return told_create_bounded(message_size, capacity, drop, tx, rx);
 }
 
 TEST(capacity_is_how_many_requests_may_wait_in_the_request_channel,
@@ -1835,7 +1833,6 @@ TEST(an_allocation_that_fails_costs_the_client_that_needed_it,
 /* Stands between the server and its channel, too: once, there is no memory for a clone of a sender. */
 static atomic_uint clones_until_none; /* 0: there is memory for all */
 
-struct sender *__real_sender_clone(struct sender *tx);
 struct sender *__wrap_sender_clone(struct sender *tx);
 
 struct sender *__wrap_sender_clone(struct sender *tx)
@@ -1844,7 +1841,7 @@ struct sender *__wrap_sender_clone(struct sender *tx)
 
     while (left && !atomic_compare_exchange_weak(&clones_until_none, &left, left - 1))
         ;
-    return left == 1 ? NULL : __real_sender_clone(tx);
+    return left == 1 ? NULL : told_clone(tx);
 }
 
 /* One request or call of each kind, as far as there is memory. The result is how many there was none for. */

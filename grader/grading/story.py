@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import operator
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grader.exercises import ROOT, TRIED
+from grader.exercises import ROOT, TELLING, TRIED
 from grader.grading.submission import Code
 
 LONGEST_NAME = 30  # of an object, as the source calls it
@@ -36,6 +37,9 @@ _CALLS = (
 _LOCKS = re.compile(r"\blocks\b")  # in the words of a step, also of one that tried
 _BEFORE = ("stopped", "unwritten")  # the roles of what had happened before it failed
 _NOT_A_STEP = ("deadlock", "leak")  # these happen when nothing happens any more
+_TELLS = "tells"  # a step that the suite tells
+_MESSAGE_TYPE = re.compile(r"\bsizeof\s*\(?\s*\*?\s*(?:(?:const|struct|union|enum)\s+)*(\w+)")
+_NO_NAMES = ("void", "char", "unsigned", "signed", "short", "int", "long", "float", "double", "size")
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,9 @@ class Note:
         return self.text.endswith(".")
 
 
+_NOWHERE = Spot("", "", 0, "")
+
+
 class Story:
     """A failing schedule in words."""
 
@@ -92,6 +99,7 @@ class Story:
         self.verdict = str(data.get("verdict", ""))
         self.seed = str(data.get("seed", ""))
         self._threads = data.get("threads", [])
+        self._nouns = dict(self._messages(data.get("events", [])))
         self.names = self._thread_names()
         self._data_objects = data.get("objects", [])
         self.objects = self._object_names(self._data_objects)
@@ -104,6 +112,7 @@ class Story:
         self.accesses = [self._note(entry, "role") for entry in data.get("accesses", [])]
         ends = data.get("ends", [])
         self.ends = [self._note({**entry, "text": self._end_words(entry)}, "state") for entry in ends]
+        self.in_a_circle = _circle({e["thread"]: e["holder"] for e in ends if e.get("state") == "asleep"})
         wakers = [(entry, self._waker_words(entry)) for entry in ends]
         self.wakers = [self._note({**entry, "text": text}, "") for entry, text in wakers if text]
 
@@ -133,6 +142,21 @@ class Story:
         block = f"part of what {spot.function} allocates at {spot.short}"
         return f"It depends on memory that was never written: {block} is read before anything is put there."
 
+    def asleep_at(self) -> str:
+        """The student's line in which the first sleeper sleeps, or ""."""
+        spots = (spot for note in self.asleep() for spot in note.stack)
+        return next((spot.short for spot in spots if self.is_own(spot)), "")
+
+    def asleep(self) -> list[Note]:
+        """Who sleeps at the end, first those who wait for one another."""
+        asleep = [note for note in self.ends if note.role == "asleep"]
+        return sorted(asleep, key=lambda note: note.thread not in self.in_a_circle)
+
+    def failed_at(self) -> str:
+        """The student's innermost line in the calls of what failed, or ""."""
+        stack = self.failing.stack if self.failing else ()
+        return next((spot.short for spot in stack if self.is_own(spot)), "")
+
     @property
     def tells_its_end(self) -> bool:
         """Did it fail by not going on, so that it matters where each thread is?"""
@@ -153,10 +177,15 @@ class Story:
         function, file, line = self._places.get(address, ("", "", 0))
         function = self._as_written(function)
         if file.startswith("grader/"):
-            return Spot("", "", 0, "")
+            return _NOWHERE
         lines = self.source(file) if file else []
         text = lines[line - 1].strip() if 0 < line <= len(lines) else ""
         return Spot(function, file, line, text)
+
+    def _stack(self, entry: dict[str, Any]) -> tuple[Spot, ...]:
+        """The calls it was in, the innermost first, without those of a suite that stands between the code and what
+        the code called."""
+        return tuple(spot for spot in map(self.spot, entry.get("stack", [])) if not _is_between(spot))
 
     def _as_written(self, text: str) -> str:
         """With the main of a program by its own name (grader/build.mk gave it another)."""
@@ -203,8 +232,27 @@ class Story:
                 return name if len(name) <= LONGEST_NAME else ""
         return ""
 
+    def _messages(self, events: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+        """Of each channel whose calls are told: what the code calls its messages, by their type."""
+        for event in events:
+            created = re.match(r"creates channel (\d+)", event["text"]) if event["op"] == _TELLS else None
+            if created is not None:
+                spot = next(iter(self._stack(event)), _NOWHERE)
+                call = " ".join(self.source(spot.file)[spot.line - 1 : spot.line + 2])
+                found = _MESSAGE_TYPE.search(call)
+                name = found[1].lower().removesuffix("_t").replace("_", " ") if found else ""
+                yield created[1], name if name and name not in _NO_NAMES else "message"
+
+    def _noun(self, match: re.Match[str]) -> str:
+        """{a what 3}, {what 3}, {whats 3}"""
+        noun = self._nouns.get(match[3], "message")
+        if match[1]:
+            return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+        return f"{noun[:-1]}ies" if match[2] and noun.endswith("y") else noun + match[2]
+
     def words(self, text: str) -> str:
-        """A text of the story with the names of objects and threads in it."""
+        """A text of the story with the names of objects, threads and messages in it."""
+        text = re.sub(r"\{(a )?what(s?) (\d+)\}", self._noun, re.sub(r"creates channel \d+", "creates a channel", text))
         text = re.sub(r"\{t(\d+)\}", lambda m: self.name(int(m[1])), self._as_written(text))
         return re.sub(r"\{(\d+)\}", lambda m: self.objects.get(m[1], f"object {m[1]}"), text)
 
@@ -217,7 +265,7 @@ class Story:
 
     def _end_words(self, entry: dict[str, Any]) -> str:
         """In what state a thread is at the end, and, of a lock that is waited for, where it was locked."""
-        if call := self._channel_call([self.spot(address) for address in entry.get("stack", [])]):
+        if call := self._channel_call(self._stack(entry)):
             asleep = f"sleeps in {call[0]}, called at {call[1].short}"
             return asleep if entry.get("state") == "asleep" else _end_words(entry)
         words, holder = _end_words(entry), entry.get("holder", -1)
@@ -226,7 +274,7 @@ class Story:
 
     def _waker_words(self, entry: dict[str, Any]) -> str:
         """What would have woken a sleeper: of one in a call of the channel, what its header says."""
-        call = self._channel_call([self.spot(address) for address in entry.get("stack", [])])
+        call = self._channel_call(self._stack(entry))
         if call and entry.get("state") == "asleep":
             return "a place that comes free" if "send" in call[0] else "a message, or the last sender's drop"
         return _waker_words(entry, self._kind_of(entry))
@@ -245,16 +293,23 @@ class Story:
         return None
 
     def _folded(self) -> Iterator[Step]:
-        """The steps, those within one call of the channel as one: its locks are another exercise's."""
-        for key, group in itertools.groupby(self.steps, self._part_of):
-            steps = list(group)
+        """The steps, those within one call of the channel as one: its locks are another exercise's.
+
+        What the call did may be told by a step of its own, its only one unless it sleeps."""
+        steps = [step for step in self.steps if not _is_between(step.spot)]
+        steps = [step for step in steps if step.op != _TELLS or self.is_own(step.spot)]
+        parts = [(self._part_of(step), step) for step in steps]
+        outside = [step for key, step in parts if key is None]
+        for key, group in itertools.groupby(parts, operator.itemgetter(0)):
+            inside = [step for _, step in group]
             if key is None:
-                yield from steps
+                yield from inside
                 continue
             _, function, spot = key
-            sleeps = "wait" in steps[-1].op
+            sleeps = "wait" in inside[-1].op
             text = f"{'sleeps in' if sleeps else 'calls'} {function}"
-            yield dataclasses.replace(steps[-1], text=text, op="wait" if sleeps else "call", spot=spot)
+            if sleeps or not _is_told(outside, inside, spot):
+                yield dataclasses.replace(inside[-1], text=text, op="wait" if sleeps else "call", spot=spot)
 
     def _part_of(self, step: Step) -> tuple[int, str, Spot] | None:
         call = self._channel_call(step.stack) if step.op != "fails" else None
@@ -265,27 +320,55 @@ class Story:
         return next((o["kind"] for o in self._data_objects if o["id"] == entry.get("object")), "")
 
     def _step(self, event: dict[str, Any]) -> Step:
-        stack = tuple(self.spot(address) for address in event.get("stack", []))
+        stack = self._stack(event)
         thread = int(event.get("thread", 0))
+        spot = self.spot(str(event.get("pc", "")))
         return Step(
             int(event.get("n", 0)),
             thread,
             self.told_of(thread, str(event.get("text", ""))),
             str(event.get("op", "")),
-            self.spot(str(event.get("pc", ""))),
+            next(iter(stack), spot) if event.get("op") == _TELLS else spot,
             bool(event.get("switch")),
             stack,
             int(event.get("object", 0)),
         )
 
     def _note(self, entry: dict[str, Any], role: str) -> Note:
-        stack = [self.spot(address) for address in entry.get("stack", [])]
+        stack = list(self._stack(entry))
         if not stack and entry.get("pc"):
             stack = [self.spot(str(entry["pc"]))]
         spots = tuple(spot for spot in stack if spot.line)
         thread = int(entry.get("thread", 0))
         text = self.told_of(thread, str(entry.get("text", "")))
         return Note(thread, str(entry.get(role, "")), text, spots)
+
+
+def _circle(holders: dict[int, int]) -> frozenset[int]:
+    """The threads of which each waits for a lock that the next one holds; holders: by thread, -1 for no lock."""
+    for first in holders:
+        seen: list[int] = []
+        thread = first
+        while thread in holders and thread not in seen:
+            seen.append(thread)
+            thread = holders[thread]
+        if thread == first and len(seen) > 1:
+            return frozenset(seen)
+    return frozenset()
+
+
+def _is_between(spot: Spot) -> bool:
+    """Is that line of a suite that stands between the code and what the code calls?"""
+    return spot.function.startswith("__wrap_") or spot.file.endswith(f"/{TELLING}")
+
+
+def _is_told(outside: Sequence[Step], inside: Sequence[Step], spot: Spot) -> bool:
+    """Is a call made there told by the thread's last step before it, or its next one after?"""
+    thread, number = inside[0].thread, inside[0].number
+    before = (step for step in reversed(outside) if step.thread == thread and step.number < number)
+    after = (step for step in outside if step.thread == thread and step.number > number)
+    beside = (next(before, None), next(after, None))
+    return any(step is not None and (step.op, step.spot) == (_TELLS, spot) for step in beside)
 
 
 def _arguments(text: str) -> list[str]:
@@ -356,7 +439,7 @@ def message(text: str, facts: dict[str, Any], story: Story, where: str) -> str:
     """The runtime's message: who did it by name, with what each thread waits for, and with the one that was stopped."""
     text = story.words(_by_name(text, story))
     if facts.get("all_asleep"):
-        waits = "; ".join(f"{story.name(n.thread)} {n.text}" for n in story.ends if n.role == "asleep")
+        waits = "; ".join(f"{story.name(note.thread)} {note.text}" for note in story.asleep())
         text = f"{text.removesuffix('.')}: {waits}." if waits else text
     if facts.get("stopped") is not None:
         place = f"at {where}" if where else "in the middle of a call"

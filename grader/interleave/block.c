@@ -48,10 +48,13 @@ const char *tell_block(const struct block *block)
 {
     static char text[80];
 
-    story_access("allocated", block->allocated_by, block->allocated_pc, "allocates %zu byte%s",
-                 block->size, block->size == 1 ? "" : "s");
+    const char *plural = block->size == 1 ? "" : "s";
+
     if (block->freed)
-        story_access("freed", block->freed_by, block->freed_pc, "frees them");
+        story_earlier("freed", block->freed_by, block->freed_pc, block->freed_at,
+                      "frees the block of %zu byte%s", block->size, plural);
+    story_earlier("allocated", block->allocated_by, block->allocated_pc, block->allocated_at,
+                  "allocates %s%zu byte%s", block->freed ? "these " : "", block->size, plural);
     snprintf(text, sizeof text, "a block of %zu byte%s", block->size, block->size == 1 ? "" : "s");
     return text;
 }

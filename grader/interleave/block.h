@@ -16,6 +16,7 @@ struct block {
     uintptr_t low, start, high;
     size_t size;
     uint32_t allocated_pc, freed_pc;
+    uint32_t allocated_at, freed_at; /* events of the story */
     uint8_t allocated_by, freed_by;
     bool freed, reached;
 };

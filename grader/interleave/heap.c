@@ -114,10 +114,12 @@ static void *allocate_block(size_t alignment, size_t size, uintptr_t pc)
 {
     void *block = allocation_fails(false, pc) ? NULL : hand_out(alignment, size, pc);
 
-    if (!block)
+    if (!block) {
         errno = ENOMEM;
-    else
-        story_event("malloc", 0, pc, "allocates %zu byte%s", size, size == 1 ? "" : "s");
+        return NULL;
+    }
+    story_event("malloc", 0, pc, "allocates %zu byte%s", size, size == 1 ? "" : "s");
+    blocks[block_count - 1].allocated_at = story_now();
     return block;
 }
 
@@ -169,11 +171,13 @@ static void free_block(void *pointer, uintptr_t pc)
     if (!block || block->freed || (uintptr_t)pointer != block->start || !red_zone_is_intact(block))
         check_freed(block, pointer, pc);
     story_event("free", 0, pc, "frees %zu byte%s", block->size, block->size == 1 ? "" : "s");
+    uint32_t freed_at = story_now();
     memory_access(block->start, block->size, FREES, pc);
     objects_in(block->start, block->size, nobody_uses, pc);
     block->freed = true;
     block->freed_pc = (uint32_t)pc;
     block->freed_by = (uint8_t)self->id;
+    block->freed_at = freed_at;
     if (block->size < BIG)
         memset(pointer, FREED, block->size);
     else

@@ -87,9 +87,17 @@ STAND_IN(void *, memchr, const void *from, int byte, size_t size)
 
 /* ----------------------------------------------------------------------------------- strings */
 
+/* Where libc itself looks at the memory, which may be none. */
+static void looked_at_from(uintptr_t pc)
+{
+    run.last_access = pc;
+}
+
 static size_t read_text(const char *text, uintptr_t pc)
 {
+    looked_at_from(pc);
     size_t length = strlen(text);
+    looked_at_from(0);
 
     reads(text, length + 1, pc);
     return length;
@@ -97,7 +105,9 @@ static size_t read_text(const char *text, uintptr_t pc)
 
 static size_t read_at_most(const char *text, size_t size, uintptr_t pc)
 {
+    looked_at_from(pc);
     size_t length = strnlen(text, size);
+    looked_at_from(0);
 
     reads(text, length < size ? length + 1 : size, pc);
     return length;

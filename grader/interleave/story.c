@@ -78,20 +78,38 @@ void story_event(const char *op, unsigned object, uintptr_t pc, const char *form
     va_end(arguments);
 }
 
+/* A new place, without its stack; NULL: nothing is told, or there is no room for more. */
+static struct place *new_place(const char *role, int thread, uintptr_t pc, const char *format,
+                               va_list arguments)
+{
+    if (!story_on() || story->place_count == MAX_PLACES)
+        return NULL;
+    struct place *place = &story->places[story->place_count++];
+    *place =
+        (struct place){.role = role, .thread = thread < 0 ? self->id : (unsigned)thread, .pc = pc};
+    place->stack = (struct stack){.n = pc != 0, .pcs = {pc}};
+    vsnprintf(place->text, sizeof place->text, format, arguments);
+    return place;
+}
+
 void story_access(const char *role, int thread, uintptr_t pc, const char *format, ...)
 {
     va_list arguments;
 
-    if (!story_on() || story->place_count == MAX_PLACES)
-        return;
-    struct place *place = &story->places[story->place_count++];
-    *place =
-        (struct place){.role = role, .thread = thread < 0 ? self->id : (unsigned)thread, .pc = pc};
-    if (thread < 0)
-        story_stack(&place->stack, self, pc);
-    else
-        place->stack = (struct stack){.n = pc != 0, .pcs = {pc}};
     va_start(arguments, format);
-    vsnprintf(place->text, sizeof place->text, format, arguments);
+    struct place *place = new_place(role, thread, pc, format, arguments);
     va_end(arguments);
+    if (place && thread < 0)
+        story_stack(&place->stack, self, pc);
+}
+
+void story_earlier(const char *role, int thread, uintptr_t pc, unsigned at, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    struct place *place = new_place(role, thread, pc, format, arguments);
+    va_end(arguments);
+    if (place && at && at + MAX_EVENTS > story->event_count)
+        place->stack = story->events[(at - 1) % MAX_EVENTS].stack;
 }

@@ -31,7 +31,7 @@
  * op       what was called, without pthread_ (mutex_lock, cond_wait, sem_post, atomic_store, free, ...), for
  *          a renderer that wants an icon or a colour. Events that nobody called: "wakes" (a sleeping call goes on),
  *          "spurious" (a wake-up without cause, or EINTR), "timeout", "stopped" (for ever), "alloc_fails",
- *          "clock_jump", "ends" (the thread is over), "fails" (the last event: what is reported).
+ *          "clock_jump", "ends" (the thread is over), "fails" (the last event: what is reported); "tells" (by the suite).
  * switch   the thread before was another one.
  * text     in words, third person, without the thread's name: {1} stands for object 1, {t2} for thread 2.
  * role     read, write, atomic, allocated, freed, locked, stopped, first (the first of two), second ...: what the
@@ -99,6 +99,10 @@ void story_event(const char *op, unsigned object, uintptr_t pc, const char *form
 /* Adds a place that explains the verdict; thread < 0: the running one, with its stack. */
 void story_access(const char *role, int thread, uintptr_t pc, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The same of what thread did earlier, at that event: with the stack it had, where that is still known; at: 0 if it is not. */
+void story_earlier(const char *role, int thread, uintptr_t pc, unsigned at, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* The object's number, given to it by the first call; 0 for NULL. And as a message names it, as a text does:
  * "{1}", in one of four buffers used in turn. */

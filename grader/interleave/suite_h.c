@@ -6,6 +6,8 @@
 #include "strategy.h"
 #include "thread.h"
 
+#include <stdarg.h>
+
 pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
 {
     unsigned long handle;
@@ -75,6 +77,22 @@ void hold_others(bool on)
     for (unsigned t = 0; t < run.thread_count; t++)
         run.threads[t].held = on && &run.threads[t] != self;
     made_progress();
+}
+
+bool is_told(void)
+{
+    return story_on();
+}
+
+void tell_step(const char *format, ...)
+{
+    char text[sizeof story->events[0].text];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    story_event("tells", 0, CALLER, "%s", text);
 }
 
 size_t locks_kept_apart(void)

@@ -42,6 +42,11 @@ static void adopt(struct object *object, const void *where, const char *call)
     }
 }
 
+static const struct thread *owner_of(const struct object *object)
+{
+    return &run.threads[(object->address - arena) / STACK_SIZE];
+}
+
 /* In which function's frame an address on self's stack lies: from the innermost one on. */
 static unsigned depth_of(uintptr_t address)
 {
@@ -60,21 +65,32 @@ static unsigned depth_of(uintptr_t address)
 }
 
 /* An object on a stack goes with the function in whose frame it is. Its own thread knows which one that is. */
-static void check_frame(struct object *object, const char *call, uintptr_t pc)
+static void note_frame(struct object *object)
 {
-    const struct thread *owner = &run.threads[(object->address - arena) / STACK_SIZE];
-
-    if (owner == self) {
+    if (is_on_stack(object->address) && owner_of(object) == self) {
         object->frame_depth = depth_of(object->address);
         object->frame = object->frame_depth ? self->frames[object->frame_depth - 1].number : 0;
-    } else if (object->frame && (owner->depth < object->frame_depth ||
-                                 owner->frames[object->frame_depth - 1].number != object->frame)) {
+    }
+}
+
+static bool frame_is_gone(const struct object *object, const struct thread *owner)
+{
+    return object->frame && (owner->depth < object->frame_depth ||
+                             owner->frames[object->frame_depth - 1].number != object->frame);
+}
+
+/* What was only written there, not initialised by a call, may have been written anew. */
+static void check_frame(struct object *object, const char *call, uintptr_t pc)
+{
+    const struct thread *owner = owner_of(object);
+
+    if ((owner != self || object->initialised) && frame_is_gone(object, owner))
         fail(VERDICT_USE_AFTER_FREE, pc,
              "%s is called by %s on %s, which was in the frame of a function of %s that has "
-             "returned: "
-             "a use after return.",
-             call, thread_name(self), object_name(object), thread_name(owner));
-    }
+             "returned: a use after return.",
+             call, thread_name(self), object_name(object),
+             owner == self ? "its own" : thread_name(owner));
+    note_frame(object);
 }
 
 struct object *object_for(void *where, enum kind kind, const char *call, uintptr_t pc)
@@ -135,8 +151,7 @@ struct object *object_initialise(void *where, enum kind kind, const char *call, 
     struct object *object = object_at(where, kind, pc, &created);
     story_event(call, story_object(object), pc, "initialises {%u}", story_object(object));
     object->initialised = true;
-    if (is_on_stack((uintptr_t)where))
-        check_frame(object, call, pc);
+    note_frame(object);
     return object;
 }
 

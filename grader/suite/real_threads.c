@@ -363,6 +363,16 @@ size_t rest(void)
     return settle();
 }
 
+bool is_told(void)
+{
+    return false;
+}
+
+void tell_step(const char *format, ...)
+{
+    (void)format;
+}
+
 void hold_others(bool on)
 {
     (void)on;

@@ -172,6 +172,12 @@ bool join_unless_stopped(pthread_t thread);
  * then the scenario ends without it. */
 void may_be_left(bool on);
 
+/* Is this run told as a story? Then tell_step notes, as a step of it, what the calling thread does; otherwise nothing.
+ * A message of channel 3 is {a what 3}, {what 3} or {whats 3} in the text: the story calls it what its type is
+ * called in the call for which it was told "creates channel 3". */
+bool is_told(void);
+void tell_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* How many locks one thread may hold at once and the runtime still tells them apart: ThreadSanitizer gives up
  * at 64. */
 size_t locks_kept_apart(void);

@@ -170,6 +170,38 @@ static __attribute__((noinline)) void wait_for_ring(bool takes_back)
     }
 }
 
+static __attribute__((noinline)) void leave_a_waiter(void)
+{
+    struct waiter waiter;
+
+    pthread_mutex_init(&waiter.lock, NULL);
+    pthread_cond_init(&waiter.woken, NULL);
+    atomic_store(&waiting, &waiter);
+}
+
+TEST(use_after_free__a_lock_left_in_a_frame_of_ones_own,
+     .hint = "in the frame of a function of its own that has returned: a use after return")
+{
+    leave_a_waiter();
+    ring(atomic_load(&waiting));
+}
+
+static __attribute__((noinline)) void lock_ones_own(bool by_call)
+{
+    pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
+
+    if (by_call)
+        pthread_mutex_init(&own, NULL);
+    pthread_mutex_lock(&own);
+    pthread_mutex_unlock(&own);
+}
+
+TEST(right__a_lock_in_a_new_frame_at_the_same_place)
+{
+    for (int i = 0; i < 4; i++)
+        lock_ones_own(i % 2 == 0);
+}
+
 /* Waits under the lock that all use. */
 static void *wait_under_the_lock(void *unused)
 {
