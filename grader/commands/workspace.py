@@ -9,7 +9,7 @@ from pathlib import Path
 from grader.commands import carry
 from grader.errors import EXIT_PASSED, UsageError
 from grader.exercises import EXERCISES, ROOT, Exercise, all_exercises, find, is_elective, shown
-from grader.grading import progress
+from grader.grading import given, progress
 from grader.grading.progress import Entry
 from grader.grading.submission import read_submission
 from grader.grading.verdicts import OF_EXERCISES
@@ -45,7 +45,11 @@ def show_list() -> int:
     known = [(exercise, entries.get(exercise.name, _NOTHING)) for exercise in all_exercises()]
     states = [_state(exercise, entry) for exercise, entry in known]
     lines = [_list_line(exercise, entry, state) for (exercise, entry), state in zip(known, states, strict=True)]
-    screen.lines([*lines, [], _count(entries), [], next_line()])
+    changed = given.changed(all_exercises())
+    lines += [[], _count(entries), []]
+    if changed:
+        lines += [*([(line, "yellow")] for line in wrap(given.words(changed), screen.width)), []]
+    screen.lines([*lines, next_step.line(given.comparison(changed[0])) if changed else next_line()])
     return EXIT_PASSED
 
 

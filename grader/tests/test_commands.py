@@ -587,6 +587,13 @@ def test_a_changed_header_is_told_and_how_to_see_what_is_changed(given_out: Kit)
     assert "next  " in failed and "diff" not in failed  # what fails is told first
 
 
+def test_list_tells_a_changed_header_too(given_out: Kit) -> None:
+    given_out.write(HEADER_1, HEADERS["01_answer"] + "#define ANSWER 42\n")
+    listed = " ".join(given_out.run("list").out.split())
+    assert NOT_AS_GIVEN in listed
+    assert re.search(rf"next (git diff|diff grader/given/01_answer/channel.h) {HEADER_1}$", listed)
+
+
 def test_a_changed_suite_is_told(given_out: Kit) -> None:
     given_out.write(HEADER_1, HEADERS["01_answer"] + "/* mine */\n")
     suite = "exercises/01_answer/test_channel.c"
