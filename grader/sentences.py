@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from grader import c_text
 from grader.errors import GraderError
-from grader.exercises import Exercise, all_exercises, read_text, shown
+from grader.exercises import Exercise, all_exercises, api, read_text, shown
 
 
 @dataclass(frozen=True)
@@ -69,28 +70,80 @@ def of_test(exercise: Exercise, name: str) -> list[Sentence]:
     return [find(quotation, exercise) for quotation in quotations(exercise).get(name, ())]
 
 
-def broken(suite: str, test: str, rule: str, call: str) -> list[Sentence]:
-    """The sentences that a failure refutes: the rule of what failed, where that is one; else the test's.
+def broken(suite: str, test: str, rule: str, call: str, expected: str = "") -> list[Sentence]:
+    """The sentences that a failure refutes: the rule of what failed, where that is one; else what is said of the status
+    that was expected, and those of the test.
 
     call: what was called when it failed, in words, or ""."""
     exercise = next((one for one in all_exercises() if one.name == suite), None)
     if exercise is None:
         return []  # a program that is tried
     first = next(_split(rule), "").removesuffix(".")
-    function = re.match(r"\w*", call)
-    called = function[0] if function else ""
+    called = called_in(call)
     quotations = (f"{called} {first}", f"{called}: {first}", first) if first else ()
     for quotation in quotations:
         with contextlib.suppress(QuotationError):
             return [find(quotation, exercise)]
+    found = _of_status(exercise, called, expected)
     with contextlib.suppress(QuotationError):
-        return of_test(exercise, test)
-    return []
+        found += [sentence for sentence in of_test(exercise, test) if sentence not in found]
+    return found
+
+
+def _of_status(exercise: Exercise, function: str, status: str) -> list[Sentence]:
+    """When the newest header that knows says that the function returns it. That all is well says more than that."""
+    said = (s for one in reversed(exercise.chain()) for s in of(one) if (s.owner, s.label) == (function, status))
+    return [] if status.endswith("_OK") or not function else list(itertools.islice(said, 1))
+
+
+def answers(suite: str, function: str) -> frozenset[str]:
+    """What the headers say that a function returns; nothing, of one that has no such list."""
+    exercise = next((one for one in all_exercises() if one.name == suite), None)
+    chain = exercise.chain() if exercise is not None else ()
+    said = [sentence.text for one in chain for sentence in of(one) if sentence.owner == function and function]
+    names = frozenset(name for text in said for name in re.findall(r"\b[A-Z]+_[A-Z_]+\b", text))
+    return names if any(name.endswith("_OK") for name in names) else frozenset()
+
+
+# Words of the sentences that a verdict refutes, whichever test it is of.
+_OF_VERDICTS = {"leak": r"\bleaks\b|left behind|frees all", "no_progress": r"processor time|\bpolls\b"}
+_OF_WAKING = r"\bwakes\b|left waiting|ends by itself|never sleep|never block"
+
+
+def refuted(suite: str, verdict: str, found: Sequence[Sentence], asleep_in: Sequence[str] = ()) -> list[Sentence]:
+    """Those sentences, that first which the verdict refutes; if none of them is one, what the headers say of it.
+
+    asleep_in: the functions of the headers in which somebody waits to be woken."""
+    exercise = next((one for one in all_exercises() if one.name == suite), None)
+    words = _OF_WAKING if verdict == "deadlock" else _OF_VERDICTS.get(verdict, "")
+    if not words or exercise is None:
+        return list(found)
+    having = [sentence for sentence in found if re.search(words, sentence.words)]
+    if not having and (verdict != "deadlock" or asleep_in):
+        said = (s for one in reversed(exercise.chain()) for s in of(one) if re.search(words, s.words))
+        having = [s for s in said if not s.label.isupper() and (s.owner in asleep_in or verdict != "deadlock")][:1]
+    return [*having, *(sentence for sentence in found if sentence not in having)]
+
+
+def called_in(call: str) -> str:
+    """The function of a call in words, or ""."""
+    function = re.match(r"\w*", call)
+    return function[0] if function else ""
+
+
+def are_about(suite: str, test: str, function: str) -> bool:
+    """Does the test execute sentences of that function? So it is, too, where they belong to none, or it is no function
+    of a header."""
+    exercise = next((one for one in all_exercises() if one.name == suite), None)
+    owners: set[str] = set()
+    if exercise is not None:
+        with contextlib.suppress(QuotationError):
+            owners = {sentence.owner for sentence in of_test(exercise, test)} & api()
+    return not owners or function not in api() or function in owners
 
 
 # --------------------------------------------------------------------------------------- suites
 
-_TEST = re.compile(r"^TEST\(\s*(\w+)(.*?)\)\n\{", re.MULTILINE | re.DOTALL)
 _SENTENCES = re.compile(r"\.sentences\s*=\s*\{(.*?)\}", re.DOTALL)
 _LITERALS = re.compile(r'(?:"(?:\\.|[^"\\])*"\s*)+')
 
@@ -100,9 +153,9 @@ def quotations(exercise: Exercise) -> dict[str, tuple[str, ...]]:
     """For each test of its suite what it quotes, as written there."""
     found = {}
     for source in exercise.suite_sources:
-        for test in _TEST.finditer(read_text(source)):
-            quoted = _SENTENCES.search(test[2])
-            found[test[1]] = tuple(map(_value, _LITERALS.findall(quoted[1]))) if quoted else ()
+        for name, options in exercise.options_in(source):
+            quoted = _SENTENCES.search(options)
+            found[name] = tuple(map(_value, _LITERALS.findall(quoted[1]))) if quoted else ()
     return found
 
 

@@ -30,6 +30,10 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         "A function begins inside another one: further up a } is missing, or a { is too many.",
     ),
     (
+        r"conflicting types for built-in function",
+        "C's library has a function of this name: give yours another one.",
+    ),
+    (
         r"conflicting types for|redefinition of",
         "It is declared differently elsewhere: compare it with its line in channel.h, word by word.",
     ),
@@ -115,6 +119,19 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
 )
 
 
+# Warnings of what is hardly ever meant: where one is, it is looked at before anything else.
+_HARDLY_MEANT = re.compile(
+    r"end of non-void|non-void function|uninitialized|truth value|assignment as a condition|does not guard"
+    r"|misleading indentation|empty body|sizeof|used after|pointer may be used|local variable|no effect"
+    r"|infinite recursion|always (true|false|evaluate)|comparison .* is always|unsequenced|may be undefined"
+)
+
+
+def is_hardly_meant(warning: str) -> bool:
+    """Is what the compiler warns of most probably the mistake?"""
+    return _HARDLY_MEANT.search(warning) is not None
+
+
 # Where what students use most is declared. (The C library's own list is its manual: man 3 memcpy.)
 _HEADERS = {
     "string.h": "memcpy memmove memset memcmp strlen strcpy strncpy strcmp strncmp strdup strerror",
@@ -187,7 +204,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "no_progress",
         "",
         r"\bpthread_cond_timedwait\s*\(",
-        "pthread_cond_timedwait returns at once, with EINVAL, for a time that is none: look at what it returns.",
+        "pthread_cond_timedwait returns at once when time is up (ETIMEDOUT) or is none (EINVAL): look at what it says.",
     ),
     (
         "no_progress",
@@ -203,7 +220,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "deadlock",
-        "only time would wake",
+        "only time would wake|still sleeps",
         r"\b(?:sleep|usleep|nanosleep|thrd_sleep)\s*\(",
         "A pause orders nothing: another thread may be slower than any pause. What is waited for has to be told.",
     ),
@@ -232,6 +249,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "Two ways lead to this free: only one of them may.",
     ),
 )
+CIRCLE = "Each holds a lock that another one waits for: whoever needs several takes them in one order."
 _NEVER_WRITTEN = 0xBE  # what the runtime fills a new block with: interleave/heap.c
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from grader.exercises import Exercise
+from grader.exercises import Exercise, tests_short_of_memory
 from grader.grading import build, isolation, runner
 from grader.grading.build import BuildFailure, Unit
 from grader.grading.isolation import AS_IT_IS, Policy
@@ -48,19 +48,28 @@ class Graded:
         bad = [r for r in self.results if r.verdict != "passed"]
         return sorted(bad, key=self._plainness)
 
-    def _plainness(self, result: TestResult) -> tuple[bool, bool, int, float, str]:
-        """What is not implemented yet comes last, and the exercise's own suite first. Then count how many threads and
-        steps there are to follow, and in which order the header says it. (Those without a story keep their order.)"""
+    def _plainness(self, result: TestResult) -> tuple[bool, bool, bool, int, bool, float, str]:
+        """What is not implemented yet comes last, and the exercise's own suite first; of it, what is written before
+        what is drawn. Then count how many threads there are to follow, whether memory is short, how many steps, and
+        in which order the header says it. (Those without a story keep their order.)"""
         story = result.story or {}
         sentence = next(iter(result.broken), None) if story else None
         header, _, line = (sentence.where if sentence else "").partition(":")
         return (
             result.verdict == "not_implemented",
             result.suite != self.exercise.name,
+            bool(result.sections) and bool(story),  # a table of the calls that were drawn
             len(story.get("threads", [1])),
+            self._is_of_short_memory(result),
             steps_of(result),
             f"{header}:{line:>6}" if header else "none",  # which comes after exercises/...
         )
+
+    def _is_of_short_memory(self, result: TestResult) -> bool:
+        """Is it a test of what happens then, which may fail for plainer reasons as well?"""
+        suite = next((one for one in self.exercise.chain() if one.name == result.suite), None)
+        fails = suite is not None and result.name in tests_short_of_memory(suite)
+        return fails or any(sentence.label.endswith("_NO_MEMORY") for sentence in result.broken[:1])
 
 
 def steps_of(result: TestResult) -> float:

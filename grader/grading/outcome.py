@@ -10,11 +10,12 @@ import dataclasses
 import json
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from grader import sentences
+from grader.exercises import api
 from grader.grading import hang, sanitizer
 from grader.grading.isolation import ProcessResult
 from grader.grading.verdicts import OF_TESTS
@@ -57,7 +58,24 @@ class TestResult:
         """The sentences of the header that a failure refutes; none is known of what was not built or not run."""
         if self.verdict in ("passed", "build_failed", "not_implemented", "environment"):
             return []
-        return sentences.broken(self.suite, self.name, self.rule, self.call)
+        found = sentences.broken(self.suite, self.name, self.rule, self.call, self.expected)
+        is_stopped = self.facts.get("stopped") is not None  # of which the tests of lock-freedom know more
+        return found if is_stopped else sentences.refuted(self.suite, self.verdict, found, self._asleep_in())
+
+    def _asleep_in(self) -> list[str]:
+        """The functions of the headers in which somebody sleeps whom nobody has woken; none if a lock is behind it."""
+        asleep = [end for end in (self.story or {}).get("ends", []) if end["state"] == "asleep"]
+        return [] if any(end["holder"] >= 0 for end in asleep) else self._functions_of(end["stack"] for end in asleep)
+
+    def leaked_by(self) -> list[str]:
+        """Of a leak: the function of a header that has allocated it."""
+        places = (self.story or {}).get("accesses", []) if self.verdict == "leak" else []
+        return self._functions_of(place["stack"] for place in places)
+
+    def _functions_of(self, stacks: Iterable[Sequence[str]]) -> list[str]:
+        places = (self.story or {}).get("places", {})
+        names = (places[address][0] for stack in stacks for address in stack if address in places)
+        return [name for name in names if name in api()]
 
     @property
     def extent(self) -> str:

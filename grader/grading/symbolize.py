@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import c_text
+from grader import c_text, sentences
 from grader.exercises import ROOT
 from grader.grading import diagnostics, story, suites
 from grader.grading.outcome import TestResult
@@ -31,23 +31,44 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
     if _ADDRESS.match(result.where):
         _, file, line = lines.get(result.where, ("", "", 0))
         result.where = f"{file}:{line}" if line and "/" not in file else ""
-    if not result.where and result.call:
-        result.where = definition_of(result.call, code)
-    if not result.where and result.facts.get("function"):
-        result.where = definition_of(f"{result.facts['function']}(", code)
     told = story.Story(result.story, code) if result.story is not None else None
-    if told is not None and result.verdict == "race":
-        result.where = told.accused() or result.where
-    if told is not None:
-        result.where = _above_the_channel(told, code) or result.where
-    result.where = result.where or _suspect(result, told, code)
+    result.where = next(filter(None, _places(result, told, code)), "")
     if told is not None:
         result.message = story.message(result.message, result.facts, told, result.where)
     else:
         result.message = story.without_story(result.message)
     text = line_of(result.where, code)
-    cause = diagnostics.cause(result.verdict, result.message, result.got, text)
-    result.explanation = (told.unwritten() if told else "") or cause or result.explanation
+    result.explanation = _explanation(result, told, text) or result.explanation
+
+
+def _explanation(result: TestResult, told: story.Story | None, line: str) -> str:
+    """What is behind it, in words, if that is known; line: of the student's, where it was."""
+    unwritten, circle = (told.unwritten(), bool(told.in_a_circle)) if told is not None else ("", False)
+    cause = diagnostics.CIRCLE if circle else diagnostics.cause(result.verdict, result.message, result.got, line)
+    return unwritten or cause or _is_no_answer(result)
+
+
+def _is_no_answer(result: TestResult) -> str:
+    """That what a call has said is among none of its answers; or "" if it is one, or unknown."""
+    function = sentences.called_in(result.call) if result.verdict == "failed" else ""
+    answers = sentences.answers(result.suite, function)
+    is_none = answers and re.fullmatch(r"[A-Z]+_[A-Z_]+", result.got) and result.got not in answers
+    return f"{function} never says {result.got}." if is_none else ""
+
+
+def _places(result: TestResult, told: story.Story | None, code: Code) -> Iterator[str]:
+    """Lines of the student's to look at, the most telling first; "" for none."""
+    if told is not None:
+        yield _above_the_channel(told, code)
+        yield told.accused() if result.verdict == "race" else ""
+        yield told.asleep_at() if told.in_a_circle else ""
+    yield result.where
+    if told is not None:
+        yield told.asleep_at() if result.verdict == "deadlock" else ""
+        yield told.failed_at()
+    yield definition_of(result.call, code)
+    yield definition_of(f"{result.facts.get('function', '')}(", code)
+    yield _suspect(result, told, code)
 
 
 def _in_the_suite(told: story.Story | None) -> list[str]:

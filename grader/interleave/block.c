@@ -61,8 +61,8 @@ const char *tell_block(const struct block *block)
 
 void tell_unwritten(const struct block *block)
 {
-    story_access("unwritten", block->allocated_by, block->allocated_pc, "allocates %zu byte%s",
-                 block->size, block->size == 1 ? "" : "s");
+    story_earlier("unwritten", block->allocated_by, block->allocated_pc, block->allocated_at,
+                  "allocates %zu byte%s", block->size, block->size == 1 ? "" : "s");
 }
 
 static _Noreturn void bad_access(const struct block *block, uintptr_t address, size_t size,

@@ -105,14 +105,15 @@ def _notes(graded: Graded, told: TestResult | None, room: Room) -> list[Line]:
         place, _, message = warning.partition(": ")
         if warning == explains:
             continue
+        if room.rows is not None:  # a line of it is enough to go there
+            found.append([(cut(f"{own_path(graded, place)}: {title}: {message}", room.width - 1), "yellow")])
+            continue
         why = diagnostics.compiler_message(message, graded.submission.code.text)
         head: Line = [(f"{own_path(graded, place)}: ", "bold"), (title, "bold yellow")]
-        block: list[Line] = [[], head, *_wrapped(message, room.width), *(_wrapped(why, room.width) if why else [])]
-        if not room.left(found).holds(block):  # a line of it is enough to go there
-            short = cut(f"{own_path(graded, place)}: {title}: {message}", room.width - 1)
-            block = [[(short, "yellow")]]
-        found += block if room.left(found).holds(block) else []
-    return found
+        found += [[], head, *_wrapped(message, room.width), *(_wrapped(why, room.width) if why else [])]
+    if room.rows is None:
+        return found
+    return [[], *found[: room.rows - 1]] if found and room.rows > 1 else []
 
 
 def _warnings(graded: Graded) -> list[tuple[str, str]]:
@@ -132,21 +133,25 @@ def _not_handed_in(graded: Graded) -> list[str]:
     ]
 
 
-def _warning_of(graded: Graded, result: TestResult | None) -> tuple[str, str]:
-    """The compiler's warning about the very function that failed, and its place; ("", "") if there is none."""
+def _warning_of(graded: Graded, result: TestResult) -> tuple[str, str]:
+    """The compiler's warning that most probably is behind the failure, that of the same function first, and its place;
+    ("", "") if there is none."""
+    from grader.grading import diagnostics
+
+    if result.verdict in ("build_failed", "not_implemented", "environment"):
+        return "", ""
+    failed_in = _function_at(graded, result.where)
+    telling = [one for one in build.warnings_of(graded.submission.code) if diagnostics.is_hardly_meant(one)]
+    telling.sort(key=lambda one: _function_at(graded, one.partition(": ")[0]) != failed_in)
+    return (telling[0], telling[0].partition(": ")[0]) if telling else ("", "")
+
+
+def _function_at(graded: Graded, place: str) -> str:
     from grader import c_text
 
-    name, _, line = result.where.partition(":") if result else ("", "", "")
-    for source in graded.submission.code.sources:
-        if source.name != name or not line.isdigit():
-            continue
-        text = c_text.decoded(source.content)
-        for warning in build.warnings_of(graded.submission.code):
-            place = warning.partition(": ")[0]
-            its_name, _, its_line = place.partition(":")
-            if its_name == name and c_text.function_at(int(its_line), text) == c_text.function_at(int(line), text):
-                return warning, place
-    return "", ""
+    name, _, line = place.partition(":")
+    source = next((source for source in graded.submission.code.sources if source.name == name), None)
+    return c_text.function_at(int(line), c_text.decoded(source.content)) if source and line.isdigit() else ""
 
 
 # ------------------------------------------------------------------------------------- the story
@@ -179,7 +184,7 @@ def _full(graded: Graded, place: str) -> str:
 
 def _foot(graded: Graded, result: TestResult, room: Room, tree: Path, replayed: bool) -> list[Line]:
     """Place, what happened, the sentence of the header, and the next step."""
-    warning, warned_at = _warning_of(graded, result) if result.verdict == "failed" else ("", "")
+    warning, warned_at = _warning_of(graded, result)
     where = warned_at or result.where
     place = own_path(graded, where) or shown(tree / graded.exercise.name / graded.exercise.files[0])
     if result.verdict == "build_failed":
@@ -218,13 +223,20 @@ def _what_happened(graded: Graded, result: TestResult, warning: str, room: Room)
         found += _wrapped(result.explanation, room.width)
     if printed := sum(event["op"] == "prints" for event in (result.story or {}).get("events", [])):
         found += _wrapped(f"It printed {printed} line{'s' if printed > 1 else ''}: make replay", room.width, "dim")
-    if result.hint and result.verdict in _A_HINT_HELPS:
+    if result.hint and not warning and _hint_helps(result):
         found += _wrapped(result.hint, room.width, "italic")
     return found
 
 
 # A test's hint is about the sentence that it executes: of a crash or a race it says nothing.
 _A_HINT_HELPS = ("failed", "deadlock", "no_progress", "leak", "timeout", "not_implemented")
+
+
+def _hint_helps(result: TestResult) -> bool:
+    """Nor does it of a call that only leads to that sentence, or where the cause is known."""
+    functions = [str(result.facts.get("function", "")) or sentences.called_in(result.call), *result.leaked_by()]
+    is_about_it = all(sentences.are_about(result.suite, result.name, function) for function in functions)
+    return result.verdict in _A_HINT_HELPS and not result.explanation and is_about_it
 
 
 def _says(result: TestResult, rule: str) -> bool:

@@ -27,13 +27,20 @@ def as_lines(
     """The story as text of that width; the last most_steps steps of it, or as many as these rows hold."""
     width = min(width, WIDEST)
     story = Story(data, code)
-    end = [*_accesses(story, width), *_ends(story, width)]
+    end = _end(story, width, MOST_FRAMES)
+    if rows is not None and 2 * len(end) > rows:
+        end = _end(story, width, 1)
     for most in range(most_steps, 0, -1):
         shown = _steps_to_show(story, most)
         table = _table(story, shown, width) if shown else []
         if rows is None or len(table) + len(end) <= rows:
             return [*table, *end]
     return end[1:] if rows is None or len(end) <= rows + 1 else end[1 : rows + 1]
+
+
+def _end(story: Story, width: int, most_frames: int) -> list[Line]:
+    """What belongs to the failure besides the steps: other accesses, and where each thread is at the end."""
+    return [*_accesses(story, width, most_frames), *_ends(story, width, most_frames)]
 
 
 def _steps_to_show(story: Story, most_steps: int) -> list[Step]:
@@ -144,26 +151,26 @@ def _list(story: Story, steps: list[Step], gutter: _Gutter, width: int) -> list[
     return lines
 
 
-def _accesses(story: Story, width: int) -> list[Line]:
+def _accesses(story: Story, width: int, most_frames: int) -> list[Line]:
     lines: list[Line] = []
     for note in story.accesses:
         lines += [[], *_wrapped(access_words(story, note), width, "bold")]
-        lines += _stack(note.stack, width)
+        lines += _stack(note.stack[:most_frames], width)
     return lines
 
 
 def _stack(stack: tuple[Spot, ...], width: int) -> list[Line]:
     lines: list[Line] = []
-    where = max((len(spot.short) for spot in stack[:MOST_FRAMES]), default=0)
-    for spot in stack[:MOST_FRAMES]:
+    where = max((len(spot.short) for spot in stack), default=0)
+    for spot in stack:
         place = cut(f"    {spot.short:{where}}  {spot.function}", width - 1)
         room = width - len(place) - 4
         lines.append([(place, ""), (f":  {cut(spot.text, room)}" if room > 16 else "", "dim")])
     return lines
 
 
-def _ends(story: Story, width: int) -> list[Line]:
-    if not story.tells_its_end:
+def _ends(story: Story, width: int, most_frames: int) -> list[Line]:
+    if not story.tells_its_end or [note.role for note in story.ends] == ["running"]:
         return []
     lines: list[Line] = [[], [("At the end:", "bold")]]
     for note in sorted(story.ends, key=lambda note: note.text.endswith(" ends")):  # who waits for an end comes last
@@ -171,7 +178,7 @@ def _ends(story: Story, width: int) -> list[Line]:
         for waker in story.wakers:
             if waker.thread == note.thread and note.role in ("asleep", "spinning"):
                 lines += _wrapped(f"    what would have woken it: {waker.text}", width)
-        lines += _stack(note.stack, width)
+        lines += _stack(note.stack[:most_frames], width)
     return lines
 
 

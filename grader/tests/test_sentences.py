@@ -93,6 +93,35 @@ def test_a_failure_refutes_the_sentence_that_its_rule_is_or_else_those_of_the_te
     assert broken("NULL is a no-op.", "receiver_drop(NULL)") == ["NULL is a no-op."]
     assert broken("Never blocks.", "receiver_try_recv(rx, &m)") == ["Never blocks."]
     assert broken("Something else.", "") == ["From then on every send says CHANNEL_CLOSED.", closed]
+    of_no_size = sentences.broken("04_bounded", "", "Something else.", "channel_create(0, &tx, &rx)", "CHANNEL_INVALID")
+    assert [(s.owner, s.label) for s in of_no_size] == [("channel_create", "CHANNEL_INVALID")]
+    assert sentences.broken("04_bounded", "", "Something else.", "channel_create(1, &tx, &rx)", "CHANNEL_OK") == []
+
+
+def test_a_verdict_refutes_a_sentence_of_its_own_first() -> None:
+    def refuted(verdict: str, test: str) -> list[str]:
+        found = sentences.of_test(find("01"), test)
+        return [s.text for s in sentences.refuted("01_single_thread", verdict, found)]
+
+    test = "send_after_drop_of_the_receiver_is_closed"
+    of_it = [sentence.text for sentence in sentences.of_test(find("01"), test)]
+    assert refuted("failed", test) == of_it
+    assert refuted("leak", test) == ["Memory: Nothing leaks.", *of_it]
+    assert "neither spins nor polls" in sentences.refuted("02_blocking", "no_progress", [])[0].text
+    assert sentences.refuted("of_no_exercise", "leak", []) == []
+    assert sentences.refuted("04_bounded", "deadlock", []) == []  # a lock, say
+    asleep = sentences.refuted("04_bounded", "deadlock", [], ["receiver_recv"])
+    assert [s.text for s in asleep] == ["A send wakes a sleeping receiver, and so does dropping the last sender."]
+
+
+def test_a_hint_is_about_the_calls_that_its_test_executes() -> None:
+    def is_about(test: str, function: str) -> bool:
+        return sentences.are_about("01_single_thread", test, function)
+
+    assert is_about("send_after_drop_of_the_receiver_is_closed", "sender_send")
+    assert not is_about("send_after_drop_of_the_receiver_is_closed", "channel_create")
+    assert is_about("send_after_drop_of_the_receiver_is_closed", "got")  # a value, of whichever call
+    assert is_about("two_channels_share_no_state", "channel_create")  # its sentence belongs to no function
 
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=[exercise.name for exercise in all_exercises()])
