@@ -182,7 +182,7 @@ def api() -> frozenset[str]:
 
 
 @functools.cache
-def tests_short_of_memory(exercise: Exercise) -> frozenset[str]:
+def short_of_memory(exercise: Exercise) -> frozenset[str]:
     """The tests of its suite in which allocations fail."""
     found = (test for path in exercise.suite_sources for test in exercise.options_in(path))
     return frozenset(name for name, options in found if ".allocations_fail" in options)

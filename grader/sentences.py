@@ -106,7 +106,11 @@ def answers(suite: str, function: str) -> frozenset[str]:
 
 
 # Words of the sentences that a verdict refutes, whichever test it is of.
-_OF_VERDICTS = {"leak": r"\bleaks\b|left behind|frees all", "no_progress": r"processor time|\bpolls\b"}
+_OF_VERDICTS = {
+    "leak": r"\bleaks\b|left behind|frees all",
+    "no_progress": r"processor time|\bpolls\b",
+    "race": r"different threads at the same time|What a thread wrote|is seen by",
+}
 _OF_WAKING = r"\bwakes\b|left waiting|ends by itself|never sleep|never block"
 
 

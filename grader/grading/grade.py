@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from grader.exercises import Exercise, tests_short_of_memory
+from grader.exercises import Exercise, short_of_memory
 from grader.grading import build, isolation, runner
 from grader.grading.build import BuildFailure, Unit
 from grader.grading.isolation import AS_IT_IS, Policy
@@ -68,7 +68,7 @@ class Graded:
     def _is_of_short_memory(self, result: TestResult) -> bool:
         """Is it a test of what happens then, which may fail for plainer reasons as well?"""
         suite = next((one for one in self.exercise.chain() if one.name == result.suite), None)
-        fails = suite is not None and result.name in tests_short_of_memory(suite)
+        fails = suite is not None and result.name in short_of_memory(suite)
         return fails or any(sentence.label.endswith("_NO_MEMORY") for sentence in result.broken[:1])
 
 

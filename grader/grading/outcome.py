@@ -73,9 +73,10 @@ class TestResult:
         return self._functions_of(place["stack"] for place in places)
 
     def _functions_of(self, stacks: Iterable[Sequence[str]]) -> list[str]:
+        """Of each stack the function of a header that the suite has called."""
         places = (self.story or {}).get("places", {})
-        names = (places[address][0] for stack in stacks for address in stack if address in places)
-        return [name for name in names if name in api()]
+        called = ([places[address][0] for address in stack if address in places] for stack in stacks)
+        return [names[-1] for names in ([name for name in names if name in api()] for names in called) if names]
 
     @property
     def extent(self) -> str:

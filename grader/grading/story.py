@@ -99,7 +99,8 @@ class Story:
         self.verdict = str(data.get("verdict", ""))
         self.seed = str(data.get("seed", ""))
         self._threads = data.get("threads", [])
-        self._nouns = dict(self._messages(data.get("events", [])))
+        self._data_events = data.get("events", [])
+        self._nouns = dict(self._messages(self._data_events))
         self.names = self._thread_names()
         self._data_objects = data.get("objects", [])
         self.objects = self._object_names(self._data_objects)
@@ -243,6 +244,19 @@ class Story:
                 name = found[1].lower().removesuffix("_t").replace("_", " ") if found else ""
                 yield created[1], name if name and name not in _NO_NAMES else "message"
 
+    def undropped(self) -> str:
+        """Which handles were never dropped, of the channels whose calls are told from the first on; or ""."""
+        told = [str(event["text"]) for event in self._data_events if event["op"] == _TELLS]
+        created = [found[1] for text in told if (found := re.match(r"creates channel (\d+)", text))]
+        for channel in () if self.omitted else created:
+            of_it = [text for text in told if re.search(rf"\{{\w* ?whats? {channel}\}}", text)]
+            senders = 1 + _begin(of_it, "clones a sender") - _begin(of_it, "drops a sender", "drops the last sender")
+            left = [] if _begin(of_it, "drops the receiver") else ["the receiver"]
+            left += [] if senders < 1 else ["a sender" if senders == 1 else f"{senders} senders"]
+            if left:
+                return self.words(f"Never dropped, of a channel for {{whats {channel}}}: {' and '.join(left)}.")
+        return ""
+
     def _noun(self, match: re.Match[str]) -> str:
         """{a what 3}, {what 3}, {whats 3}"""
         noun = self._nouns.get(match[3], "message")
@@ -342,6 +356,11 @@ class Story:
         thread = int(entry.get("thread", 0))
         text = self.told_of(thread, str(entry.get("text", "")))
         return Note(thread, str(entry.get(role, "")), text, spots)
+
+
+def _begin(texts: Sequence[str], *words: str) -> int:
+    """How many of the texts begin with such words."""
+    return sum(text.startswith(words) for text in texts)
 
 
 def _circle(holders: dict[int, int]) -> frozenset[int]:
@@ -455,7 +474,8 @@ def _by_name(text: str, story: Story) -> str:
     for thread, called in dict(racing + failing).items():
         name = f"{{t{thread}}}"
         if called:
-            text = text.replace(name, called if len(story.names) == 1 else f"{name} (in {called})", 1)
+            who = called if len(story.names) == 1 else f"{name} (in {called})" if called != story.name(thread) else name
+            text = text.replace(name, who, 1)
     return re.sub(r"\{t(\d+)\} is inside a call on it", lambda m: f"{m[0]}{_inside(story, int(m[1]))}", text)
 
 

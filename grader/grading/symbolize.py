@@ -45,7 +45,8 @@ def _explanation(result: TestResult, told: story.Story | None, line: str) -> str
     """What is behind it, in words, if that is known; line: of the student's, where it was."""
     unwritten, circle = (told.unwritten(), bool(told.in_a_circle)) if told is not None else ("", False)
     cause = diagnostics.CIRCLE if circle else diagnostics.cause(result.verdict, result.message, result.got, line)
-    return unwritten or cause or _is_no_answer(result)
+    undropped = told.undropped() if told is not None and result.verdict == "leak" else ""
+    return unwritten or cause or undropped or _is_no_answer(result)
 
 
 def _is_no_answer(result: TestResult) -> str:

@@ -1,7 +1,6 @@
 """The last screen of `make grade` says what to do next: of the states in screens/, each a solution made wrong.
 
-A fixed part of them is graded each time, and all of them with SCREENS=all. One that is `open` is told badly still, and
-why: the test fails once it is not."""
+A fixed part of them is graded each time, and all of them with SCREENS=all."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ import pytest
 
 from grader import c_text
 from grader.commands import grade
-from grader.exercises import ROOT, Exercise, by_name, tests_short_of_memory
+from grader.exercises import ROOT, Exercise, all_exercises, by_name, short_of_memory
 from grader.grading.grade import Graded, Grading
 from grader.grading.outcome import TestResult
 from grader.output import render
@@ -59,8 +58,7 @@ def states() -> Iterator[Any]:
             number += 1
             if os.environ.get("SCREENS") == "all" or (number % PART == 1 and not given.get("slow")):
                 state = State(file.stem, given["name"], given)
-                still_open = [pytest.mark.xfail(reason=given["open"], strict=True)] if "open" in given else []
-                yield pytest.param(state, id=f"{file.stem[:2]} {state.name}", marks=still_open)
+                yield pytest.param(state, id=f"{file.stem[:2]} {state.name}")
 
 
 class Captured(render.Screen):
@@ -136,7 +134,7 @@ def check_plainest(graded: Graded, screen: list[str]) -> None:
     """No other test that failed comes before it: written, fewer threads, enough memory, fewer steps."""
     told = graded.failures()[0]
     assert any(told.sentence.startswith(line[:40]) for line in screen if len(line) > 10)
-    short = tests_short_of_memory(graded.exercise)
+    short = short_of_memory(graded.exercise)
     failed = [r for r in graded.results if r.verdict != "passed" and r.story and r.name not in short]
     if told.story and failed and "memory" not in told.sentence:
         assert told in failed and _to_follow(told) == min(map(_to_follow, failed))
@@ -149,4 +147,5 @@ def _to_follow(result: TestResult) -> tuple[bool, int, int]:
 
 def test_the_states_are_many_and_of_every_exercise() -> None:
     of_each = {file.stem: len(tomllib.loads(file.read_text())["state"]) for file in STATES.glob("*.toml")}
-    assert sum(of_each.values()) >= 70, of_each
+    assert sum(of_each.values()) >= 120, of_each
+    assert set(of_each) == {exercise.name for exercise in all_exercises()}

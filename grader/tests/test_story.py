@@ -268,3 +268,60 @@ def test_who_was_stopped_for_ever_is_named_and_where() -> None:
 def test_places_in_a_kit_that_was_moved_since_it_was_compiled() -> None:
     assert symbolize._in_kit("/elsewhere/kit/grader/suite/main.c") == "grader/suite/main.c"
     assert symbolize._in_kit("/usr/include/grader/none.h") == "/usr/include/grader/none.h"
+
+
+SERVER = b"""channel_create_bounded(sizeof(struct reply), 4, NULL, &tx, &rx);
+sender_send(tx, &reply);
+receiver_recv(rx, &reply);
+receiver_drop(rx);
+"""
+
+
+def of_a_server(*told_there: str) -> Story:
+    """What a server did with a channel, as the suite that stands between the two tells it, a line of SERVER each."""
+    places = {f"0x{n}": ("serve", "ticket_server.c", n) for n in range(1, 5)}
+    places |= {"0x8": ("__wrap_receiver_recv", "exercises/08_ticket_server/test_story.c", 9)}
+    places |= {"0x9": ("receiver_recv", "channel.c", 1)}
+    events = [event(n, 0, n, "tells", text) | {"stack": ["0x8", f"0x{n}"]} for n, text in enumerate(told_there, 1)]
+    inside = [event(n, 0, 9, "mutex_lock", "locks it") | {"stack": ["0x9", "0x8", "0x3"]} for n in (8, 9)]
+    files = (("ticket_server.c", SERVER), ("channel.c", b"pthread_mutex_lock(&ch->lock);\n"))
+    sources = tuple(Source("08_ticket_server", name, text, Path(name)) for name, text in files)
+    data = {**DEADLOCK, "verdict": "leak", "places": places, "events": [*events, *inside], "ends": []}
+    return Story(data, Code("08_ticket_server", sources))
+
+
+def test_a_call_that_is_told_is_one_step_and_calls_messages_by_their_type() -> None:
+    created = "creates channel 0: room for 4 {whats 0}"
+    told_there = (created, "sends {a what 0}: 1 of 4 queued", "receives {a what 0}: 0 left")
+    read = of_a_server(*told_there)
+    assert [(step.text, step.spot.short) for step in read.steps] == [
+        ("creates a channel: room for 4 replies", "ticket_server.c:1"),
+        ("sends a reply: 1 of 4 queued", "ticket_server.c:2"),
+        ("receives a reply: 0 left", "ticket_server.c:3"),
+    ]
+    read = of_a_server(*told_there[:2])  # it is still in that call
+    assert [step.text for step in read.steps][2:] == ["calls receiver_recv"]
+
+
+def test_the_handles_that_a_server_never_dropped_are_told() -> None:
+    created, cloned = "creates channel 0: room for 4 {whats 0}", "clones a sender of {whats 0}: there are 2"
+    dropped, gone = "drops the last sender of {whats 0}", "drops the receiver: 1 {what 0} left"
+    assert of_a_server(created, gone, dropped).undropped() == ""
+    assert of_a_server(created, dropped).undropped() == "Never dropped, of a channel for replies: the receiver."
+    assert of_a_server(created, cloned, dropped).undropped().endswith("the receiver and a sender.")
+    assert of_a_server(created, cloned, gone).undropped().endswith("replies: 2 senders.")
+
+
+def test_threads_that_wait_for_one_another_come_first() -> None:
+    end: dict[str, Any] = {"state": "asleep", "pc": "0x0", "stack": []}
+    ends = [
+        {**end, "thread": 0, **asleep("join", joins=1)},
+        {**end, "thread": 1, **asleep("f", 1, holder=2)},
+        {**end, "thread": 2, **asleep("f", 2, holder=1)},
+    ]
+    threads = [{"id": n, "name": f"t{n}", "start": "0x0"} for n in range(3)]
+    read = words.Story({**DEADLOCK, "threads": threads, "objects": OBJECTS, "ends": ends}, code())
+    assert sorted(read.in_a_circle) == [1, 2]
+    assert [note.thread for note in read.asleep()] == [1, 2, 0]
+    ends = [{**end, "thread": 1, **asleep("f", 1, holder=1)}]
+    assert not words.Story({**DEADLOCK, "threads": threads, "ends": ends}, code()).in_a_circle
