@@ -22,7 +22,18 @@
 
 /* -------------------------------------------------------------------------------- start and end */
 
-/* A slot nobody has used in this schedule, or that of a thread all others know the end of. */
+/* The slot of a thread all others know the end of. */
+static struct thread *used_slot(void)
+{
+    for (unsigned t = 0; t < MAX_THREADS; t++) {
+        struct thread *old = &run.threads[t];
+        if (old->state == THREAD_ENDED && (old->joined || old->detached))
+            return old;
+    }
+    return NULL;
+}
+
+/* Such a slot, or one that nobody has used in this schedule. */
 static struct thread *free_slot(void)
 {
     if (run.thread_count < MAX_THREADS) {
@@ -31,17 +42,23 @@ static struct thread *free_slot(void)
         fresh->id = run.thread_count++;
         return fresh;
     }
-    for (unsigned t = 0; t < MAX_THREADS; t++) {
-        struct thread *old = &run.threads[t];
-        if (old->state == THREAD_ENDED && (old->joined || old->detached)) {
-            uint32_t now = old->clock.at[t];
-            memset(old, 0, offsetof(struct thread, depth));
-            old->id = t;
-            old->clock.at[t] = now;
-            return old;
-        }
+    struct thread *old = used_slot();
+    if (old) {
+        unsigned id = old->id;
+        uint32_t now = old->clock.at[id];
+        memset(old, 0, offsetof(struct thread, depth));
+        old->id = id;
+        old->clock.at[id] = now;
     }
-    return NULL;
+    return old;
+}
+
+bool thread_start_fails(uintptr_t pc)
+{
+    if (run.thread_count == MAX_THREADS && !used_slot() && !run.test->options.is_a_program)
+        fail(VERDICT_MISUSE, pc, "More than %d threads at once, and no test needs so many.",
+             MAX_THREADS);
+    return allocation_fails(true, pc);
 }
 
 struct thread *thread_new(void)
@@ -229,7 +246,7 @@ static bool is_detached(const pthread_attr_t *attributes)
 STAND_IN(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes,
          void *(*body)(void *), void *arg)
 {
-    if (allocation_fails(true, CALLER))
+    if (thread_start_fails(CALLER))
         return EAGAIN;
     return thread_create(thread, "", body, NULL, arg, is_detached(attributes), CALLER);
 }

@@ -12,6 +12,9 @@ struct thread *thread_new(void);
 /* Makes it start in entry. */
 void thread_prepare(struct thread *thread, void (*entry)(void));
 
+/* The submission is about to start one. May it fail, as allocations do? Fails the test where there are too many. */
+bool thread_start_fails(uintptr_t pc);
+
 int thread_create(unsigned long *handle, const char *name, void *(*body)(void *),
                   int (*body_c11)(void *), void *arg, bool detached, uintptr_t pc);
 int thread_join(unsigned long handle, void **result, const char *call, uintptr_t pc);

@@ -95,7 +95,7 @@ STAND_IN(int, cnd_broadcast, cnd_t *cond)
 
 STAND_IN(int, thrd_create, thrd_t *thread, thrd_start_t body, void *arg)
 {
-    if (allocation_fails(true, CALLER))
+    if (thread_start_fails(CALLER))
         return thrd_nomem;
     return as_c11(thread_create(thread, "", NULL, body, arg, false, CALLER));
 }

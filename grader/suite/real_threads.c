@@ -39,6 +39,7 @@ enum {
     NAPS = 16,            /* less may be the system's doing */
 };
 #define NAP_MS 0.5 /* on average: less is a deadline that has passed, or is passing */
+enum { MANY_THREADS = 64 }; /* that the code under test has started */
 
 /* Shared by the child that runs the scenario and the parent that tells of it. */
 struct report {
@@ -84,7 +85,7 @@ _Noreturn void end_scenario(const struct outcome *outcome)
     _exit(CHILD_FAILED);
 }
 
-static void end_with(enum verdict verdict, const char *message)
+static _Noreturn void end_with(enum verdict verdict, const char *message)
 {
     struct outcome outcome = {.verdict = verdict};
 
@@ -296,13 +297,24 @@ static void watch_others(void)
 
 static atomic_int threads_there; /* that were started and not yet joined */
 
+/* Whose fault is it that there is no room for another one? */
+static _Noreturn void tell_too_many(void)
+{
+    struct activity others[MANY_THREADS * 2];
+    size_t most = sizeof others / sizeof others[0], n = look_at_others(others, most);
+
+    if (n == most || n > MANY_THREADS + (size_t)atomic_load(&threads_there))
+        end_with(VERDICT_MISUSE, "More than 64 threads at once, and no test needs so many.");
+    end_with(VERDICT_ENVIRONMENT, "The machine can't start another thread.");
+}
+
 pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
 {
     pthread_t thread;
 
     (void)name;
     if (pthread_create(&thread, NULL, body, arg) != 0)
-        end_with(VERDICT_ENVIRONMENT, "The machine can't start another thread.");
+        tell_too_many();
     atomic_fetch_add(&threads_there, 1);
     return thread;
 }

@@ -55,6 +55,7 @@ struct test_options {
      * tenth of a second later or more, nothing does. */
     bool woken_by_others;
     bool once;          /* one run is enough: much work, and one schedule tells all */
+    bool is_a_program;  /* anybody's, which may start as many threads as it likes */
     unsigned schedules; /* at most this many, whatever was asked for; 0: no such limit */
     const struct family
         *family;               /* the body is many scenarios (grader/model), each run that often */

@@ -3,7 +3,7 @@
 
 int program_main(int argc, char **argv);
 
-TEST(the_program_ends_with_0)
+TEST(the_program_ends_with_0, .is_a_program = true)
 {
     char name[] = "program", *argv[] = {name, NULL};
 

@@ -541,6 +541,36 @@ TEST(environment__a_hundred_thousand_threads, .hint = "threads at once")
     join(spawn(start_many, NULL));
 }
 
+static int started_by_the_code(void)
+{
+    pthread_t thread;
+    int n = 0;
+
+    while (n < 100 && pthread_create(&thread, NULL, nothing, NULL) == 0)
+        n++;
+    return n;
+}
+
+TEST(misuse__a_hundred_threads_of_the_code_itself, .hint = "no test needs so many")
+{
+    started_by_the_code();
+}
+
+TEST(environment__a_hundred_threads_of_a_program, .is_a_program = true, .hint = "threads at once")
+{
+    started_by_the_code();
+}
+
+TEST(right__a_hundred_threads_one_after_the_other)
+{
+    pthread_t thread;
+
+    for (int i = 0; i < 100; i++) {
+        check_equal(pthread_create(&thread, NULL, nothing, NULL), 0, "It starts.");
+        pthread_join(thread, NULL);
+    }
+}
+
 /* --------------------------------------------------------------------------- lock-freedom */
 
 static sem_t handed;
