@@ -95,9 +95,13 @@ def _rules(arguments: Mapping[str, str]) -> Path | None:
 class Metadata:
     """What Gradescope tells of a submission in submission_metadata.json: whose it is, when it came, when it was due."""
 
-    student: str = "submission"
+    students: tuple[str, ...] = ("submission",)  # more than one: a group's
     submitted: dt.datetime | None = None
     due: dt.datetime | None = None
+
+    @property
+    def student(self) -> str:
+        return self.students[0]
 
     @classmethod
     def read(cls, name: str) -> Metadata:
@@ -108,15 +112,18 @@ class Metadata:
             data = json.loads(path.read_bytes())
             users = data.get("users") or [{}]
             due = (users[0].get("assignment") or {}).get("due_date") or data["assignment"]["due_date"]
-            student = users[0].get("name") or "submission"
-            return cls(student, dt.datetime.fromisoformat(data["created_at"]), due and dt.datetime.fromisoformat(due))
+            students = tuple(user.get("name") or "submission" for user in users)
+            return cls(students, dt.datetime.fromisoformat(data["created_at"]), due and dt.datetime.fromisoformat(due))
         except OSError as error:
             raise UsageError(f"METADATA={name} can't be read: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise UsageError(f"METADATA={name} is not as Gradescope writes it: {error}.") from error
 
     def applied_to(self, rules: Settings, exercises: Sequence[str]) -> Settings:
-        """The rules with Gradescope's deadline, where class.toml has none; with none, if lateness is left to it."""
+        """The rules with Gradescope's deadline, where class.toml has none; with none, if lateness is left to it.
+
+        Gradescope has one result for a group: what is said of any of its members is said of it."""
+        rules = rules.of_a_group(self.students)
         if rules.gradescope.lateness == "gradescope":
             return replace(rules, deadlines={}, extensions={})
         return replace(rules, deadlines={**(dict.fromkeys(exercises, self.due) if self.due else {}), **rules.deadlines})

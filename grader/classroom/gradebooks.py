@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -248,20 +248,41 @@ def _tap_point(number: int, test: dict[str, Any]) -> list[str]:
 # ----------------------------------------------------------------------------------------- CSV
 
 
-def class_csv(students: Iterable[Student], names: Sequence[str]) -> str:
+class Sheet:
+    """A table in CSV that is made student by student."""
+
+    def __init__(self, head: Sequence[Sequence[str]], row: Callable[[Student], Sequence[str]]) -> None:
+        self._out = io.StringIO()
+        self._writer = csv.writer(self._out, lineterminator="\r\n")
+        self._row = row
+        for line in head:
+            self._write(line)
+
+    def add(self, student: Student) -> None:
+        self._write(self._row(student))
+
+    def text(self) -> str:
+        return self._out.getvalue()
+
+    def _write(self, row: Sequence[str]) -> None:
+        self._writer.writerow([_no_formula(cell) for cell in row])
+
+
+def class_csv(names: Sequence[str]) -> Sheet:
     """One row a student: points and verdict of each exercise, how they came about, and the total."""
     header = ["student", "points", "max_points", "percent", "group"]
     told = ("verdict", "submitted", "days late", "raw points", "taken off", "remarks")
     header += [column for name in names for column in (name, *(f"{name} {word}" for word in told))]
-    rows = []
-    for student in students:
+
+    def row(student: Student) -> list[str]:
         by_name = {exercise["name"]: exercise for exercise in student["exercises"]}
-        row = [student["student"], number(student["points"]), number(student["max_points"]), _percent(student)]
-        row.append(student.get("group", ""))
+        cells = [student["student"], number(student["points"]), number(student["max_points"]), _percent(student)]
+        cells.append(student.get("group", ""))
         for name in names:
-            row += _cells(by_name.get(name), 1 + len(told))
-        rows.append(row)
-    return _csv([header, *rows])
+            cells += _cells(by_name.get(name), 1 + len(told))
+        return cells
+
+    return Sheet([header], row)
 
 
 def _cells(exercise: Exercise | None, count: int) -> list[str]:
@@ -278,28 +299,30 @@ def _cells(exercise: Exercise | None, count: int) -> list[str]:
     ]
 
 
-def moodle_csv(students: Iterable[Student], worth: Mapping[str, float], item: str = "Channels") -> str:
+def moodle_csv(worth: Mapping[str, float], item: str = "Channels") -> Sheet:
     """What Moodle's grade import reads: map "Username" to the user, the rest to grades and feedback.
 
     The percentage of all that counts, and a column an exercise, in points."""
     names = [name for name in worth if worth[name]]
-    rows = [["Username", item, f"{item} (feedback)", *names]]
-    for student in students:
-        rows.append([student["student"], _percent(student), summary(student["exercises"])])
-        rows[-1] += [_in_points(student, name, worth[name], excused="") for name in names]
-    return _csv(rows)
+
+    def row(student: Student) -> list[str]:
+        points = [_in_points(student, name, worth[name], excused="") for name in names]
+        return [student["student"], _percent(student), summary(student["exercises"]), *points]
+
+    return Sheet([["Username", item, f"{item} (feedback)", *names]], row)
 
 
-def canvas_csv(students: Iterable[Student], worth: Mapping[str, float]) -> str:
+def canvas_csv(worth: Mapping[str, float]) -> Sheet:
     """What Canvas's gradebook import reads: its five columns, then an assignment for each exercise worth something."""
     names = [name for name in worth if worth[name]]
     header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *names]
     possible = ["    Points Possible", "", "", "", "", *(number(worth[name]) for name in names)]
-    rows = [header, possible]
-    for student in students:
+
+    def row(student: Student) -> list[str]:
         points = [_in_points(student, name, worth[name], excused="EX") for name in names]
-        rows.append([student["student"], "", "", student["student"], "", *points])
-    return _csv(rows)
+        return [student["student"], "", "", student["student"], "", *points]
+
+    return Sheet([header, possible], row)
 
 
 def _in_points(student: Student, name: str, worth: float, excused: str) -> str:
@@ -308,13 +331,6 @@ def _in_points(student: Student, name: str, worth: float, excused: str) -> str:
     if exercise is None or "due" in exercise or exercise["verdict"] == "environment":
         return ""
     return excused if exercise.get("excused") else number(worth * rating.part(exercise))
-
-
-def _csv(rows: Iterable[Sequence[str]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerows([[_no_formula(cell) for cell in row] for row in rows])
-    return out.getvalue()
 
 
 def _no_formula(cell: str) -> str:

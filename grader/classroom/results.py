@@ -83,6 +83,11 @@ def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: 
         folder.mkdir(parents=True, exist_ok=True)
     roster = rosters.load(group.roster, group.settings, group.exercises) if group.roster else None
     table = page.Table(titles, box.keeps, engine)
+    sheets = {
+        group.out / "class.csv": gradebooks.class_csv(titles),
+        books / "moodle.csv": gradebooks.moodle_csv(worth),
+        books / "canvas.csv": gradebooks.canvas_csv(worth),
+    }
     pairs, remark = similar.pairs(group, entries)
     lines = [
         what_counts(group),
@@ -102,14 +107,15 @@ def write_all(group: Class, entries: Entries, box: Sandbox, engine: str, notes: 
             if roster:
                 roster.add(student, entry)
             table.add(student, has_code)
+            for sheet in sheets.values():
+                sheet.add(student)
             for exercise in student["exercises"]:
                 exercise.pop("report", None)
             out.write((",\n" if number else "\n") + json.dumps(student))
         out.write('\n], "similar": ' + json.dumps([pair.as_json() for pair in pairs]) + "}\n")
     (group.out / ".class.json").replace(group.out / "class.json")
-    files.write_atomically(group.out / "class.csv", gradebooks.class_csv(_light(group, entries, roster), titles))
-    files.write_atomically(books / "moodle.csv", gradebooks.moodle_csv(_light(group, entries, roster), worth))
-    files.write_atomically(books / "canvas.csv", gradebooks.canvas_csv(_light(group, entries, roster), worth))
+    for path, sheet in sheets.items():
+        files.write_atomically(path, sheet.text())
     if roster:
         lines += roster.write(books)
         roster.feedback(group.out / "reports", books / rosters.FEEDBACK_ZIP)
@@ -124,14 +130,6 @@ def _sources(group: Class, entry: Entry) -> dict[str, dict[str, bytes]]:
         return intake.take_in(entry.path, one_submission.wanted(group.exercises), group.flat or None).files
     except intake.Rejected:
         return {}
-
-
-def _light(group: Class, entries: Entries, roster: Roster | None) -> Iterator[Student]:
-    """The students without their tests."""
-    for student in read_students(group, entries, roster):
-        for exercise in student["exercises"]:
-            exercise["tests"] = []
-        yield student
 
 
 def _write_student(group: Class, student: Student) -> None:

@@ -56,7 +56,7 @@ import datetime as dt
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,6 +173,21 @@ class Settings:
     def members(self, student: str) -> Sequence[str]:
         """Whose submission it is: the group's members, or the student."""
         return _of(self.groups, student, (student,))
+
+    def of_a_group(self, members: Sequence[str]) -> Settings:
+        """The rules for its first member when all of them are one: whoever has longest has that long, who is
+        excused of something has to be joined by all others, and every adjustment counts once."""
+        first = members[0]
+        latest: dict[str, dt.datetime] = {}
+        for member in members:
+            extended: Mapping[str, dt.datetime] = _of(self.extensions, member, {})
+            latest |= {name: max(until, latest.get(name, until)) for name, until in extended.items()}
+        excused: frozenset[str] = frozenset.intersection(*(_of(self.excused, name, frozenset()) for name in members))
+        names = {normal(member) for member in members}
+        adjustments = [replace(a, student=first) if normal(a.student) in names else a for a in self.adjustments]
+        return replace(
+            self, extensions={first: latest}, excused={first: excused}, adjustments=list(dict.fromkeys(adjustments))
+        )
 
     def named(self) -> Iterator[str]:
         """Every student or group that is named, as it is written."""

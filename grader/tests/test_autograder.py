@@ -186,6 +186,25 @@ def test_gradescope_knows_when_it_was_handed_in_and_due(tmp_path: Path) -> None:
     assert rated(tmp_path, early, METADATA)["max_points"] == 100  # on Gradescope all counts before it is due
 
 
+def test_gradescope_has_one_result_for_a_group(tmp_path: Path) -> None:
+    """What class.toml says of any of its members: the longest extension, each adjustment once, excused if all are."""
+    group = {**METADATA, "users": [*METADATA["users"], {"name": "Bob Ray"}, {"email": "nameless@example.org"}]}
+    late: dict[str, Any] = {"late": {"percent_a_day": 10}, "deadlines": {"01_single_thread": dt.date(2026, 11, 29)}}
+    assert rated(tmp_path, late, group)["points"] == 70
+    assert rated(tmp_path, {**late, "extensions": {"Bob Ray": 2, "Ada Lovelace": 1}}, group)["points"] == 90
+    assert rated(tmp_path, {**late, "extensions": {"Cyd Moor": 9}}, group)["points"] == 70
+    excused = {"Bob Ray": ["01_single_thread"]}
+    assert rated(tmp_path, {"excused": excused}, group)["max_points"] == 100
+    pair = {**group, "users": group["users"][:2]}
+    assert rated(tmp_path, {"excused": {**excused, "Ada Lovelace": ["01_single_thread"]}}, pair)["max_points"] == 0
+    copied: dict[str, Any] = {"exercise": "01_single_thread", "add": -3, "reason": "copied"}
+    both = [{"student": name, **copied} for name in ("Ada Lovelace", "Bob Ray", "Cyd Moor")]
+    tests = len(by_name("01_single_thread").tests_in_source())
+    for adjust in (both[1:], both):
+        exercise = rated(tmp_path, {"adjust": adjust}, group)["exercises"][0]
+        assert exercise["points"] == tests - 3 and len(exercise["adjusted"]) == 1
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"created_at": "soon", "assignment": {"due_date": null}}'])
 def test_metadata_that_is_none_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "m.json").write_text(text)

@@ -62,6 +62,12 @@ def rows(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))
 
 
+def sheet(made: gradebooks.Sheet, students: list[dict[str, Any]]) -> list[list[str]]:
+    for student in students:
+        made.add(student)
+    return rows(made.text())
+
+
 # ------------------------------------------------------------------------------------- JUnit, TAP
 
 
@@ -200,7 +206,7 @@ def test_a_report_can_not_leave_its_fence() -> None:
 
 
 def test_class_csv_has_a_row_a_student() -> None:
-    header, first, second = rows(gradebooks.class_csv(STUDENTS, NAMES))
+    header, first, second = sheet(gradebooks.class_csv(NAMES), STUDENTS)
     assert header[:4] == ["student", "points", "max_points", "percent"]
     assert dict(zip(header, first, strict=True))["02_blocking verdict"] == "failed"
     assert first[3] == "25"
@@ -208,17 +214,17 @@ def test_class_csv_has_a_row_a_student() -> None:
 
 
 def test_a_students_name_is_no_formula_in_a_spreadsheet() -> None:
-    assert rows(gradebooks.class_csv(STUDENTS, NAMES))[1][0] == "'=1+1"
-    assert rows(gradebooks.moodle_csv(STUDENTS, {}))[1][0] == "'=1+1"
+    assert sheet(gradebooks.class_csv(NAMES), STUDENTS)[1][0] == "'=1+1"
+    assert sheet(gradebooks.moodle_csv({}), STUDENTS)[1][0] == "'=1+1"
 
 
 def test_names_with_quotes_and_commas_survive() -> None:
-    assert rows(gradebooks.class_csv(STUDENTS, NAMES))[2][0] == 'Zoë "Z", x'
+    assert sheet(gradebooks.class_csv(NAMES), STUDENTS)[2][0] == 'Zoë "Z", x'
 
 
 def test_moodle_gets_username_grades_and_feedback() -> None:
     worth = {"02_blocking": 300.0, "03_message_type": 100.0, "06_select": 0.0}
-    header, first, second = rows(gradebooks.moodle_csv(STUDENTS, worth))
+    header, first, second = sheet(gradebooks.moodle_csv(worth), STUDENTS)
     assert header == ["Username", "Channels", "Channels (feedback)", *NAMES]
     assert first[1] == "25" and "02_blocking" in first[2] and first[3:] == ["100", "0"]
     assert second[3:] == ["", ""]
@@ -231,15 +237,15 @@ def test_what_is_not_due_is_empty_and_not_0() -> None:
     ]
     student: list[dict[str, Any]] = [{"student": "ada", "points": 0.0, "max_points": 0.0, "exercises": exercises}]
     worth = {"02_blocking": 300.0, "03_message_type": 100.0}
-    assert rows(gradebooks.moodle_csv(student, worth))[1][3:] == ["", ""]
-    assert rows(gradebooks.canvas_csv(student, worth))[2][5:] == ["", "EX"]
+    assert sheet(gradebooks.moodle_csv(worth), student)[1][3:] == ["", ""]
+    assert sheet(gradebooks.canvas_csv(worth), student)[2][5:] == ["", "EX"]
     exercises[:] = [{**EXERCISES[0], "verdict": "environment"}]
-    assert rows(gradebooks.canvas_csv(student, worth))[2][5:] == ["", ""]
+    assert sheet(gradebooks.canvas_csv(worth), student)[2][5:] == ["", ""]
 
 
 def test_canvas_gets_its_five_columns_and_what_each_exercise_is_worth() -> None:
     worth = {"02_blocking": 300.0, "03_message_type": 100.0, "06_select": 0.0}
-    header, possible, first, second = rows(gradebooks.canvas_csv(STUDENTS, worth))
+    header, possible, first, second = sheet(gradebooks.canvas_csv(worth), STUDENTS)
     assert header == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *NAMES]
     assert possible[0].strip() == "Points Possible" and possible[5:] == ["300", "100"]
     assert first[5:] == ["100", "0"] and second[5:] == ["", ""]
