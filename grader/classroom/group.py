@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -75,7 +75,7 @@ class Engine(Protocol):
         """What the instructor should know of the run, a line each."""
         ...
 
-    def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]: ...
+    def run(self, group: Class, jobs: Sequence[Job]) -> Generator[Job, None, None]: ...
     def at_work(self) -> Mapping[str, float]:
         """Who is being graded now, and since when (time.monotonic), where that is known."""
         ...

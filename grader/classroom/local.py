@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.classroom import workers
@@ -26,7 +26,7 @@ class Local:
     def at_work(self) -> Mapping[str, float]:
         return dict(self._since)
 
-    def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]:
+    def run(self, group: Class, jobs: Sequence[Job]) -> Generator[Job, None, None]:
         todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
         done: queue.SimpleQueue[Job] = queue.SimpleQueue()
         for job in jobs:

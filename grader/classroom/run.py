@@ -10,19 +10,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from grader.classroom import entries, sandbox, workers
+from grader.classroom import entries, workers
 from grader.classroom.entries import Entries
 from grader.classroom.group import Class, ClassListener, Engine, Job, is_known
 from grader.classroom.keys import kit_key, submission_key
 from grader.errors import UsageError
-from grader.exercises import BUILD
-from grader.grading import isolation
 
 
 def grade(group: Class, engine: Engine, listener: ClassListener) -> Entries:
@@ -34,7 +30,7 @@ def grade(group: Class, engine: Engine, listener: ClassListener) -> Entries:
             raise UsageError(
                 "\n".join([f"SUBMISSIONS={group.submissions}: there is nobody's submission in it.", *found.lines()])
             )
-        _sweep()
+        workers.sweep()
         kit = kit_key(group)
         jobs = [Job(name, entry.path, submission_key(entry.path, kit)) for name, entry in found.of.items()]
         todo = [job for job in jobs if group.again or not is_known(group, job)]
@@ -46,9 +42,10 @@ def grade(group: Class, engine: Engine, listener: ClassListener) -> Entries:
             workers.prepare(group)
             listener.grades()
             left = len(todo)
-            for job in engine.run(group, todo):
-                left -= 1
-                listener.graded(job.student, _verdicts(group, job), left)
+            with contextlib.closing(engine.run(group, todo)) as graded:  # whatever ends it ends the engine
+                for job in graded:
+                    left -= 1
+                    listener.graded(job.student, _verdicts(group, job), left)
     return found
 
 
@@ -80,13 +77,3 @@ def _only_one(out: Path) -> Iterator[None]:
         except OSError:
             raise UsageError(f"Another make class is writing to {out}. Wait for it, or give another OUT=.") from None
         yield
-
-
-def _sweep() -> None:
-    """Removes what a killed run has left: control groups and private directories of dead processes."""
-    sandbox.sweep()
-    with contextlib.suppress(OSError):
-        for directory in (BUILD / "run").iterdir():
-            owner = re.match(isolation.owned_by(r"(\d+)"), directory.name)
-            if owner and not isolation.is_running(owner[1]):
-                shutil.rmtree(directory, ignore_errors=True)

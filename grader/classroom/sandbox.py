@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ PROCESSES = 256  # threads count too
 _PROCESS_LIMIT = ("prlimit", f"--nproc={PROCESSES}")
 TMP = 64 << 20  # bytes of private /tmp, and of /dev/shm: both are in memory
 FILE_SIZE = 64 << 20
+DYING = 20  # looks at a control group, until nothing is left in it
 
 SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache")
 TOOLS = ("/etc/alternatives",)  # by which the system's compiler may go
@@ -259,11 +261,15 @@ def _end_all(group: Path) -> None:
 
 def _remove_cgroup(group: Path) -> None:
     """Ends whatever is left in the group, and removes it."""
-    try:
-        _end_all(group)
-        group.rmdir()
-    except OSError:
-        pass  # a dying process holds it for a moment longer; it costs nothing
+    for _ in range(DYING):  # a dying process holds it for a moment longer
+        try:
+            _end_all(group)
+            group.rmdir()
+            return
+        except FileNotFoundError:
+            return
+        except OSError:
+            time.sleep(0.05)
 
 
 def clear_cgroups(sandbox: Sandbox) -> None:

@@ -24,7 +24,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class Slurm:
     def at_work(self) -> Mapping[str, float]:
         return {}  # the nodes know
 
-    def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]:
+    def run(self, group: Class, jobs: Sequence[Job]) -> Generator[Job, None, None]:
         for tool in ("sbatch", "squeue", "scancel"):
             if shutil.which(tool) is None:
                 raise GraderError(f"ENGINE=slurm: there is no {tool} here. Is this the cluster's login node?")

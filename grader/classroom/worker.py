@@ -24,6 +24,7 @@ from grader.grading import build
 from grader.grading.submission import read_submission
 
 PR_SET_PDEATHSIG = 1
+STOPPED = 128 + signal.SIGTERM  # as a shell counts it
 
 
 def prepare(variants: Sequence[str], names: Sequence[str]) -> None:
@@ -41,13 +42,20 @@ def prepare(variants: Sequence[str], names: Sequence[str]) -> None:
         build.build(units, os.cpu_count() or 1)
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def _end_with_parent() -> None:
+    """Stopped, or left alone: all that was begun is ended, and all that was made is removed, on the way out."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(STOPPED)
+
+    signal.signal(signal.SIGTERM, stop)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def main() -> int:
     """Reads a request, writes the result. The exit code says only whether there is one."""
-    _die_with_parent()
+    _end_with_parent()
     data = json.load(sys.stdin)
     if "prepare" in data:
         prepare(data["prepare"], data["exercises"])

@@ -1,4 +1,4 @@
-"""The processes that grade, a submission each: begun, waited for, and ended with all they started."""
+"""The processes that grade, a submission each: begun, waited for, and ended with all they started and all they made."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from grader.classroom import sandbox
 from grader.classroom.group import Class, Job, is_known, request_for
 from grader.errors import GraderError
-from grader.exercises import ROOT
+from grader.exercises import BUILD, ROOT
+from grader.grading import isolation
 
 LONGEST = 1800.0  # seconds for one submission, whatever it does
+TIDYING = 5.0  # seconds that a worker has to end what it began and to remove what it made
 
 
 def prepare(group: Class) -> None:
@@ -64,9 +70,11 @@ def _worker_process(request: Mapping[str, Any], timeout: float) -> subprocess.Co
     try:
         _, errors = process.communicate(json.dumps(request), timeout)
     finally:
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            _end([process.pid])
         process.wait()
+        if process.returncode < 0:
+            sweep()
         with _running_lock:
             _running.discard(process.pid)
     return subprocess.CompletedProcess(command, process.returncode, "", errors)
@@ -77,8 +85,31 @@ _running_lock = threading.Lock()
 
 
 def stop() -> None:
-    """Ends the workers: for Ctrl-C."""
+    """Ends the workers, and returns once nothing of them is left: for Ctrl-C."""
     with _running_lock:
-        for leader in _running:
-            with contextlib.suppress(OSError):
-                os.killpg(leader, signal.SIGKILL)
+        leaders = list(_running)
+    _end(leaders)
+    sweep()
+
+
+def _end(leaders: Sequence[int]) -> None:
+    """Ends these workers; with all they started, if they don't do that by themselves."""
+    for leader in leaders:
+        with contextlib.suppress(OSError):
+            os.kill(leader, signal.SIGTERM)
+    end = time.monotonic() + TIDYING
+    while any(map(isolation.is_running, leaders)) and time.monotonic() < end:
+        time.sleep(0.05)
+    for leader in leaders:
+        with contextlib.suppress(OSError):
+            os.killpg(leader, signal.SIGKILL)
+
+
+def sweep() -> None:
+    """Removes what workers have left that were killed: control groups and private directories of dead processes."""
+    sandbox.sweep()
+    with contextlib.suppress(OSError):
+        for directory in (BUILD / "run").iterdir():
+            owner = re.match(isolation.owned_by(r"(\d+)"), directory.name)
+            if owner and not isolation.is_running(owner[1]):
+                shutil.rmtree(directory, ignore_errors=True)

@@ -12,7 +12,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -206,7 +206,7 @@ def run_here(command: Sequence[str]) -> tuple[int, str]:
 def findings(path: Path) -> list[static_checks.Violation]:
     api = frozenset(name for exercise in all_exercises() for name in exercise.new_functions())
     exercise = next((part for part in path.parts[1:] if (ROOT / "exercises" / part).is_dir()), "02_blocking")
-    compiler = ["cc", "-std=gnu11", "-O1", "-pthread", "-w", "-fno-builtin", "-iquote"]
+    compiler = ["cc", "-std=gnu11", "-O1", "-pthread", "-fno-builtin", "-iquote"]
     with tempfile.TemporaryDirectory() as scratch:
         command = [*compiler, str(ROOT / "exercises" / exercise)]
         return static_checks.examine(path, api, ROOT, command, run_here, Path(scratch))
@@ -250,6 +250,39 @@ def test_the_gate_does_not_mind(tmp_path: Path, code: str) -> None:
 )  # fmt: skip
 def test_the_gate_sees_through(tmp_path: Path, code: str) -> None:
     assert [f for f in findings(write(tmp_path / "channel.c", code + "\n")) if f.refused]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        '#line 1 "/usr/include/stdio.h"\n__attribute__((no_sanitize_thread)) void f(void) {}',
+        '# 1 "/usr/include/stdio.h" 1\n__attribute__((no_sanitize_thread)) void f(void) {}',
+        '#li\\\nne 1 "/usr/include/stdio.h"\n__attribute__((no_sanitize_thread)) void f(void) {}',
+        """char a = '"'; __attribute__((no_sanitize_thread)) void f(void) {} char b = '"';""",
+        'char *a = R"(")"; __attribute__((no_sanitize_thread)) void f(void) {} char *b = R"(")";',
+        'void f(void) { asm(R"(.byte 15, 5)"); }',
+        "int __tsan_read4(int n) { return n; }",
+        "int f(void) { extern int __asan_region_is_poisoned __attribute__((weak)); return __asan_region_is_poisoned; }",
+        "int sem_wait(void *s) { return !s; }",
+        "void _assert_true(long result) { (void)result; }",
+    ],
+)  # fmt: skip
+def test_nothing_hides_from_the_gate(tmp_path: Path, code: str) -> None:
+    assert [f for f in findings(write(tmp_path / "channel.c", code + "\n")) if f.refused]
+
+
+def test_the_gate_leaves_to_the_linker_what_is_nowhere_defined(tmp_path: Path) -> None:
+    code = "int helper(void);\nint f(void) { return helper(); }\n"
+    assert findings(write(tmp_path / "channel.c", code)) == []
+
+
+@pytest.mark.parametrize("macro", ["__SANITIZE_THREAD__", "__SANITIZE_ADDRESS__", "__SSP_STRONG__"])
+@pytest.mark.parametrize("head", ["#define ASKS {}\n#if ASKS", "#ifdef {}", "%:if \\\ndefined({})"])
+def test_who_asks_whether_there_is_a_sanitizer_is_flagged(tmp_path: Path, head: str, macro: str) -> None:
+    code = f"int a;\n{head.format(macro)}\nint b;\n#endif\nint c;\n"
+    found = findings(write(tmp_path / "channel.c", code))
+    assert ["with a sanitizer" in f.what for f in found] == [True] and not found[0].refused
+    assert findings(write(tmp_path / "channel.c", code.replace(macro, "__OPTIMIZE__"))) == []
 
 
 def test_the_gate_flags_what_is_only_odd(tmp_path: Path) -> None:
@@ -323,7 +356,7 @@ class Recorded:
     def at_work(self) -> Mapping[str, float]:
         return {}
 
-    def run(self, group: Class, jobs: Sequence[Job]) -> Iterator[Job]:
+    def run(self, group: Class, jobs: Sequence[Job]) -> Generator[Job, None, None]:
         for job in jobs:
             if len(self.asked) == self._stop_after:
                 raise KeyboardInterrupt
@@ -644,7 +677,7 @@ def test_what_a_killed_run_left_is_removed_but_nothing_of_who_is_at_work(
     dead, not_waited_for = subprocess.Popen(["true"]), subprocess.Popen(["true"])
     dead.wait()
     os.waitid(os.P_PID, not_waited_for.pid, os.WEXITED | os.WNOWAIT)
-    monkeypatch.setattr(run, "BUILD", tmp_path)
+    monkeypatch.setattr(workers, "BUILD", tmp_path)
     pids = (dead.pid, not_waited_for.pid, os.getpid())
     names = [f"{isolation.owned_by(pid)}x1" for pid in pids] + [f"node7-{dead.pid}-x1", "other"]
     for name in names:
@@ -652,6 +685,21 @@ def test_what_a_killed_run_left_is_removed_but_nothing_of_who_is_at_work(
     run.grade(group, Recorded(), Quiet())
     assert {path.name for path in (tmp_path / "run").iterdir()} == set(names[2:])
     not_waited_for.wait()
+
+
+def test_each_result_is_read_once(group: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.grade(group, Recorded(), Quiet())
+    monkeypatch.setattr(similar, "pairs", lambda *_: ([], ""))
+    read: list[str] = []
+
+    def read_it(path: Path) -> bytes:
+        read.append(path.name)
+        with path.open("rb") as file:
+            return file.read()
+
+    monkeypatch.setattr(Path, "read_bytes", read_it)
+    results.write_all(group, entries.find(group.submissions, group.out), sandbox.NONE, "local", [])
+    assert sorted(name for name in read if name.endswith(".json")) == ["ann.json", "bob.json", "cid.json", "dot.json"]
 
 
 @needs_sim
