@@ -85,7 +85,8 @@ HARMLESS_SYSTEM_CALLS = {  # sched_yield, gettid, getcpu, membarrier, futex and 
     "aarch64": {124, 178, 168, 283, 98, 449, 454, 455, 456},
 }
 PRAGMA = re.compile(r"^\s*#\s*pragma\s+(clang\s+attribute|redefine_extname)")
-ASM = re.compile(r"\b(?:asm|__asm|__asm__)\b[^(;]*\(((?:\s*\"(?:[^\"\\]|\\.)*\")*)\s*(.?)")
+ASM_WORD = re.compile(r"\b(?:asm|__asm|__asm__)\b")
+ASM = re.compile(r"(?:asm|__asm|__asm__)\b[^(;]*\(((?:\s*\"(?:[^\"\\]|\\.)*\")*)\s*(.?)")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 RAW_STRING = re.compile(r'\b(?:u8|[uUL])?R"')
 OUT_OF_SIGHT = "It compiles, but can't be looked at."
@@ -214,7 +215,7 @@ def _source_violations(source: Path, text: str, kit: Path) -> Iterable[Violation
         if FRAMES.search(row):
             yield Violation(source.name, number, "It looks for the frames of its callers.", True)
     yield from _system_calls(source.name, body)
-    yield from _assembly(source.name, rows)
+    yield from _assembly(source.name, rows, body)
 
 
 def _asks_for_sanitizers(source: Path, text: str, compiler: Sequence[str], run: Runner) -> Iterable[Violation]:
@@ -258,12 +259,15 @@ def _headers(kit: Path) -> frozenset[Path]:
     return frozenset(path.resolve() for path in (*exercises.glob("*.h"), *exercises.glob("*/*.h")))
 
 
-def _assembly(name: str, body: list[tuple[int, str]]) -> Iterable[Violation]:
-    text = "\n".join(row for _, row in body)
-    for match in ASM.finditer(text):
-        instruction = re.sub(r"(\\[nt]|\s)+", " ", "".join(STRING.findall(match[1]))).strip()
-        if match[2] not in (":", ")") or not HARMLESS_ASM.fullmatch(instruction):
-            number = body[text.count("\n", 0, match.start())][0]
+def _assembly(name: str, rows: list[tuple[int, str]], body: list[tuple[int, str]]) -> Iterable[Violation]:
+    """rows as they are, body without what is in quotation marks, which takes as much room there."""
+    text = "\n".join(row for _, row in rows)
+    words = ASM_WORD.finditer("\n".join(row for _, row in body))
+    for word in words:
+        match = ASM.match(text, word.start())
+        instruction = re.sub(r"(\\[nt]|\s)+", " ", "".join(STRING.findall(match[1]))).strip() if match else ""
+        if not match or match[2] not in (":", ")") or not HARMLESS_ASM.fullmatch(instruction):
+            number = body[text.count("\n", 0, word.start())][0]
             yield Violation(name, number, f"It has assembly in it: {instruction[:60]!r}.", True)
 
 
