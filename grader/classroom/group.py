@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from grader import files
-from grader.classroom.settings import Settings
+from grader.classroom.settings import SECONDS, Settings
 from grader.exercises import Exercise
 
-VARIANTS = ("interleave", "asan")
+# What is right only where it is watched is found out by the last one: built as it would be without any checks.
+VARIANTS = ("interleave", "asan", "plain")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Class:
     static_checks: bool = True
     cpu_seconds: int = 20
     patience: int = 3
+    leave_out: tuple[str, ...] = ()  # tests that are not run
 
     @property
     def results(self) -> Path:
@@ -97,6 +100,8 @@ class Request:
     static_checks: bool = True
     cpu_seconds: int = 20  # for one test
     patience: int = 3  # tests of a suite that do not end, before the others are given up
+    seconds: float = SECONDS  # of processor time, for each exercise
+    leave_out: tuple[str, ...] = ()  # tests that are not run
 
 
 def request_for(group: Class, job: Job) -> Request:
@@ -113,17 +118,21 @@ def request_for(group: Class, job: Job) -> Request:
         static_checks=group.static_checks,
         cpu_seconds=group.cpu_seconds,
         patience=group.patience,
+        seconds=group.settings.seconds,
+        leave_out=group.leave_out,
     )
 
 
 def is_known(group: Class, job: Job) -> bool:
-    """Is there a result for this very submission? One that was the machine's fault doesn't count."""
+    """Is there a result for this very submission? One that was the machine's fault doesn't count, nor one that may
+    use more processor time now than it was ended after."""
     try:
         result = json.loads(group.result_file(job.student).read_bytes())
         verdicts = [exercise["verdict"] for exercise in result["exercises"]]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(result["key"] == job.key and "environment" not in verdicts)
+    ended_early = any((e.get("limited_to") or math.inf) < group.settings.seconds for e in result["exercises"])
+    return bool(result["key"] == job.key and "environment" not in verdicts and not ended_early)
 
 
 def give_up(group: Class, job: Job) -> None:

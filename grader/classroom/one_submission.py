@@ -16,7 +16,7 @@ from grader.classroom import intake, sandbox
 from grader.classroom.enclosure import Enclosure, alone, remove_built
 from grader.classroom.group import Request
 from grader.classroom.sandbox import Sandbox
-from grader.classroom.suite_runner import SuiteRunner
+from grader.classroom.suite_runner import SLEEPING, Budget, SuiteRunner
 from grader.errors import GraderError, SubmissionError
 from grader.exercises import Exercise, all_exercises, shown
 from grader.grading import isolation, report, static_checks
@@ -39,6 +39,7 @@ class ExerciseResult:
     notes: list[str] = field(default_factory=list)  # which of several files was taken
     tests: list[dict[str, Any]] = field(default_factory=list)
     report: str = ""  # what the student would have seen
+    limited_to: float | None = None  # seconds of processor time, after which it was ended
 
 
 def grade(request: Request, box: Sandbox) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def _grade_files(
         to_grade: list[Exercise] = []
         for exercise in exercises:
             outcome = _before_grading(request, exercise, taken, tree, scratch, enclosure)
-            outcome.notes = taken.notes.get(exercise.name, [])
+            outcome.notes = [*taken.notes.get(exercise.name, [])]
             outcomes[exercise.name] = outcome
             if outcome.verdict == "":
                 to_grade.append(exercise)
@@ -129,7 +130,7 @@ def _before_grading(
 
 def policy_of(request: Request, enclosure: Enclosure) -> Policy:
     """Class-sized limits for all that is compiled and run."""
-    testing = Limits(cpu_seconds=request.cpu_seconds, wall_seconds=3.0 * request.cpu_seconds)
+    testing = Limits(cpu_seconds=request.cpu_seconds, wall_seconds=float(SLEEPING * request.cpu_seconds))
     return Policy(enclosure, COMPILING, testing)
 
 
@@ -137,12 +138,16 @@ def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: E
     """Runs the suites; in variants after the first only the exercise's own, which has a test for every kind
     of use, and of it what has not failed yet. The student's report is that of the first variant with a failure."""
     graded: list[Graded] = []
+    budget = Budget(request.seconds)
     for variant in request.variants:
         settled = {r.name for one in graded for r in one.results if r.suite == exercise.name and not _is_open(r)}
+        settled |= set(request.leave_out)
+        if graded and settled.issuperset(exercise.tests_on(exercise.name)):
+            break
         try:
             grading = Grading(
                 tree, [exercise], variant, own_suite_only=bool(graded), leave_out=frozenset(settled), jobs=1,
-                policy=policy, running=lambda *suite: SuiteRunner(request, *suite).run_test,
+                policy=policy, running=lambda *suite: SuiteRunner(request, budget, *suite).run_test,
             )  # fmt: skip
             graded.append(grading.run()[0])
         except (GraderError, isolation.Interrupted) as error:
@@ -151,6 +156,12 @@ def _grade_exercise(request: Request, tree: Path, exercise: Exercise, outcome: E
             return
         if graded[-1].verdict in ("not_started", "build_failed"):
             break
+    if budget.not_run:
+        outcome.limited_to = request.seconds
+        outcome.notes.append(
+            f"Ended after {request.seconds:g} s of processor time (or {SLEEPING} times as long by the clock), the most "
+            f"that an exercise may take ([limits] in class.toml): {budget.not_run} runs of tests were left out."
+        )
     bad = [one for one in graded if one.verdict != "passed"]
     told = bad[0] if bad else graded[0]
     outcome.verdict = told.verdict

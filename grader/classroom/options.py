@@ -48,7 +48,7 @@ def from_arguments(arguments: Mapping[str, str]) -> Class:
         if variant not in build.VARIANTS:
             raise UsageError(f"VARIANTS={variant}: there is none. Choose from: {' '.join(build.VARIANTS)}")
     cores = len(os.sched_getaffinity(0))
-    jobs = arguments.get("jobs") or str(2 * cores)  # on real threads, a test sleeps for half of its time
+    jobs = arguments.get("jobs") or str(3 * cores)  # on real threads, a test sleeps for most of its time
     if not jobs.isdigit() or int(jobs) < 1:
         raise UsageError(f"JOBS={jobs} is no number of workers.")
     return Class(

@@ -281,9 +281,13 @@ def clear_cgroups(sandbox: Sandbox) -> None:
             continue
 
 
+def control_groups() -> list[Path]:
+    """Those of workers, of whichever run."""
+    return [group for parent, _ in _cgroup_parents() for group in parent.glob("channels-*")]
+
+
 def sweep() -> None:
-    """Removes the control groups of runs that were killed."""
-    for parent, _ in _cgroup_parents():
-        for group in parent.glob("channels-*"):
-            if not isolation.is_running(group.name.split("-")[1]):
-                _remove_cgroup(group)
+    """Removes the control groups of workers that are no more."""
+    for group in control_groups():
+        if not isolation.is_running(group.name.split("-")[1]):
+            _remove_cgroup(group)

@@ -41,6 +41,9 @@ team7 = ["Cyd Moor", "Dan Wu"]
 [gradebook]                  # which exercises a column of ROSTER= is for; without a line, those it is named after
 "Homework 1" = ["01_single_thread", "02_blocking"]
 
+[limits]
+seconds = 300                # of processor time for an exercise of a submission; tests that are left then have failed
+
 [near_copies]
 least_percent = 80           # of one's code that is like the other's, to be listed
 
@@ -66,6 +69,7 @@ from grader.exercises import ROOT, all_exercises, is_elective
 
 DEFAULT = ROOT / "class.toml"
 ALL_OR_NOTHING = "all or nothing"
+SECONDS = 300.0  # right channels take 2 to 60
 T = TypeVar("T")
 Steps = tuple[tuple[float, float], ...]  # from this percentage of the tests' points on, that percentage of them
 
@@ -118,6 +122,7 @@ class Settings:
     gradebook: Mapping[str, Sequence[str]] = field(default_factory=dict)
     gradescope: Gradescope = Gradescope()
     least_percent: float = 80.0
+    seconds: float = SECONDS  # of processor time, for an exercise of a submission
 
     def weight(self, exercise: str) -> float:
         if exercise in self.weights:
@@ -221,6 +226,7 @@ _SECTIONS = {
     "leave_out", "weights", "points", "scoring", "deadlines", "late", "extensions", "excused", "adjust", "groups",
     "gradebook",
     "gradescope",
+    "limits",
     "near_copies",
 }  # fmt: skip
 
@@ -242,6 +248,8 @@ def parse(data: dict[str, Any], name: str) -> Settings:
     deadlines = {key: _time(value, f"{name}, {key}") for key, value in _table(data, "deadlines", name).items()}
     near = _table(data, "near_copies", name)
     _only(near, {"least_percent"}, f"{name}, [near_copies]")
+    limits = _table(data, "limits", name)
+    _only(limits, {"seconds"}, f"{name}, [limits]")
     inherited = {"inherited": scoring.pop("inherited", 1.0)}
     return Settings(
         leave_out=frozenset(data.get("leave_out", [])),
@@ -272,6 +280,7 @@ def parse(data: dict[str, Any], name: str) -> Settings:
             for column, value in _table(data, "gradebook", name).items()
         },
         least_percent=_numbers(near, f"{name}, [near_copies]").get("least_percent", 80.0),
+        seconds=_numbers(limits, f"{name}, [limits]").get("seconds", SECONDS),
         gradescope=_gradescope(_table(data, "gradescope", name), f"{name}, [gradescope]"),
     )
 

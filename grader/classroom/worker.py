@@ -60,7 +60,7 @@ def main() -> int:
     if "prepare" in data:
         prepare(data["prepare"], data["exercises"])
         return 0
-    for name in ("exercises", "variants"):
+    for name in ("exercises", "variants", "leave_out"):
         data[name] = tuple(data[name])
     request = Request(**data)
     box = sandbox.choose(request.unsafe)

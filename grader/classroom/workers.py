@@ -18,11 +18,12 @@ from typing import Any
 
 from grader.classroom import sandbox
 from grader.classroom.group import Class, Job, is_known, request_for
+from grader.classroom.suite_runner import SLEEPING
 from grader.errors import GraderError
 from grader.exercises import BUILD, ROOT
 from grader.grading import isolation
 
-LONGEST = 1800.0  # seconds for one submission, whatever it does
+BESIDES = 600.0  # seconds for what a submission takes besides running its tests: unpacking, compiling, waiting
 TIDYING = 5.0  # seconds that a worker has to end what it began and to remove what it made
 
 
@@ -43,10 +44,11 @@ def run_job(group: Class, job: Job) -> bool:
 
 def ask_worker(request: Mapping[str, Any]) -> str:
     """Has a worker grade one submission. Returns why there is no result, or nothing if there is one."""
+    longest = BESIDES + len(request["exercises"]) * SLEEPING * request["seconds"]
     try:
-        done = _worker_process(request, LONGEST)
+        done = _worker_process(request, longest)
     except subprocess.TimeoutExpired:
-        return f"It was not graded within {LONGEST / 60:.0f} minutes."
+        return f"It was not graded within {longest / 60:.0f} minutes."
     if done.returncode == 0:
         return ""
     return done.stderr.strip()[-2000:] or f"The grader's worker ended with code {done.returncode}."

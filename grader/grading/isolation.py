@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import math
 import os
 import resource
 import select
@@ -49,6 +50,8 @@ class Limits:
 
     cpu_seconds: int = 60  # of each of its processes
     wall_seconds: float = 180.0  # from one line in its record to the next
+    total_seconds: float = math.inf  # of processor time, of all its processes together
+    total_wall_seconds: float = math.inf
     memory: int = (
         4 << 30
     )  # bytes in use by the whole process tree; address space is not limited, sanitizers need it all
@@ -254,6 +257,7 @@ def _watch(
 ) -> ProcessResult:
     """Waits for the end of the leader, or until it is clear that there will be none."""
     end, recorded = time.monotonic() + limits.wall_seconds, 0
+    last = time.monotonic() + limits.total_wall_seconds
     sleepers = hang.HangDetector(process.pid, background_threads)
     while not _has_ended(process, TICK):
         if _stopping.is_set():
@@ -262,6 +266,8 @@ def _watch(
             end, recorded = time.monotonic() + limits.wall_seconds, os.fstat(rec.fileno()).st_size
         if hang.memory(process.pid) > limits.memory:
             return ProcessResult(-signal.SIGKILL, 0.0, b"", b"", too_large=True)
+        if time.monotonic() > last or hang.processor_time(process.pid) > limits.total_seconds:
+            return ProcessResult(0, 0.0, b"", b"", timed_out=True)
         asleep = look_for_sleep and sleepers.nothing_will_happen()
         if asleep or time.monotonic() > end:
             stacks = hang.stacks(process.pid)

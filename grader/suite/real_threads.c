@@ -39,6 +39,7 @@ enum {
     NAPS = 16,            /* less may be the system's doing */
 };
 #define NAP_MS 0.5 /* on average: less is a deadline that has passed, or is passing */
+
 enum { MANY_THREADS = 64 }; /* that the code under test has started */
 
 /* Shared by the child that runs the scenario and the parent that tells of it. */

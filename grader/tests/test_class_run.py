@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from grader.classroom import sandbox
-from grader.exercises import BUILD, ROOT
+from grader.classroom import one_submission, sandbox, worker, workers
+from grader.classroom.group import Class, Job, Request, is_known, request_for
+from grader.classroom.settings import Settings
+from grader.exercises import BUILD, ROOT, by_name
 from grader.grading import isolation
-from grader.tests import class_of
+from grader.tests import class_of, test_hostile
 
 STUDENTS = 13  # every kind is among them
 MEMORY = 200 << 10  # KiB that the grader may take, and a worker of it, however large the class
@@ -70,6 +76,68 @@ def most_memory(grading: subprocess.Popen[bytes]) -> int:
     return most
 
 
+def left_by(workers: list[int]) -> list[str]:
+    """Private directories and control groups of these."""
+    names = tuple(isolation.owned_by(worker) for worker in workers)
+    found = [path.name for path in (BUILD / "run").iterdir() if path.name.startswith(names)]
+    return found + [str(group) for group in sandbox.control_groups() if int(group.name.split("-")[1]) in workers]
+
+
+def test_a_worker_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    try:
+        box = sandbox.choose()
+    except sandbox.NoSandbox:
+        pytest.skip("there is no sandbox on this machine")
+    loop = next(case for case in test_hostile.CASES if case.name == "endless_loop")
+    test_hostile.folder(tmp_path / "ann").write_text(loop.text)
+    request = Request("ann", str(tmp_path / "ann"), str(tmp_path / "out"), "", (test_hostile.EXERCISE,), ("plain",))
+    worker.prepare(request.variants, request.exercises)
+    asking = threading.Thread(target=workers.ask_worker, args=[asdict(replace(request, sandbox=box.name))])
+    asking.start()
+    end = time.monotonic() + 120
+    while not (at_work := list(workers._running)) or not list((BUILD / "run").glob(f"*-{at_work[0]}-*/out")):
+        assert asking.is_alive() and time.monotonic() < end
+        time.sleep(0.05)
+    assert left_by(at_work)
+    workers.stop()
+    assert left_by(at_work) == [] and not isolation.is_running(at_work[0])
+    asking.join()
+
+
+SLOW = """
+#include <time.h>
+static void attack(void)
+{
+    clock_t begun = clock();
+    while (clock() - begun < CLOCKS_PER_SEC / 10) {
+    }
+}
+"""
+
+
+def test_an_exercise_has_so_much_processor_time_and_no_more(tmp_path: Path) -> None:
+    """It is told, and is graded again only where it may use more."""
+    solution = test_hostile.solution().decode()
+    slow = re.sub(r"(enum channel_status channel_create\([^)]*\)\n{)", r"\1\n    attack();", solution)
+    test_hostile.folder(tmp_path / "subs" / "ann").write_text(SLOW + slow)
+    exercises = (by_name(test_hostile.EXERCISE),)
+    group = Class(tmp_path / "subs", tmp_path / "out", exercises, Settings(seconds=1.0), ("plain",), unsafe=True)
+    job = Job("ann", tmp_path / "subs" / "ann", "key")
+    request = request_for(group, job)
+    worker.prepare(request.variants, request.exercises)
+    result = one_submission.grade(request, sandbox.NONE)
+    graded = result["exercises"][0]
+    assert graded["verdict"] == "failed" and result["seconds"] < 60
+    assert graded["notes"][0].startswith("Ended after 1 s of processor time")
+    told = [test["message"] for test in graded["tests"] if test["verdict"] == "timeout"]
+    assert "Not run: the exercise has used up its 1 s of processor time." in told
+    assert any(test["verdict"] == "passed" for test in graded["tests"])
+    group.results.mkdir(parents=True)
+    group.result_file("ann").write_text(json.dumps(result))
+    assert is_known(group, job)
+    assert not is_known(replace(group, settings=Settings(seconds=2.0)), job)
+
+
 def test_a_class_that_was_killed_on_the_way(submissions: Path, tmp_path: Path) -> None:
     grading = begin(submissions, tmp_path / "first")
     end = time.monotonic() + 600
@@ -80,7 +148,8 @@ def test_a_class_that_was_killed_on_the_way(submissions: Path, tmp_path: Path) -
     grading.send_signal(signal.SIGKILL)
     grading.wait()
     while any(map(isolation.is_running, workers)) and time.monotonic() < end:
-        time.sleep(0.05)  # they die with it
+        time.sleep(0.05)  # they end with it
+    assert left_by(workers) == []
     before = written(submissions)
     assert 0 < len(before) < STUDENTS
 
@@ -92,5 +161,3 @@ def test_a_class_that_was_killed_on_the_way(submissions: Path, tmp_path: Path) -
     assert len(after) == STUDENTS and before.items() <= after.items()
     assert class_of.check(submissions, submissions.with_suffix(".graded")) == []
     assert 10 << 10 < used < MEMORY
-    names = tuple(isolation.owned_by(worker) for worker in workers)
-    assert [path.name for path in (BUILD / "run").iterdir() if path.name.startswith(names)] == []

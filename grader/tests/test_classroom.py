@@ -38,7 +38,7 @@ from grader.classroom import (
 )
 from grader.classroom.group import Class, Job, Request
 from grader.classroom.one_submission import ExerciseResult
-from grader.classroom.suite_runner import SuiteRunner
+from grader.classroom.suite_runner import Budget, SuiteRunner
 from grader.errors import UsageError
 from grader.exercises import ROOT, SOLUTIONS, Exercise, all_exercises, by_name
 from grader.grading import build, isolation, outcome, runner, static_checks
@@ -551,7 +551,7 @@ def test_what_is_said_of_tests_run_together_is_what_is_said_of_each_alone(
             return run_as_before(unit, what, *rest)
 
         monkeypatch.setattr(runner, how, run_it)
-    suite = SuiteRunner(Request("ann", "", "", "", (), ()), unit, names, {}, AS_IT_IS)
+    suite = SuiteRunner(Request("ann", "", "", "", (), ()), Budget(9e9), unit, names, {}, AS_IT_IS)
     assert [replace(suite.run_test(name), seconds=0) for name in names] == alone
     assert runs["run_test"] == failed and 0 < len(failed) < len(names) / 2
     assert len(runs["run_together"]) <= len(failed) + 1
@@ -569,7 +569,7 @@ def test_once_a_few_tests_failed_the_others_are_run_one_by_one(monkeypatch: pyte
 
     monkeypatch.setattr(runner, "run_together", none_passes)
     monkeypatch.setattr(runner, "run_test", lambda unit, name, *_: outcome.TestResult("", name, "plain", "failed"))
-    suite = SuiteRunner(Request("ann", "", "", "", (), ()), unit, names, {}, AS_IT_IS)
+    suite = SuiteRunner(Request("ann", "", "", "", (), ()), Budget(9e9), unit, names, {}, AS_IT_IS)
     assert [suite.run_test(name).verdict for name in names] == ["failed"] * len(names)
     assert tries == [names[n:] for n in range(runner.TOGETHER)]
 

@@ -4,6 +4,8 @@ Each `hostile/NAME.c` says in its head what it attempts and which verdicts are r
 without (then only the sandbox and the grader's own distrust stand between it and a pass); `fails` stands for all that
 a test can fail with. hostile/body.c is appended, unless it is whole. An attack that succeeds in what it must not says
 so in an assertion: STOLEN. Between them, and after all, solutions are graded: they must pass.
+
+An attack passes if it gets past each test. So it has to get past a few only, which is easier.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ EXERCISE = "01_single_thread"
 FILE = f"{EXERCISE}/channel.c"
 SOLUTION = f"{ROOT}/solutions/{FILE}"
 CANARIES = 3
+EVERY = 7  # of so many tests one is run
 FAILS = """failed crashed exited_early timeout no_progress misuse leak environment race deadlock use_after_free
     not_implemented""".split()
 HEAD = re.compile(r"/\* Attack: (.*)\n \* Verdict: (.*)\n \* Ungated: (.*)\n \*/\n")
@@ -55,7 +58,8 @@ def read_case(path: Path) -> Case:
     assert head, f"{path.name} has no head"
     code = text[head.end() :]
     if code.startswith("/* Whole"):
-        code = code.split("\n", 1)[1]
+        code = code.split("\n", 1)[1].replace("/* The solution. */", solution().decode())
+        code = code.replace("/* The body. */", (HERE / "body.c").read_text())
     else:
         code += (HERE / "body.c").read_text()
     return Case(path.stem, _verdicts(head[2]), _verdicts(head[3]), code)
@@ -65,14 +69,14 @@ def _verdicts(words: str) -> frozenset[str]:
     return frozenset(verdict for word in words.split() for verdict in (FAILS if word == "fails" else [word]))
 
 
-CASES = [read_case(path) for path in sorted(HERE.glob("*.c")) if path.name != "body.c"]
-
-
 # ------------------------------------------------------------- submissions that are no plain file
 
 
 def solution() -> bytes:
     return (ROOT / "solutions" / FILE).read_bytes()
+
+
+CASES = [read_case(path) for path in sorted(HERE.glob("*.c")) if path.name != "body.c"]
 
 
 def zip_of(path: Path, entries: Mapping[str, bytes]) -> None:
@@ -184,9 +188,11 @@ def seal() -> dict[str, str]:
     return found
 
 
-def make_class(directory: Path, odd: bool) -> Class:
+def make_class(directory: Path, cases: Sequence[Case], odd: bool) -> Class:
     submissions = directory / "submissions"
-    for case in CASES:
+    exercise = by_name(EXERCISE)
+    tests = exercise.tests_on(EXERCISE)
+    for case in cases:
         folder(submissions / case.name).write_text(case.text)
     for number in range(CANARIES):
         folder(submissions / f"{'anz'[number]}_canary").write_bytes(solution())
@@ -195,12 +201,13 @@ def make_class(directory: Path, odd: bool) -> Class:
     return Class(
         submissions=submissions,
         out=directory / "out",
-        exercises=(by_name(EXERCISE),),
+        exercises=(exercise,),
         settings=Settings(),
-        variants=("asan",),
+        variants=("asan", "plain"),
         jobs=2,
         cpu_seconds=2,
         patience=1,
+        leave_out=tuple(set(tests) - set(tests[2::EVERY])),
     )
 
 
@@ -237,19 +244,29 @@ def box() -> sandbox.Sandbox:
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory: pytest.TempPathFactory) -> Class:
-    return make_class(tmp_path_factory.mktemp("gated"), odd=True)
+    return make_class(tmp_path_factory.mktemp("gated"), CASES, odd=True)
 
 
 @pytest.fixture(scope="module")
-def gated(group: Class) -> dict[str, dict[str, Any]]:
+def gated(group: Class, sealed: dict[str, str]) -> dict[str, dict[str, Any]]:
     return grade(group)
 
 
 @pytest.fixture(scope="module")
-def ungated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, Any]], bool]:
-    before = seal()
-    found = grade(replace(make_class(tmp_path_factory.mktemp("ungated"), odd=False), static_checks=False))
-    return found, seal() == before
+def sealed() -> dict[str, str]:
+    """The kit before anything ran."""
+    return seal()
+
+
+@pytest.fixture(scope="module")
+def ungated(
+    tmp_path_factory: pytest.TempPathFactory, sealed: dict[str, str], gated: dict[str, dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], bool]:
+    """What the gate lets through was run without it, as it were; the others are now."""
+    refused = [case for case in CASES if gated[case.name]["verdict"] == "rejected"]
+    group = make_class(tmp_path_factory.mktemp("ungated"), refused, odd=False)
+    found = grade(replace(group, static_checks=False))
+    return {**gated, **found}, seal() == sealed
 
 
 def verdicts(result: dict[str, Any]) -> set[str]:
@@ -266,6 +283,7 @@ def test_with_the_gate(case: Case, gated: dict[str, dict[str, Any]]) -> None:
     result = gated[case.name]
     assert result["verdict"] != "passed"
     assert verdicts(result) & case.verdict, result["message"]
+    assert result["verdict"] != "environment"  # or it would be graded again for ever
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
