@@ -27,6 +27,7 @@ PROCESSES = 256  # threads count too
 _PROCESS_LIMIT = ("prlimit", f"--nproc={PROCESSES}")
 TMP = 64 << 20  # bytes of private /tmp, and of /dev/shm: both are in memory
 FILE_SIZE = 64 << 20
+PROBING = 120  # seconds; a machine that is busy with worse makes everything wait
 DYING = 20  # looks at a control group, until nothing is left in it
 
 SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache")
@@ -189,7 +190,7 @@ def works(sandbox: Sandbox) -> bool:
     probe = f"test -r '{ROOT}/grader/build.mk' && test -r '{ROOT}/exercises/todo.h' && ! touch '{ROOT}/exercises/probe'"
     try:
         done = subprocess.run(
-            sandbox.wrap(["sh", "-c", probe]), capture_output=True, timeout=20, stdin=subprocess.DEVNULL
+            sandbox.wrap(["sh", "-c", probe]), capture_output=True, timeout=PROBING, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired):
         return False

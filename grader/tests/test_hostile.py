@@ -207,6 +207,7 @@ def make_class(directory: Path, cases: Sequence[Case], odd: bool) -> Class:
         jobs=2,
         cpu_seconds=2,
         patience=1,
+        sandbox=sandbox.choose().name,
         leave_out=tuple(set(tests) - set(tests[2::EVERY])),
     )
 
