@@ -267,7 +267,7 @@ def _watch(
         if hang.memory(process.pid) > limits.memory:
             return ProcessResult(-signal.SIGKILL, 0.0, b"", b"", too_large=True)
         is_limited = limits.total_seconds < math.inf
-        if time.monotonic() > last or is_limited and hang.processor_time(process.pid) > limits.total_seconds:
+        if time.monotonic() > last or (is_limited and hang.processor_time(process.pid) > limits.total_seconds):
             return ProcessResult(0, 0.0, b"", b"", timed_out=True)
         asleep = look_for_sleep and sleepers.nothing_will_happen()
         if asleep or time.monotonic() > end:

@@ -17,7 +17,7 @@ from grader.tests import npm
 RUFF = ("@astral-sh/ruff-wasm-nodejs", "0.17.4")
 CLANG_FORMAT = "14"  # Debian 12's; others lay some lines out in another way
 # Channels as others write them.
-FIXTURES = tuple(f"grader/tests/{folder}/" for folder in ("hostile", "known_right", "known_wrong"))
+FIXTURES = tuple(f"grader/tests/{folder}/" for folder in ("hostile", "known_right", "known_wrong", "odd_style"))
 
 
 def sources(*suffixes: str) -> list[str]:
