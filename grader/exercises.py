@@ -182,6 +182,12 @@ def api() -> frozenset[str]:
 
 
 @functools.cache
+def drawn(exercise: Exercise) -> frozenset[str]:
+    """The tests of its suite that draw their calls."""
+    return frozenset(exercise.tests_in(DRAWN))
+
+
+@functools.cache
 def short_of_memory(exercise: Exercise) -> frozenset[str]:
     """The tests of its suite in which allocations fail."""
     found = (test for path in exercise.suite_sources for test in exercise.options_in(path))

@@ -30,7 +30,7 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
         "A function begins inside another one: further up a } is missing, or a { is too many.",
     ),
     (
-        r"conflicting types for built-in function",
+        r"conflicting types for built-in function|redeclaration of library function",
         "C's library has a function of this name: give yours another one.",
     ),
     (
@@ -87,6 +87,10 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
     (
         r"assignment used as truth value|using the result of an assignment as a condition",
         "= gives a value to a variable; == compares.",
+    ),
+    (
+        r"empty body",
+        "A ; right behind the ) ends it there: nothing belongs to it.",
     ),
     (
         r"clause does not guard|misleading indentation",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from grader.exercises import Exercise, short_of_memory
+from grader.exercises import Exercise, drawn, short_of_memory
 from grader.grading import build, isolation, runner
 from grader.grading.build import BuildFailure, Unit
 from grader.grading.isolation import AS_IT_IS, Policy
@@ -53,23 +53,18 @@ class Graded:
         what is drawn. Then count how many threads there are to follow, whether memory is short, how many steps, and
         in which order the header says it. (Those without a story keep their order.)"""
         story = result.story or {}
+        suite = next((one for one in self.exercise.chain() if one.name == result.suite), self.exercise)
         sentence = next(iter(result.broken), None) if story else None
         header, _, line = (sentence.where if sentence else "").partition(":")
         return (
             result.verdict == "not_implemented",
             result.suite != self.exercise.name,
-            bool(result.sections) and bool(story),  # a table of the calls that were drawn
+            result.name in drawn(suite),
             len(story.get("threads", [1])),
-            self._is_of_short_memory(result),
+            result.name in short_of_memory(suite) or bool(sentence and sentence.label.endswith("_NO_MEMORY")),
             steps_of(result),
             f"{header}:{line:>6}" if header else "none",  # which comes after exercises/...
         )
-
-    def _is_of_short_memory(self, result: TestResult) -> bool:
-        """Is it a test of what happens then, which may fail for plainer reasons as well?"""
-        suite = next((one for one in self.exercise.chain() if one.name == result.suite), None)
-        fails = suite is not None and result.name in short_of_memory(suite)
-        return fails or any(sentence.label.endswith("_NO_MEMORY") for sentence in result.broken[:1])
 
 
 def steps_of(result: TestResult) -> float:

@@ -39,6 +39,8 @@ MISTAKES = {  # code: words of the explanation
     "#include <string.h>\nvoid f(long *p) { memset(p, 0, sizeof(p)); }": "the size of the pointer",
     "int f(int a)\n{\n    if (a)\n        a = 1;\n        a = 2;\n    return a;\n}": "only the next statement",
     "int f(int a, unsigned b) { return a < b; }": "the largest number",
+    "int f(int a) { if (a); return 1; }": "nothing belongs to it",
+    "void log(const char *text) { (void)text; }": "a function of this name",
 }  # fmt: skip
 
 
