@@ -232,7 +232,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "deadlock",
         "only time would wake.*timedwait",
         "",
-        "That polls: it wakes by the clock to look again, because nobody signals the condition variable it sleeps on.",
+        "Nobody signals the condition variable it sleeps on: that polls, or sleeps until the deadline for nothing.",
     ),
     (
         "deadlock",

@@ -48,10 +48,10 @@ class Graded:
         bad = [r for r in self.results if r.verdict != "passed"]
         return sorted(bad, key=self._plainness)
 
-    def _plainness(self, result: TestResult) -> tuple[bool, bool, bool, int, bool, float, str]:
+    def _plainness(self, result: TestResult) -> tuple[bool, bool, bool, bool, int, bool, float, str]:
         """What is not implemented yet comes last, and the exercise's own suite first; of it, what is written before
-        what is drawn. Then count how many threads there are to follow, whether memory is short, how many steps, and
-        in which order the header says it. (Those without a story keep their order.)"""
+        what is drawn, and what has a story. Then count how many threads there are to follow, whether memory is short,
+        how many steps, and in which order the header says it. (Those without a story keep their order.)"""
         story = result.story or {}
         suite = next((one for one in self.exercise.chain() if one.name == result.suite), self.exercise)
         sentence = next(iter(result.broken), None) if story else None
@@ -60,6 +60,7 @@ class Graded:
             result.verdict == "not_implemented",
             result.suite != self.exercise.name,
             result.name in drawn(suite),
+            not story,
             len(story.get("threads", [1])),
             result.name in short_of_memory(suite) or bool(sentence and sentence.label.endswith("_NO_MEMORY")),
             steps_of(result),
