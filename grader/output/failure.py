@@ -218,7 +218,8 @@ def _what_happened(graded: Graded, result: TestResult, warning: str, room: Room)
     if warning:
         message = warning.partition(": ")[2]
         why = diagnostics.compiler_message(message, graded.submission.code.text)
-        found += _wrapped(f"The compiler warns: {message}{'' if message.endswith('?') else '.'} {why}", room.width, "yellow")
+        stop = "" if message.endswith("?") else "."
+        found += _wrapped(f"The compiler warns: {message}{stop} {why}", room.width, "yellow")
     if result.explanation:
         found += _wrapped(result.explanation, room.width)
     if printed := sum(event["op"] == "prints" for event in (result.story or {}).get("events", [])):

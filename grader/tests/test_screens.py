@@ -44,8 +44,8 @@ class State:
     def text(self) -> str:
         if "text" in self.given:
             return str(self.given["text"])
-        solution = ROOT / "solutions" / self.exercise / self.file
-        text = (KNOWN_RIGHT / self.exercise / self.given["of"] if "of" in self.given else solution).read_text()
+        folder, name = (KNOWN_RIGHT, self.given["of"]) if "of" in self.given else (ROOT / "solutions", self.file)
+        text = (folder / self.exercise / str(name)).read_text()
         pairs = self.given["edit"]
         for old, new in zip(pairs[::2], pairs[1::2], strict=True):
             assert old in text, f"there is no {old!r}"
