@@ -271,6 +271,7 @@ struct run {
     bool patient;   /* a thread that yields lets all others go as far as they get */
     uint64_t slept; /* time passed because everybody slept, where it may not: time_may_pass */
     unsigned spurious_left, early_left;
+    bool unexplored; /* one schedule is enough: the first option is taken, and no event injected */
     struct thread *settling;
     bool was_stopped;
     unsigned stopped_thread;

@@ -51,6 +51,9 @@ static void check_threads_joined(void)
 static void scenario_entry(void)
 {
     run.test->body();
+    if (run.unexplored)
+        fail(VERDICT_ENVIRONMENT, 0,
+             "The scenario calls exploring(false), and never exploring(true).");
     self->depth = 0;
     self->may_stop = false;
     if (!others_are_over(self))

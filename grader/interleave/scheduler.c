@@ -481,12 +481,16 @@ bool never(const struct thread *thread)
     return false;
 }
 
-void sleep_through(uint64_t nanoseconds, uintptr_t pc)
+void let_others_rest(uintptr_t pc)
 {
     self->settling = true;
     step(NULL, false, pc);
     self->settling = false;
+}
 
+void sleep_through(uint64_t nanoseconds, uintptr_t pc)
+{
+    let_others_rest(pc);
     run.settling = self;
     for (unsigned t = 0; t < run.thread_count; t++)
         run.threads[t].wakeups = 0;

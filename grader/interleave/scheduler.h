@@ -23,6 +23,9 @@ bool never(const struct thread *thread);
 /* Lets others go first, if there are any. */
 void yield_step(uintptr_t pc);
 
+/* Returns once every other thread sleeps or has ended. */
+void let_others_rest(uintptr_t pc);
+
 /* Lets so much pass on the virtual clock once every other thread sleeps or has ended (settle). */
 void sleep_through(uint64_t nanoseconds, uintptr_t pc);
 

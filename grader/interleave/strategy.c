@@ -56,6 +56,8 @@ static unsigned pick_random(const struct option options[], unsigned n, unsigned 
 unsigned strategy_pick(const struct option options[], unsigned n, unsigned able, bool continues)
 {
     assert(able >= 1 && able <= n);
+    if (run.unexplored)
+        return 0;
     picks += able > 1;
     if (strategy == PLAN_DFS || strategy == PLAN_DPOR) {
         unsigned choice =
@@ -76,7 +78,7 @@ unsigned strategy_pick(const struct option options[], unsigned n, unsigned able,
 
 unsigned strategy_draw(unsigned n, bool costs)
 {
-    if (n < 2)
+    if (n < 2 || run.unexplored)
         return 0;
     if (strategy == PLAN_DFS || strategy == PLAN_DPOR) {
         unsigned choice = strategy == PLAN_DFS ? dfs_draw(n, costs) : dpor_draw(n);
@@ -92,7 +94,7 @@ unsigned strategy_draw(unsigned n, bool costs)
 
 bool strategy_chance(unsigned one_in)
 {
-    if (strategy >= PLAN_DFS)
+    if (strategy >= PLAN_DFS || run.unexplored)
         return strategy_draw(2, true);
     return note_choice(random_below(one_in) == 0);
 }
@@ -124,6 +126,8 @@ void strategy_waited(void)
 
 void strategy_leaves_out(void)
 {
+    if (run.unexplored)
+        return;
     if (strategy == PLAN_DFS)
         dfs_leave_out();
     if (strategy == PLAN_DPOR)

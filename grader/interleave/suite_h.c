@@ -95,6 +95,15 @@ void tell_step(const char *format, ...)
     story_event("tells", 0, CALLER, "%s", text);
 }
 
+void exploring(bool on)
+{
+    if (!on && run.thread_count > 1)
+        fail(VERDICT_ENVIRONMENT, CALLER, "exploring(false) is for the beginning of a scenario.");
+    if (on)
+        let_others_rest(CALLER);
+    run.unexplored = !on;
+}
+
 size_t locks_kept_apart(void)
 {
     return SIZE_MAX;

@@ -391,6 +391,11 @@ void hold_others(bool on)
     (void)on;
 }
 
+void exploring(bool on)
+{
+    (void)on;
+}
+
 void may_be_left(bool on)
 {
     (void)on;

@@ -160,6 +160,11 @@ unsigned locks_held(void);
  * them: after a settle, so that none is in the middle of something. On real threads nobody is held. */
 void hold_others(bool on);
 
+/* From exploring(false), at the beginning of a scenario, to exploring(true) one schedule is enough: nobody
+ * interferes, what else may happen does not, and then every other thread sleeps. For what a scenario needs to be
+ * there before it begins. On real threads it changes nothing. */
+void exploring(bool on);
+
 /* Lock-freedom, in a test with .one_thread_stops: between may_stop(true) and may_stop(false) the
  * calling thread may be stopped for ever. In every run one thread is, at one of its steps; in other
  * runs nobody. The others must finish; if they can't, the verdict is "not lock-free", with the step

@@ -283,6 +283,7 @@ def test_pct_finds_what_takes_three_steps_in_one_order() -> None:
 # What a search finds of small scenarios (search.c), as search_main.c prints it.
 SEARCHED = [
     ("channel_1x1", 0), ("channel_1x3", 0), ("channel_2x1", 0), ("channel_1x1", 1), ("channel_1x3", 1),
+    ("channel_begun", 1),
     ("fib_1", 0), ("fib_2", 0), ("store_and_load", 0), ("exchanges", 0), ("reads_and_writes", 0),
     ("locks_in_chain", 0), ("read_write_locks", 0), ("trylock", 0), ("trylocks", 0),
     ("initialised_once", 0), ("at_a_barrier", 0), ("spin_locks", 0), ("semaphores", 1), ("semaphore_as_lock", 0),
@@ -313,6 +314,11 @@ def test_a_proof_leaves_out_no_class_of_executions(test: str, spurious: int) -> 
     proof, naive = search(test, spurious, "dpor"), search(test, spurious, "naive")
     assert proof.classes == naive.classes
     assert proof.complete <= naive.complete
+
+
+def test_what_is_not_explored_is_one_schedule() -> None:
+    begun, all_of_it = search("channel_begun", 0, "dpor"), search("channel_from_the_beginning", 0, "dpor")
+    assert 1 < begun.complete < all_of_it.complete
 
 
 def orders(senders: int, messages: int) -> int:

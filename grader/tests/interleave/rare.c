@@ -571,6 +571,19 @@ TEST(right__a_hundred_threads_one_after_the_other)
     }
 }
 
+TEST(environment__a_scenario_that_is_never_explored, .hint = "never exploring(true)")
+{
+    exploring(false);
+    join(spawn(nothing, NULL));
+}
+
+TEST(environment__a_scenario_that_is_not_explored_later_on, .hint = "is for the beginning")
+{
+    join(spawn(nothing, NULL));
+    exploring(false);
+    exploring(true);
+}
+
 /* --------------------------------------------------------------------------- lock-freedom */
 
 static sem_t handed;

@@ -79,6 +79,32 @@ TEST(channel_2x3)
     channel_of(2, 3);
 }
 
+/* The first message has come before anything is explored. */
+static void one_then_another(bool is_explored)
+{
+    pthread_t threads[2];
+
+    exploring(is_explored);
+    channel.senders = 2;
+    threads[0] = spawn(send, (void *)1);
+    recv();
+    exploring(true);
+    threads[1] = spawn(send, (void *)1);
+    while (recv()) {
+    }
+    join(threads[0]);
+    join(threads[1]);
+}
+
+TEST(channel_begun)
+{
+    one_then_another(false);
+}
+TEST(channel_from_the_beginning)
+{
+    one_then_another(true);
+}
+
 /* --------------------------------------------------------------------------------- atomics */
 
 static atomic_int x, y, z;

@@ -141,12 +141,12 @@ unsigned __wrap_strategy_pick(const struct option options[], unsigned n, unsigne
 {
     if (!naive)
         return __real_strategy_pick(options, n, able, continues);
-    return n > 1 ? choose(n) : 0;
+    return n > 1 && !run.unexplored ? choose(n) : 0;
 }
 
 unsigned __wrap_strategy_draw(unsigned n, bool costs)
 {
-    if (n < 2)
+    if (n < 2 || run.unexplored)
         return 0;
     unsigned value = naive ? choose(n) : __real_strategy_draw(n, costs);
     if (self)
