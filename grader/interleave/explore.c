@@ -4,7 +4,7 @@
  *      nobody has written. If it has no choice at all (one thread, or threads that never meet) it is
  *      the only one;
  *   2. a hundredth of the budget with MIX: what can be found easily is found here;
- *   3. DPOR, as long as it looks as if it will end within half as many: then every execution has been
+ *   3. DPOR, as long as it looks as if it will end within the budget: then every execution has been
  *      run, and that is all;
  *   4. more with MIX, up to a tenth of it;
  *   5. DFS with a bound, which is raised as long as all schedules under it can be run; beyond the first
@@ -363,7 +363,7 @@ static void explore_job(const struct test *test)
         return; /* that one run is all */
     if (budget > 1 && !strategy_wanted(&wanted)) {
         look(test, &plan, budget, has_choices);
-        if (prove(test, &plan, budget / PROOF_SHARE))
+        if (prove(test, &plan, budget))
             return;
     }
     search(test, &plan, budget, has_choices);

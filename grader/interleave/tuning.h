@@ -96,10 +96,6 @@ enum {
      * found where DPOR happens to begin. More: time, where DPOR needs less. */
     FIRST_LOOK = 100,
 
-    /* So many as the budget, one in so many, DPOR may have to end. Less: fewer proofs. More: time, where
-     * there is none. */
-    PROOF_SHARE = 2,
-
     /* The share of them, one in so many, that MIX has before DFS gets its turn. Less: easy mistakes
      * are found late, if DFS begins at the wrong end. More: DFS gets less. */
     FIRST_SHARE = 10,
