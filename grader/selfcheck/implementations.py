@@ -16,11 +16,12 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from grader.errors import GraderError, NotInstalled
-from grader.exercises import ROOT, SOLUTIONS, Exercise, read_text, shown
-from grader.grading.submission import Code, Source, find_channel
+from grader.exercises import ROOT, SOLUTIONS, Exercise, by_name, read_text, shown
+from grader.grading.submission import Code, Source
 from grader.grading.verdicts import OF_TESTS
 
 FAST = SOLUTIONS / "fast"
@@ -53,6 +54,7 @@ def known_right(exercise: Exercise) -> list[Implementation]:
     return [Implementation(exercise, path, code_of(exercise, path, content)) for path, content in found.items()]
 
 
+@cache
 def steps(exercise: Exercise) -> dict[Path, bytes]:
     """The channels on the way from the solution to the fast one, by the patch that makes each of the one before."""
     found: dict[Path, bytes] = {}
@@ -120,17 +122,19 @@ def _apply(path: Path, content: bytes, name: str) -> bytes:
 
 
 def code_of(exercise: Exercise, path: Path, content: bytes) -> Code:
-    """The implementation linked with a right channel, where the exercise carries one: with the fast one.
+    """The implementation; where its exercise carries a channel, linked with the first step to the fast one.
 
     That signals after unlocking, as a channel may. A handle that another thread drops meanwhile is told with it; the
-    solution is done with the channel by then, and forgives it."""
+    solution is done with the channel by then, and forgives it. Later steps look again before they sleep, and yield:
+    with them little can be proved."""
     own = Source(exercise.name, exercise.files[0], content, path)
     if not exercise.carries_channel or exercise.base is None:
         return Code(exercise.name, (own,))
-    channel = find_channel(FAST, exercise)
-    if channel is None:
-        raise GraderError(f"solutions/fast/{exercise.base}/channel.c is missing.")
-    return Code(exercise.name, (own, channel))
+    channels = steps(by_name(exercise.base))
+    if not channels:
+        raise GraderError(f"solutions/fast/{exercise.base} has no steps.")
+    patch, channel = next(iter(channels.items()))
+    return Code(exercise.name, (own, Source(exercise.base, "channel.c", channel, patch)))
 
 
 def solution(exercise: Exercise) -> list[Implementation]:
