@@ -105,10 +105,9 @@ TEST(create_opens_a_channel_for_requests_and_one_for_answers,
     receiver_drop(requests.rx);
 }
 
-static void *ask_twice(void *requests)
+static void *ask_once(void *requests)
 {
     ask(requests, 1);
-    ask(requests, 2);
     sender_drop(requests);
     return NULL;
 }
@@ -117,13 +116,20 @@ TEST(multi_sender_each_client_gets_the_answers_to_its_own_requests,
      .sentences = {"A message may carry a struct sender *"},
      .hint = "Two senders sleep until there is room for one message: who is woken?")
 {
-    struct ends requests = open_requests(1);
-    pthread_t server = spawn(double_numbers, requests.rx);
-    pthread_t client = spawn(ask_twice, clone(requests.tx));
+    struct ends requests;
+    struct sender *other;
+    pthread_t server, client;
 
+    exploring(false);
+    requests = open_requests(1);
+    other = clone(requests.tx);
+    server = spawn(double_numbers, requests.rx);
+    exploring(true);
+    client = spawn(ask_once, other);
     ask(requests.tx, 100);
-    sender_drop(requests.tx);
     join(client);
+    settle();
+    sender_drop(requests.tx);
     join(server);
 }
 
