@@ -440,6 +440,13 @@ static void *send_11_12(void *tx)
     return NULL;
 }
 
+static void *send_11(void *tx)
+{
+    send(tx, 11);
+    sender_drop(tx);
+    return NULL;
+}
+
 static void *send_21(void *tx)
 {
     send(tx, 21);
@@ -466,10 +473,13 @@ TEST(multi_sender_two_senders_share_one_place,
      .hint = "Two senders sleep and one place comes free: who is woken, and who wakes the other?")
 {
     struct ends ends = open_channel(1);
-    pthread_t one = spawn(send_1_2, clone(ends.tx));
-    pthread_t two = spawn(send_11_12, ends.tx);
+    pthread_t one, two;
 
-    recv_in_order(ends.rx, 4);
+    fill(ends.tx, 1);
+    one = spawn(send_11, clone(ends.tx));
+    two = spawn(send_21, ends.tx);
+    recv(ends.rx, 0);
+    recv_in_order(ends.rx, 2);
     join(one);
     join(two);
     receiver_drop(ends.rx);
@@ -701,14 +711,25 @@ TEST(messages_arrive_in_order_through_two_places,
     receiver_drop(ends.rx);
 }
 
-static void *recv_0_to_4(void *rx)
+static void recv_all_and_drop(struct receiver *rx, int n)
 {
     int got = -1;
 
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < n; i++)
         recv(rx, i);
     check_status(receiver_recv(rx, &got), CHANNEL_CLOSED, "Nothing queued, no sender left.");
     receiver_drop(rx);
+}
+
+static void *recv_0_to_2(void *rx)
+{
+    recv_all_and_drop(rx, 3);
+    return NULL;
+}
+
+static void *recv_0_to_4(void *rx)
+{
+    recv_all_and_drop(rx, 5);
     return NULL;
 }
 
@@ -718,13 +739,11 @@ TEST(messages_of_one_thread_arrive_in_order_whichever_of_two_senders_it_uses,
 {
     struct ends ends = open_channel(2);
     struct sender *another = clone(ends.tx);
-    pthread_t thread = spawn(recv_0_to_4, ends.rx);
+    pthread_t thread = spawn(recv_0_to_2, ends.rx);
 
     send(another, 0);
-    send(another, 1);
-    send(ends.tx, 2);
-    send(ends.tx, 3);
-    send(another, 4);
+    send(ends.tx, 1);
+    send(another, 2);
     sender_drop(ends.tx);
     sender_drop(another);
     join(thread);
@@ -734,9 +753,9 @@ TEST(a_receiver_in_another_thread_keeps_the_senders_going,
      .sentences = {"Taking a message wakes a sleeping sender"})
 {
     struct ends ends = open_channel(1);
-    pthread_t thread = spawn(recv_0_to_4, ends.rx);
+    pthread_t thread = spawn(recv_0_to_2, ends.rx);
 
-    fill(ends.tx, 5);
+    fill(ends.tx, 3);
     sender_drop(ends.tx);
     join(thread);
 }
@@ -827,11 +846,18 @@ static void *clone_send_21_and_drop(void *tx)
 TEST(a_clone_made_while_another_sender_sleeps_sends_too,
      .sentences = {"Makes one more sender of the same channel"})
 {
-    struct ends ends = open_channel(1);
-    struct sending sending = {.tx = clone(ends.tx), .number = 11};
-    pthread_t one = spawn(send_one, &sending);
-    pthread_t two = spawn(clone_send_21_and_drop, ends.tx);
+    struct ends ends;
+    struct sending sending = {.number = 11};
+    pthread_t one, two;
 
+    exploring(false);
+    ends = open_channel(1);
+    sending.tx = clone(ends.tx);
+    fill(ends.tx, 1);
+    one = spawn(send_one, &sending); /* and sleeps from now on */
+    exploring(true);
+    two = spawn(clone_send_21_and_drop, ends.tx);
+    recv(ends.rx, 0);
     recv_in_order(ends.rx, 2);
     join(one);
     join(two);
@@ -1454,9 +1480,18 @@ TEST(try_send_says_full_while_two_senders_sleep,
      .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued",
                    "Sends like sender_send, but never sleeps",
                    "sender_try_send message: it stays the caller's"},
+     .hint = "Two sleep already. Is there room?")
+{
+    try_beside_two_sleepers(1, 0);
+}
+
+TEST(try_send_says_full_while_two_senders_sleep_and_the_ring_has_turned,
+     .sentences = {"sender_try_send CHANNEL_FULL: capacity messages are queued",
+                   "Sends like sender_send, but never sleeps",
+                   "sender_try_send message: it stays the caller's"},
      .schedules = 200, .hint = "Two sleep already, and the ring has turned. Is there room?")
 {
-    for (int capacity = 1; capacity <= 4; capacity++)
+    for (int capacity = 2; capacity <= 4; capacity++)
         try_beside_two_sleepers(capacity, capacity - 1);
 }
 
