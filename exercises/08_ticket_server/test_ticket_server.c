@@ -1474,7 +1474,7 @@ TEST(after_a_shutdown_every_request_gets_server_gone,
                    "ticket_client_add: As the enum says",
                    "ticket_client_set_status: As the enum says",
                    "ticket_client_get: As the enum says", "ticket_client_count: As the enum says",
-                   "what was asked is not done"},
+                   "what was asked is not done", "No client is left waiting"},
      .hint = "Who answers when nobody receives?")
 {
     struct running running = start_with(2, 1, NULL);

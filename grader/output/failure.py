@@ -212,7 +212,9 @@ def _what_happened(graded: Graded, result: TestResult, warning: str, room: Room)
     found = _wrapped(f"{result.sentence}{suite}", room.width, "cyan")
     text = re.sub("^the ", "The ", result.message)
     told = _wrapped(text, room.width) if text and text != result.rule else []
-    found += told if room.rows is None else told[:MOST_MESSAGE]
+    if room.rows is not None and len(told) > MOST_MESSAGE:
+        told = [*told[: MOST_MESSAGE - 1], *_wrapped("... (all of it: make replay)", room.width)]
+    found += told
     if result.rule and not _says(result, result.rule):
         found += _wrapped(result.rule, room.width, "bold")
     if warning:
