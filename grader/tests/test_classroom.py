@@ -574,6 +574,24 @@ def test_once_a_few_tests_failed_the_others_are_run_one_by_one(monkeypatch: pyte
     assert tries == [names[n:] for n in range(runner.TOGETHER)]
 
 
+def test_once_a_test_used_up_its_time_the_others_get_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
+    exercise = by_name("01_single_thread")
+    unit = build.Unit(read_submission(SOLUTIONS, exercise).code, exercise, "plain")
+    usual = runner.limits("plain").cpu_seconds
+    seconds = {"right_and_slow": usual, "wrong": 1, "endless": usual, "another": usual}
+    given: list[tuple[int, ...]] = []
+
+    def runs(unit: build.Unit, name: str, knobs: object, policy: object, *short: int) -> outcome.TestResult:
+        given.append(short)
+        verdict = "passed" if name == "right_and_slow" else "failed"
+        return outcome.TestResult("", name, "plain", verdict, seconds=seconds[name])
+
+    monkeypatch.setattr(runner, "run_test", runs)
+    run = runner.each_alone(unit, list(seconds), {}, AS_IT_IS)
+    assert [run(name).name for name in seconds] == list(seconds)
+    assert given == [(), (), (), (-(-usual // 4),)]
+
+
 LOOKS_FOR_A_RECORD = """
 #include <stdio.h>
 #include <string.h>
