@@ -148,12 +148,10 @@ static void *send_from_a_block_of_its_own(void *tx)
 {
     int *message = allocate(sizeof *message);
 
-    for (int i = 0; i < 2; i++) {
-        *message = 7 + i;
-        check_status(sender_send(tx, message), CHANNEL_OK,
-                     "sender_send copies a message in while the receiver is there.");
-        *message = 1000;
-    }
+    *message = 7;
+    check_status(sender_send(tx, message), CHANNEL_OK,
+                 "sender_send copies a message in while the receiver is there.");
+    *message = 1000;
     free(message);
     sender_drop(tx);
     return NULL;
@@ -166,8 +164,7 @@ TEST(a_message_is_read_before_the_send_returns,
     struct ends ends = open_channel(sizeof(int));
     pthread_t sender = spawn(send_from_a_block_of_its_own, ends.tx);
 
-    for (int i = 0; i < 2; i++)
-        check_equal(recv_int(ends.rx), 7 + i, "message_size bytes, read before the call returns.");
+    check_equal(recv_int(ends.rx), 7, "message_size bytes, read before the call returns.");
     expect_closed(ends.rx);
     receiver_drop(ends.rx);
     join(sender);
@@ -230,14 +227,13 @@ TEST(multi_sender_of_two_sends_the_one_that_returned_before_the_other_began_arri
 {
     struct ends ends = open_channel(sizeof(int));
     struct sender *second = clone_of(ends.tx);
-    struct work work = {clone_of(ends.tx), 1000, 2};
+    struct work work = {clone_of(ends.tx), 1000, 1};
     int next[2] = {0, 1000};
     pthread_t other = spawn(send_all, &work);
 
     send_int(ends.tx, 0);
     send_int(second, 1);
-    send_int(ends.tx, 2);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 3; i++) {
         int got = recv_int(ends.rx), *due = &next[got >= 1000];
 
         check_equal(got, *due,
@@ -421,13 +417,10 @@ TEST(send_after_drop_the_last_handle_frees_the_channel_and_what_is_queued,
      .hint = "A message is published after the receiver has freed the queue. Whose is it?")
 {
     struct ends ends = open_channel(sizeof(int));
-    struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 1}};
+    struct work work[2] = {{ends.tx, 0, 1}, {clone_of(ends.tx), 1000, 1}};
     pthread_t a = spawn(send_until_closed_and_drop, &work[0]);
     pthread_t b = spawn(send_until_closed_and_drop, &work[1]);
-    int got;
 
-    check_one_of(receiver_try_recv(ends.rx, &got), "Nothing is left but messages, or closed.",
-                 CHANNEL_OK, CHANNEL_EMPTY, CHANNEL_CLOSED);
     receiver_drop(ends.rx);
     join(a);
     join(b);
@@ -482,7 +475,7 @@ TEST(recv_on_empty_closed_is_never_said_by_try_recv_while_a_message_is_under_way
     pthread_t sender = spawn(send_all_and_drop, &work);
     int received = 0;
 
-    for (int looks = 0; looks < 3; looks++) {
+    for (int looks = 0; looks < 2; looks++) {
         int got;
         int status =
             check_one_of(receiver_try_recv(ends.rx, &got), "receiver_try_recv never blocks.",
@@ -557,8 +550,8 @@ TEST(a_sender_stopped_anywhere_keeps_two_others_from_nothing,
      .one_thread_stops = true)
 {
     struct ends ends = open_channel(sizeof(int));
-    struct work stops = {ends.tx, 0, 2};
-    struct work finish[2] = {{clone_of(ends.tx), 1000, 1}, {clone_of(ends.tx), 2000, 2}};
+    struct work stops = {ends.tx, 0, 1};
+    struct work finish[2] = {{clone_of(ends.tx), 1000, 1}, {clone_of(ends.tx), 2000, 1}};
     pthread_t stopped = spawn(send_all_stoppable, &stops);
     pthread_t a = spawn(send_all, &finish[0]);
     pthread_t b = spawn(send_all, &finish[1]);
@@ -689,10 +682,10 @@ TEST(
         "Who sees whom?")
 {
     struct ends ends = open_channel(sizeof(int));
-    struct work work = {ends.tx, 0, 3};
+    struct work work = {ends.tx, 0, 2};
     pthread_t sender = spawn(send_all, &work);
 
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 2; i++)
         check_equal(recv_int(ends.rx), i,
                     "What one sender sends arrives in the order it was sent.");
     join(sender);
@@ -706,18 +699,21 @@ TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep,
          "Two senders see the receiver asleep, or one sees it and the other does not. How often is "
          "it woken, and does it look again each time?")
 {
-    struct ends ends = open_channel(sizeof(int));
-    struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 1}};
-    int next[2] = {0, 1000};
-    pthread_t a = spawn(send_all, &work[0]);
-    pthread_t b = spawn(send_all, &work[1]);
+    struct ends ends;
+    struct work work = {.count = 1};
+    pthread_t receiver, sender;
 
-    for (int i = 0; i < 3; i++)
-        expect_next_of(next, 2, recv_int(ends.rx));
-    join(a);
-    join(b);
-    sender_drop(work[0].tx);
-    sender_drop(work[1].tx);
+    exploring(false);
+    ends = open_channel(sizeof(int));
+    work.tx = clone_of(ends.tx);
+    receiver = spawn(recv_two_of_two, ends.rx);
+    exploring(true);
+    sender = spawn(send_all, &work);
+    send_int(ends.tx, 1000);
+    join(sender);
+    join(receiver);
+    sender_drop(work.tx);
+    sender_drop(ends.tx);
     receiver_drop(ends.rx);
 }
 
@@ -731,9 +727,8 @@ TEST(a_send_wakes_a_receiver_that_has_tried_in_vain_before,
     pthread_t sender = spawn(send_all, &work);
     int got = -1, received = 0;
 
-    for (int looks = 0; looks < 2; looks++)
-        if (receiver_try_recv(ends.rx, &got) == CHANNEL_OK)
-            check_equal(got, received++, "What one sender sends arrives in the order it was sent.");
+    if (receiver_try_recv(ends.rx, &got) == CHANNEL_OK)
+        check_equal(got, received++, "What one sender sends arrives in the order it was sent.");
     while (received < 2)
         check_equal(recv_int(ends.rx), received++,
                     "A message arrives once, after those before it.");
@@ -880,20 +875,19 @@ TEST(what_two_senders_wrote_before_sending_the_receiver_sees,
              "pairs, on one and the same object.")
 {
     struct ends ends = open_channel(sizeof(struct parcel *));
-    struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 1}};
+    struct work work[2] = {{ends.tx, 0, 1}, {clone_of(ends.tx), 1000, 1}};
     int next[2] = {0, 1000};
-    pthread_t a = spawn(send_parcels, &work[0]);
-    pthread_t b = spawn(send_parcels, &work[1]);
+    pthread_t sender = spawn(send_parcels, &work[0]);
 
-    for (int i = 0; i < 3; i++) {
+    send_parcels(&work[1]);
+    for (int i = 0; i < 2; i++) {
         struct parcel *parcel = NULL;
 
         check_status(receiver_recv(ends.rx, &parcel), CHANNEL_OK,
                      "receiver_recv waits for a message.");
         expect_next_of(next, 2, unpack(parcel));
     }
-    join(a);
-    join(b);
+    join(sender);
     sender_drop(work[0].tx);
     sender_drop(work[1].tx);
     receiver_drop(ends.rx);
