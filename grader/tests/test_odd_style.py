@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.classroom import one_submission, sandbox
+from grader.classroom import one_submission, sandbox, worker
 from grader.classroom.group import VARIANTS, Request
 from grader.exercises import SOLUTIONS, by_name
 from grader.grading.grade import Grading
@@ -56,6 +56,7 @@ def box() -> Iterator[sandbox.Sandbox]:
         chosen = sandbox.choose()
     except sandbox.NoSandbox:
         pytest.skip("there is no sandbox on this machine")
+    worker.prepare(VARIANTS, [EXERCISE.name])  # in the sandbox the kit is only read
     with sandbox.limited(chosen) as limited:
         yield limited
 
