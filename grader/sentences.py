@@ -124,7 +124,8 @@ def refuted(suite: str, verdict: str, found: Sequence[Sentence], asleep_in: Sequ
         return list(found)
     having = [sentence for sentence in found if re.search(words, sentence.words)]
     if not having and (verdict != "deadlock" or asleep_in):
-        said = (s for one in reversed(exercise.chain()) for s in of(one) if re.search(words, s.words))
+        chain = [exercise] if exercise.carries_channel else exercise.chain()[::-1]  # what is carried is another thing
+        said = (s for one in chain for s in of(one) if re.search(words, s.words))
         having = [s for s in said if not s.label.isupper() and (s.owner in asleep_in or verdict != "deadlock")][:1]
     return [*having, *(sentence for sentence in found if sentence not in having)]
 

@@ -110,6 +110,7 @@ def test_a_verdict_refutes_a_sentence_of_its_own_first() -> None:
     assert "neither spins nor polls" in sentences.refuted("02_blocking", "no_progress", [])[0].text
     assert sentences.refuted("of_no_exercise", "leak", []) == []
     assert sentences.refuted("04_bounded", "deadlock", []) == []  # a lock, say
+    assert sentences.refuted("08_ticket_server", "deadlock", [], ["receiver_recv"]) == []  # its channel's promise
     asleep = sentences.refuted("04_bounded", "deadlock", [], ["receiver_recv"])
     assert [s.text for s in asleep] == ["A send wakes a sleeping receiver, and so does dropping the last sender."]
 
