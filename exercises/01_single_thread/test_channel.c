@@ -307,6 +307,29 @@ TEST(a_queue_that_was_long_and_is_drained_carries_messages_again,
     receiver_drop(ends.rx);
 }
 
+TEST(a_queue_of_many_bytes_that_is_drained_carries_messages_again,
+     .sentences = {"Never blocks: the channel has no capacity",
+                   "sender_send CHANNEL_OK: The message is in the channel"},
+     .once = true,
+     .hint = "What do you give back when the queue is empty, and who still counts on it?")
+{
+    enum { SIZE = 1000 };
+    static const unsigned peaks[] = {3, 20, 70, 300, 20, 70};
+    struct ends ends = open_channel(SIZE);
+    unsigned sent = 0, received = 0;
+
+    for (size_t i = 0; i < sizeof peaks / sizeof *peaks; i++) {
+        while (sent - received < peaks[i])
+            send_pattern(ends.tx, SIZE, sent++);
+        while (received < sent)
+            expect_pattern(ends.rx, SIZE, received++,
+                           "Messages arrive in the order they were sent.");
+    }
+    expect_no_message(ends.rx, CHANNEL_EMPTY, "A message received is no longer in the channel.");
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 /* A queue that grows and shrinks, so that a ring is also full, and grows, with its first message
  * anywhere. */
 static void pass_messages(size_t size, unsigned rounds)

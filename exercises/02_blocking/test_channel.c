@@ -281,6 +281,22 @@ TEST(a_receiver_sleeps_and_does_not_poll, .sentences = {"it neither spins nor po
     receiver_drop(ends.rx);
 }
 
+/* A signal that is handled, or a wake-up without cause. */
+TEST(woken_several_times_without_a_message_a_receiver_sleeps_on,
+     .sentences = {"A signal handled while a call sleeps",
+                   "sleeping while nothing is queued and at least one sender is left"},
+     .spurious_wakeups = 3,
+     .hint = "What do you look at each time it wakes up, not only the first time?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t receiver = spawn(recv_1, ends.rx);
+
+    send_int(ends.tx, 1);
+    join(receiver);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 static void *recv_1_and_2_in_any_order(void *rx)
 {
     int sum = recv_int(rx, "Each send wakes a sleeping receiver.");

@@ -598,6 +598,22 @@ TEST(send_sleeps_while_capacity_messages_are_queued,
     receiver_drop(ends.rx);
 }
 
+TEST(woken_several_times_without_a_place_a_sender_sleeps_on,
+     .sentences = {"sender_send sleeps while capacity messages are queued"}, .spurious_wakeups = 3,
+     .hint = "What do you look at each time it wakes up, not only the first time?")
+{
+    struct ends ends = open_channel(1);
+    struct sending sending = {.tx = ends.tx, .number = 1};
+    pthread_t thread;
+
+    fill(ends.tx, 1);
+    thread = spawn(send_one, &sending);
+    recv(ends.rx, 0);
+    recv(ends.rx, 1);
+    join(thread);
+    receiver_drop(ends.rx);
+}
+
 TEST(taking_a_message_with_recv_wakes_a_sleeping_sender,
      .sentences = {"Taking a message wakes a sleeping sender"}, .woken_by_others = true)
 {
@@ -2187,6 +2203,9 @@ TEST(create_bounded_says_no_memory_when_the_product_overflows,
     check_create_fails((SIZE_MAX >> 32) + 1, (SIZE_MAX >> 32) + 1, CHANNEL_NO_MEMORY, rule);
     /* what is left of this product is larger than both factors, and could be had */
     check_create_fails((SIZE_MAX >> 32) + 2, (SIZE_MAX >> 32) + 2, CHANNEL_NO_MEMORY, rule);
+    /* and of these as much as one factor: not less than either, nor much */
+    check_create_fails((SIZE_MAX >> 20) + 2, (size_t)1 << 20, CHANNEL_NO_MEMORY, rule);
+    check_create_fails((size_t)1 << 20, (SIZE_MAX >> 20) + 2, CHANNEL_NO_MEMORY, rule);
 }
 
 /* All memory for messages is taken at once, and so much there is not. */
