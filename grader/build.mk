@@ -20,7 +20,10 @@ ERRORS = $(addprefix -Werror=,implicit-function-declaration implicit-int int-con
 CFLAGS_CODE = -O1 -fmax-errors=100 -Wall -Wextra $(ERRORS) -fno-builtin -fno-common $(CFLAGS_$(VARIANT))
 CFLAGS_KIT = -O2 -Wall -Wextra -D_GNU_SOURCE $(CFLAGS_KIT_$(VARIANT))
 
-CFLAGS_interleave = -fsanitize=thread -fstack-protector-strong
+CFLAGS_interleave = -fsanitize=thread -fstack-protector-strong $(PATTERN)
+# A local variable that nobody initialises is no 0 by chance, where the compiler knows how (gcc since 12).
+PATTERN := $(shell $(CC) -ftrivial-auto-var-init=pattern -fsyntax-only -x c /dev/null 2>/dev/null && \
+    echo -ftrivial-auto-var-init=pattern)
 # What no right code does. Not all of `undefined`: 1 << 31, NULL + 0 and memcpy(NULL, NULL, 0) do no harm.
 UNDEFINED = integer-divide-by-zero,signed-integer-overflow,shift-exponent,alignment,bounds,vla-bound,bool,builtin,unreachable
 CFLAGS_UNDEFINED_interleave = -fsanitize=$(UNDEFINED)
