@@ -381,8 +381,31 @@ static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size
     }
 }
 
+/* What a call may do that goes through all the heap for each word of it is not told from one that does
+ * not end; and then there is what a call may do with little memory. */
+static double most_work(void)
+{
+    double words = (double)(heap_end - heap_start) / 16;
+
+    return BUSY_ACCESSES + 4 * words * words;
+}
+
+/* Accesses, 64 bytes of a block counting as one, since a call of the test or of a thread's function returned. */
+static void count_work(unsigned long accesses, uintptr_t pc)
+{
+    run.work += accesses;
+    if ((double)run.work < most_work())
+        return;
+    fail(VERDICT_NO_PROGRESS, pc,
+         "%s is still busy after %lu million accesses to memory in one call: this does not end.",
+         thread_name(self), run.work / 1000000);
+}
+
 static void too_many_accesses(uintptr_t pc)
 {
+    if (run.progress != run.turn_progress)
+        count_work(run.accesses, pc); /* a loop that only looks is told as one that waits */
+    run.turn_progress = run.progress;
     run.accesses = 0;
     self->idle +=
         IDLE_A_TURN; /* a loop without a call in it: let the others show what it waits for */
@@ -418,6 +441,8 @@ static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
 {
     bool has_lines = run.thread_count > 1 && !global;
 
+    if (size >= LINE)
+        count_work(size / LINE, pc);
     for (uintptr_t end = address + size; address < end;) {
         struct shadow *line = has_lines ? whole_line(address, end - address) : NULL;
         unsigned first = address & 7, n = end - address < 8 - first ? end - address : 8 - first;

@@ -170,9 +170,10 @@ struct thread {
     /* scheduler.c: progress, in steps since anything changed that it could have noticed */
     unsigned idle;
     unsigned long progress_seen;
-    unsigned wakeups;   /* time-outs during settle */
-    uint64_t asleep_at; /* when it began to sleep */
-    unsigned naps;      /* time-outs since naps(), but for those that had passed before */
+    unsigned wakeups;      /* time-outs during settle */
+    unsigned late_wakeups; /* ... and in its second half */
+    uint64_t asleep_at;    /* when it began to sleep */
+    unsigned naps;         /* time-outs since naps(), but for those that had passed before */
 
     /* scheduler.c: is it stopped for ever, and may it not go on */
     bool may_stop, stopped, held;
@@ -273,6 +274,7 @@ struct run {
     unsigned spurious_left, early_left;
     bool unexplored; /* one schedule is enough: the first option is taken, and no event injected */
     struct thread *settling;
+    uint64_t settle_middle; /* FOREVER: it is too short for a second half */
     bool was_stopped;
     unsigned stopped_thread;
     uintptr_t stopped_at;
@@ -282,7 +284,9 @@ struct run {
     uintptr_t last_access; /* to memory that isn't watched: what the crash was, if one follows */
 
     /* memory.c */
-    unsigned long accesses; /* plain ones since the last step */
+    unsigned long accesses;      /* plain ones since the last step */
+    unsigned long work;          /* ... since a call returned, a block counting for many */
+    unsigned long turn_progress; /* when there were last too many accesses */
 
     /* clock.c */
     uint64_t now; /* virtual monotonic clock, ns */

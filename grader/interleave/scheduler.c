@@ -251,13 +251,23 @@ static _Noreturn void tell_deadlock(void)
 
 /* ------------------------------------------------------------------------------- the switch */
 
+static _Noreturn void tell_polling(const struct thread *thread, unsigned times, const char *when)
+{
+    fail(VERDICT_NO_PROGRESS, thread->call_pc,
+         "%s polls: it woke up %u times in %s in which nothing happened, instead of sleeping until "
+         "somebody wakes it.",
+         thread_name(thread), times, when);
+}
+
+/* A few looks before it falls asleep for good are no polling. */
 static void count_wakeup(struct thread *thread)
 {
-    if (run.settling && thread != run.settling && ++thread->wakeups > WAKEUPS_TO_POLL)
-        fail(VERDICT_NO_PROGRESS, thread->call_pc,
-             "%s polls: it woke up %u times in ten seconds in which nothing happened, instead of "
-             "sleeping until somebody wakes it.",
-             thread_name(thread), (unsigned)WAKEUPS_TO_POLL);
+    if (!run.settling || thread == run.settling)
+        return;
+    if (++thread->wakeups > WAKEUPS_TO_POLL)
+        tell_polling(thread, WAKEUPS_TO_POLL, "ten seconds");
+    if (run.now > run.settle_middle && ++thread->late_wakeups > LATE_WAKEUPS_TO_POLL)
+        tell_polling(thread, LATE_WAKEUPS_TO_POLL, "five seconds");
 }
 
 static void inject(const struct option *option)
@@ -493,7 +503,8 @@ void sleep_through(uint64_t nanoseconds, uintptr_t pc)
     let_others_rest(pc);
     run.settling = self;
     for (unsigned t = 0; t < run.thread_count; t++)
-        run.threads[t].wakeups = 0;
+        run.threads[t].wakeups = run.threads[t].late_wakeups = 0;
+    run.settle_middle = nanoseconds < SETTLE_NS ? FOREVER : run.now + nanoseconds / 2;
     sleep_until(never, NULL, "settle", pc, run.now + nanoseconds, false, false);
     run.settling = NULL;
 }

@@ -146,9 +146,11 @@ enum {
      * could still go on. More: a spin until a deadline is blamed. */
     ROUNDS_A_TIMER = 64,
 
-    /* Time-outs during a settle of ten seconds. Less: a look once a second is blamed. More:
-     * polling five times a second is not found. */
+    /* Time-outs during a settle of ten seconds, and in the second half of it. Less: one that looks
+     * a few times before it falls asleep for good is blamed, and one whose deadlines are a second
+     * away. More: polling twice a second is not found. */
     WAKEUPS_TO_POLL = 50,
+    LATE_WAKEUPS_TO_POLL = 7,
 
     /* Nanoseconds everybody sleeps where others are to wake a sleeper. Less: a nap that a right
      * submission may take. More: polling with a long period is not found. */
@@ -165,6 +167,10 @@ enum {
     /* ... and with one yield in so many steps it is told as yielding. Less: one that yields now and
      * then is. More: one that only yields is told as busy. */
     YIELDS_ONE_IN = 10,
+
+    /* Accesses to memory in one call with little on the heap. Less: a call that does much is blamed.
+     * More: seconds, until an endless one is told. */
+    BUSY_ACCESSES = 10000000,
 
     /* Steps of one schedule whose calls do return: it is left at that. Less: long tests are cut
      * short. More: minutes. */

@@ -234,6 +234,22 @@ TEST(right__a_bounded_spin_before_the_sleep, .schedules = 4000)
     join(thread);
 }
 
+static __attribute__((noinline)) void move_all_down(char *bytes, size_t count)
+{
+    while (count > 1)
+        memmove(bytes, bytes + 1, --count);
+}
+
+TEST(right__each_byte_takes_a_move_of_all_that_are_left)
+{
+    enum { BYTES = 40000 };
+    char *bytes = calloc(BYTES, 1);
+
+    move_all_down(bytes, BYTES);
+    check_equal(bytes[0], 0, "They were zeros.");
+    free(bytes);
+}
+
 TEST(right__sleeps_without_files)
 {
     struct timespec before, after;

@@ -788,6 +788,37 @@ TEST(no_progress__polls_with_sleeps, .hint = "sleep_until_flag polls")
     join(thread);
 }
 
+static void *look_twice_a_second(void *unused)
+{
+    while (!atomic_load(&flag))
+        usleep(500000);
+    return unused;
+}
+
+TEST(no_progress__polls_twice_a_second, .hint = "look_twice_a_second polls")
+{
+    pthread_t thread = spawn(look_twice_a_second, NULL);
+
+    settle();
+    atomic_store(&flag, 1);
+    join(thread);
+}
+
+static __attribute__((noinline)) void copy_for_ever(int *from, int *to)
+{
+    for (int i = 0; i < 4;)
+        memcpy(to + i, from + i, sizeof *to);
+}
+
+TEST(no_progress__a_loop_that_copies_for_ever, .hint = "accesses to memory in one call")
+{
+    int *four = malloc(8 * sizeof *four);
+
+    memset(four, 0, 8 * sizeof *four);
+    copy_for_ever(four, four + 4);
+    free(four);
+}
+
 static bool plain_flag;
 
 static void *plain_spin(void *unused)
