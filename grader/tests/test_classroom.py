@@ -672,6 +672,17 @@ def test_wall_time_is_counted_from_record_to_record() -> None:
     assert run_it(60).timed_out
 
 
+@pytest.mark.parametrize(
+    "limits, script",
+    [
+        ({"total_seconds": 0.5}, 'for n in $(seq 40); do sh -c "for i in \\$(seq 300000); do :; done"; done'),
+        ({"total_wall_seconds": 0.5}, "for n in 1 2 3 4 5; do sleep 1; echo . >>/proc/self/fd/$SUITE_RECORD; done"),
+    ],
+)
+def test_processes_together_have_so_much_time(limits: dict[str, float], script: str) -> None:
+    assert isolation.run(["sh", "-c", script], isolation.Limits(**limits), record="").timed_out  # type: ignore[arg-type]
+
+
 def test_no_name_leads_to_the_records() -> None:
     private: list[Path] = []
 
