@@ -1,4 +1,4 @@
-/* told.h - calls of the channel by the ticket server that are told as steps of a story (test_story.c). */
+/* told.h - what the server does with its channels, as steps of a story (test_story.c). */
 #pragma once
 
 #include "channel.h"
