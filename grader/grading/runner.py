@@ -14,6 +14,7 @@ import json
 import os
 import re
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from grader.grading.isolation import AS_IT_IS, Enclose, Policy
 from grader.grading.outcome import TestResult
 
 FORMAT = 4  # of kept results: raise it when the same run would be told in another way
-_FLAGS = r"(?:[uefs]|[ab]\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/seed.c
+_FLAGS = r"(?:[zuefs]|[ab]\d+\.|t\d+\.\d+\.)*"  # of one schedule: grader/interleave/seed.c
 _SCENARIO = r"(?:s\d+\.[0-9a-f]+\.)?"  # of many: grader/model/tell.c
 SCHEDULE = re.compile(
     rf"{_SCENARIO}(?:x{_FLAGS}(?:-|(?:-[0-9a-z]+(?:\.[0-9a-z]+)?)+)|(?:mix|random|pct|pos|dfs|dpor){_FLAGS}-\d+-\d+)"
@@ -47,6 +48,7 @@ RunTest = Callable[[str], TestResult]  # a test by its name
 TOGETHER = 8  # tests of a suite that had to be run by themselves, from which on all are
 _ATTEMPTS = 3  # for what is the machine's fault
 _NOT_KEPT = ("environment", "timeout")
+_building = threading.Lock()
 
 
 @functools.cache
@@ -89,6 +91,21 @@ def run_test(
     for _ in range(_ATTEMPTS):
         result = _run_once(unit, name, knobs or {}, policy, cpu_seconds)
         if result.verdict != "environment":
+            break
+    return _on_real_threads(unit, name, policy) if result.facts.get("too_many_threads") else result
+
+
+def _on_real_threads(unit: Unit, name: str, policy: Policy) -> TestResult:
+    """Right code may have more threads than the scheduler follows: one for each channel, and a test with many."""
+    result = TestResult(unit.suite.name, name, unit.variant, "environment")
+    for variant in ("asan", "tsan"):
+        real = dataclasses.replace(unit, variant=variant)
+        with _building:  # others may be at the same program
+            failures = build.build([real], 1, policy)
+        if failures:
+            return dataclasses.replace(result, verdict="build_failed", message=failures[real].message)
+        result = dataclasses.replace(run_test(real, name, policy=policy), variant=unit.variant)
+        if result.verdict != "passed":
             break
     return result
 

@@ -71,6 +71,14 @@ _Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)
     end_scenario(told);
 }
 
+_Noreturn void fail_too_many_threads(uintptr_t pc)
+{
+    *told = (struct outcome){.verdict = VERDICT_MISUSE, .pc = pc, .facts.too_many_threads = true};
+    snprintf(told->message, sizeof told->message,
+             "More than %d threads at once, and no test needs so many.", MAX_THREADS);
+    end_scenario(told);
+}
+
 _Noreturn void fail_asleep(uintptr_t pc, const char *message)
 {
     *told = (struct outcome){.verdict = VERDICT_DEADLOCK, .pc = pc, .facts.all_asleep = true};

@@ -14,6 +14,9 @@ _Noreturn void leave_schedule(void);
 _Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same for more threads than are followed: real threads have to say whether the code is right. */
+_Noreturn void fail_too_many_threads(uintptr_t pc);
+
 /* The same for a deadlock: every thread sleeps. */
 _Noreturn void fail_asleep(uintptr_t pc, const char *message);
 

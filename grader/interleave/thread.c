@@ -56,8 +56,7 @@ static struct thread *free_slot(void)
 bool thread_start_fails(uintptr_t pc)
 {
     if (run.thread_count == MAX_THREADS && !used_slot() && !run.test->options.is_a_program)
-        fail(VERDICT_MISUSE, pc, "More than %d threads at once, and no test needs so many.",
-             MAX_THREADS);
+        fail_too_many_threads(pc);
     return allocation_fails(true, pc);
 }
 

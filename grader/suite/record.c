@@ -71,6 +71,7 @@ static void write_facts(const struct facts *facts)
     else
         fprintf(out, "null");
     fprintf(out, ",\"wild_pointer\":%s", facts->wild_pointer ? "true" : "false");
+    fprintf(out, ",\"too_many_threads\":%s", facts->too_many_threads ? "true" : "false");
     write_string("function", facts->function);
     fprintf(out, "}");
 }

@@ -53,6 +53,7 @@ struct facts {
     bool stopped;            /* nobody gets on, for one thread was stopped for ever: */
     unsigned stopped_thread; /* its number in the story */
     bool wild_pointer;       /* a crash by a pointer that leads nowhere */
+    bool too_many_threads;   /* for the scheduler: real threads have to say */
     char function[64];       /* that is not implemented, or "" */
 };
 

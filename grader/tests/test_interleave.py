@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from grader.grading import story
+from grader.grading import runner, story
 from grader.grading.submission import Code
 from grader.tests import litmus
 
@@ -114,13 +114,14 @@ def test_the_same_seed_gives_the_same_story_and_another_seed_other_schedules() -
     assert len({program.record(test, SEED=str(seed), STRATEGY="mix")["schedules"] for seed in range(2, 10)}) > 1
 
 
-@pytest.mark.parametrize("source", ["wrong", "litmus"])
+@pytest.mark.parametrize("source", ["wrong", "litmus", "memory"])
 def test_the_seed_of_a_failure_reproduces_it(source: str) -> None:
     program = build(source)
     for test in names(source):
         record = program.record(test)
         if record["verdict"] in ("passed", "not_implemented") or "loop_without" in test:
             continue
+        assert runner.SCHEDULE.fullmatch(record["seed"])
         again = program.record(test, SEED=record["seed"])
         for key in ("verdict", "message", "seed", "story", "pc", "line"):
             assert again[key] == record[key], (test, key)
