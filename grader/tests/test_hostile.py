@@ -10,6 +10,7 @@ An attack passes if it gets past each test. So it has to get past a few only, wh
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -314,16 +315,34 @@ def test_the_kit_is_unchanged(ungated: tuple[dict[str, dict[str, Any]], bool]) -
     assert not (ROOT / "hacked").exists()
 
 
+def ancestors(pid: int) -> Iterator[int]:
+    """The processes above one, the nearest first."""
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        yield pid
+
+
+def beside_us() -> set[int]:
+    """The processes that our parent started besides this one: where tests run beside one another, the others'."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            found |= {pid} if next(ancestors(pid), 0) == os.getppid() else set()
+    return found - {os.getpid()}
+
+
 def test_nothing_is_left_running(
     gated: dict[str, dict[str, Any]], ungated: tuple[dict[str, dict[str, Any]], bool]
 ) -> None:
-    left = []
+    left, others = [], beside_us()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 is_a_worker = sandbox.FIRST_UID <= entry.stat().st_uid < sandbox.FIRST_UID + sandbox.UIDS
                 ours = str(ROOT).encode() in (entry / "environ").read_bytes()  # not of another kit here
-                left += [(entry / "comm").read_text()] if is_a_worker and ours else []
+                if is_a_worker and ours and others.isdisjoint(ancestors(int(entry.name))):
+                    left.append((entry / "comm").read_text())
             except OSError:
                 continue
     assert left == []
