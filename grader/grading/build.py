@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grader import c_text, files, kit, typed
@@ -28,6 +28,7 @@ from grader.grading.submission import Code
 
 VARIANTS = ("interleave", "asan", "tsan", "plain")
 REAL_VARIANTS = ("asan", "tsan", "plain")
+FALL_BACK = ("asan", "tsan")  # what the scheduler can't follow runs in these
 SHOWN_ERRORS = 3
 
 _FAILED = re.compile(r"^make: Target '([^']+)' not remade|^make: \*\*\* \[[^ ]*: ([^]]+)\] ", re.MULTILINE)
@@ -66,6 +67,11 @@ class Unit:
     @property
     def _prefix(self) -> str:
         return f"{folder(self.variant)}/{self.code.directory.relative_to(ROOT)}"
+
+
+def on_real_threads(units: Sequence[Unit]) -> list[Unit]:
+    """What runs instead of these where the scheduler can't follow them."""
+    return [replace(unit, variant=variant) for variant in FALL_BACK for unit in units]
 
 
 @dataclass

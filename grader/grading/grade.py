@@ -213,8 +213,8 @@ class _Workers:
         calls = dict.fromkeys(c for u in work.units for c in self._not_followed.get(u, []))
         names = ", ".join(list(calls)[:3])
         work.note = f"Checked on real threads (asan, tsan): the scheduler can't follow {names}."
-        work.units = [u for v in ("asan", "tsan") for u in self._units(work.submission, v)]
-        for variant in ("asan", "tsan"):
+        work.units = build.on_real_threads(work.units)
+        for variant in build.FALL_BACK:
             self._start(work.submission, [u for u in work.units if u.variant == variant])
 
     def _submit(self, units: list[Unit]) -> None:

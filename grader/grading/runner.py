@@ -98,8 +98,7 @@ def run_test(
 def _on_real_threads(unit: Unit, name: str, policy: Policy) -> TestResult:
     """Right code may have more threads than the scheduler follows: one for each channel, and a test with many."""
     result = TestResult(unit.suite.name, name, unit.variant, "environment")
-    for variant in ("asan", "tsan"):
-        real = dataclasses.replace(unit, variant=variant)
+    for real in build.on_real_threads([unit]):
         with _building:  # others may be at the same program
             failures = build.build([real], 1, policy)
         if failures:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,7 @@ class Check:
         """These, which are built, or on real threads what the scheduler can't follow: as `make grade` does it."""
         if self.variant != "interleave" or not symbols.not_followed(units):
             return units
-        return [replace(unit, variant=variant) for variant in ("asan", "tsan") for unit in units]
+        return build.on_real_threads(units)
 
     def _known_wrong(self, exercise: Exercise) -> None:
         wrong = implementations.known_wrong(exercise)

@@ -108,7 +108,7 @@ def _followed(units: list[Unit]) -> list[Unit]:
     """These, or on real threads what the scheduler can't follow: as `make grade` does it."""
     if not symbols.not_followed(units[:1]):
         return units
-    return [dataclasses.replace(unit, variant=variant) for variant in ("asan", "tsan") for unit in units]
+    return build.on_real_threads(units)
 
 
 def _first_failure(units: Sequence[Unit]) -> Fate:
