@@ -13,12 +13,17 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOKS = 16 }; /* how often a thread looks again before it falls asleep */
+enum {
+    LOOKS = 16, /* how often a thread looks again before it falls asleep: */
+    PAUSES = 6, /* so often after a pause, each twice as long; then it gives its processor away */
+    MANY = 8,   /* messages in a batch: more are about to come */
+};
 
 struct batch {
     size_t message_size; /* in bytes */
@@ -35,10 +40,12 @@ struct sender {
 struct receiver { /* private to the thread that uses it, so lock need not be held */
     struct channel *channel;
     struct batch batch;
+    unsigned in_vain; /* waits since a message has come during a pause */
 };
 
 struct channel {
     struct receiver rx;      /* far from what senders use: a cache line has one writer at a time */
+    atomic_bool news;        /* something is queued, or no sender is left. Changes under the lock */
     pthread_cond_t readable; /* something is queued, or the receiver's is the only handle */
     struct sender tx;
     pthread_mutex_t lock;
@@ -50,29 +57,34 @@ struct channel {
     bool receiver_waits;
 };
 
-/* Takes the lock. If it is taken, others may run first, its owner among them: often that is all
- * it takes, and falling asleep and being woken take far longer. */
+/* Passes the time until the next look: at first by waiting, since the other thread may be about to
+ * finish on another processor, and later by letting it run on this one. */
+static void pass_time(int look)
+{
+    if (look >= PAUSES) {
+        sched_yield();
+        return;
+    }
+    for (int i = 0; i < 1 << look; i++) {
+#if defined __x86_64__ || defined __i386__
+        __builtin_ia32_pause();
+#elif defined __aarch64__
+        __asm__ volatile("isb");
+#else
+        atomic_signal_fence(memory_order_seq_cst);
+#endif
+    }
+}
+
+/* Takes the lock. A thread that finds it taken falls asleep only after a while. */
 static void lock(pthread_mutex_t *mutex)
 {
     for (int look = 0; look < LOOKS; look++) {
         if (pthread_mutex_trylock(mutex) == 0)
             return;
-        sched_yield();
+        pass_time(look);
     }
     pthread_mutex_lock(mutex);
-}
-
-/* Like pthread_cond_wait, to be called in a loop; but the first LOOKS times it comes back as soon as
- * others have run, for the same reason. */
-static void wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int look)
-{
-    if (look >= LOOKS) {
-        pthread_cond_wait(condition, mutex);
-        return;
-    }
-    pthread_mutex_unlock(mutex);
-    sched_yield();
-    lock(mutex);
 }
 
 /* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
@@ -162,6 +174,8 @@ enum channel_status sender_send(struct sender *tx, const void *message)
     lock(&ch->lock);
     if (ch->receiver_alive)
         status = append(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
+    if (ch->queue.count == 1)
+        ch->news = true;
     wake = status == CHANNEL_OK && ch->receiver_waits;
     if (wake)
         ch->receiver_waits = false; /* the next sender need not wake it again */
@@ -171,20 +185,41 @@ enum channel_status sender_send(struct sender *tx, const void *message)
     return status;
 }
 
+/* Waits a little for news. Where pausing was in vain the sender has no processor of its own, it
+ * seems: the next three times it gets this one at once. And where a long batch came last time, its
+ * sender gets the time for another one. */
+static void await_news(struct receiver *rx)
+{
+    bool pauses = rx->in_vain % 4 == 0;
+    int look = pauses ? 0 : PAUSES;
+
+    while (look < LOOKS && !rx->channel->news)
+        pass_time(look++);
+    if (pauses && look <= PAUSES)
+        rx->in_vain = 0;
+    else
+        rx->in_vain++;
+    if (rx->batch.count > MANY)
+        pass_time(PAUSES - 1);
+}
+
 /* Gets the receiver, which has read its batch, the next one. Says whether a sender is left. */
 static bool refill(struct receiver *rx, bool may_wait)
 {
     struct channel *ch = rx->channel;
     bool senders_left;
 
+    if (may_wait)
+        await_news(rx);
     lock(&ch->lock);
-    for (int look = 0; may_wait && ch->queue.count == 0 && ch->handles > 1; look++) {
+    while (may_wait && ch->queue.count == 0 && ch->handles > 1) {
         ch->receiver_waits = true;
-        wait(&ch->readable, &ch->lock, look);
+        pthread_cond_wait(&ch->readable, &ch->lock);
     }
     ch->receiver_waits = false;
     next_batch(&rx->batch, &ch->queue);
     senders_left = ch->handles > 1;
+    ch->news = !senders_left;
     pthread_mutex_unlock(&ch->lock);
     return senders_left;
 }
@@ -218,8 +253,10 @@ static void release(struct channel *ch)
     lock(&ch->lock);
     ch->handles--;
     last = ch->handles == 0;
-    if (ch->handles == 1)                   /* perhaps the receiver's. Under the lock: */
-        pthread_cond_signal(&ch->readable); /* after it, who has that handle may free ch */
+    if (ch->handles == 1) { /* perhaps the receiver's */
+        ch->news = true;
+        pthread_cond_signal(&ch->readable); /* under the lock: after it, ch may be freed */
+    }
     pthread_mutex_unlock(&ch->lock);
     if (!last)
         return;

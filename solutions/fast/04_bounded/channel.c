@@ -1,34 +1,39 @@
-/* The fast 04: messages go to the receiver in batches, and places back to the senders, each under a
- * lock of their own.
+/* The fast 04: messages go to the receiver in batches, places come back to the senders without a
+ * lock, and whoever waits for another thread that runs looks again before it gives its processor
+ * away, and gives it away before it sleeps.
  *
  * Invariants, true whenever nobody holds the lock
  *   batch   Of its count messages, the oldest first, the first taken have been received.
  *   order   Every message in the receiver's batch is older than every message in queue. The
  *           receiver reads its batch without the lock, and swaps the two at its end.
  *   room    Bounded: room + places + messages queued + messages left in the receiver's batch =
- *           capacity. A sender falls asleep only while room and places are 0, and each place that
- *           is given back wakes one.
- *   locks   lock comes before places_lock.
+ *           capacity.
  *   memory  Whoever drops the last handle, of either kind, frees the channel.
  *   owner   A queued message is the channel's. What is left in both batches when the receiver goes
  *           is receiver_drop's, which drops it without the lock and without the channel.
- *   waking  The receiver sleeps only while nothing is queued and a sender is left; a sender, while
- *           the channel is full and the receiver is there. Whoever makes that false signals if one
- *           sleeps: readable for a message or the last sender's drop, writable for a place that
- *           comes free or, to all senders, the receiver's drop. And whoever wakes looks again.
- *   asleep  A receiver that waits has said so in receiver_sleeps, or its signal is on the way; each
- *           sender that waits is counted in sleeping_senders.
+ *   readable  The receiver sleeps only while nothing is queued and a sender is left. It has said so
+ *           in receiver_sleeps, or its signal is on the way.
+ *   places  A sender sleeps only while the channel is full and the receiver is there, or while
+ *           another sender is searching: awake, and looking for a place. Whoever gives a place back
+ *           leaves the waking to it. A sender that stops searching wakes the next one if a place is
+ *           left, and looks for a place once more before it sleeps itself.
  */
 #include "channel.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOKS = 16 }; /* how often a thread looks again before it falls asleep */
+enum {
+    LOOKS = 16,   /* how often a thread looks again before it falls asleep: */
+    PAUSES = 6,   /* so often after a pause, each twice as long; then it gives its processor away */
+    MANY = 8,     /* messages in a batch: more are about to come */
+    TURNS = 1024, /* places that a searching sender may find before another one is woken, too */
+};
 
 struct batch {
     unsigned char *messages;
@@ -45,19 +50,21 @@ struct sender {
 struct receiver { /* used by one thread at a time, so lock need not be held */
     struct channel *channel;
     struct batch batch;
+    unsigned in_vain; /* waits since a message has come during a pause */
+    unsigned left;    /* places whose waking was left to a searching sender */
 };
 
 struct channel {
     struct receiver rx; /* far from what senders use: a cache line has one writer at a time */
     void (*drop)(void *message); /* never changes; NULL: messages own nothing */
-    bool bounded;                /* never changes */
-    pthread_mutex_t places_lock;
-    pthread_cond_t writable; /* a place has been given back, or the receiver has gone */
+    size_t capacity;             /* never changes; 0: unbounded */
 
-    /* places_lock must be held when using these: */
-    size_t places; /* given back, and not yet fetched */
-    size_t sleeping_senders;
+    /* Looked at by anybody: */
+    atomic_bool news;     /* something is queued, or no sender is left. Changes under the lock */
+    atomic_size_t places; /* given back, and not yet fetched. Fetched under the lock */
+    atomic_size_t searching, sleeping; /* senders that wait for a place. Change under the lock */
 
+    pthread_cond_t writable; /* wake_ups is above 0 */
     pthread_cond_t readable; /* a message is queued, or no sender is left */
     struct sender tx;        /* all senders: a clone is counted, and takes no memory */
     pthread_mutex_t lock;
@@ -68,6 +75,7 @@ struct channel {
     size_t senders; /* handles given out and not yet dropped */
     bool receiver_alive;
     bool receiver_sleeps;
+    size_t wake_ups; /* sleeping senders that may wake, and are counted as searching already */
 };
 
 /* Makes room for capacity messages. False when out of memory: then nothing has changed. */
@@ -99,8 +107,7 @@ static enum channel_status create(size_t message_size, size_t capacity, void (*d
         .rx = {.channel = ch, .batch.message_size = message_size},
         .tx.channel = ch,
         .drop = drop,
-        .bounded = capacity > 0,
-        .places_lock = PTHREAD_MUTEX_INITIALIZER,
+        .capacity = capacity,
         .writable = PTHREAD_COND_INITIALIZER,
         .readable = PTHREAD_COND_INITIALIZER,
         .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -109,7 +116,7 @@ static enum channel_status create(size_t message_size, size_t capacity, void (*d
         .senders = 1,
         .receiver_alive = true,
     };
-    if (ch->bounded && !(grow(&ch->queue, capacity) && grow(&ch->rx.batch, capacity))) {
+    if (capacity > 0 && !(grow(&ch->queue, capacity) && grow(&ch->rx.batch, capacity))) {
         free(ch->queue.messages);
         free(ch);
         return CHANNEL_NO_MEMORY;
@@ -137,29 +144,34 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
     return create(message_size, 0, NULL, tx, rx);
 }
 
-/* Takes the lock. A thread that finds it taken first lets others run, its owner among them, and
- * falls asleep only after a while. */
+/* Passes the time until the next look: at first by waiting, since the other thread may be about to
+ * finish on another processor, and later by letting it run on this one. */
+static void pass_time(int look)
+{
+    if (look >= PAUSES) {
+        sched_yield();
+        return;
+    }
+    for (int i = 0; i < 1 << look; i++) {
+#if defined __x86_64__ || defined __i386__
+        __builtin_ia32_pause();
+#elif defined __aarch64__
+        __asm__ volatile("isb");
+#else
+        atomic_signal_fence(memory_order_seq_cst);
+#endif
+    }
+}
+
+/* Takes the lock. A thread that finds it taken falls asleep only after a while. */
 static void lock(pthread_mutex_t *mutex)
 {
     for (int look = 0; look < LOOKS; look++) {
         if (pthread_mutex_trylock(mutex) == 0)
             return;
-        sched_yield();
+        pass_time(look);
     }
     pthread_mutex_lock(mutex);
-}
-
-/* Like pthread_cond_wait, to be called in a loop that counts its looks. The first of them only let
- * others run: often that is all it takes, and to fall asleep and be woken takes far longer. */
-static void wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int look)
-{
-    if (look >= LOOKS) {
-        pthread_cond_wait(condition, mutex);
-        return;
-    }
-    pthread_mutex_unlock(mutex);
-    sched_yield();
-    lock(mutex);
 }
 
 struct sender *sender_clone(struct sender *tx)
@@ -175,27 +187,48 @@ struct sender *sender_clone(struct sender *tx)
 /* Says whether there is room, having fetched all places if need be. lock is held. */
 static bool has_room(struct channel *ch)
 {
-    if (ch->room == 0) {
-        lock(&ch->places_lock);
-        ch->room = ch->places;
-        ch->places = 0;
-        pthread_mutex_unlock(&ch->places_lock);
-    }
+    if (ch->room == 0 && ch->places > 0)
+        ch->room = atomic_exchange(&ch->places, 0);
     return ch->room > 0;
 }
 
-/* Waits until places may have been given back. lock is held, and let go meanwhile: another sender
- * may fetch them first. So this has no loop of its own, and is called in one. */
-static void wait_for_place(struct channel *ch, int look)
+/* Lets a sleeping sender search, if one sleeps. lock is held. */
+static void wake_sender(struct channel *ch)
 {
-    lock(&ch->places_lock);
+    if (ch->sleeping == 0)
+        return;
+    ch->sleeping--;
+    ch->searching++;
+    ch->wake_ups++;
+    pthread_cond_signal(&ch->writable);
+}
+
+/* Turns a searching sender into a sleeping one until somebody wakes it. lock is held. A place that
+ * was given back before the receiver could see it sleeping is found here. */
+static void sleep_for_place(struct channel *ch)
+{
+    ch->sleeping++;
+    ch->searching--;
+    if (has_room(ch))
+        wake_sender(ch);
+    while (ch->wake_ups == 0)
+        pthread_cond_wait(&ch->writable, &ch->lock);
+    ch->wake_ups--;
+}
+
+/* Searches for a place, and sleeps if none comes. lock is held, and let go meanwhile: another
+ * sender may fetch the place first, so this is called in a loop. A receiver that runs gives back
+ * one place after the other: at first, while it only pauses, a sender waits for half of them. */
+static void wait_for_place(struct channel *ch)
+{
+    size_t half = ch->capacity - ch->capacity / 2;
+
     pthread_mutex_unlock(&ch->lock);
-    ch->sleeping_senders++;
-    if (ch->places == 0)
-        wait(&ch->writable, &ch->places_lock, look);
-    ch->sleeping_senders--;
-    pthread_mutex_unlock(&ch->places_lock);
+    for (int look = 0; look < LOOKS && ch->places < (look < PAUSES ? half : 1); look++)
+        pass_time(look);
     lock(&ch->lock);
+    if (ch->receiver_alive && !has_room(ch))
+        sleep_for_place(ch);
 }
 
 /* A send as far as it gets without sleeping. lock is held. */
@@ -210,7 +243,8 @@ static enum channel_status push(struct channel *ch, const void *message)
     if (queue->count == queue->capacity && !grow(queue, 2 * queue->capacity + 4))
         return CHANNEL_NO_MEMORY;
     memcpy(queue->messages + queue->count * queue->message_size, message, queue->message_size);
-    queue->count++;
+    if (queue->count++ == 0)
+        ch->news = true;
     ch->room--;
     return CHANNEL_OK;
 }
@@ -228,14 +262,29 @@ static void unlock_and_wake_receiver(struct channel *ch)
         pthread_cond_signal(&ch->readable);
 }
 
+/* A send to a full channel. lock is held. */
+static enum channel_status search_and_push(struct channel *ch, const void *message)
+{
+    enum channel_status status;
+
+    ch->searching++;
+    while ((status = push(ch, message)) == CHANNEL_FULL)
+        wait_for_place(ch);
+    ch->searching--;
+    if (ch->searching == 0 && has_room(ch))
+        wake_sender(ch);
+    return status;
+}
+
 enum channel_status sender_send(struct sender *tx, const void *message)
 {
     struct channel *ch = tx->channel;
     enum channel_status status;
 
     lock(&ch->lock);
-    for (int look = 0; (status = push(ch, message)) == CHANNEL_FULL; look++)
-        wait_for_place(ch, look);
+    status = push(ch, message);
+    if (status == CHANNEL_FULL)
+        status = search_and_push(ch, message);
     unlock_and_wake_receiver(ch);
     return status;
 }
@@ -251,6 +300,24 @@ enum channel_status sender_try_send(struct sender *tx, const void *message)
     return status;
 }
 
+/* Waits a little for news. Where pausing was in vain the sender has no processor of its own, it
+ * seems: the next three times it gets this one at once. And where a long batch came last time, its
+ * sender gets the time for another one. */
+static void await_news(struct receiver *rx)
+{
+    bool pauses = rx->in_vain % 4 == 0;
+    int look = pauses ? 0 : PAUSES;
+
+    while (look < LOOKS && !rx->channel->news)
+        pass_time(look++);
+    if (pauses && look <= PAUSES)
+        rx->in_vain = 0;
+    else
+        rx->in_vain++;
+    if (rx->batch.count > MANY)
+        pass_time(PAUSES - 1);
+}
+
 /* Gets the receiver, which has read its batch to the end, the next one. Says whether a sender is
  * left. */
 static bool refill(struct receiver *rx, bool may_sleep)
@@ -259,31 +326,38 @@ static bool refill(struct receiver *rx, bool may_sleep)
     struct batch read = rx->batch;
     bool senders_left;
 
+    if (may_sleep)
+        await_news(rx);
     read.count = read.taken = 0;
     lock(&ch->lock);
-    for (int look = 0; may_sleep && ch->queue.count == 0 && ch->senders > 0; look++) {
+    while (may_sleep && ch->queue.count == 0 && ch->senders > 0) {
         ch->receiver_sleeps = true;
-        wait(&ch->readable, &ch->lock, look);
+        pthread_cond_wait(&ch->readable, &ch->lock);
     }
     ch->receiver_sleeps = false;
     rx->batch = ch->queue;
     ch->queue = read;
     senders_left = ch->senders > 0;
+    ch->news = !senders_left;
     pthread_mutex_unlock(&ch->lock);
     return senders_left;
 }
 
-/* Gives back the place of a message that has been received, to a sender that sleeps for one. */
-static void give_back_place(struct channel *ch)
+/* Gives back the place of a message that has been received. A searching sender finds it by itself;
+ * a sleeping one is woken if nobody searches, and once in a while though somebody does: else one
+ * that is always quicker could keep the others asleep. */
+static void give_back_place(struct receiver *rx)
 {
-    bool wake;
+    struct channel *ch = rx->channel;
 
-    lock(&ch->places_lock);
     ch->places++;
-    wake = ch->sleeping_senders > 0;
-    pthread_mutex_unlock(&ch->places_lock);
-    if (wake)
-        pthread_cond_signal(&ch->writable); /* the receiver keeps the channel alive */
+    if (ch->sleeping == 0)
+        return;
+    if (ch->searching > 0 && ++rx->left % TURNS != 0)
+        return;
+    lock(&ch->lock);
+    wake_sender(ch);
+    pthread_mutex_unlock(&ch->lock);
 }
 
 static enum channel_status receive(struct receiver *rx, void *message, bool may_sleep)
@@ -297,8 +371,8 @@ static enum channel_status receive(struct receiver *rx, void *message, bool may_
         return senders_left ? CHANNEL_EMPTY : CHANNEL_CLOSED;
     memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
     batch->taken++;
-    if (rx->channel->bounded)
-        give_back_place(rx->channel);
+    if (rx->channel->capacity > 0)
+        give_back_place(rx);
     return CHANNEL_OK;
 }
 
@@ -323,7 +397,6 @@ static void unlock_and_free_if_last(struct channel *ch)
         return;
     pthread_cond_destroy(&ch->writable);
     pthread_cond_destroy(&ch->readable);
-    pthread_mutex_destroy(&ch->places_lock);
     pthread_mutex_destroy(&ch->lock);
     free(ch);
 }
@@ -332,10 +405,14 @@ void sender_drop(struct sender *tx)
 {
     if (tx == NULL)
         return;
-    lock(&tx->channel->lock);
-    if (--tx->channel->senders == 0)
-        pthread_cond_signal(&tx->channel->readable);
-    unlock_and_free_if_last(tx->channel);
+
+    struct channel *ch = tx->channel;
+    lock(&ch->lock);
+    if (--ch->senders == 0) {
+        ch->news = true;
+        pthread_cond_signal(&ch->readable);
+    }
+    unlock_and_free_if_last(ch);
 }
 
 static void drop_all(const struct batch *batch, void (*drop)(void *message))
@@ -354,9 +431,8 @@ void receiver_drop(struct receiver *rx)
     void (*drop)(void *message) = ch->drop;
     lock(&ch->lock);
     ch->receiver_alive = false;
-    lock(&ch->places_lock);
-    pthread_cond_broadcast(&ch->writable);
-    pthread_mutex_unlock(&ch->places_lock);
+    while (ch->sleeping > 0)
+        wake_sender(ch);
     struct batch older = rx->batch, newer = ch->queue;
     unlock_and_free_if_last(ch); /* from here on ch may be gone: drop may drop its last sender */
     drop_all(&older, drop);

@@ -40,7 +40,9 @@
 enum {
     FIRST_SLOTS = 4, /* messages in a sender's first block; each further one is twice as long, */
     BLOCK_BYTES = 32768, /* until it has about this size */
-    LOOKS = 16,          /* how often an idle receiver looks again before it sleeps */
+    LOOKS = 16,          /* how often an idle receiver looks again before it sleeps: */
+    PAUSES = 6, /* so often after a pause, each twice as long; then it gives its processor away */
+    MANY = 8,   /* messages in a batch: the next ones come in such a stream that pausing disturbs */
     CACHE_LINE = 64,
 };
 
@@ -83,8 +85,10 @@ struct sender {
 
 struct receiver {
     struct channel *channel;
-    uintptr_t batch; /* link to the oldest message that has been taken from the stack; 0: none */
-    bool closed;     /* closing has been taken out */
+    uintptr_t batch;  /* link to the oldest message that has been taken from the stack; 0: none */
+    size_t length;    /* links in that batch when it was taken */
+    unsigned in_vain; /* waits since a message has come during a pause */
+    bool closed;      /* closing has been taken out */
 };
 
 static struct node *node_of(uintptr_t link)
@@ -127,12 +131,12 @@ static bool push(struct channel *ch, uintptr_t newest, struct node *oldest, uint
     return true;
 }
 
-/* The list from newest to oldest, turned over. */
-static uintptr_t turned_over(uintptr_t newest)
+/* The list from newest to oldest, turned over, and its length in links. */
+static uintptr_t turned_over(uintptr_t newest, size_t *length)
 {
     uintptr_t oldest = 0;
 
-    while (newest) {
+    for (*length = 0; newest; ++*length) {
         uintptr_t next = node_of(newest)->next;
 
         node_of(newest)->next = oldest;
@@ -159,9 +163,11 @@ static void discard(struct channel *ch, uintptr_t link)
  * frees the channel after all that. */
 static void release(struct channel *ch)
 {
+    size_t length;
+
     if (atomic_fetch_sub_explicit(&ch->handles, 1, memory_order_acq_rel) != 1)
         return;
-    discard(ch, turned_over(atomic_load_explicit(&ch->top, memory_order_relaxed) & ~GONE));
+    discard(ch, turned_over(atomic_load_explicit(&ch->top, memory_order_relaxed) & ~GONE, &length));
     free(atomic_load_explicit(&ch->spare, memory_order_relaxed));
     sem_destroy(&ch->wake);
     free(ch);
@@ -319,7 +325,7 @@ static bool take_batch(struct receiver *rx)
 
     if (!atomic_load_explicit(top, memory_order_relaxed)) /* looking disturbs senders less */
         return false;
-    rx->batch = turned_over(atomic_exchange_explicit(top, 0, memory_order_acquire));
+    rx->batch = turned_over(atomic_exchange_explicit(top, 0, memory_order_acquire), &rx->length);
     return true;
 }
 
@@ -331,17 +337,47 @@ enum channel_status receiver_try_recv(struct receiver *rx, void *message)
     return CHANNEL_OK;
 }
 
+/* Passes the time until the next look: at first by waiting, since the other thread may be about to
+ * finish on another processor, and later by letting it run on this one. */
+static void pass_time(int look)
+{
+    if (look >= PAUSES) {
+        sched_yield();
+        return;
+    }
+    for (int i = 0; i < 1 << look; i++) {
+#if defined __x86_64__ || defined __i386__
+        __builtin_ia32_pause();
+#elif defined __aarch64__
+        __asm__ volatile("isb");
+#else
+        atomic_signal_fence(memory_order_seq_cst);
+#endif
+    }
+}
+
+/* Waits a little for a push, and says whether there is one. Where pausing was in vain the sender
+ * has no processor of its own, it seems: the next three times it gets this one at once. */
+static bool await_push(struct receiver *rx)
+{
+    bool pauses = rx->length <= MANY && rx->in_vain % 4 == 0;
+    int look = pauses ? 0 : PAUSES;
+
+    while (look < LOOKS && !atomic_load_explicit(&rx->channel->top, memory_order_relaxed))
+        pass_time(look++);
+    if (pauses && look <= PAUSES)
+        rx->in_vain = 0;
+    else
+        rx->in_vain++;
+    return look < LOOKS;
+}
+
 /* Returns once something has been pushed. Relaxed: take_batch acquires it. No wake-up can get
  * lost: a push either comes before SLEEPING, which then is not set, or it replaces it and posts. */
 static void sleep_while_empty(struct channel *ch)
 {
     uintptr_t nothing = 0;
 
-    for (int i = 0; i < LOOKS; i++) {
-        if (atomic_load_explicit(&ch->top, memory_order_relaxed))
-            return;
-        sched_yield();
-    }
     if (atomic_compare_exchange_strong_explicit(&ch->top, &nothing, SLEEPING, memory_order_relaxed,
                                                 memory_order_relaxed))
         while (sem_wait(&ch->wake) != 0 && errno == EINTR) /* a signal was handled */
@@ -353,7 +389,8 @@ enum channel_status receiver_recv(struct receiver *rx, void *message)
     enum channel_status status = receiver_try_recv(rx, message);
 
     while (status == CHANNEL_EMPTY) {
-        sleep_while_empty(rx->channel);
+        if (!await_push(rx))
+            sleep_while_empty(rx->channel);
         status = receiver_try_recv(rx, message);
     }
     return status;
@@ -385,7 +422,8 @@ void receiver_drop(struct receiver *rx)
         return;
     ch = rx->channel;
     discard(ch, rx->batch);
-    discard(ch, turned_over(atomic_exchange_explicit(&ch->top, GONE, memory_order_acquire)));
+    discard(ch, turned_over(atomic_exchange_explicit(&ch->top, GONE, memory_order_acquire),
+                            &rx->length));
     free(rx);
     release(ch);
 }
