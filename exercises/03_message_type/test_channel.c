@@ -630,7 +630,7 @@ static void drop_parcels(size_t size, bool inner_has_drop)
 TEST(
     drop_may_drop_a_receiver_whose_messages_are_dropped_otherwise,
     .sentences = {"before receiver_drop returns",
-                  "valid during the call and aligned as for any type",
+                  "valid during the call and aligned as for any type of message_size bytes",
                   "whose messages are dropped with drop"},
     .hint =
         "A drop callback drops another receiver: whose messages, and whose drop, are at hand then?")
@@ -792,7 +792,7 @@ static void drop_filled(void *message)
 }
 
 TEST(drop_is_called_with_messages_of_every_size,
-     .sentences = {"valid during the call and aligned as for any type"})
+     .sentences = {"valid during the call and aligned as for any type of message_size bytes"})
 {
     static const size_t sizes[] = {1, 3, 8, 64, 4096};
     unsigned char bytes[4096];
@@ -814,27 +814,39 @@ TEST(drop_is_called_with_messages_of_every_size,
     }
 }
 
+/* A type's size is a multiple of its alignment. */
+static size_t alignment_of(size_t size)
+{
+    size_t alignment = size & -size;
+
+    return alignment < _Alignof(max_align_t) ? alignment : _Alignof(max_align_t);
+}
+
 static void drop_aligned(void *message)
 {
-    check((uintptr_t)message % _Alignof(max_align_t) == 0,
-          "drop is called with a pointer that is aligned as for any type.");
+    check((uintptr_t)message % alignment_of(filled_size) == 0,
+          "drop is called with a pointer that is aligned as for any type of message_size bytes.");
     drops[0]++;
 }
 
 TEST(drop_is_called_with_an_aligned_pointer,
-     .sentences = {"valid during the call and aligned as for any type"},
+     .sentences = {"valid during the call and aligned as for any type of message_size bytes"},
      .hint = "At which offset are the bytes in the block that holds them?")
 {
-    struct ends ends = open_channel(sizeof(max_align_t), drop_aligned);
-    max_align_t message;
+    static const size_t sizes[] = {2, 4, 8, 12, 16, 24, 32, 48, 80, 4096};
+    _Alignas(max_align_t) unsigned char message[4096] = {0};
 
-    forget_drops();
-    memset(&message, 0, sizeof message);
-    for (int i = 0; i < 3; i++)
-        check_status(sender_send(ends.tx, &message), CHANNEL_OK, "The receiver is there.");
-    receiver_drop(ends.rx);
-    sender_drop(ends.tx);
-    check_equal(drops_of(0), 3, EXACTLY_ONCE);
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        struct ends ends = open_channel(filled_size = sizes[s], drop_aligned);
+
+        forget_drops();
+        for (int i = 0; i < 7; i++)
+            check_status(sender_send(ends.tx, message), CHANNEL_OK, "The receiver is there.");
+        check_status(receiver_recv(ends.rx, message), CHANNEL_OK, "... and receives one of them.");
+        receiver_drop(ends.rx);
+        sender_drop(ends.tx);
+        check_equal(drops_of(0), 6, EXACTLY_ONCE);
+    }
 }
 
 static void drop_note_the_other_way(void *message)

@@ -1,5 +1,9 @@
-/* Suite of 08: stands between the server and its channel, so that a story tells what goes through it. */
+/* Suite of 08: stands between the server and its channel. A story tells what goes through it, and each
+ * handle is one of ours, whatever the channel makes of them: so one that two threads use at a time, or
+ * that is used after its drop, is seen. */
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "suite.h"
 
@@ -7,7 +11,7 @@
 
 #define UNWATCHED __attribute__((no_sanitize("thread"))) /* the runs of a test are not to see it */
 
-enum { MOST = 64, MOST_HANDLES = 512, NONE = -1 };
+enum { MOST = 64, NONE = -1 };
 
 /* What can be known of a channel from outside. While somebody is inside a call on it nobody can say how
  * many messages are queued. */
@@ -19,44 +23,77 @@ static struct channel {
 } channels[MOST];
 static int channel_count;
 
-static struct handle {
-    const void *handle;
-    int channel;
-} handles[MOST_HANDLES];
-static int handle_count;
+/* What the server holds for a sender or a receiver. */
+struct handle {
+    void *real;
+    int channel; /* NONE: it is not told */
+    int uses;
+};
 
-UNWATCHED static void note_handle(const void *handle, int channel)
+/* NULL for NULL. */
+static void *handle_of(void *real, int channel)
 {
-    if (handle_count < MOST_HANDLES)
-        handles[handle_count++] = (struct handle){handle, channel};
+    struct handle *handle = real ? allocate(sizeof *handle) : NULL;
+
+    if (handle)
+        *handle = (struct handle){real, channel, 0};
+    return handle;
 }
 
-/* The channel of a handle, the one it belongs to now: an address may have been another's before. */
-UNWATCHED static int channel_of(const void *handle)
+static bool watched;
+
+void watch_handles(void)
 {
-    for (int i = handle_count - 1; i >= 0; i--)
-        if (handles[i].handle == handle)
-            return handles[i].channel;
-    return NONE;
+    watched = true;
 }
 
-UNWATCHED static int note_channel(size_t capacity, const void *tx, const void *rx)
+/* A call begins or ends that uses a handle. */
+static void use(void *handle)
+{
+    struct handle *used = handle;
+
+    if (watched && used)
+        used->uses++;
+}
+
+static void *real_of(void *handle)
+{
+    struct handle *used = handle;
+
+    return used ? used->real : NULL;
+}
+
+/* The same of one that is dropped, and is no more. */
+static void *given_back(void *handle)
+{
+    void *real = real_of(handle);
+
+    free(handle);
+    return real;
+}
+
+UNWATCHED static int note_channel(size_t capacity)
 {
     if (channel_count == MOST)
         return NONE;
     channels[channel_count] = (struct channel){.capacity = capacity, .senders = 1};
-    note_handle(tx, channel_count);
-    note_handle(rx, channel_count);
     return channel_count++;
 }
 
-/* A call on a channel begins; NONE: it is not told. */
-UNWATCHED static int enter(const void *handle)
+UNWATCHED static void count_inside(int channel, int more)
 {
-    int channel = is_told() && handle ? channel_of(handle) : NONE;
-
     if (channel != NONE)
-        channels[channel].inside++;
+        channels[channel].inside += more;
+}
+
+/* A call begins on the channel of a handle; NONE: it is not told. */
+static int enter(void *handle)
+{
+    struct handle *used = handle;
+    int channel = used ? used->channel : NONE;
+
+    use(handle);
+    count_inside(channel, 1);
     return channel;
 }
 
@@ -66,7 +103,8 @@ UNWATCHED static long leave(int channel, int more)
     struct channel *ch = &channels[channel];
 
     ch->queued += more;
-    return --ch->inside || ch->queued < 0 ? NONE : ch->queued;
+    count_inside(channel, -1);
+    return ch->inside || ch->queued < 0 ? NONE : ch->queued;
 }
 
 UNWATCHED static long count_sender(int channel, int more)
@@ -103,8 +141,9 @@ enum channel_status __wrap_sender_send(struct sender *tx, const void *message);
 enum channel_status __wrap_sender_send(struct sender *tx, const void *message)
 {
     int channel = enter(tx);
-    enum channel_status status = __real_sender_send(tx, message);
+    enum channel_status status = __real_sender_send(real_of(tx), message);
 
+    use(tx);
     if (channel != NONE)
         tell_sent(channel, status);
     return status;
@@ -116,8 +155,9 @@ enum channel_status __wrap_sender_try_send(struct sender *tx, const void *messag
 enum channel_status __wrap_sender_try_send(struct sender *tx, const void *message)
 {
     int channel = enter(tx);
-    enum channel_status status = __real_sender_try_send(tx, message);
+    enum channel_status status = __real_sender_try_send(real_of(tx), message);
 
+    use(tx);
     if (channel != NONE)
         tell_sent(channel, status);
     return status;
@@ -145,8 +185,9 @@ enum channel_status __wrap_receiver_recv(struct receiver *rx, void *message);
 enum channel_status __wrap_receiver_recv(struct receiver *rx, void *message)
 {
     int channel = enter(rx);
-    enum channel_status status = __real_receiver_recv(rx, message);
+    enum channel_status status = __real_receiver_recv(real_of(rx), message);
 
+    use(rx);
     if (channel != NONE)
         tell_received(channel, status);
     return status;
@@ -158,8 +199,9 @@ enum channel_status __wrap_receiver_try_recv(struct receiver *rx, void *message)
 enum channel_status __wrap_receiver_try_recv(struct receiver *rx, void *message)
 {
     int channel = enter(rx);
-    enum channel_status status = __real_receiver_try_recv(rx, message);
+    enum channel_status status = __real_receiver_try_recv(real_of(rx), message);
 
+    use(rx);
     if (channel != NONE)
         tell_received(channel, status);
     return status;
@@ -167,16 +209,24 @@ enum channel_status __wrap_receiver_try_recv(struct receiver *rx, void *message)
 
 /* ------------------------------------------------------------------------------- the handles */
 
-UNWATCHED static void tell_created(size_t capacity, struct sender *const *tx,
-                                   struct receiver *const *rx)
+/* What is handed out for the two ends that the channel made, and a step of the story. */
+static enum channel_status created(enum channel_status status, size_t capacity, struct sender **tx,
+                                   struct receiver **rx)
 {
-    int channel = note_channel(capacity, *tx, *rx);
+    int channel = NONE;
 
+    if (status != CHANNEL_OK)
+        return status;
+    if (is_told())
+        channel = note_channel(capacity);
+    *tx = handle_of(*tx, channel);
+    *rx = handle_of(*rx, channel);
     if (channel != NONE && capacity)
         tell_step("creates channel %d: room for %zu {%s %d}", channel, capacity,
                   capacity == 1 ? "what" : "whats", channel);
     else if (channel != NONE)
         tell_step("creates channel %d: for any number of {whats %d}", channel, channel);
+    return status;
 }
 
 enum channel_status __real_channel_create_bounded(size_t message_size, size_t capacity,
@@ -187,12 +237,8 @@ enum channel_status told_create_bounded(size_t message_size, size_t capacity,
                                         void (*drop)(void *message), struct sender **tx,
                                         struct receiver **rx)
 {
-    enum channel_status status =
-        __real_channel_create_bounded(message_size, capacity, drop, tx, rx);
-
-    if (is_told() && status == CHANNEL_OK)
-        tell_created(capacity, tx, rx);
-    return status;
+    return created(__real_channel_create_bounded(message_size, capacity, drop, tx, rx), capacity,
+                   tx, rx);
 }
 
 enum channel_status __real_channel_create_with_drop(size_t message_size,
@@ -206,11 +252,7 @@ enum channel_status __wrap_channel_create_with_drop(size_t message_size,
                                                     void (*drop)(void *message), struct sender **tx,
                                                     struct receiver **rx)
 {
-    enum channel_status status = __real_channel_create_with_drop(message_size, drop, tx, rx);
-
-    if (is_told() && status == CHANNEL_OK)
-        tell_created(0, tx, rx);
-    return status;
+    return created(__real_channel_create_with_drop(message_size, drop, tx, rx), 0, tx, rx);
 }
 
 enum channel_status __real_channel_create(size_t message_size, struct sender **tx,
@@ -221,11 +263,7 @@ enum channel_status __wrap_channel_create(size_t message_size, struct sender **t
 enum channel_status __wrap_channel_create(size_t message_size, struct sender **tx,
                                           struct receiver **rx)
 {
-    enum channel_status status = __real_channel_create(message_size, tx, rx);
-
-    if (is_told() && status == CHANNEL_OK)
-        tell_created(0, tx, rx);
-    return status;
+    return created(__real_channel_create(message_size, tx, rx), 0, tx, rx);
 }
 
 struct sender *__real_sender_clone(struct sender *tx);
@@ -233,18 +271,17 @@ struct sender *__real_sender_clone(struct sender *tx);
 struct sender *told_clone(struct sender *tx)
 {
     int channel = enter(tx);
-    struct sender *clone = __real_sender_clone(tx);
+    struct sender *clone = handle_of(__real_sender_clone(real_of(tx)), channel);
 
+    use(tx);
     if (channel == NONE)
         return clone;
     leave(channel, 0);
-    if (clone) {
-        note_handle(clone, channel);
+    if (clone)
         tell_step("clones a sender of {whats %d}: there are %ld", channel,
                   count_sender(channel, 1));
-    } else {
+    else
         tell_step("can't clone a sender of {whats %d}: no memory", channel);
-    }
     return clone;
 }
 
@@ -260,7 +297,7 @@ void __wrap_sender_drop(struct sender *tx)
         tell_step("drops a sender of {whats %d}: %ld left", channel, left);
     else if (channel != NONE)
         tell_step("drops the last sender of {whats %d}", channel);
-    __real_sender_drop(tx);
+    __real_sender_drop(given_back(tx));
     if (channel != NONE)
         leave(channel, 0);
 }
@@ -278,5 +315,5 @@ void __wrap_receiver_drop(struct receiver *rx)
     else if (channel != NONE)
         tell_step("drops the receiver: %ld {%s %d} left", queued, queued == 1 ? "what" : "whats",
                   channel);
-    __real_receiver_drop(rx);
+    __real_receiver_drop(given_back(rx));
 }

@@ -1458,6 +1458,24 @@ static void check_gone(struct ticket_client *client)
     check_bytes(&ticket, &before, sizeof ticket, ON_OK_ONLY);
 }
 
+TEST(the_server_uses_each_handle_of_a_channel_in_one_thread_at_a_time,
+     .sentences = {"is written on the channel of 04 as it is"},
+     .hint = "Which thread uses this handle, and is it still inside a call on it when the other "
+             "one uses it? An answer that has arrived does not tell that its sender_send is over.")
+{
+    struct ticket_client *other;
+
+    watch_handles();
+    struct running running = start_with(2, 1, &other);
+    uint64_t id = add(running.client, "a title", "a description");
+
+    set_status(other, id, TICKET_DONE);
+    check_equal(get(running.client, id).status, TICKET_DONE, ITS_OWN);
+    ticket_client_drop(other);
+    shut_down(running.client);
+    finish(running);
+}
+
 TEST(after_a_shutdown_every_request_gets_server_gone,
      .sentences = {"for all its clients", "The server has taken it",
                    "ticket_client_add: As the enum says",

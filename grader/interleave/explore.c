@@ -76,13 +76,13 @@ static bool strategy_wanted(struct plan *plan)
 
 /* ---------------------------------------------------------------------------- in the child */
 
-static unsigned long steps_taken;             /* in all schedules */
+static unsigned long steps_taken;             /* in all schedules, accesses to memory among them */
 static unsigned long most_steps = MOST_STEPS; /* ... after which it has been long enough */
 
 static void run_one(const struct test *test, struct plan *plan)
 {
     child_schedule(test, plan);
-    steps_taken += run.steps;
+    steps_taken += run.steps + (run.touched + run.accesses) / ACCESSES_A_STEP;
     if (!schedule_was_abandoned())
         shared->schedules++;
     if (run.tried_a_lock)
@@ -120,6 +120,19 @@ static void run_random(const struct test *test, struct plan *plan, unsigned long
         run_one(test, plan);
         plan->index++;
     }
+}
+
+/* If a number of schedules was asked for, that many are run. */
+static bool number_was_asked_for(const struct test *test)
+{
+    const char *wanted = getenv("SCHEDULES");
+
+    return test->options.schedules || (wanted && *wanted);
+}
+
+static bool has_been_long_enough(const struct test *test)
+{
+    return steps_taken >= most_steps && !number_was_asked_for(test);
 }
 
 /* Does a search look as if it would take too long? `tries` runs were begun, and so much of it is done. */
@@ -166,7 +179,7 @@ static bool prove(const struct test *test, struct plan *base, unsigned long sche
             base->unlock_is_step = true;
             return prove(test, base, schedules);
         }
-        if (dpor_left_out() || tries == schedules ||
+        if (dpor_left_out() || tries == schedules || has_been_long_enough(test) ||
             is_hopeless(dpor_done(), ++tries, schedules, PROOF_TRIAL_STEPS))
             return false;
     } while (dpor_next());
@@ -185,7 +198,8 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
     do {
         run_one(test, &plan);
         plan.index++;
-        if (is_hopeless(dfs_done(), ++tries, schedules, DFS_TRIAL_STEPS))
+        if (has_been_long_enough(test) ||
+            is_hopeless(dfs_done(), ++tries, schedules, DFS_TRIAL_STEPS))
             return false;
     } while (dfs_next());
     if (dfs_was_cut())
@@ -193,19 +207,6 @@ static bool run_dfs(const struct test *test, const struct plan *base, unsigned l
     shared->exhausted = shared->schedules - first;
     shared->bound = dfs_was_bounded() || dfs_left_out() ? plan.bound : 0;
     return true;
-}
-
-/* If a number of schedules was asked for, that many are run. */
-static bool number_was_asked_for(const struct test *test)
-{
-    const char *wanted = getenv("SCHEDULES");
-
-    return test->options.schedules || (wanted && *wanted);
-}
-
-static bool has_been_long_enough(const struct test *test)
-{
-    return steps_taken >= most_steps && !number_was_asked_for(test);
 }
 
 /* Beyond the first bound mistakes are rare: a share of what is left goes to them. */

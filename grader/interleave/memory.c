@@ -406,6 +406,7 @@ static void too_many_accesses(uintptr_t pc)
     if (run.progress != run.turn_progress)
         count_work(run.accesses, pc); /* a loop that only looks is told as one that waits */
     run.turn_progress = run.progress;
+    run.touched += run.accesses;
     run.accesses = 0;
     self->idle +=
         IDLE_A_TURN; /* a loop without a call in it: let the others show what it waits for */
@@ -441,6 +442,7 @@ static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
 {
     bool has_lines = run.thread_count > 1 && !global;
 
+    run.touched += size / LINE;
     if (size >= LINE)
         count_work(size / LINE, pc);
     for (uintptr_t end = address + size; address < end;) {

@@ -285,7 +285,8 @@ struct run {
 
     /* memory.c */
     unsigned long accesses;      /* plain ones since the last step */
-    unsigned long work;          /* ... since a call returned, a block counting for many */
+    unsigned long touched;       /* ... before it, a block counting for many */
+    unsigned long work;          /* ... since a call returned */
     unsigned long turn_progress; /* when there were last too many accesses */
 
     /* clock.c */

@@ -378,6 +378,7 @@ static void count_step(struct object *object, bool writes, uintptr_t pc)
 {
     assert(!is_over(self) && !self->ready && self->clock.at[self->id]);
     run.activity++;
+    run.touched += run.accesses;
     run.accesses = 0;
     if (++run.steps - run.returned > MAX_STEPS)
         tell_endless(pc);

@@ -119,6 +119,10 @@ enum {
      * get few schedules. More: a suite of long ones takes minutes. */
     MOST_STEPS = 16000000,
 
+    /* So many accesses to memory take as long as one step. Less: long messages are looked at in few
+     * schedules. More: in so many that a right channel runs out of processor time. */
+    ACCESSES_A_STEP = 16,
+
     DEFAULT_SEED = 1,
 };
 
