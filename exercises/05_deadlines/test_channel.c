@@ -745,6 +745,32 @@ TEST(dropping_the_receiver_wakes_all_send_until_long_before_the_deadline,
     sender_drop(b.tx);
 }
 
+TEST(receiver_drop_ends_send_until_while_two_senders_sleep,
+     .sentences = {"before the call or during it", "sender_send_until: Comes before TIMEOUT"},
+     .woken_by_others = true, .hint = "Who sleeps, and how many of them?")
+{
+    struct timespec far = in_ms(FAR);
+
+    exploring(false);
+    struct ends ends = open_full();
+    struct call a = {.tx = clone(ends.tx)}, b = {.tx = clone(ends.tx)};
+    struct call c = {.tx = ends.tx, .deadline = &far};
+    pthread_t threads[] = {spawn(send_until, &a), spawn(send_until, &b)};
+    settle();
+    exploring(true);
+    pthread_t dropping = spawn(drop_receiver, ends.rx);
+    send_until(&c);
+    check_status(c.status, CHANNEL_CLOSED, "The receiver is dropped before the call or during it.");
+    join(dropping);
+    join(threads[0]);
+    join(threads[1]);
+    check_status(a.status, CHANNEL_CLOSED, "receiver_drop wakes all senders.");
+    check_status(b.status, CHANNEL_CLOSED, "receiver_drop wakes all senders.");
+    sender_drop(a.tx);
+    sender_drop(b.tx);
+    sender_drop(c.tx);
+}
+
 TEST(send_until_null_sleeps_as_long_as_it_takes,
      .sentences = {"the call sleeps as long as it takes", "These two block as well"},
      .hint = "What does a sender do until there is something to do?")
@@ -1982,12 +2008,14 @@ TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory,
         check(allocation_has_failed(), "CHANNEL_NO_MEMORY means that an allocation failed.");
         return;
     }
-    for (int i = 0; i < 40; i++) { /* either call after either one, and after one that failed */
+    for (int i = 0; i < 40; i++) { /* either call after any one, and after one that failed */
         if (i % 7 == 0)
             check_status(sender_send_until(ends.tx, &sent, &none), CHANNEL_INVALID, AT_ONCE);
-        enum channel_status status = check_one_of(
-            i % 2 ? sender_try_send(ends.tx, &sent) : sender_send_until(ends.tx, &sent, &deadline),
-            "There is room unless there is no memory.", CHANNEL_OK, CHANNEL_NO_MEMORY);
+        enum channel_status status =
+            check_one_of(i % 5 == 4 ? sender_send(ends.tx, &sent)
+                         : i % 2    ? sender_try_send(ends.tx, &sent)
+                                    : sender_send_until(ends.tx, &sent, &deadline),
+                         "There is room unless there is no memory.", CHANNEL_OK, CHANNEL_NO_MEMORY);
         check(status == CHANNEL_OK || allocation_has_failed(),
               "CHANNEL_NO_MEMORY means that an allocation failed.");
         sent += status == CHANNEL_OK;

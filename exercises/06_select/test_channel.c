@@ -1047,6 +1047,34 @@ TEST(a_receiver_may_be_selected_by_one_thread_after_another,
     drop_all(&channels);
 }
 
+TEST(select_says_invalid_while_two_senders_sleep,
+     .sentences = {"n is 0, or deadline->tv_nsec is out of range"})
+{
+    struct timespec none = {.tv_nsec = -1};
+    size_t ready = NOTHING;
+    int last[2];
+
+    exploring(false);
+    struct channels channels = open_bounded(1, 1);
+    struct sender *other = clone(channels.tx[0]);
+    struct send b = {channels.tx[0], 2}, c = {other, 3};
+    send_int(channels.tx[0], 1);
+    pthread_t threads[] = {spawn(send_number, &b), spawn(send_number, &c)};
+    settle();
+    exploring(true);
+    check_status(receiver_select(channels.rx, 0, NULL, &ready), CHANNEL_INVALID, AT_ONCE);
+    check_status(receiver_select(channels.rx, 1, &none, &ready), CHANNEL_INVALID, AT_ONCE);
+    check_equal(ready, NOTHING, UNTOUCHED);
+    expect_int(channels.rx[0], 1);
+    for (int i = 0; i < 2; i++)
+        check_status(receiver_recv(channels.rx[0], &last[i]), CHANNEL_OK, ARRIVES);
+    check_equal(last[0] + last[1], 5, ARRIVES);
+    join(threads[0]);
+    join(threads[1]);
+    sender_drop(other);
+    drop_all(&channels);
+}
+
 TEST(a_channel_that_closes_as_select_returns_does_not_know_of_it,
      .sentences = {"no channel knows of the call any more"}, .spurious_wakeups = 2,
      .hint = "Which waiter does the last sender's drop ring, and is it sure to be there?")

@@ -135,6 +135,13 @@ static bool has_been_long_enough(const struct test *test)
     return steps_taken >= most_steps && !number_was_asked_for(test);
 }
 
+static void run_until_long_enough(const struct test *test, struct plan *plan,
+                                  unsigned long schedules)
+{
+    while (schedules-- && !has_been_long_enough(test))
+        run_random(test, plan, 1);
+}
+
 /* Does a search look as if it would take too long? `tries` runs were begun, and so much of it is done. */
 static bool is_hopeless(double done, unsigned long tries, unsigned long schedules,
                         unsigned long trial_steps)
@@ -253,7 +260,7 @@ static void run_all(const struct test *test, struct plan *plan, unsigned long bu
         run_wanted(test, plan, budget);
         return;
     }
-    run_random(test, plan, budget / FIRST_SHARE - plan->index);
+    run_until_long_enough(test, plan, budget / FIRST_SHARE - plan->index);
     if (!raise_bound(test, plan, &budget))
         run_rest(test, plan, budget);
 }
@@ -336,7 +343,7 @@ static void look(const struct test *test, struct plan *plan, unsigned long budge
     if (test->options.one_thread_stops)
         run_with_stops(test, *plan, 0);
     if (has_choices)
-        run_random(test, plan, budget / FIRST_LOOK);
+        run_until_long_enough(test, plan, budget / FIRST_LOOK);
     if (test->options.allocations_fail)
         run_with_failures(test, *plan, 0, 0, has_choices);
 }

@@ -121,7 +121,7 @@ enum {
 
     /* So many accesses to memory take as long as one step. Less: long messages are looked at in few
      * schedules. More: in so many that a right channel runs out of processor time. */
-    ACCESSES_A_STEP = 16,
+    ACCESSES_A_STEP = 4,
 
     DEFAULT_SEED = 1,
 };

@@ -21,7 +21,7 @@ from grader.selfcheck import implementations
 
 HERE = Path(__file__).parent
 STATUSES = 8
-KNOBS = {"SCHEDULES": "10", "SCENARIOS": "60"}
+KNOBS = {"SCHEDULES": "40", "SCENARIOS": "300"}
 ALLOCATE = ("textbook.c", "per_request.c")
 SITUATIONS = {
     "capacity": ("1", "2", "3", "many", "none"),
