@@ -2008,14 +2008,12 @@ TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory,
         check(allocation_has_failed(), "CHANNEL_NO_MEMORY means that an allocation failed.");
         return;
     }
-    for (int i = 0; i < 40; i++) { /* either call after any one, and after one that failed */
+    for (int i = 0; i < 40; i++) { /* either call after either one, and after one that failed */
         if (i % 7 == 0)
             check_status(sender_send_until(ends.tx, &sent, &none), CHANNEL_INVALID, AT_ONCE);
-        enum channel_status status =
-            check_one_of(i % 5 == 4 ? sender_send(ends.tx, &sent)
-                         : i % 2    ? sender_try_send(ends.tx, &sent)
-                                    : sender_send_until(ends.tx, &sent, &deadline),
-                         "There is room unless there is no memory.", CHANNEL_OK, CHANNEL_NO_MEMORY);
+        enum channel_status status = check_one_of(
+            i % 2 ? sender_try_send(ends.tx, &sent) : sender_send_until(ends.tx, &sent, &deadline),
+            "There is room unless there is no memory.", CHANNEL_OK, CHANNEL_NO_MEMORY);
         check(status == CHANNEL_OK || allocation_has_failed(),
               "CHANNEL_NO_MEMORY means that an allocation failed.");
         sent += status == CHANNEL_OK;
@@ -2027,6 +2025,43 @@ TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory,
     check_status(receiver_try_recv(ends.rx, &sent), CHANNEL_EMPTY,
                  "After CHANNEL_NO_MEMORY the message was not sent.");
     drop_both(ends);
+}
+
+/* That many messages are sent, then one with a deadline. */
+static void send_until_after(int messages,
+                             enum channel_status (*send)(struct sender *, const void *))
+{
+    struct ends ends = {NULL, NULL};
+    struct timespec deadline = passed(0);
+    int sent = 0;
+
+    if (check_one_of(channel_create(sizeof(int), &ends.tx, &ends.rx), "A channel, or no memory.",
+                     CHANNEL_OK, CHANNEL_NO_MEMORY) == CHANNEL_NO_MEMORY)
+        return;
+    for (int i = 0; i < messages; i++)
+        sent += send(ends.tx, &sent) == CHANNEL_OK;
+    enum channel_status status =
+        check_one_of(sender_send_until(ends.tx, &sent, &deadline),
+                     "There is room unless there is no memory.", CHANNEL_OK, CHANNEL_NO_MEMORY);
+    check(status == CHANNEL_OK || allocation_has_failed(),
+          "CHANNEL_NO_MEMORY means that an allocation failed.");
+    sent += status == CHANNEL_OK;
+    for (int received = 0; received < sent; received++)
+        expect_int(ends.rx, received);
+    check_status(receiver_try_recv(ends.rx, &sent), CHANNEL_EMPTY,
+                 "After CHANNEL_NO_MEMORY the message was not sent.");
+    drop_both(ends);
+}
+
+TEST(send_until_may_run_out_of_memory_after_any_number_of_sends,
+     .sentences = {"sender_send_until: Unbounded channels only",
+                   "sender_send_until CHANNEL_NO_MEMORY: The message was not sent"},
+     .allocations_fail = true)
+{
+    for (int messages = 0; messages <= 16; messages++) {
+        send_until_after(messages, sender_send);
+        send_until_after(messages, sender_try_send);
+    }
 }
 
 TEST(on_a_bounded_channel_send_until_never_allocates,
