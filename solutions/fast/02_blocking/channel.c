@@ -20,9 +20,10 @@
 #include <string.h>
 
 enum {
-    LOOKS = 16, /* how often a thread looks again before it falls asleep: */
-    PAUSES = 6, /* so often after a pause, each twice as long; then it gives its processor away */
-    MANY = 8,   /* messages in a batch: more are about to come */
+    LOOKS = 16,   /* how often a thread looks again before it falls asleep: */
+    PAUSES = 6,   /* so often after a pause, each twice as long; then it gives its processor away */
+    MANY = 8,     /* messages in a batch: more are about to come */
+    LONG = 65536, /* messages: room for more isn't kept where nothing is queued */
 };
 
 struct batch {
@@ -224,14 +225,28 @@ static bool refill(struct receiver *rx, bool may_wait)
     return senders_left;
 }
 
+/* Gives the memory of a long batch back that has been read to the end, unless more is to be read:
+ * a channel that was long once need not stay so. */
+static void let_go_if_long(struct receiver *rx)
+{
+    struct batch *batch = &rx->batch;
+
+    if (batch->taken < batch->count || batch->capacity <= LONG || rx->channel->news)
+        return;
+    free(batch->messages);
+    *batch = (struct batch){.message_size = batch->message_size};
+}
+
 static enum channel_status receive(struct receiver *rx, void *message, bool may_wait)
 {
     bool senders_left = true;
 
     if (rx->batch.taken == rx->batch.count)
         senders_left = refill(rx, may_wait);
-    if (take(&rx->batch, message)) /* first of all: queued messages come before CLOSED */
+    if (take(&rx->batch, message)) { /* first of all: queued messages come before CLOSED */
+        let_go_if_long(rx);
         return CHANNEL_OK;
+    }
     return senders_left ? CHANNEL_EMPTY : CHANNEL_CLOSED;
 }
 

@@ -32,6 +32,7 @@ enum {
     LOOKS = 16,   /* how often a thread looks again before it falls asleep: */
     PAUSES = 6,   /* so often after a pause, each twice as long; then it gives its processor away */
     MANY = 8,     /* messages in a batch: more are about to come */
+    LONG = 65536, /* messages: room for more, unbounded, isn't kept where nothing is queued */
     TURNS = 1024, /* places that a searching sender may find before another one is woken, too */
 };
 
@@ -360,6 +361,18 @@ static void give_back_place(struct receiver *rx)
     pthread_mutex_unlock(&ch->lock);
 }
 
+/* Gives the memory of a long batch back that has been read to the end, unless more is to be read:
+ * a channel that was long once need not stay so. */
+static void let_go_if_long(struct receiver *rx)
+{
+    struct batch *batch = &rx->batch;
+
+    if (batch->taken < batch->count || batch->capacity <= LONG || rx->channel->news)
+        return;
+    free(batch->messages);
+    *batch = (struct batch){.message_size = batch->message_size};
+}
+
 static enum channel_status receive(struct receiver *rx, void *message, bool may_sleep)
 {
     struct batch *batch = &rx->batch;
@@ -373,6 +386,8 @@ static enum channel_status receive(struct receiver *rx, void *message, bool may_
     batch->taken++;
     if (rx->channel->capacity > 0)
         give_back_place(rx);
+    else
+        let_go_if_long(rx);
     return CHANNEL_OK;
 }
 
