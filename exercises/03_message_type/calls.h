@@ -52,16 +52,19 @@ static void drop_of_second(void *message)
 
 static void (*const drops[OBJECTS])(void *message) = {drop_of_first, drop_of_second};
 
-static struct answer make_03(const struct call *call, void *handle, void *const ones[])
+static struct answer try_create_with_drop(size_t size)
 {
     struct sender *tx = nowhere();
     struct receiver *rx = nowhere();
-
-    if (call->kind != CREATE_WITH_DROP)
-        return make_02(call, handle, ones);
-    size_t size = odd_sizes[call->argument];
     enum channel_status status = channel_create_with_drop(size, NULL, &tx, &rx);
+
     return try_channel(status, size, tx, rx);
+}
+
+UNWATCHED static struct answer make_03(const struct call *call, void *handle, void *const ones[])
+{
+    return call->kind == CREATE_WITH_DROP ? try_create_with_drop(odd_sizes[call->argument])
+                                          : make_02(call, handle, ones);
 }
 
 static void describe_03(const struct call *call, char *arguments, char *answer, size_t size)

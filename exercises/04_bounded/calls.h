@@ -43,19 +43,23 @@
                 [CHANNEL_CLOSED] = "CHANNEL_CLOSED: the receiver has been dropped, full or not.",  \
                 [CHANNEL_NO_MEMORY] = "CHANNEL_NO_MEMORY: unbounded channels only."}}
 
-static struct answer make_04(const struct call *call, void *handle, void *const ones[])
+static struct answer try_create_bounded(const struct setup *setup)
 {
     struct sender *tx = nowhere();
     struct receiver *rx = nowhere();
-
-    if (call->kind == TRY_SEND)
-        return send_by(sender_try_send, call, handle);
-    if (call->kind != CREATE_BOUNDED)
-        return make_03(call, handle, ones);
-    const struct setup *setup = &odd_bounds[call->argument];
     enum channel_status status =
         channel_create_bounded(setup->size, setup->capacity, NULL, &tx, &rx);
+
     return try_channel(status, setup->size, tx, rx);
+}
+
+UNWATCHED static struct answer make_04(const struct call *call, void *handle, void *const ones[])
+{
+    if (call->kind == TRY_SEND)
+        return send_by(sender_try_send, call, handle);
+    if (call->kind == CREATE_BOUNDED)
+        return try_create_bounded(&odd_bounds[call->argument]);
+    return make_03(call, handle, ones);
 }
 
 static inline bool open_04(unsigned object, const struct setup *setup, void **many, void **one)

@@ -118,15 +118,13 @@ static uint64_t check_deadline(const struct given *given, int status)
     return in_nanoseconds(was);
 }
 
-static struct answer make_05(const struct call *call, void *handle, void *const ones[])
+static struct answer make_until(const struct call *call, void *handle)
 {
     struct given given;
     size_t size = message_sizes[call->object];
     unsigned char message[LARGEST + GUARD];
     struct answer answer;
 
-    if (call->kind != RECV_UNTIL && call->kind != SEND_UNTIL)
-        return make_04(call, handle, ones);
     give_deadline(call, deadline_of(call), &given);
     memset(message, UNTOUCHED, size + GUARD);
     if (call->kind == RECV_UNTIL) {
@@ -137,6 +135,12 @@ static struct answer make_05(const struct call *call, void *handle, void *const 
     }
     answer.not_before = check_deadline(&given, answer.status);
     return answer;
+}
+
+UNWATCHED static struct answer make_05(const struct call *call, void *handle, void *const ones[])
+{
+    return call->kind == RECV_UNTIL || call->kind == SEND_UNTIL ? make_until(call, handle)
+                                                                : make_04(call, handle, ones);
 }
 
 static void describe_05(const struct call *call, char *arguments, char *answer, size_t size)
