@@ -821,8 +821,6 @@ TEST(three_hundred_channels_share_no_state, .sentences = {"Two channels share no
 
 /* --------------------------------------------------------------------------------- limits */
 
-/* What a count of 16 bits would make of them shows in the first few; taking them all out could take a
- * slow but right queue long. */
 /* Slow is not wrong: a queue that moves all its messages up for each one taken is left at that. */
 static bool has_been_enough(void)
 {
