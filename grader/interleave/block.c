@@ -96,7 +96,7 @@ void heap_check(struct shadow *shadow, uintptr_t address, size_t size, enum acce
         block = block_search(address);
         if (!block)
             bad_access(NULL, address, size, kind, pc);
-        shadow->block = (uint32_t)(block - blocks) & INT32_MAX;
+        shadow->block = (uint32_t)(block - blocks) % MAX_BLOCKS;
     }
     if (block->freed || address < block->start || size > block->size ||
         address - block->start > block->size - size)

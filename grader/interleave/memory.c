@@ -84,10 +84,18 @@ static struct shadow *fresh(struct shadow *shadow)
     return shadow;
 }
 
+/* A word of the arena, where addresses are used again in the same order: the guess at the block is still good. */
+static inline struct shadow *fresh_word(struct shadow *shadow)
+{
+    if (shadow->generation != generation)
+        *shadow = (struct shadow){.generation = generation, .block = shadow->block};
+    return shadow;
+}
+
 static inline struct shadow *shadow_of(uintptr_t address)
 {
     if (address - arena < arena_size)
-        return fresh(&arena_shadow[(address - arena) / 8]);
+        return fresh_word(&arena_shadow[(address - arena) / 8]);
     if (address - globals < globals_size)
         return fresh(&globals_shadow[(address - globals) / 8]);
     return NULL;
@@ -339,28 +347,38 @@ static inline struct access *compare_quickly(struct shadow *shadow, unsigned mas
     return &last[0];
 }
 
-/* Compares an access to a word with those remembered, and remembers it. The function that a schedule
- * spends most of its time in. */
-static inline void check_word(struct shadow *shadow, unsigned mask, enum access_kind kind,
-                              uintptr_t pc)
+static inline void remember(struct access *place, unsigned mask, enum access_kind kind,
+                            uintptr_t pc)
 {
-    const struct access *last = &shadow->last[0];
-    uint32_t now = self->clock.at[self->id];
-
-    assert(mask && mask <= 0xff && shadow->more < more_count && shadow->generation == generation);
-    if (last->clock == now && last->thread == self->id && last->mask == mask && last->kind == kind)
-        return; /* again the same, nothing can have changed: a write since would have been told */
-    struct access *place = compare_quickly(shadow, mask, kind);
-    if (!place)
-        place = compare(shadow, mask, kind, pc);
-    if (!place || kind == FREES)
-        return;
-    place->clock = now;
+    place->clock = self->clock.at[self->id];
     place->pc = (uint32_t)pc;
     place->thread = (uint8_t)self->id;
     place->mask = (uint8_t)mask;
     place->kind = (uint8_t)kind;
     place->locks = locks_of(self);
+}
+
+/* Again the same: nothing can have changed, for a write since would have been told. */
+static inline bool is_as_before(const struct shadow *shadow, unsigned mask, enum access_kind kind)
+{
+    const struct access *last = &shadow->last[0];
+
+    return last->clock == self->clock.at[self->id] && last->thread == self->id &&
+           last->mask == mask && last->kind == kind;
+}
+
+/* Compares an access to a word with those remembered, and remembers it. */
+static inline void check_word(struct shadow *shadow, unsigned mask, enum access_kind kind,
+                              uintptr_t pc)
+{
+    assert(mask && mask <= 0xff && shadow->more < more_count && shadow->generation == generation);
+    if (is_as_before(shadow, mask, kind))
+        return;
+    struct access *place = compare_quickly(shadow, mask, kind);
+    if (!place)
+        place = compare(shadow, mask, kind, pc);
+    if (place && kind != FREES)
+        remember(place, mask, kind, pc);
 }
 
 /* A plain write to bytes where an object lives initialises them anew: what was there is history, be
@@ -429,12 +447,18 @@ static inline void access_word(struct shadow *shadow, uintptr_t address, unsigne
         fresh(shadow);
     if (global && (kind & WRITE))
         note_undo(shadow, address);
-    if (kind == FREES)
-        shadow->plain = 0;
     if (kind == WRITE && shadow->object)
         forget_objects(shadow, address, size);
     if (run.thread_count > 1 && shadow->generation == generation)
         check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
+}
+
+static void not_plain(uintptr_t address, size_t size)
+{
+    struct shadow *shadow = &arena_shadow[(address - arena) / 8];
+
+    for (uintptr_t word = address & ~(uintptr_t)7; word < address + size; word += 8, shadow++)
+        shadow->plain = 0;
 }
 
 static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
@@ -468,20 +492,39 @@ static inline void count_access(bool progress, uintptr_t pc)
         too_many_accesses(pc);
 }
 
-/* An access to a word in which an earlier one has shown little to check. False: it has not. */
+/* The shadow of a word that earlier accesses have shown little to check in; NULL: they have not. */
+static inline struct shadow *plain_word(uintptr_t address, enum access_kind kind)
+{
+    bool in_arena = address - arena < arena_size;
+    struct shadow *shadow =
+        in_arena ? &arena_shadow[(address - arena) / 8] : &globals_shadow[(address - globals) / 8];
+
+    if ((!in_arena && address - globals >= globals_size) || shadow->generation != generation)
+        return NULL;
+    if (in_arena)
+        return shadow->plain > (run.thread_count > 1) ? shadow : NULL;
+    return kind & WRITE && !shadow->block ? NULL : shadow;
+}
+
+/* Checks an access to such a word. False: nothing has been done, for there is more to do. This is where a schedule
+ * spends most of its time: it calls nothing. */
 static inline bool access_plainly(uintptr_t address, size_t size, enum access_kind kind,
                                   uintptr_t pc)
 {
-    uintptr_t offset = address - arena;
-    struct shadow *shadow = &arena_shadow[offset / 8];
+    struct shadow *shadow = plain_word(address, kind);
+    unsigned mask = ((1u << size) - 1) << (address & 7);
 
-    if (offset >= arena_size || shadow->generation != generation || !shadow->plain ||
-        address % 8 + size > 8 || kind == FREES)
+    if (!shadow || (kind == WRITE && shadow->object) || run.accesses >= ACCESSES_PER_TURN)
         return false;
-    count_access(kind == WRITE && address >= heap_start, pc);
-    if (kind == WRITE && shadow->object)
-        forget_objects(shadow, address, size);
-    check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
+    if (run.thread_count > 1 && !is_as_before(shadow, mask, kind)) {
+        struct access *place = compare_quickly(shadow, mask, kind);
+        if (!place)
+            return false;
+        remember(place, mask, kind, pc);
+    }
+    if (kind == WRITE && !is_on_stack(address))
+        made_progress();
+    run.accesses++;
     return true;
 }
 
@@ -498,17 +541,21 @@ static __attribute__((noinline)) void access_fully(uintptr_t address, size_t siz
     if (kind != FREES && address - heap_start < HEAP_SIZE)
         heap_check(shadow, address, size, kind, pc);
     count_access(kind == WRITE && !on_stack, pc);
-    if (run.thread_count == 1 && kind != WRITE && !(global && (kind & WRITE)))
+    if (kind == FREES)
+        not_plain(address, size);
+    bool alone = run.thread_count == 1;
+    bool is_word = address % 8 + size <= 8;
+    if (is_word && !global && kind != FREES && (on_stack || heap_has_word(shadow, address)))
+        shadow->plain = alone ? PLAIN_ALONE : PLAIN;
+    if (alone && kind != WRITE && !(global && (kind & WRITE)))
         return; /* all that comes later is ordered after it */
 
-    if (address % 8 + size > 8) {
+    if (!is_word) {
         access_words(shadow, address, size, kind, pc, global);
         return;
     }
-    if (run.thread_count > 1 && !global) {
+    if (!alone && !global)
         whole_line(address, size); /* no more */
-        shadow->plain = on_stack || heap_has_word(shadow, address);
-    }
     access_word(shadow, address, (unsigned)size, kind, pc, global);
 }
 
@@ -578,13 +625,21 @@ void memory_frames_are_gone(uintptr_t below, uintptr_t pc)
     }
 }
 
+static __attribute__((noinline)) void access_stack_of_another(uintptr_t address, size_t size,
+                                                              enum access_kind kind, uintptr_t pc)
+{
+    check_stack(address, kind, pc);
+    note_visit(address, kind, pc);
+    access_fully(address, size, kind, pc);
+}
+
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
 {
-    if (self && is_on_stack(address) && (address - arena) / STACK_SIZE != self->id) {
-        check_stack(address, kind, pc);
-        note_visit(address, kind, pc);
-    }
-    if (self && size && !access_plainly(address, size, kind, pc))
+    if (!self || !size)
+        return;
+    if (is_on_stack(address) && (address - arena) / STACK_SIZE != self->id)
+        access_stack_of_another(address, size, kind, pc);
+    else if (address % 8 + size > 8 || kind == FREES || !access_plainly(address, size, kind, pc))
         access_fully(address, size, kind, pc);
 }
 

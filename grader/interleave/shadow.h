@@ -26,8 +26,11 @@ struct shadow {
     uint32_t generation;
     uint32_t object;     /* index into the objects; 0: none */
     uint32_t more;       /* index of a list of further accesses; 0: none */
-    uint32_t block : 31; /* heap: a guess at the block. Globals: the word's undo is noted */
-    uint32_t
-        plain : 1; /* nothing but races to check: all of it may be used, and its line is split */
+    uint32_t block : 30; /* heap: a guess at the block. Globals: the word's undo is noted */
+    uint32_t plain : 2;  /* heap, stacks: how little there is to check, see below */
     struct access last[2];
 };
+
+/* Of a word of the heap or a stack. PLAIN_ALONE: all of it may be used, and more need not be checked while there is
+ * one thread. PLAIN: its line is split, too, so that races are all that is to be checked. */
+enum { PLAIN_ALONE = 1, PLAIN = 2 };
