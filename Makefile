@@ -37,6 +37,7 @@ generated-table: ## maintainers: what drawn calls find alone   EX=04
 situations: ## maintainers: which test reaches which situation
 compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 bench-peers: ## maintainers: solutions and peers, docs/performance.md
+bench-lines: ## maintainers: cache lines that move, counted
 bench-grader: ## maintainers: how long grading takes
 bench-interleave: ## maintainers: schedules a second
 litmus:    ## maintainers: the memory model beside herd7's   HERD=path

@@ -1,4 +1,4 @@
-"""python3 -m bench peers | report | exercise | grader: see bench/__init__.py.
+"""python3 -m bench peers | report | exercise | lines | grader: see bench/__init__.py.
 
 The environment says the rest, as make passes it on: EX=04, SRC=dir, ROUNDS=7, QUICK=1, ONLY=a,b.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import everything, exercise, grader
+from bench import cache_lines, everything, exercise, grader
 from bench.programs import ProgramError
 from grader import streams, typed
 from grader.arguments import is_on, number, refuse_unknown
@@ -30,9 +30,11 @@ def main(arguments: list[str]) -> int:
             return everything.write_pages()
         case ["exercise"]:
             return exercise.measure(given.word("EX"), tree_of(given.word("SRC"), False), rounds(5), quick)
+        case ["lines"]:
+            return cache_lines.measure_all(rounds(7))
         case ["grader"]:
             return grader.measure_all()
-    print("usage: make bench [EX=04] | make bench-peers | make bench-grader", file=sys.stderr)
+    print("usage: make bench [EX=04] | make bench-peers | make bench-lines | make bench-grader", file=sys.stderr)
     return 2
 
 

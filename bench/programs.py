@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -115,6 +116,16 @@ def steps(exercise: Exercise) -> list[Program]:
 
 def step_key(exercise: Exercise, number: int) -> str:
     return f"step-{exercise.number}-{number}"
+
+
+def models() -> list[Program]:
+    """How queues of others work, in few words: what cache lines are counted for. A file's first line names it."""
+    found = []
+    for code in sorted((BENCH / "lines" / "models").glob("*.c")):
+        label = re.split(r" \(|: ", code.read_text().split(" - ", 1)[1])[0]
+        sources = [BENCH / "channel.c", BENCH / "lines" / "model.c", code]
+        found.append(_c_program(f"model-{code.stem}", label, sources))
+    return found
 
 
 def peers() -> list[Program]:
