@@ -290,7 +290,8 @@ static const struct call *make_call(const struct call *planned)
     handle = handle_for(call);
     bool had_failed = allocation_has_failed(),
          stops = contract->one_stops && contract->kinds[call->kind].hands_in && call->thread;
-    naps();
+    if (!is_alone)
+        naps(); /* where nobody else is, nothing sleeps between two calls */
     call->began_at = monotonic_now();
     size_t allocated = own_allocations();
     call->began = call->after = atomic_fetch_add(&moment, 1) + 1;

@@ -339,17 +339,20 @@ size_t settle(void)
     return 0;
 }
 
+static double in_ms(struct timeval time)
+{
+    return (double)time.tv_sec * 1e3 + (double)time.tv_usec / 1e3;
+}
+
 size_t naps(void)
 {
     static _Thread_local long asked;
     static _Thread_local double off_before; /* milliseconds without the processor */
     struct rusage usage;
-    struct timespec on;
 
     getrusage(RUSAGE_THREAD, &usage);
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &on);
     long naps = usage.ru_nvcsw - asked;
-    double off = milliseconds() - ((double)on.tv_sec * 1e3 + (double)on.tv_nsec / 1e6);
+    double off = milliseconds() - in_ms(usage.ru_utime) - in_ms(usage.ru_stime);
     bool short_ones = off - off_before < (double)naps * NAP_MS;
     asked = usage.ru_nvcsw;
     off_before = off;
