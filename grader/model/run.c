@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
     MOST_MESSAGES = 1 << 18,
@@ -35,8 +36,7 @@ static const struct generated *generated;
 static const struct contract *contract;
 static struct history *history;
 
-static void *manys_of_threads[THREADS][OBJECTS][MOST_HANDLES],
-    *manys_of_test[OBJECTS][MOST_OF_THE_TEST];
+static void *manys_of_threads[THREADS][OBJECTS][MOST_HANDLES];
 static unsigned many_counts[THREADS][OBJECTS];
 static void *ones[THREADS][OBJECTS];
 static const struct setup *setups;
@@ -52,15 +52,18 @@ static bool is_started[THREADS]; /* ... and not yet waited for */
 static atomic_bool has_ended[THREADS];
 static unsigned woken[THREADS]; /* so often */
 static unsigned messages;       /* numbers given to messages */
-static bool is_alone; /* there is one thread only, and this is what its calls have led to: */
-static uint64_t alone_state[1 << 17];
+static bool is_alone;           /* there is one thread only */
 
-/* What became of each message. */
-static struct message {
-    atomic_uchar sent_to; /* object + 1 */
-    atomic_bool received;
-    atomic_uchar drops;
-} message_table[MOST_MESSAGES];
+/* What is large: no static variable, for all of those are gone through where leaks are looked for. */
+static struct large {
+    void *manys_of_test[OBJECTS][MOST_OF_THE_TEST];
+    uint64_t alone_state[1 << 17]; /* what the calls of one thread only have led to */
+    struct message {               /* what became of it */
+        atomic_uchar sent_to;      /* object + 1 */
+        atomic_bool received;
+        atomic_uchar drops;
+    } messages[MOST_MESSAGES];
+} * large;
 static atomic_bool one_is_gone[OBJECTS];
 
 /* Objects that are there beside those of the scenario, and nothing is done with them. */
@@ -69,8 +72,19 @@ static struct {
 } others[MOST_OTHERS];
 static unsigned other_count;
 
+static void map_large(void)
+{
+    if (!large)
+        large =
+            mmap(NULL, sizeof *large, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (large == MAP_FAILED)
+        end_scenario(&(struct outcome){.verdict = VERDICT_ENVIRONMENT,
+                                       .message = "There is no memory for a scenario."});
+}
+
 static void begin_run(const struct generated *of)
 {
+    map_large();
     generated = of;
     contract = of->contract;
     history = &current->history;
@@ -80,8 +94,8 @@ static void begin_run(const struct generated *of)
     setups = current->scenario.setups;
     memset(many_counts, 0, sizeof many_counts);
     memset(ones, 0, sizeof ones);
-    memset(message_table, 0,
-           (messages < MOST_MESSAGES ? messages + 1 : MOST_MESSAGES) * sizeof *message_table);
+    memset(large->messages, 0,
+           (messages < MOST_MESSAGES ? messages + 1 : MOST_MESSAGES) * sizeof *large->messages);
     messages = 0;
     atomic_store(&moment, 0);
     for (unsigned t = 0; t < THREADS; t++) {
@@ -98,7 +112,7 @@ static void begin_run(const struct generated *of)
 
 static struct message *message_of(long number)
 {
-    return &message_table[(unsigned long)number % MOST_MESSAGES];
+    return &large->messages[(unsigned long)number % MOST_MESSAGES];
 }
 
 void message_dropped(long number)
@@ -117,8 +131,8 @@ static void check_dropped(const struct call *call)
     if (!atomic_load(&one_is_gone[call->object]) || !contract->is_dropped(&setups[call->object]))
         return;
     for (unsigned m = 1; m <= messages && m < MOST_MESSAGES; m++)
-        if (atomic_load(&message_table[m].sent_to) == call->object + 1 &&
-            !atomic_load(&message_table[m].received) && !atomic_load(&message_table[m].drops))
+        if (atomic_load(&large->messages[m].sent_to) == call->object + 1 &&
+            !atomic_load(&large->messages[m].received) && !atomic_load(&large->messages[m].drops))
             tell_call(contract, call, contract->dropped_once,
                       "Message %u was sent, nobody can receive it, and it has not been dropped.",
                       m);
@@ -157,7 +171,7 @@ static bool has_handle(unsigned thread, unsigned kind, unsigned object)
 
 static void **manys(unsigned thread, unsigned object)
 {
-    return thread ? manys_of_threads[thread][object] : manys_of_test[object];
+    return thread ? manys_of_threads[thread][object] : large->manys_of_test[object];
 }
 
 /* One of them, which is the thread's no more: the first, or the last. */
@@ -211,7 +225,7 @@ static bool would_sleep(const struct call *planned)
     struct call call = *planned;
 
     call.held = held_by(call.thread);
-    return contract->may_sleep(alone_state, &call);
+    return contract->may_sleep(large->alone_state, &call);
 }
 
 static void note_answer(struct call *call, const struct answer *answer)
@@ -315,7 +329,7 @@ static const struct call *make_call(const struct call *planned)
     if (naps())
         check_sleep(call);
     note_message(call);
-    if (is_alone && !contract->allows(alone_state, call, NULL))
+    if (is_alone && !contract->allows(large->alone_state, call, NULL))
         tell_alone(contract, call);
     return call;
 }
@@ -791,7 +805,7 @@ static void turn(unsigned object, unsigned number)
     const struct call fills = {.kind = contract->fill, .object = (uint8_t)object};
     bool clones = number % 2 && perform(0, contract->clone, object, 0)->status == 0;
 
-    for (unsigned i = 0; i <= number % 3 && !contract->may_sleep(alone_state, &fills); i++)
+    for (unsigned i = 0; i <= number % 3 && !contract->may_sleep(large->alone_state, &fills); i++)
         perform(0, contract->fill, object, 0);
     for (unsigned i = 0; i <= number % 3; i++)
         perform(0, contract->take, object, 0);
@@ -807,7 +821,7 @@ static void prepare_objects(void)
         for (unsigned i = 0; ones[0][o] && i < current->scenario.turns[o]; i++)
             turn(o, i);
     history->begun = 0;
-    contract->begin(alone_state, setups, current->scenario.objects);
+    contract->begin(large->alone_state, setups, current->scenario.objects);
     make_calls_of(0);
     is_alone = false;
 }
@@ -816,7 +830,7 @@ void together(const struct generated *of)
 {
     begin_run(of);
     messages = current->scenario.n;
-    contract->begin(alone_state, setups, current->scenario.objects);
+    contract->begin(large->alone_state, setups, current->scenario.objects);
     if (open_objects()) {
         prepare_objects();
         if (!run_round(1, SECOND_ROUND) || !run_round(SECOND_ROUND, THREADS))
@@ -864,7 +878,7 @@ static void make_one(unsigned kind)
 {
     const struct call call = {.kind = (uint8_t)kind};
 
-    if (has_handle(0, kind, 0) && !contract->may_sleep(alone_state, &call))
+    if (has_handle(0, kind, 0) && !contract->may_sleep(large->alone_state, &call))
         perform(0, kind, 0, 0);
 }
 
@@ -910,7 +924,7 @@ void alone(const struct generated *of)
 
     begin_run(of);
     is_alone = true;
-    contract->begin(alone_state, setups, current->scenario.objects);
+    contract->begin(large->alone_state, setups, current->scenario.objects);
     open_objects();
     make_many(of->longest, long_shape(of, current->number));
     for (unsigned i = 0; i < of->filled && many_counts[0][i % current->scenario.objects]; i++)
