@@ -838,12 +838,14 @@ TEST(more_than_65536_messages_can_be_queued,
                    "Makes an unbounded channel"},
      .once = true, .hint = "How far does the type of your count reach, and that of a place?")
 {
-    enum { QUEUED = 65536 + 100, DIFFERENT = 251 };
+    enum { OF_ONE = 65536 + 100, OF_ANOTHER = 100, QUEUED = OF_ONE + OF_ANOTHER, DIFFERENT = 251 };
     struct ends ends = open_channel(1);
+    struct sender *another = clone_of(ends.tx);
     unsigned char byte = 0;
 
     for (int i = 0; i < QUEUED; i++, byte = (unsigned char)(i % DIFFERENT))
-        check_status(sender_send(ends.tx, &byte), CHANNEL_OK, MANY_QUEUED);
+        check_status(sender_send(i < OF_ONE ? ends.tx : another, &byte), CHANNEL_OK, MANY_QUEUED);
+    sender_drop(another);
     sender_drop(ends.tx);
     for (int i = 0; i < QUEUED && (i % 256 || !has_been_enough()); i++) {
         check_status(receiver_try_recv(ends.rx, &byte), CHANNEL_OK, MANY_QUEUED);

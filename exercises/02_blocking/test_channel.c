@@ -804,6 +804,25 @@ TEST(cloning_and_dropping_never_block_while_the_receiver_sleeps,
     receiver_drop(ends.rx);
 }
 
+/* Whoever is woken does not always run at once: so many sends come before it does. */
+TEST(a_receiver_is_woken_however_often_that_happens_before_it_runs,
+     .sentences = {"A send wakes a sleeping receiver, and so does"}, .once = true,
+     .hint = "How does the receiver see that something has happened, when 256 things have?")
+{
+    enum { MOST = 65536 };
+
+    for (int sends = 256; sends <= MOST; sends *= 256) {
+        struct ends ends = open_channel(sizeof(int));
+        pthread_t receiver = spawn(recv_1, ends.rx);
+        settle();
+        for (int i = 0; i < sends; i++)
+            send_int(ends.tx, 1);
+        join(receiver);
+        sender_drop(ends.tx);
+        receiver_drop(ends.rx);
+    }
+}
+
 TEST(the_last_of_300_senders_wakes_a_sleeping_receiver,
      .sentences = {"A send wakes a sleeping receiver, and so does",
                    "any number of senders, one receiver"},
@@ -1150,16 +1169,24 @@ TEST(a_receiver_that_was_handed_over_sleeps_and_is_woken_in_each_thread,
 }
 
 enum { MANY = 60 }; /* no more threads than there may be at once */
+static pthread_barrier_t all_are_there;
+
+static void *send_1_at_the_same_time(void *tx)
+{
+    pthread_barrier_wait(&all_are_there);
+    return send_1_and_drop(tx);
+}
 
 TEST(sixty_threads_may_send_at_the_same_time,
-     .sentences = {"Different handles may be used by different threads"}, .schedules = 5,
+     .sentences = {"Different handles may be used by different threads"}, .schedules = 10,
      .hint = "How many threads can your code tell apart?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t threads[MANY];
 
+    pthread_barrier_init(&all_are_there, NULL, MANY);
     for (int i = 0; i < MANY; i++)
-        threads[i] = spawn(send_1_and_drop, clone_of(ends.tx));
+        threads[i] = spawn(send_1_at_the_same_time, clone_of(ends.tx));
     sender_drop(ends.tx);
     for (int i = 0; i < MANY; i++)
         expect_int(ends.rx, 1, "Every message of every sender is received.");
@@ -1167,6 +1194,7 @@ TEST(sixty_threads_may_send_at_the_same_time,
     receiver_drop(ends.rx);
     for (int i = 0; i < MANY; i++)
         join(threads[i]);
+    pthread_barrier_destroy(&all_are_there);
 }
 
 static void *recv_a_sender_and_send_1(void *rx)

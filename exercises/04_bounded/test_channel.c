@@ -647,6 +647,55 @@ TEST(taking_a_message_with_try_recv_wakes_a_sleeping_sender,
     receiver_drop(ends.rx);
 }
 
+/* Whoever is woken does not always run at once: so many messages are taken before it does. */
+TEST(a_sender_is_woken_however_many_messages_are_taken_before_it_runs,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .once = true,
+     .hint = "How does the sender see that something has happened, when 256 things have?")
+{
+    enum { TAKEN = 256 };
+    struct ends ends = open_channel(TAKEN);
+    struct sending sending = {.tx = ends.tx, .number = TAKEN};
+    pthread_t thread;
+
+    fill(ends.tx, TAKEN);
+    thread = spawn(send_one, &sending);
+    settle();
+    for (int i = 0; i < TAKEN; i++)
+        recv(ends.rx, i);
+    join(thread);
+    recv(ends.rx, TAKEN);
+    receiver_drop(ends.rx);
+}
+
+/* ... and others get the place so often before it does. */
+TEST(a_sender_is_woken_however_often_that_happens_before_it_runs,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .once = true,
+     .hint = "How does the sender see that something has happened, when 256 things have?")
+{
+    enum { MOST = 65536 };
+
+    for (int times = 256; times <= MOST; times *= 256) {
+        struct ends ends = open_channel(1);
+        struct sender *another = clone(ends.tx);
+        struct sending sending = {.tx = ends.tx, .number = 1};
+        enum channel_status status = CHANNEL_OK;
+        pthread_t thread;
+        int message = 0;
+
+        fill(another, 1);
+        thread = spawn(send_one, &sending);
+        settle();
+        for (int i = 1; i < times && status == CHANNEL_OK; i++) {
+            check_status(receiver_recv(ends.rx, &message), CHANNEL_OK, RECEIVED);
+            status = sender_try_send(another, &message); /* FULL: it was its turn */
+        }
+        check_status(receiver_recv(ends.rx, &message), CHANNEL_OK, RECEIVED);
+        join(thread);
+        sender_drop(another);
+        receiver_drop(ends.rx);
+    }
+}
+
 TEST(every_place_that_comes_free_wakes_a_sleeping_sender,
      .sentences = {"Taking a message wakes a sleeping sender"},
      .hint = "Two places come free before the first sender has looked: does each wake one?")
@@ -2217,4 +2266,28 @@ TEST(create_bounded_says_no_memory_when_the_product_plus_something_overflows,
         for (size_t less = 0; less <= 64; less += 8)
             check_create_fails(SIZE_MAX / capacity - less, capacity, CHANNEL_NO_MEMORY,
                                "CHANNEL_NO_MEMORY: there is no memory for capacity messages.");
+}
+
+/* These products overflow. What is left of the numbers in 32 bits could be had. */
+TEST(create_bounded_says_no_memory_when_numbers_need_more_than_32_bits,
+     .sentences = {"Also when message_size * capacity overflows"},
+     .hint = "Of what type is the capacity in your channel, and of what type the size?")
+{
+    static const char rule[] = "CHANNEL_NO_MEMORY: message_size * capacity overflows.";
+
+    check_create_fails((size_t)1 << 28, ((size_t)1 << 36) + 1, CHANNEL_NO_MEMORY, rule);
+    check_create_fails(((size_t)1 << 40) + 8, (size_t)1 << 24, CHANNEL_NO_MEMORY, rule);
+}
+
+/* A channel may have a place or two more than its capacity, and a place takes more than a message: their bytes may
+ * come to a little more than SIZE_MAX, where message_size * capacity does not overflow. */
+TEST(create_bounded_says_no_memory_when_places_of_any_size_overflow,
+     .sentences = {"Also when message_size * capacity overflows"},
+     .hint = "How many bytes are capacity + 1 of your nodes? What if capacity of them just fit?")
+{
+    for (size_t capacity = 1; capacity <= 8; capacity++)
+        for (size_t places = capacity + 1; places <= capacity + 2; places++)
+            for (size_t more = 0; more <= 64; more++)
+                check_create_fails(SIZE_MAX / places + 1 - more, capacity, CHANNEL_NO_MEMORY,
+                                   "CHANNEL_NO_MEMORY: there is no memory for capacity messages.");
 }

@@ -429,6 +429,28 @@ TEST(a_message_wakes_recv_until_long_before_the_deadline,
     drop_both(ends);
 }
 
+/* Whoever is woken does not always run at once: so many messages come before it does. */
+TEST(recv_until_is_woken_however_often_that_happens_before_it_runs,
+     .sentences = {"Woken as receiver_recv is"}, .once = true,
+     .hint = "How does the receiver see that something has happened, when 256 things have?")
+{
+    enum { MOST = 65536 };
+
+    for (int sends = 256; sends <= MOST; sends *= 256) {
+        struct ends ends = open_channel();
+        struct timespec deadline = in_ms(FAR);
+        struct call receiver = {.rx = ends.rx, .number = -1, .deadline = &deadline};
+        pthread_t thread = spawn(recv_until, &receiver);
+        settle();
+        for (int i = 0; i < sends; i++)
+            send_int(ends.tx, 7);
+        join(thread);
+        check_status(receiver.status, CHANNEL_OK, "A message wakes receiver_recv_until.");
+        check(is_before(receiver.returned, deadline), "A message wakes receiver_recv_until.");
+        drop_both(ends);
+    }
+}
+
 TEST(the_last_senders_drop_wakes_recv_until_long_before_the_deadline,
      .sentences = {"Woken as receiver_recv is"}, .woken_by_others = true,
      .hint = "Whom does the last sender's drop wake?")
@@ -722,6 +744,35 @@ TEST(room_wakes_send_until_long_before_the_deadline, .sentences = {"Woken as sen
     check(is_before(sender.returned, deadline), "Room wakes sender_send_until.");
     expect_int(ends.rx, 2);
     drop_both(ends);
+}
+
+/* ... and others get the place so often before it does. */
+TEST(send_until_is_woken_however_often_that_happens_before_it_runs,
+     .sentences = {"Woken as sender_send is"}, .once = true,
+     .hint = "How does the sender see that something has happened, when 256 things have?")
+{
+    enum { MOST = 65536 };
+
+    for (int times = 256; times <= MOST; times *= 256) {
+        struct ends ends = open_full();
+        struct timespec deadline = in_ms(FAR);
+        struct call sender = {.tx = clone(ends.tx), .number = 2, .deadline = &deadline};
+        enum channel_status status = CHANNEL_OK;
+        pthread_t thread = spawn(send_until, &sender);
+        int message;
+
+        settle();
+        for (int i = 1; i < times && status == CHANNEL_OK; i++) {
+            check_status(receiver_recv(ends.rx, &message), CHANNEL_OK, "A message is received.");
+            status = sender_try_send(ends.tx, &message); /* FULL: it was its turn */
+        }
+        check_status(receiver_recv(ends.rx, &message), CHANNEL_OK, "A message is received.");
+        join(thread);
+        check_status(sender.status, CHANNEL_OK, "Room wakes sender_send_until.");
+        check(is_before(sender.returned, deadline), "Room wakes sender_send_until.");
+        sender_drop(sender.tx);
+        drop_both(ends);
+    }
 }
 
 TEST(dropping_the_receiver_wakes_all_send_until_long_before_the_deadline,

@@ -421,6 +421,29 @@ TEST(a_message_wakes_select_long_before_the_deadline,
     drop_all(&channels);
 }
 
+/* Whoever is woken does not always run at once: so many messages come before it does. */
+TEST(select_is_woken_however_often_that_happens_before_it_runs,
+     .sentences = {"Woken by a message on any of the channels"}, .once = true,
+     .hint = "How does receiver_select see that something has happened, when 256 things have?")
+{
+    enum { MOST = 65536 };
+
+    for (int sends = 256; sends <= MOST; sends *= 256) {
+        struct channels channels = open_channels(2);
+        struct timespec deadline = in_ms(FAR);
+        struct select select;
+        pthread_t thread = spawn_select(&select, &channels, &deadline);
+        settle();
+        for (int i = 0; i < sends; i++)
+            send_int(channels.tx[i % 2], 7);
+        join(thread);
+        check_status(select.status, CHANNEL_OK, WOKEN);
+        check(is_before(select.returned, deadline),
+              "A message on any of the channels wakes select.");
+        drop_all(&channels);
+    }
+}
+
 TEST(the_drop_of_the_last_sender_wakes_select_long_before_the_deadline,
      .sentences = {"Woken by a message on any of the channels"}, .woken_by_others = true,
      .hint = "A closed channel is ready. Who makes it so, and whom do they tell?")

@@ -672,6 +672,109 @@ TEST(a_message_behind_a_stopped_send_may_be_held_back_but_is_never_answered_by_c
     receiver_drop(ends.rx);
 }
 
+/* ---------------------------------------------------- whoever is stopped, a sender goes on */
+
+static void *try_recv(void *rx)
+{
+    int got;
+
+    may_stop(true);
+    receiver_try_recv(rx, &got);
+    may_stop(false);
+    return NULL;
+}
+
+static void *recv(void *rx)
+{
+    int got;
+
+    may_stop(true);
+    receiver_recv(rx, &got);
+    may_stop(false);
+    return NULL;
+}
+
+static void *drop_the_receiver(void *rx)
+{
+    may_stop(true);
+    receiver_drop(rx);
+    may_stop(false);
+    return NULL;
+}
+
+static void *clone_and_drop(void *tx)
+{
+    may_stop(true);
+    sender_drop(sender_clone(tx));
+    may_stop(false);
+    return NULL;
+}
+
+/* Sends twice, while another thread makes a call in which it may be stopped for ever. False: it was. */
+static bool send_beside(void *(*call)(void *), const char *name, void *handle, struct sender *tx)
+{
+    pthread_t other = spawn_named(name, call, handle);
+
+    for (int message = 0; message < 2; message++)
+        check_one_of(sender_send(tx, &message), "sender_send waits for no other thread's step.",
+                     CHANNEL_OK, CHANNEL_CLOSED);
+    return join_unless_stopped(other);
+}
+
+TEST(a_thread_stopped_inside_receiver_try_recv_keeps_no_sender_from_finishing,
+     .sentences = {"waits for no other thread's step", "sender_send takes no lock"},
+     .one_thread_stops = true,
+     .hint = "What does the other thread hold while it is in its call, and does a sender need it?")
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    send_int(ends.tx, 7);
+    if (!send_beside(try_recv, "try_recv", ends.rx, ends.tx))
+        return;
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_thread_stopped_inside_receiver_recv_keeps_no_sender_from_finishing,
+     .sentences = {"waits for no other thread's step", "sender_send takes no lock"},
+     .one_thread_stops = true,
+     .hint = "What does the other thread hold while it is in its call, and does a sender need it?")
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    if (!send_beside(recv, "recv", ends.rx, ends.tx))
+        return;
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_thread_stopped_inside_receiver_drop_keeps_no_sender_from_finishing,
+     .sentences = {"waits for no other thread's step", "sender_send takes no lock"},
+     .one_thread_stops = true,
+     .hint = "What does the other thread hold while it is in its call, and does a sender need it?")
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    send_int(ends.tx, 7);
+    if (send_beside(drop_the_receiver, "drop_receiver", ends.rx, ends.tx))
+        sender_drop(ends.tx);
+}
+
+TEST(a_thread_stopped_inside_sender_clone_or_drop_keeps_no_sender_from_finishing,
+     .sentences = {"waits for no other thread's step", "sender_send takes no lock"},
+     .one_thread_stops = true,
+     .hint = "What does the other thread hold while it is in its call, and does a sender need it?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *second = clone_of(ends.tx);
+
+    if (!send_beside(clone_and_drop, "clone_and_drop", second, ends.tx))
+        return;
+    sender_drop(second);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 /* ---------------------------------------------------------------------------- sleep, wake */
 
 TEST(
