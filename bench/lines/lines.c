@@ -28,7 +28,7 @@
 
 enum {
     LINE = 64,
-    PLAIN = 100,             /* of an access whose line is there */
+    ACCESS = 100,            /* of one whose line is there */
     IN_PLACE = 1000,         /* of an atomic one, or of a call on a lock */
     MOVE = 10000,            /* of one whose line has to come, or a pause */
     SYSTEM_CALL = 20 * MOVE, /* to sleep, to wake somebody, or to give way */
@@ -146,7 +146,7 @@ void __wrap_memory_access(uintptr_t address, size_t size, enum access_kind kind,
     struct line *line = line_of(address);
 
     if (self && line && size && (kind == READ || kind == WRITE)) {
-        spend(PLAIN);
+        spend(ACCESS);
         for (; line <= line_of(address + size - 1); line++)
             bring(line, kind == WRITE, pc);
     }
