@@ -23,6 +23,7 @@ static int take(struct object *semaphore, const char *op, uintptr_t pc)
     object_touch(semaphore, pc);
     assert(semaphore->semaphore.value);
     semaphore->semaphore.value--;
+    made_progress();
     acquire(&semaphore->clock);
     story_event(op, story_object(semaphore), pc, "takes one from {%u}, which leaves %u",
                 story_object(semaphore), semaphore->semaphore.value);

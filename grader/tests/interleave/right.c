@@ -319,6 +319,27 @@ static void *destroy_after_wait(void *unused)
     return unused;
 }
 
+static void *empty_it(void *unused)
+{
+    intptr_t tokens = 0;
+
+    (void)unused;
+    while (sem_trywait(&semaphore) == 0)
+        tokens++;
+    return (void *)tokens;
+}
+
+/* Each token taken is a change, so this is no loop that waits for one. */
+TEST(right__a_semaphore_of_many_tokens_is_emptied, .once = true)
+{
+    enum { TOKENS = 50000 };
+    sem_init(&semaphore, 0, TOKENS);
+    pthread_t thread = spawn(empty_it, NULL);
+
+    check_equal((intptr_t)join(thread), TOKENS, "Every token is taken.");
+    sem_destroy(&semaphore);
+}
+
 TEST(right__a_semaphore_destroyed_by_who_waited)
 {
     sem_init(&semaphore, 0, 0);
