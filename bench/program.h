@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 static inline double now(void)
 {
@@ -26,16 +25,19 @@ static inline void fail(const char *why)
     exit(1);
 }
 
-/* How much memory of this process is really there. */
+/* How much memory of its own this process has, code and files left out. (/proc/self/statm knows only all of it.) */
 static inline long resident_bytes(void)
 {
-    long pages = 0;
-    FILE *statm = fopen("/proc/self/statm", "r");
+    char line[128];
+    long kilobytes = -1;
+    FILE *rollup = fopen("/proc/self/smaps_rollup", "r");
 
-    if (!statm || fscanf(statm, "%*s %ld", &pages) != 1)
-        fail("no /proc/self/statm");
-    fclose(statm);
-    return pages * sysconf(_SC_PAGESIZE);
+    while (rollup && kilobytes < 0 && fgets(line, sizeof line, rollup))
+        sscanf(line, "Anonymous: %ld", &kilobytes);
+    if (kilobytes < 0)
+        fail("no /proc/self/smaps_rollup");
+    fclose(rollup);
+    return kilobytes * 1024;
 }
 
 /* When what the allocator holds back, and nobody uses, is with the system again. */

@@ -30,9 +30,10 @@ func report(began time.Time, messages, bytes int) {
 }
 
 func residentBytes() int {
-	statm, _ := os.ReadFile("/proc/self/statm")
-	pages, _ := strconv.Atoi(strings.Fields(string(statm))[1])
-	return pages * os.Getpagesize()
+	rollup, _ := os.ReadFile("/proc/self/smaps_rollup")
+	_, after, _ := strings.Cut(string(rollup), "Anonymous:")
+	kilobytes, _ := strconv.Atoi(strings.Fields(after)[0])
+	return kilobytes * 1024
 }
 
 type message interface {

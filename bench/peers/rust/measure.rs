@@ -12,8 +12,9 @@ pub fn report(began: Instant, messages: usize, bytes: usize) {
 }
 
 pub fn resident_bytes() -> usize {
-    let statm = read_to_string("/proc/self/statm").unwrap();
-    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    let rollup = read_to_string("/proc/self/smaps_rollup").unwrap();
+    let after = rollup.split("Anonymous:").nth(1).unwrap();
+    after.split_whitespace().next().unwrap().parse::<usize>().unwrap() * 1024
 }
 
 #[cfg(target_env = "gnu")]

@@ -2,21 +2,27 @@
  * without it, and takes the lock only to swap the two when it has read its own to the end.
  *
  * Invariants
- *   batch: of its count messages, oldest first, the first taken have been received.
- *   channel: every message in the receiver's batch is older than every message in queue.
- *     receiver_alive: the receiver has not been dropped. handles counts it and all senders; whoever
+ *   Of the count messages in batch, oldest first, the first taken have been received. Each is older
+ *     than every message in queue.
+ *   receiver_alive: the receiver has not been dropped. handles counts it and all senders; whoever
  *     drops the last one frees the channel.
- *     While the receiver waits for readable, receiver_waits is true or its signal is on the way.
+ *   While the receiver sleeps, or is about to, receiver_sleeps is true. Whoever makes it false owes
+ *     the semaphore one post, so posts and waits pair up.
  *   drop: called without the lock, for what is left in both batches, once receiver_alive is false
  *     and so nothing is appended any more, by the receiver, whose handle keeps the channel alive.
- *   All senders are one object, which is counted: a clone costs no memory.
+ *   All handles are the channel's address: a clone costs no memory.
  */
 #include "channel.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,41 +31,50 @@ enum {
     LOOKS = 16,   /* how often a thread looks again before it falls asleep: */
     PAUSES = 6,   /* so often after a pause, each twice as long; then it gives its processor away */
     MANY = 8,     /* messages in a batch: more are about to come */
+    LARGE = 8192, /* bytes: of a larger message a batch holds the address of a copy */
     LONG = 65536, /* messages: room for more isn't kept where nothing is queued */
 };
 
 struct batch {
-    size_t message_size; /* in bytes */
-    unsigned char *messages;
-    size_t capacity; /* in messages, like the following */
-    size_t count;
-    size_t taken;
+    size_t size;       /* in bytes: of a message, or of its address */
+    unsigned capacity; /* in messages, like the following */
+    unsigned count;    /* once it is the receiver's */
+    alignas(max_align_t) unsigned char messages[];
 };
 
-struct sender {
-    struct channel *channel;
-};
-
-struct receiver { /* private to the thread that uses it, so lock need not be held */
-    struct channel *channel;
-    struct batch batch;
-    unsigned in_vain; /* waits since a message has come during a pause */
-};
-
+/* 120 bytes, so that malloc needs 128. What the receiver uses for each message is 64 bytes from the
+ * lock: wherever a cache line begins, it has one writer at a time. */
 struct channel {
-    struct receiver rx; /* far from what senders use: a cache line has one writer at a time */
+    /* private to the thread that uses the receiver, so lock need not be held: */
+    atomic_bool news;      /* something is queued, or no sender is left. Changes under the lock */
+    unsigned char in_vain; /* waits since a message has come during a pause */
+    bool receives_large;   /* messages are. Never changes */
+    unsigned taken;
+    struct batch *batch; /* NULL: none yet, like queue */
+
+    size_t message_size;         /* never changes */
+    sem_t wake;                  /* a post for each time receiver_sleeps became false */
     void (*drop)(void *message); /* never changes; may be NULL */
-    atomic_bool news;        /* something is queued, or no sender is left. Changes under the lock */
-    pthread_cond_t readable; /* something is queued, or the receiver's is the only handle */
-    struct sender tx;
-    pthread_mutex_t lock;
 
     /* lock must be held when using these: */
-    struct batch queue;
-    size_t handles;
-    bool receiver_alive;
-    bool receiver_waits;
+    pthread_mutex_t lock;
+    struct batch *queue;
+    unsigned queued; /* messages in it */
+    unsigned handles : 29;
+    unsigned sends_large : 1; /* the same, beside what a sender looks at */
+    unsigned receiver_alive : 1;
+    unsigned receiver_sleeps : 1;
 };
+
+static struct channel *of_sender(struct sender *tx)
+{
+    return (struct channel *)tx;
+}
+
+static struct channel *of_receiver(struct receiver *rx)
+{
+    return (struct channel *)rx;
+}
 
 /* Passes the time until the next look: at first by waiting, since the other thread may be about to
  * finish on another processor, and later by letting it run on this one. */
@@ -91,49 +106,82 @@ static void lock(pthread_mutex_t *mutex)
     pthread_mutex_lock(mutex);
 }
 
-/* Makes room for capacity messages. False, and nothing has changed, when memory holds no more. */
-static bool grow(struct batch *batch, size_t capacity)
+/* Makes room for twice as many messages. False, and nothing has changed, when out of memory. */
+static bool grow(struct channel *ch)
 {
-    unsigned char *messages;
+    size_t size = ch->sends_large ? sizeof(void *) : ch->message_size;
+    size_t capacity = ch->queue ? 2 * (size_t)ch->queue->capacity : 4;
+    struct batch *queue;
 
-    if (capacity > SIZE_MAX / batch->message_size)
+    if (capacity > UINT_MAX || capacity > (SIZE_MAX - sizeof *queue) / size)
         return false;
-    messages = realloc(batch->messages, capacity * batch->message_size);
-    if (messages == NULL)
+    queue = realloc(ch->queue, sizeof *queue + capacity * size);
+    if (queue == NULL)
         return false;
-    batch->messages = messages;
-    batch->capacity = capacity;
+    queue->size = size;
+    queue->capacity = (unsigned)capacity;
+    ch->queue = queue;
     return true;
 }
 
-/* Copies a message in, behind the others. False, and nothing has changed, when out of memory. */
-static bool append(struct batch *batch, const void *message)
+/* Copies a message (or its address) in, behind the others. False, and nothing has changed, when out
+ * of memory. */
+static bool append(struct channel *ch, const void *message)
 {
-    if (batch->count == batch->capacity && !grow(batch, batch->count > 0 ? 2 * batch->count : 4))
-        return false;
-    memcpy(batch->messages + batch->count * batch->message_size, message, batch->message_size);
-    batch->count++;
+    struct batch *queue = ch->queue;
+
+    if (queue == NULL || ch->queued == queue->capacity) {
+        if (!grow(ch))
+            return false;
+        queue = ch->queue;
+    }
+    memcpy(queue->messages + ch->queued * queue->size, message, queue->size);
+    ch->queued++;
     return true;
 }
 
-/* Copies the oldest message out. False, and message is untouched, when there is none. */
-static bool take(struct batch *batch, void *message)
+/* Has the receiver read its batch to the end? */
+static bool is_read(const struct channel *ch)
 {
-    if (batch->taken == batch->count)
+    return ch->batch == NULL || ch->taken == ch->batch->count;
+}
+
+/* Copies the oldest message (or its address) out. False, and message is untouched, when there is
+ * none. */
+static bool take(struct channel *ch, void *message)
+{
+    const struct batch *batch = ch->batch;
+
+    if (is_read(ch))
         return false;
-    memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
-    batch->taken++;
+    memcpy(message, batch->messages + ch->taken * batch->size, batch->size);
+    ch->taken++;
+    return true;
+}
+
+/* The same for a large message. */
+static bool take_large(struct channel *ch, void *message)
+{
+    void *copy;
+
+    if (!take(ch, &copy))
+        return false;
+    memcpy(message, copy, ch->message_size);
+    free(copy);
     return true;
 }
 
 /* Swaps a batch that has been read to the end for what is queued. */
-static void next_batch(struct batch *batch, struct batch *queue)
+static void next_batch(struct channel *ch)
 {
-    struct batch read = *batch;
+    struct batch *read = ch->batch;
 
-    *batch = *queue;
-    *queue = read;
-    queue->count = queue->taken = 0;
+    ch->batch = ch->queue;
+    if (ch->batch)
+        ch->batch->count = ch->queued;
+    ch->taken = 0;
+    ch->queue = read;
+    ch->queued = 0;
 }
 
 enum channel_status channel_create_with_drop(size_t message_size, void (*drop)(void *message),
@@ -147,17 +195,17 @@ enum channel_status channel_create_with_drop(size_t message_size, void (*drop)(v
     if (ch == NULL)
         return CHANNEL_NO_MEMORY;
     *ch = (struct channel){
-        .rx = {.channel = ch, .batch.message_size = message_size},
-        .tx.channel = ch,
+        .message_size = message_size,
+        .receives_large = message_size > LARGE,
+        .sends_large = message_size > LARGE,
         .drop = drop,
-        .readable = PTHREAD_COND_INITIALIZER,
         .lock = PTHREAD_MUTEX_INITIALIZER,
-        .queue.message_size = message_size,
         .handles = 2,
         .receiver_alive = true,
     };
-    *tx = &ch->tx;
-    *rx = &ch->rx;
+    sem_init(&ch->wake, 0, 0);
+    *tx = (struct sender *)ch;
+    *rx = (struct receiver *)ch;
     return CHANNEL_OK;
 }
 
@@ -168,7 +216,7 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
 
 struct sender *sender_clone(struct sender *tx)
 {
-    struct channel *ch = tx->channel;
+    struct channel *ch = of_sender(tx);
 
     lock(&ch->lock);
     ch->handles++;
@@ -176,59 +224,97 @@ struct sender *sender_clone(struct sender *tx)
     return tx;
 }
 
-enum channel_status sender_send(struct sender *tx, const void *message)
+/* Says whether the receiver sleeps; then it is to be woken. lock is held. */
+static bool was_asleep(struct channel *ch)
 {
-    struct channel *ch = tx->channel;
+    bool asleep = ch->receiver_sleeps;
+
+    ch->receiver_sleeps = false; /* the next one need not wake it again */
+    return asleep;
+}
+
+/* Queues a message (or its address), and unlocks; NULL: out of memory. */
+static enum channel_status push_and_unlock(struct channel *ch, const void *message)
+{
     enum channel_status status = CHANNEL_CLOSED;
     bool wake;
 
-    lock(&ch->lock);
     if (ch->receiver_alive)
-        status = append(&ch->queue, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
-    if (ch->queue.count == 1)
+        status = message != NULL && append(ch, message) ? CHANNEL_OK : CHANNEL_NO_MEMORY;
+    if (ch->queued == 1)
         ch->news = true;
-    wake = status == CHANNEL_OK && ch->receiver_waits;
-    if (wake)
-        ch->receiver_waits = false; /* the next sender need not wake it again */
+    wake = status == CHANNEL_OK && was_asleep(ch);
     pthread_mutex_unlock(&ch->lock);
     if (wake)
-        pthread_cond_signal(&ch->readable); /* tx keeps the channel alive */
+        sem_post(&ch->wake); /* the caller's sender keeps the channel alive */
     return status;
+}
+
+/* lock is held, and let go while the message is copied: with it held the receiver would wait, and
+ * the queue grow into memory that was never used before. */
+static enum channel_status send_large(struct channel *ch, const void *message)
+{
+    enum channel_status status;
+    void *copy;
+
+    pthread_mutex_unlock(&ch->lock);
+    copy = malloc(ch->message_size);
+    if (copy != NULL)
+        memcpy(copy, message, ch->message_size);
+    lock(&ch->lock);
+    status = push_and_unlock(ch, copy != NULL ? &copy : NULL);
+    if (status != CHANNEL_OK)
+        free(copy);
+    return status;
+}
+
+enum channel_status sender_send(struct sender *tx, const void *message)
+{
+    struct channel *ch = of_sender(tx);
+
+    lock(&ch->lock);
+    return ch->sends_large ? send_large(ch, message) : push_and_unlock(ch, message);
 }
 
 /* Waits a little for news. Where pausing was in vain the sender has no processor of its own, it
  * seems: the next three times it gets this one at once. And where a long batch came last time, its
  * sender gets the time for another one. */
-static void await_news(struct receiver *rx)
+static void await_news(struct channel *ch)
 {
-    bool pauses = rx->in_vain % 4 == 0;
+    bool pauses = ch->in_vain % 4 == 0;
     int look = pauses ? 0 : PAUSES;
 
-    while (look < LOOKS && !rx->channel->news)
+    while (look < LOOKS && !ch->news)
         pass_time(look++);
     if (pauses && look <= PAUSES)
-        rx->in_vain = 0;
+        ch->in_vain = 0;
     else
-        rx->in_vain++;
-    if (rx->batch.count > MANY)
+        ch->in_vain++;
+    if (ch->batch != NULL && ch->batch->count > MANY)
         pass_time(PAUSES - 1);
 }
 
-/* Gets the receiver, which has read its batch, the next one. Says whether a sender is left. */
-static bool refill(struct receiver *rx, bool may_wait)
+/* Lets go of the lock until somebody wakes the receiver. */
+static void sleep_unlocked(struct channel *ch)
 {
-    struct channel *ch = rx->channel;
+    ch->receiver_sleeps = true;
+    pthread_mutex_unlock(&ch->lock);
+    while (sem_wait(&ch->wake) != 0 && errno == EINTR) /* a signal was handled */
+        continue;
+    lock(&ch->lock);
+}
+
+/* Gets the receiver, which has read its batch, the next one. Says whether a sender is left. */
+static bool refill(struct channel *ch, bool may_wait)
+{
     bool senders_left;
 
     if (may_wait)
-        await_news(rx);
+        await_news(ch);
     lock(&ch->lock);
-    while (may_wait && ch->queue.count == 0 && ch->handles > 1) {
-        ch->receiver_waits = true;
-        pthread_cond_wait(&ch->readable, &ch->lock);
-    }
-    ch->receiver_waits = false;
-    next_batch(&rx->batch, &ch->queue);
+    while (may_wait && ch->queued == 0 && ch->handles > 1)
+        sleep_unlocked(ch);
+    next_batch(ch);
     senders_left = ch->handles > 1;
     ch->news = !senders_left;
     pthread_mutex_unlock(&ch->lock);
@@ -237,24 +323,24 @@ static bool refill(struct receiver *rx, bool may_wait)
 
 /* Gives the memory of a long batch back that has been read to the end, unless more is to be read:
  * a channel that was long once need not stay so. */
-static void let_go_if_long(struct receiver *rx)
+static void let_go_if_long(struct channel *ch)
 {
-    struct batch *batch = &rx->batch;
-
-    if (batch->taken < batch->count || batch->capacity <= LONG || rx->channel->news)
+    if (!is_read(ch) || ch->batch->capacity <= LONG || ch->news)
         return;
-    free(batch->messages);
-    *batch = (struct batch){.message_size = batch->message_size};
+    free(ch->batch);
+    ch->batch = NULL;
 }
 
-static enum channel_status receive(struct receiver *rx, void *message, bool may_wait)
+static enum channel_status receive(struct channel *ch, void *message, bool may_wait)
 {
     bool senders_left = true;
 
-    if (rx->batch.taken == rx->batch.count)
-        senders_left = refill(rx, may_wait);
-    if (take(&rx->batch, message)) { /* first of all: queued messages come before CLOSED */
-        let_go_if_long(rx);
+    if (is_read(ch))
+        senders_left = refill(ch, may_wait);
+    if (ch->receives_large
+            ? take_large(ch, message)
+            : take(ch, message)) { /* first of all: queued messages come before CLOSED */
+        let_go_if_long(ch);
         return CHANNEL_OK;
     }
     return senders_left ? CHANNEL_EMPTY : CHANNEL_CLOSED;
@@ -262,12 +348,12 @@ static enum channel_status receive(struct receiver *rx, void *message, bool may_
 
 enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
-    return receive(rx, message, false);
+    return receive(of_receiver(rx), message, false);
 }
 
 enum channel_status receiver_recv(struct receiver *rx, void *message)
 {
-    return receive(rx, message, true);
+    return receive(of_receiver(rx), message, true);
 }
 
 /* Gives a handle up. */
@@ -280,28 +366,37 @@ static void release(struct channel *ch)
     last = ch->handles == 0;
     if (ch->handles == 1) { /* perhaps the receiver's */
         ch->news = true;
-        pthread_cond_signal(&ch->readable); /* under the lock: after it, ch may be freed */
+        if (was_asleep(ch))
+            sem_post(&ch->wake); /* under the lock: after it, ch may be freed */
     }
     pthread_mutex_unlock(&ch->lock);
     if (!last)
         return;
-    pthread_cond_destroy(&ch->readable);
+    sem_destroy(&ch->wake);
     pthread_mutex_destroy(&ch->lock);
-    free(ch->rx.batch.messages);
-    free(ch->queue.messages);
+    free(ch->batch);
+    free(ch->queue);
     free(ch);
 }
 
 void sender_drop(struct sender *tx)
 {
     if (tx != NULL)
-        release(tx->channel);
+        release(of_sender(tx));
 }
 
-static void drop_all(const struct batch *batch, void (*drop)(void *message))
+/* Drops the messages from number first on. */
+static void drop_all(struct channel *ch, struct batch *batch, unsigned first, unsigned count)
 {
-    for (size_t i = batch->taken; drop != NULL && i < batch->count; i++)
-        drop(batch->messages + i * batch->message_size);
+    for (size_t i = first; i < count && (ch->drop != NULL || ch->receives_large); i++) {
+        void *place = batch->messages + i * batch->size;
+        void *message = ch->receives_large ? *(void **)place : place;
+
+        if (ch->drop != NULL)
+            ch->drop(message);
+        if (ch->receives_large)
+            free(message);
+    }
 }
 
 void receiver_drop(struct receiver *rx)
@@ -309,11 +404,12 @@ void receiver_drop(struct receiver *rx)
     if (rx == NULL)
         return;
 
-    struct channel *ch = rx->channel;
+    struct channel *ch = of_receiver(rx);
     lock(&ch->lock);
     ch->receiver_alive = false;
     pthread_mutex_unlock(&ch->lock);
-    drop_all(&rx->batch, ch->drop);
-    drop_all(&ch->queue, ch->drop);
+    if (!is_read(ch))
+        drop_all(ch, ch->batch, ch->taken, ch->batch->count);
+    drop_all(ch, ch->queue, 0, ch->queued);
     release(ch);
 }
