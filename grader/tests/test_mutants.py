@@ -231,6 +231,15 @@ def test_who_is_listed_and_caught_is_told(small: Kit) -> None:
     assert f"listed as equivalent, but caught: {caught['id']}" in ran.out
 
 
+def test_what_compiles_to_the_same_code_is_not_run(small: Kit) -> None:
+    left_out = "#if 0\n    atomic_thread_fence(memory_order_seq_cst);\n#endif\n"
+    small.write("solutions/01_answer/channel.c", DESIGN.replace("    return (int)", left_out + "    return (int)"))
+    small.run("mutants", ex="01", n="50")
+    fences = [entry for entry in record(small) if entry["kind"] == "memory order weaker"]
+    assert fences
+    assert {entry["outcome"] for entry in fences} == {"same code"}
+
+
 def record(kit: Kit) -> list[dict[str, str]]:
     import json
 

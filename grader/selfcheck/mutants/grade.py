@@ -94,10 +94,10 @@ def suites(exercise: Exercise) -> list[Exercise]:
 def _one(mutant: Mutant, units: list[Unit], errors: dict[Unit, build.BuildFailure]) -> Fate:
     if units[0] in errors:
         fate = Fate(DOES_NOT_COMPILE, message=errors[units[0]].message)
+    elif _machine_code(units[0]) == _machine_code_of(mutant.design):
+        fate = Fate(SAME_CODE)
     else:
         fate = _first_failure(_followed(units))
-        if fate.verdict == SURVIVED and _machine_code(units[0]) == _machine_code_of(mutant.design):
-            fate = Fate(SAME_CODE)
     if fate.verdict != "environment":
         files.write_atomically(_kept_at(mutant), json.dumps(dataclasses.asdict(fate)))
     _remove(mutant.code)
@@ -151,12 +151,12 @@ def _machine_code_of(design: Implementation) -> bytes:
 
 
 def _machine_code(unit: Unit) -> bytes:
-    """What the compiler made of the code, without what only debuggers read."""
+    """What the compiler made of the code, without what only debuggers read and the folder it lies in."""
     digest = hashlib.sha256()
     for path in unit.objects():
         with tempfile.NamedTemporaryFile(suffix=".o") as bare:
             subprocess.run([build.objcopy(), "-g", str(path), bare.name], check=True, capture_output=True)
-            digest.update(Path(bare.name).read_bytes())
+            digest.update(Path(bare.name).read_bytes().replace(unit.code.key.encode(), b""))
     return digest.digest()
 
 
