@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 static _Alignas(64) atomic_uint word;
 static long n;
