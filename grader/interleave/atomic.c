@@ -125,13 +125,13 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
     return atomic;
 }
 
-/* A step at a location, before which and in which memory is checked. */
+/* A step at a location, before which and in which memory is checked. writes: it will, whatever it finds. */
 static struct history *step_at(const volatile void *where, unsigned size, enum access_kind kind,
-                               uintptr_t pc, struct object **atomic)
+                               bool writes, uintptr_t pc, struct object **atomic)
 {
     memory_access((uintptr_t)where, size, kind, pc);
     *atomic = location(where, size, pc);
-    step(*atomic, kind == ATOMIC_WRITE, pc);
+    step(*atomic, writes, pc);
     memory_access((uintptr_t)where, size, kind, pc);
     location(where, size, pc);
     run.operations++;
@@ -351,7 +351,7 @@ atomic_value atomic_load_value(const volatile void *where, unsigned size, int or
         step(NULL, false, pc);
         return peek(where, size);
     }
-    struct history *history = step_at(where, size, ATOMIC, pc, &atomic);
+    struct history *history = step_at(where, size, ATOMIC, false, pc, &atomic);
     struct attempt attempt = {.reads = true, .order = order};
     struct store *met = choose_store(history, &attempt);
     read_store(met, order);
@@ -378,7 +378,7 @@ void atomic_store_value(volatile void *where, unsigned size, atomic_value value,
         poke(where, size, value);
         return;
     }
-    struct history *history = step_at(where, size, ATOMIC_WRITE, pc, &atomic);
+    struct history *history = step_at(where, size, ATOMIC_WRITE, true, pc, &atomic);
     struct attempt attempt = {.stores = true, .order = order};
     struct store *met = choose_store(history, &attempt);
     add_store(history, met, where, size, value, order, false, pc);
@@ -422,7 +422,7 @@ atomic_value atomic_modify(volatile void *where, unsigned size, enum atomic_oper
         poke(where, size, compute(operation, found, operand));
         return found;
     }
-    struct history *history = step_at(where, size, ATOMIC_WRITE, pc, &atomic);
+    struct history *history = step_at(where, size, ATOMIC_WRITE, true, pc, &atomic);
     struct attempt attempt = {.reads = true, .stores = true, .order = order};
     struct store *met = choose_store(history, &attempt);
     atomic_value old = met->value, value = compute(operation, old, operand) & mask_of(size);
@@ -478,7 +478,7 @@ atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic
     *failed = false;
     if (!self || alone())
         return exchange_alone(where, size, expected, value, pc);
-    struct history *history = step_at(where, size, ATOMIC_WRITE, pc, &atomic);
+    struct history *history = step_at(where, size, ATOMIC_WRITE, false, pc, &atomic);
     struct attempt attempt = {.reads = true,
                               .stores = true,
                               .compares = true,
@@ -490,8 +490,10 @@ atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic
     *failed = old == expected && fails_without_cause(weak);
     bool exchanges = old == expected && !*failed;
     read_store(met, order_of(&attempt, exchanges));
-    if (exchanges)
+    if (exchanges) {
+        strategy_touch(atomic, true); /* one that fails is a load: two of these can be swapped */
         add_store(history, met, where, size, value, order, true, pc);
+    }
     note_operation(history, &attempt, exchanges, met->rank + (exchanges ? RANKS : 1));
     if (exchanges)
         story_event("atomic_exchange", story_object(atomic), pc, "changes {%u} from %s to %s%s",

@@ -301,6 +301,7 @@ SEARCHED = [
     ("channel_1x1", 0), ("channel_1x3", 0), ("channel_2x1", 0), ("channel_1x1", 1), ("channel_1x3", 1),
     ("channel_begun", 1),
     ("fib_1", 0), ("fib_2", 0), ("store_and_load", 0), ("exchanges", 0), ("reads_and_writes", 0),
+    ("exchanges_in_vain", 0), ("exchanges_in_vain_and_a_store", 0),
     ("locks_in_chain", 0), ("read_write_locks", 0), ("trylock", 0), ("trylocks", 0),
     ("initialised_once", 0), ("at_a_barrier", 0), ("spin_locks", 0), ("semaphores", 1), ("semaphore_as_lock", 0),
     ("time_out", 1), ("time_outs", 1), ("semaphore_in_time", 1), ("mutex_in_time", 1), ("settles", 1),
@@ -335,6 +336,10 @@ def test_a_proof_leaves_out_no_class_of_executions(test: str, spurious: int) -> 
 def test_what_is_not_explored_is_one_schedule() -> None:
     begun, all_of_it = search("channel_begun", 0, "dpor"), search("channel_from_the_beginning", 0, "dpor")
     assert 1 < begun.complete < all_of_it.complete
+
+
+def test_exchanges_that_fail_are_loads() -> None:
+    assert search("exchanges_in_vain", 0, "dpor").complete == 1
 
 
 def orders(senders: int, messages: int) -> int:

@@ -164,6 +164,14 @@ static void *add_z(void *unused)
     return unused;
 }
 
+static void *exchange_in_vain(void *unused)
+{
+    int expected = 7;
+
+    atomic_compare_exchange_strong(&x, &expected, 8);
+    return unused;
+}
+
 static void *load_x(void *unused)
 {
     atomic_load_explicit(&x, memory_order_relaxed);
@@ -194,6 +202,14 @@ TEST(store_and_load)
 TEST(exchanges)
 {
     run_two(add_z, add_z);
+}
+TEST(exchanges_in_vain)
+{
+    run_two(exchange_in_vain, exchange_in_vain);
+}
+TEST(exchanges_in_vain_and_a_store)
+{
+    run_three(exchange_in_vain, exchange_in_vain, store_x);
 }
 TEST(reads_and_writes)
 {
