@@ -78,11 +78,13 @@ static bool strategy_wanted(struct plan *plan)
 
 static unsigned long steps_taken;             /* in all schedules, accesses to memory among them */
 static unsigned long most_steps = MOST_STEPS; /* ... after which it has been long enough */
+static bool had_choices;                      /* in any schedule */
 
 static void run_one(const struct test *test, struct plan *plan)
 {
     child_schedule(test, plan);
     steps_taken += run.steps + (run.touched + run.accesses) / ACCESSES_A_STEP;
+    had_choices = had_choices || shared->taken.n;
     if (!schedule_was_abandoned())
         shared->schedules++;
     if (run.tried_a_lock)
@@ -300,7 +302,7 @@ static void run_with_stops(const struct test *test, struct plan plan, unsigned l
     }
 }
 
-/* Of a family each scenario gets its schedules: few, and by chance. */
+/* Of a family each scenario gets its schedules: few, and by chance. One of one thread needs one. */
 static void explore_family(const struct test *test)
 {
     struct plan plan = plan_base(test);
@@ -318,6 +320,8 @@ static void explore_family(const struct test *test)
         if (test->options.allocations_fail)
             run_with_failures(test, plan, budget, failable, has_choices);
     } while (test->options.family->next(test));
+    if (!had_choices && !test->options.one_thread_stops) /* each scenario has one execution */
+        shared->exhausted = shared->schedules;
 }
 
 static void search(const struct test *test, struct plan *plan, unsigned long budget,
