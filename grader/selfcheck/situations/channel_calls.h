@@ -4,6 +4,10 @@
 UNSEEN enum channel_status traced_made(enum function function, enum channel_status status,
                                        size_t capacity, struct sender **tx, struct receiver **rx)
 {
+    if (status == CHANNEL_OK) {
+        traced_forget(*tx);
+        traced_forget(*rx);
+    }
     traced_count(function, (int)status,
                  traced_bit(traced_capacity_of(capacity)) |
                      traced_bit(channels_open ? CHANNELS_2 : CHANNELS_1));

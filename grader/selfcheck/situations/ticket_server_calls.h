@@ -9,6 +9,10 @@ TRACED enum ticket_result ticket_server_start(size_t capacity, struct ticket_ser
 {
     enum ticket_result result = inner_ticket_server_start(capacity, server, client);
 
+    if (result == TICKET_OK) {
+        traced_forget(*server);
+        traced_forget(*client);
+    }
     traced_count(F_ticket_server_start, (int)result,
                  traced_bit(traced_capacity_of(capacity)) |
                      traced_bit(channels_open ? CHANNELS_2 : CHANNELS_1));

@@ -121,6 +121,22 @@ UNSEEN struct traced_channel *traced_new_channel(size_t capacity)
     return NULL;
 }
 
+/* A handle of a new channel is no other's: what is known of its address is left from a schedule that was cut
+ * short, and goes with all of that channel. */
+UNSEEN void traced_forget(const void *handle)
+{
+    const struct traced_handle *left = traced_place_of(handle, false);
+    struct traced_channel *channel = left ? left->channel : NULL;
+
+    for (size_t i = 0; channel && i < MOST_HANDLES; i++)
+        if (traced_handles[i].channel == channel)
+            traced_handles[i].channel = NULL;
+    if (channel) {
+        channels_open -= channel->handles > 0;
+        *channel = (struct traced_channel){0};
+    }
+}
+
 UNSEEN uint32_t traced_bit(enum situation situation)
 {
     return UINT32_C(1) << situation;
