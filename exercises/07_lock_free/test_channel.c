@@ -50,6 +50,20 @@ static int recv_int(struct receiver *rx)
     return got;
 }
 
+/* A channel through which so many messages have gone, one by one: the room that there was at first may end right
+ * there. */
+static struct ends open_and_pass(int messages)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    for (int i = 0; i < messages; i++) {
+        send_int(ends.tx, i);
+        check_equal(recv_int(ends.rx), i,
+                    "What one sender sends arrives in the order it was sent.");
+    }
+    return ends;
+}
+
 static void expect_closed(struct receiver *rx)
 {
     int got = -1;
@@ -181,14 +195,41 @@ TEST(multi_sender_messages_all_arrive_each_senders_in_order,
     struct ends ends = open_channel(sizeof(int));
     struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 2}};
     int next[2] = {0, 1000};
-    pthread_t a = spawn(send_all_and_drop, &work[0]);
-    pthread_t b = spawn(send_all_and_drop, &work[1]);
+    pthread_t a = spawn(send_all, &work[0]);
+    pthread_t b = spawn(send_all, &work[1]);
 
-    for (int i = 0; i < 4; i++)
-        expect_next_of(next, 2, recv_int(ends.rx));
-    expect_closed(ends.rx);
     join(a);
     join(b);
+    expect_next_of_two(next, ends.rx, 4);
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+}
+
+TEST(multi_sender_messages_arrive_at_a_receiver_that_is_looking_meanwhile,
+     .sentences = {"What one sender sends arrives in the order it was sent",
+                   "sender_send CHANNEL_OK: The message is in the channel"},
+     .hint =
+         "Two senders find the same place at the end of the queue, and the receiver is about to "
+         "look there.")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work[2] = {{ends.tx, 0, 1}, {clone_of(ends.tx), 1000, 1}};
+    int next[2] = {0, 1000};
+    pthread_t a = spawn(send_all, &work[0]);
+    pthread_t b = spawn(send_all, &work[1]);
+    int got, received = 0;
+
+    if (receiver_try_recv(ends.rx, &got) == CHANNEL_OK) {
+        expect_next_of(next, 2, got);
+        received++;
+    }
+    join(a);
+    join(b);
+    expect_next_of_two(next, ends.rx, 2 - received);
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
     receiver_drop(ends.rx);
 }
 
@@ -283,23 +324,58 @@ static void *clone_and_send(void *arg)
     return NULL;
 }
 
-TEST(multi_sender_a_clone_keeps_the_channel_open_while_others_are_dropped,
+static void *clone_of_it(void *tx)
+{
+    return clone_of(tx);
+}
+
+TEST(multi_sender_clones_made_at_once_are_both_counted,
      .sentences = {"Makes one more sender of the same channel",
                    "sleeping while nothing is queued and at least one sender is left"},
      .hint = "Two threads count at once. Can a count be lost?")
 {
     struct ends ends = open_channel(sizeof(int));
-    struct work work[2] = {{ends.tx, 0, 1}, {clone_of(ends.tx), 1000, 1}};
-    int next[2] = {0, 1000};
-    pthread_t a = spawn(clone_and_send, &work[0]);
-    pthread_t b = spawn(clone_and_send, &work[1]);
+    struct sender *second = clone_of(ends.tx), *clones[2];
+    pthread_t a = spawn(clone_of_it, ends.tx);
+    int got;
 
-    expect_next_of(next, 2, recv_int(ends.rx));
-    expect_next_of(next, 2, recv_int(ends.rx));
+    clones[1] = clone_of(second);
+    clones[0] = join(a);
+    sender_drop(ends.tx);
+    sender_drop(second);
+    for (int i = 0; i < 2; i++) {
+        check_status(receiver_try_recv(ends.rx, &got), CHANNEL_EMPTY,
+                     "Nothing is queued, and a sender is left: empty.");
+        sender_drop(clones[i]);
+    }
     expect_closed(ends.rx);
     receiver_drop(ends.rx);
-    join(a);
-    join(b);
+}
+
+TEST(multi_sender_a_clone_keeps_the_channel_open_while_others_are_dropped,
+     .sentences = {"Makes one more sender of the same channel",
+                   "sleeping while nothing is queued and at least one sender is left"},
+     .hint = "One thread counts up while another counts down. Can a count be lost?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work work = {ends.tx, 0, 1};
+    pthread_t other = spawn(drop_sender, clone_of(ends.tx));
+    pthread_t cloner = spawn(clone_and_send, &work);
+
+    check_equal(recv_int(ends.rx), 0, "A message arrives as it was sent.");
+    join(other);
+    join(cloner);
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+}
+
+static void *send_through_a_clone(void *arg)
+{
+    struct work *work = arg;
+    struct sender *clone = clone_of(work->tx);
+
+    send_int(clone, work->first);
+    return clone;
 }
 
 TEST(multi_sender_clones_made_at_once_after_a_drop_share_nothing,
@@ -310,16 +386,19 @@ TEST(multi_sender_clones_made_at_once_after_a_drop_share_nothing,
     struct ends ends = open_channel(sizeof(int));
     struct work work[2] = {{clone_of(ends.tx), 0, 1}, {clone_of(ends.tx), 1000, 1}};
     int next[2] = {0, 1000};
-    pthread_t a, b;
+    struct sender *mine;
+    pthread_t other;
 
     sender_drop(ends.tx);
-    a = spawn(clone_and_send, &work[0]);
-    b = spawn(clone_and_send, &work[1]);
+    other = spawn(send_through_a_clone, &work[0]);
+    mine = send_through_a_clone(&work[1]);
     expect_next_of_two(next, ends.rx, 2);
+    sender_drop(join(other));
+    sender_drop(mine);
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
     expect_closed(ends.rx);
     receiver_drop(ends.rx);
-    join(a);
-    join(b);
 }
 
 TEST(multi_sender_order_lasts_through_growth,
@@ -339,6 +418,75 @@ TEST(multi_sender_order_lasts_through_growth,
     join(a);
     join(b);
     receiver_drop(ends.rx);
+}
+
+/* A channel that is explored from the message of that number on, which the first of two senders sends: the room
+ * that there was at first may end right there. */
+static struct ends open_behind(int messages, struct work work[2])
+{
+    struct ends ends;
+
+    exploring(false);
+    ends = open_channel(sizeof(int));
+    work[0].tx = ends.tx;
+    work[1].tx = clone_of(ends.tx);
+    for (; work[0].first < messages; work[0].first++)
+        send_int(ends.tx, work[0].first);
+    exploring(true);
+    return ends;
+}
+
+static void meet_behind(int messages)
+{
+    struct work work[2] = {{NULL, 0, 2}, {NULL, 1000, 1}};
+    struct ends ends = open_behind(messages, work);
+    int next[2] = {0, 1000};
+    pthread_t a;
+
+    a = spawn(send_all, &work[0]);
+    send_all(&work[1]);
+    expect_next_of_two(next, ends.rx, messages + 1);
+    join(a);
+    expect_next_of_two(next, ends.rx, 2);
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(multi_sender_order_lasts_where_two_meet_behind_7_messages,
+     .sentences = {"What one sender sends arrives in the order it was sent",
+                   "sender_send: whatever the other senders are doing"},
+     .schedules = 4000,
+     .hint = "What happens to a sender that finds the last place taken just now?")
+{
+    meet_behind(7);
+}
+
+TEST(multi_sender_order_lasts_where_two_meet_behind_15_messages,
+     .sentences = {"What one sender sends arrives in the order it was sent",
+                   "sender_send: whatever the other senders are doing"},
+     .schedules = 4000,
+     .hint = "What happens to a sender that finds the last place taken just now?")
+{
+    meet_behind(15);
+}
+
+TEST(multi_sender_order_lasts_where_two_meet_behind_31_messages,
+     .sentences = {"What one sender sends arrives in the order it was sent",
+                   "sender_send: whatever the other senders are doing"},
+     .schedules = 4000,
+     .hint = "What happens to a sender that finds the last place taken just now?")
+{
+    meet_behind(31);
+}
+
+TEST(multi_sender_order_lasts_where_two_meet_behind_63_messages,
+     .sentences = {"What one sender sends arrives in the order it was sent",
+                   "sender_send: whatever the other senders are doing"},
+     .schedules = 4000,
+     .hint = "What happens to a sender that finds the last place taken just now?")
+{
+    meet_behind(63);
 }
 
 TEST(multi_sender_thousands_of_messages_arrive,
@@ -426,6 +574,57 @@ TEST(send_after_drop_the_last_handle_frees_the_channel_and_what_is_queued,
     join(b);
 }
 
+static void drop_behind(int messages)
+{
+    struct work work[2] = {{NULL, 0, 2}, {NULL, 1000, 1}};
+    struct ends ends = open_behind(messages, work);
+    pthread_t sender = spawn(send_until_closed_and_drop, &work[0]);
+
+    receiver_drop(ends.rx);
+    send_until_closed_and_drop(&work[1]);
+    join(sender);
+}
+
+TEST(send_after_drop_what_is_queued_behind_7_messages_is_freed,
+     .sentences = {"Whoever drops the last handle frees the channel", "Memory: Nothing leaks"},
+     .schedules = 4000,
+     .hint =
+         "A message is published after the receiver has freed the queue. Whose is it, and whose "
+         "is the room that was made for it?")
+{
+    drop_behind(7);
+}
+
+TEST(send_after_drop_what_is_queued_behind_15_messages_is_freed,
+     .sentences = {"Whoever drops the last handle frees the channel", "Memory: Nothing leaks"},
+     .schedules = 4000,
+     .hint =
+         "A message is published after the receiver has freed the queue. Whose is it, and whose "
+         "is the room that was made for it?")
+{
+    drop_behind(15);
+}
+
+TEST(send_after_drop_what_is_queued_behind_31_messages_is_freed,
+     .sentences = {"Whoever drops the last handle frees the channel", "Memory: Nothing leaks"},
+     .schedules = 4000,
+     .hint =
+         "A message is published after the receiver has freed the queue. Whose is it, and whose "
+         "is the room that was made for it?")
+{
+    drop_behind(31);
+}
+
+TEST(send_after_drop_what_is_queued_behind_63_messages_is_freed,
+     .sentences = {"Whoever drops the last handle frees the channel", "Memory: Nothing leaks"},
+     .schedules = 4000,
+     .hint =
+         "A message is published after the receiver has freed the queue. Whose is it, and whose "
+         "is the room that was made for it?")
+{
+    drop_behind(63);
+}
+
 TEST(send_after_drop_the_last_handle_may_go_in_any_thread,
      .sentences = {"nothing that another thread may still be inside"},
      .hint =
@@ -458,12 +657,81 @@ TEST(recv_on_empty_closed_comes_after_every_message_of_two_senders,
     pthread_t a = spawn(send_all_and_drop, &work[0]);
     pthread_t b = spawn(send_all_and_drop, &work[1]);
 
-    expect_next_of(next, 2, recv_int(ends.rx));
-    expect_next_of(next, 2, recv_int(ends.rx));
-    expect_closed(ends.rx);
-    receiver_drop(ends.rx);
     join(a);
     join(b);
+    expect_next_of_two(next, ends.rx, 2);
+    expect_closed(ends.rx);
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_on_empty_closed_comes_after_a_message_while_another_sender_is_dropped,
+     .sentences = {"receiver_recv: Queued messages come first"},
+     .hint = "A sender is counted down while its message can't be seen yet. What did you look at "
+             "first, the count or the queue?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct sender *second = clone_of(ends.tx);
+    struct work work = {ends.tx, 0, 1};
+    pthread_t sender = spawn(send_all_and_drop, &work);
+
+    sender_drop(second);
+    check_equal(recv_int(ends.rx), 0, "A message arrives as it was sent.");
+    expect_closed(ends.rx);
+    join(sender);
+    receiver_drop(ends.rx);
+}
+
+static void close_behind(int messages)
+{
+    struct work work = {.first = messages, .count = 1};
+    pthread_t sender;
+    struct ends ends;
+
+    exploring(false);
+    ends = open_and_pass(messages);
+    work.tx = ends.tx;
+    exploring(true);
+    sender = spawn(send_all_and_drop, &work);
+    check_equal(recv_int(ends.rx), messages, "A message arrives as it was sent.");
+    expect_closed(ends.rx);
+    join(sender);
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_on_empty_closed_comes_behind_7_messages_and_one_more,
+     .sentences = {"receiver_recv: Queued messages come first"}, .schedules = 8000,
+     .hint =
+         "The receiver has emptied all the room there is, and the last sender has made more. What "
+         "did you look at first, the count or the room?")
+{
+    close_behind(7);
+}
+
+TEST(recv_on_empty_closed_comes_behind_15_messages_and_one_more,
+     .sentences = {"receiver_recv: Queued messages come first"}, .schedules = 8000,
+     .hint =
+         "The receiver has emptied all the room there is, and the last sender has made more. What "
+         "did you look at first, the count or the room?")
+{
+    close_behind(15);
+}
+
+TEST(recv_on_empty_closed_comes_behind_31_messages_and_one_more,
+     .sentences = {"receiver_recv: Queued messages come first"}, .schedules = 8000,
+     .hint =
+         "The receiver has emptied all the room there is, and the last sender has made more. What "
+         "did you look at first, the count or the room?")
+{
+    close_behind(31);
+}
+
+TEST(recv_on_empty_closed_comes_behind_63_messages_and_one_more,
+     .sentences = {"receiver_recv: Queued messages come first"}, .schedules = 8000,
+     .hint =
+         "The receiver has emptied all the room there is, and the last sender has made more. What "
+         "did you look at first, the count or the room?")
+{
+    close_behind(63);
 }
 
 TEST(recv_on_empty_closed_is_never_said_by_try_recv_while_a_message_is_under_way,
@@ -579,15 +847,20 @@ static void *recv_two_of_two(void *rx)
 TEST(a_sender_stopped_while_it_wakes_the_receiver_keeps_no_other_from_finishing,
      .sentences = {"A sender stopped anywhere inside sender_send, for ever",
                    "waits for no other thread's step"},
-     .one_thread_stops = true, .schedules = 4000,
+     .one_thread_stops = true,
      .hint = "Two senders find the receiver asleep. What does the second one do while the first is "
              "waking it?")
 {
-    struct ends ends = open_channel(sizeof(int));
-    struct work stops = {ends.tx, 0, 1}, finishes = {clone_of(ends.tx), 1000, 1};
-    pthread_t receiver = spawn(recv_two_of_two, ends.rx), stopped, other;
+    struct work stops = {.first = 0, .count = 1}, finishes = {.first = 1000, .count = 1};
+    pthread_t receiver, stopped, other;
+    struct ends ends;
 
-    settle();
+    exploring(false);
+    ends = open_channel(sizeof(int));
+    stops.tx = ends.tx;
+    finishes.tx = clone_of(ends.tx);
+    receiver = spawn(recv_two_of_two, ends.rx);
+    exploring(true);
     stopped = spawn(send_all_stoppable, &stops);
     other = spawn(send_all, &finishes);
     join(other);
@@ -600,17 +873,16 @@ TEST(a_sender_stopped_while_it_wakes_the_receiver_keeps_no_other_from_finishing,
 }
 
 TEST(a_receiver_sleeps_while_what_comes_next_is_held_back_by_a_stopped_sender,
-     .sentences = {"receiver_recv still sleeps"}, .one_thread_stops = true, .schedules = 4000,
+     .sentences = {"receiver_recv still sleeps"}, .one_thread_stops = true,
      .hint = "The queue is not empty, and yet there is nothing to take: until when? And what does "
              "receiver_recv do meanwhile?")
 {
     struct ends ends = open_channel(sizeof(int));
     struct work stops = {ends.tx, 0, 1}, finishes = {clone_of(ends.tx), 1000, 1};
-    pthread_t stopped = spawn(send_all_stoppable, &stops);
-    pthread_t other = spawn(send_all, &finishes);
-    pthread_t receiver = spawn(recv_two_of_two, ends.rx);
+    pthread_t stopped = spawn(send_all_stoppable, &stops), receiver;
 
-    join(other);
+    send_all(&finishes);
+    receiver = spawn(recv_two_of_two, ends.rx);
     if (!join_unless_stopped(stopped)) {
         settle();
         return;
@@ -637,6 +909,56 @@ TEST(
     sender_drop(stops.tx);
     sender_drop(finishes.tx);
     receiver_drop(ends.rx);
+}
+
+static void stop_one_behind(int messages)
+{
+    struct work work[2] = {{NULL, 0, 1}, {NULL, 1000, 2}};
+    struct ends ends = open_behind(messages, work);
+    pthread_t stopped = spawn(send_all_stoppable, &work[0]);
+
+    send_all(&work[1]);
+    if (!join_unless_stopped(stopped))
+        return;
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(
+    a_sender_stopped_behind_7_messages_keeps_no_other_from_making_room,
+    .sentences = {"keeps no other sender from finishing"}, .one_thread_stops = true,
+    .schedules = 4000,
+    .hint = "A sender that makes room for all is stopped before it is done. What do the others do?")
+{
+    stop_one_behind(7);
+}
+
+TEST(
+    a_sender_stopped_behind_15_messages_keeps_no_other_from_making_room,
+    .sentences = {"keeps no other sender from finishing"}, .one_thread_stops = true,
+    .schedules = 4000,
+    .hint = "A sender that makes room for all is stopped before it is done. What do the others do?")
+{
+    stop_one_behind(15);
+}
+
+TEST(
+    a_sender_stopped_behind_31_messages_keeps_no_other_from_making_room,
+    .sentences = {"keeps no other sender from finishing"}, .one_thread_stops = true,
+    .schedules = 4000,
+    .hint = "A sender that makes room for all is stopped before it is done. What do the others do?")
+{
+    stop_one_behind(31);
+}
+
+TEST(
+    a_sender_stopped_behind_63_messages_keeps_no_other_from_making_room,
+    .sentences = {"keeps no other sender from finishing"}, .one_thread_stops = true,
+    .schedules = 4000,
+    .hint = "A sender that makes room for all is stopped before it is done. What do the others do?")
+{
+    stop_one_behind(63);
 }
 
 TEST(a_message_behind_a_stopped_send_may_be_held_back_but_is_never_answered_by_closed,
@@ -796,18 +1118,14 @@ TEST(
     receiver_drop(ends.rx);
 }
 
-TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep,
-     .sentences = {"A send wakes a sleeping receiver, and so does"},
-     .hint =
-         "Two senders see the receiver asleep, or one sees it and the other does not. How often is "
-         "it woken, and does it look again each time?")
+static void find_it_asleep_behind(int messages)
 {
     struct ends ends;
     struct work work = {.count = 1};
     pthread_t receiver, sender;
 
     exploring(false);
-    ends = open_channel(sizeof(int));
+    ends = open_and_pass(messages);
     work.tx = clone_of(ends.tx);
     receiver = spawn(recv_two_of_two, ends.rx);
     exploring(true);
@@ -818,6 +1136,51 @@ TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep,
     sender_drop(work.tx);
     sender_drop(ends.tx);
     receiver_drop(ends.rx);
+}
+
+TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep,
+     .sentences = {"A send wakes a sleeping receiver, and so does"},
+     .hint =
+         "Two senders see the receiver asleep, or one sees it and the other does not. How often is "
+         "it woken, and does it look again each time?")
+{
+    find_it_asleep_behind(0);
+}
+
+TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep_behind_7_messages,
+     .sentences = {"A send wakes a sleeping receiver, and so does"}, .schedules = 4000,
+     .hint =
+         "The receiver has emptied all the room there is, and sleeps. Does the sender that makes "
+         "new room wake it too?")
+{
+    find_it_asleep_behind(7);
+}
+
+TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep_behind_15_messages,
+     .sentences = {"A send wakes a sleeping receiver, and so does"}, .schedules = 4000,
+     .hint =
+         "The receiver has emptied all the room there is, and sleeps. Does the sender that makes "
+         "new room wake it too?")
+{
+    find_it_asleep_behind(15);
+}
+
+TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep_behind_31_messages,
+     .sentences = {"A send wakes a sleeping receiver, and so does"}, .schedules = 4000,
+     .hint =
+         "The receiver has emptied all the room there is, and sleeps. Does the sender that makes "
+         "new room wake it too?")
+{
+    find_it_asleep_behind(31);
+}
+
+TEST(a_send_wakes_a_receiver_that_two_senders_find_asleep_behind_63_messages,
+     .sentences = {"A send wakes a sleeping receiver, and so does"}, .schedules = 4000,
+     .hint =
+         "The receiver has emptied all the room there is, and sleeps. Does the sender that makes "
+         "new room wake it too?")
+{
+    find_it_asleep_behind(63);
 }
 
 TEST(a_send_wakes_a_receiver_that_has_tried_in_vain_before,
@@ -860,17 +1223,49 @@ static void *answer_until_closed(void *arg)
     return NULL;
 }
 
+static void *answer_once(void *arg)
+{
+    struct relay *relay = arg;
+
+    send_int(relay->tx, recv_int(relay->rx) + 1);
+    return NULL;
+}
+
 TEST(a_send_wakes_the_other_side_in_a_dialogue,
      .sentences = {"A send wakes a sleeping receiver, and so does"})
 {
-    struct ends question = open_channel(sizeof(int)), answer = open_channel(sizeof(int));
-    struct relay relay = {question.rx, answer.tx};
-    pthread_t other = spawn(answer_until_closed, &relay);
+    struct ends question, answer;
+    struct relay relay;
+    pthread_t other;
 
+    exploring(false);
+    question = open_channel(sizeof(int));
+    answer = open_channel(sizeof(int));
+    relay = (struct relay){question.rx, answer.tx};
+    other = spawn(answer_once, &relay); /* and sleeps from now on */
+    exploring(true);
     send_int(question.tx, 1);
     check_equal(recv_int(answer.rx), 2, "Each message is received once.");
-    send_int(question.tx, 3);
-    check_equal(recv_int(answer.rx), 4, "Each message is received once.");
+    join(other);
+    sender_drop(question.tx);
+    sender_drop(answer.tx);
+    receiver_drop(question.rx);
+    receiver_drop(answer.rx);
+}
+
+TEST(recv_on_empty_closed_passes_from_one_side_of_a_dialogue_to_the_other,
+     .sentences = {"A send wakes a sleeping receiver, and so does"})
+{
+    struct ends question, answer;
+    struct relay relay;
+    pthread_t other;
+
+    exploring(false);
+    question = open_channel(sizeof(int));
+    answer = open_channel(sizeof(int));
+    relay = (struct relay){question.rx, answer.tx};
+    other = spawn(answer_until_closed, &relay); /* and sleeps from now on */
+    exploring(true);
     sender_drop(question.tx);
     expect_closed(answer.rx);
     receiver_drop(answer.rx);
@@ -1085,6 +1480,16 @@ static void *send_large(void *arg)
     return NULL;
 }
 
+static int recv_large(struct receiver *rx)
+{
+    struct large got;
+
+    check_status(receiver_recv(rx, &got), CHANNEL_OK, "receiver_recv waits for a message.");
+    for (int k = 0; k < 15; k++)
+        check_equal(got.copies[k], got.number, "A message arrives as it was sent, all of it.");
+    return got.number;
+}
+
 TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_was_freed_or_used_again,
      .sentences = {"nothing that another thread may still be inside"},
      .hint =
@@ -1092,24 +1497,20 @@ TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_was_freed_or_used_again
          "its memory freed or used for another message.")
 {
     struct ends ends = open_channel(sizeof(struct large));
-    struct work work[2] = {{ends.tx, 0, 2}, {clone_of(ends.tx), 1000, 4}};
+    struct work delayed = {ends.tx, 0, 2}, other = {clone_of(ends.tx), 1000, 1};
     int next[2] = {0, 1000};
-    pthread_t a = spawn(send_large, &work[0]);
-    pthread_t b = spawn(send_large, &work[1]);
+    pthread_t sender = spawn(send_large, &delayed);
 
-    for (int i = 0; i < 6; i++) {
-        struct large got;
-
-        check_status(receiver_recv(ends.rx, &got), CHANNEL_OK,
-                     "receiver_recv waits for a message.");
-        for (int k = 0; k < 15; k++)
-            check_equal(got.copies[k], got.number, "A message arrives as it was sent, all of it.");
-        expect_next_of(next, 2, got.number);
+    for (int i = 0; i < 2; i++) {
+        send_large(&other);
+        expect_next_of(next, 2, recv_large(ends.rx));
+        other.first++;
     }
-    join(a);
-    join(b);
-    sender_drop(work[0].tx);
-    sender_drop(work[1].tx);
+    join(sender);
+    for (int i = 0; i < 2; i++)
+        expect_next_of(next, 2, recv_large(ends.rx));
+    sender_drop(delayed.tx);
+    sender_drop(other.tx);
     receiver_drop(ends.rx);
 }
 
@@ -1153,6 +1554,59 @@ TEST(a_sender_delayed_inside_a_send_meets_no_memory_that_two_receives_gave_back,
              "another message, received, and there again. What does an exchange compare?")
 {
     send_and_receive_beside_a_delayed_sender(2);
+}
+
+/* The delayed sender may have looked at room that is used up and received meanwhile. */
+static void delay_one_behind(int messages)
+{
+    struct work work[2] = {{NULL, 0, 1}, {NULL, 1000, 2}};
+    struct ends ends = open_behind(messages, work);
+    int next[2] = {0, 1000};
+    pthread_t delayed = spawn(send_all, &work[0]);
+
+    send_all(&work[1]);
+    expect_next_of_two(next, ends.rx, messages + 2);
+    join(delayed);
+    expect_next_of_two(next, ends.rx, 1);
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(a_sender_delayed_behind_7_messages_meets_no_memory_that_was_given_back,
+     .sentences = {"nothing that another thread may still be inside"}, .schedules = 4000,
+     .hint =
+         "A sender has found room, and is delayed. Meanwhile all that was there is received. Who "
+         "may give it back?")
+{
+    delay_one_behind(7);
+}
+
+TEST(a_sender_delayed_behind_15_messages_meets_no_memory_that_was_given_back,
+     .sentences = {"nothing that another thread may still be inside"}, .schedules = 4000,
+     .hint =
+         "A sender has found room, and is delayed. Meanwhile all that was there is received. Who "
+         "may give it back?")
+{
+    delay_one_behind(15);
+}
+
+TEST(a_sender_delayed_behind_31_messages_meets_no_memory_that_was_given_back,
+     .sentences = {"nothing that another thread may still be inside"}, .schedules = 4000,
+     .hint =
+         "A sender has found room, and is delayed. Meanwhile all that was there is received. Who "
+         "may give it back?")
+{
+    delay_one_behind(31);
+}
+
+TEST(a_sender_delayed_behind_63_messages_meets_no_memory_that_was_given_back,
+     .sentences = {"nothing that another thread may still be inside"}, .schedules = 4000,
+     .hint =
+         "A sender has found room, and is delayed. Meanwhile all that was there is received. Who "
+         "may give it back?")
+{
+    delay_one_behind(63);
 }
 
 /* ---------------------------------------------------------------------- handles, failures */
@@ -1214,15 +1668,80 @@ TEST(no_memory_leaves_the_channel_as_before_whatever_the_other_sender_does,
         return;
     second = sender_clone(tx);
     work[0] = (struct work){tx, 0, 2};
-    work[1] = (struct work){second, 1000, second ? 2 : 0};
+    work[1] = (struct work){second, 1000, second ? 1 : 0};
     a = spawn(send_in_spite_of_no_memory, &work[0]);
     b = spawn(send_in_spite_of_no_memory, &work[1]);
-    for (int i = 0; i < 2 + work[1].count; i++)
-        expect_next_of(next, 2, recv_int(rx));
     join(a);
     join(b);
+    expect_next_of_two(next, rx, 2 + work[1].count);
     sender_drop(tx);
     sender_drop(second);
     expect_closed(rx);
     receiver_drop(rx);
+}
+
+static void fail_behind(int messages)
+{
+    struct work work[2] = {{NULL, 0, messages}, {NULL, 1000, 1}};
+    int next[2] = {0, 1000};
+    struct receiver *rx = NULL;
+    pthread_t a;
+
+    if (channel_create(sizeof(int), &work[0].tx, &rx) != CHANNEL_OK)
+        return;
+    work[1].tx = sender_clone(work[0].tx);
+    work[1].count = work[1].tx ? 1 : 0;
+    exploring(false);
+    send_in_spite_of_no_memory(&work[0]);
+    exploring(true);
+    work[0].first = messages;
+    work[0].count = 2;
+    a = spawn(send_in_spite_of_no_memory, &work[0]);
+    send_in_spite_of_no_memory(&work[1]);
+    join(a);
+    expect_next_of_two(next, rx, messages + 2 + work[1].count);
+    sender_drop(work[0].tx);
+    sender_drop(work[1].tx);
+    expect_closed(rx);
+    receiver_drop(rx);
+}
+
+TEST(no_memory_behind_7_messages_leaves_the_channel_as_before,
+     .sentences = {"sender_send: the message stays the caller's",
+                   "sender_send: No room could be allocated", "A later send may succeed"},
+     .allocations_fail = true, .schedules = 4000,
+     .hint = "There was no memory to make room with. What had this send already changed that "
+             "others see?")
+{
+    fail_behind(7);
+}
+
+TEST(no_memory_behind_15_messages_leaves_the_channel_as_before,
+     .sentences = {"sender_send: the message stays the caller's",
+                   "sender_send: No room could be allocated", "A later send may succeed"},
+     .allocations_fail = true, .schedules = 4000,
+     .hint = "There was no memory to make room with. What had this send already changed that "
+             "others see?")
+{
+    fail_behind(15);
+}
+
+TEST(no_memory_behind_31_messages_leaves_the_channel_as_before,
+     .sentences = {"sender_send: the message stays the caller's",
+                   "sender_send: No room could be allocated", "A later send may succeed"},
+     .allocations_fail = true, .schedules = 4000,
+     .hint = "There was no memory to make room with. What had this send already changed that "
+             "others see?")
+{
+    fail_behind(31);
+}
+
+TEST(no_memory_behind_63_messages_leaves_the_channel_as_before,
+     .sentences = {"sender_send: the message stays the caller's",
+                   "sender_send: No room could be allocated", "A later send may succeed"},
+     .allocations_fail = true, .schedules = 4000,
+     .hint = "There was no memory to make room with. What had this send already changed that "
+             "others see?")
+{
+    fail_behind(63);
 }
