@@ -153,9 +153,10 @@ static struct answer try_channel(enum channel_status status, size_t size, struct
         check(tx == nowhere() && rx == nowhere(), "Unless CHANNEL_OK, *tx and *rx are untouched.");
         return (struct answer){.status = (int)status};
     }
-    status = sender_send(tx, message);
+    status = check_one_of(sender_send(tx, message), "While the receiver is there, a send is OK.",
+                          CHANNEL_OK, CHANNEL_NO_MEMORY);
     if (status == CHANNEL_OK && size <= sizeof message)
-        status = receiver_try_recv(rx, message);
+        check_status(receiver_try_recv(rx, message), CHANNEL_OK, "What was sent is received.");
     sender_drop(tx);
     receiver_drop(rx);
     return (struct answer){.status = (int)status};
