@@ -162,7 +162,7 @@ static char *text_of(size_t length)
 TEST(a_server_starts_and_ends,
      .sentences = {"Starts a server without tickets", "*server and *client are set",
                    "the server joined once, in whatever order"},
-     .hint = "Who holds a sender of the request channel?")
+     .hint = "Which sender, receiver and block is whose, and when does each go?")
 {
     struct running running = start(4);
 
@@ -274,35 +274,6 @@ TEST(servers_share_nothing, .sentences = {"One thread, the server, owns the tick
     finish(a);
     check_ticket(b.client, 1, "of b", "first", TICKET_TODO);
     finish(b);
-}
-
-/* Uses a server of its own, whose tickets are like nobody else's. */
-static void use_a_server(const char *title, unsigned tickets)
-{
-    struct running running = start(1);
-
-    for (unsigned i = 1; i <= tickets; i++)
-        check_equal(add(running.client, title, title), i, "Each next id is one higher.");
-    check_ticket(running.client, 1, title, title, TICKET_TODO);
-    set_status(running.client, 1, TICKET_DONE);
-    check_counts(running.client, tickets - 1, 0, 1);
-    finish(running);
-}
-
-static void *use_another_server(void *arg)
-{
-    (void)arg;
-    use_a_server("another", 2);
-    return NULL;
-}
-
-TEST(two_servers_at_once_share_nothing, .sentences = {"One thread, the server, owns the tickets"},
-     .schedules = 500, .hint = "Is there a variable that two servers use?")
-{
-    pthread_t other = spawn(use_another_server, NULL);
-
-    use_a_server("one", 1);
-    join(other);
 }
 
 /* ------------------------------------------------------------------------------------- adding */
@@ -521,24 +492,6 @@ TEST(a_longer_text_is_refused_however_long_it_is,
     finish(running);
 }
 
-TEST(ids_grow_by_one_whatever_becomes_of_the_tickets, .sentences = {"each next one is one higher"},
-     .once = true, .hint = "What is the next id counted by, and does that ever become less?")
-{
-    struct running running = start(2);
-    struct ticket_client *other = clone(running.client);
-
-    for (uint64_t id = 1; id <= 60; id++) {
-        check_equal(add(id % 2 ? running.client : other, "title", "description"), id,
-                    "Each next ticket's id is one higher.");
-        set_status(id % 3 ? running.client : other, id, (enum ticket_status)(id / 4 % 3));
-        set_status(other, 1 + id / 2, (enum ticket_status)(id % 3));
-        check_equal(get(running.client, id).id, id,
-                    "ticket_client_get copies out the ticket that was asked for.");
-    }
-    ticket_client_drop(other);
-    finish(running);
-}
-
 /* Slow is not wrong, nor is a table that grows by a ticket at a time: a server that has needed that much
  * time, memory or that many allocations by now is left at that. */
 static bool has_been_enough(void)
@@ -654,6 +607,53 @@ TEST(count_says_how_many_tickets_have_a_status,
     set_status(running.client, 2, TICKET_IN_PROGRESS);
     check_counts(running.client, 0, 2, 0);
     finish(running);
+}
+
+TEST(ids_grow_by_one_whatever_becomes_of_the_tickets, .sentences = {"each next one is one higher"},
+     .once = true, .hint = "What is the next id counted by, and does that ever become less?")
+{
+    struct running running = start(2);
+    struct ticket_client *other = clone(running.client);
+
+    for (uint64_t id = 1; id <= 60; id++) {
+        check_equal(add(id % 2 ? running.client : other, "title", "description"), id,
+                    "Each next ticket's id is one higher.");
+        set_status(id % 3 ? running.client : other, id, (enum ticket_status)(id / 4 % 3));
+        set_status(other, 1 + id / 2, (enum ticket_status)(id % 3));
+        check_equal(get(running.client, id).id, id,
+                    "ticket_client_get copies out the ticket that was asked for.");
+    }
+    ticket_client_drop(other);
+    finish(running);
+}
+
+/* Uses a server of its own, whose tickets are like nobody else's. */
+static void use_a_server(const char *title, unsigned tickets)
+{
+    struct running running = start(1);
+
+    for (unsigned i = 1; i <= tickets; i++)
+        check_equal(add(running.client, title, title), i, "Each next id is one higher.");
+    check_ticket(running.client, 1, title, title, TICKET_TODO);
+    set_status(running.client, 1, TICKET_DONE);
+    check_counts(running.client, tickets - 1, 0, 1);
+    finish(running);
+}
+
+static void *use_another_server(void *arg)
+{
+    (void)arg;
+    use_a_server("another", 2);
+    return NULL;
+}
+
+TEST(two_servers_at_once_share_nothing, .sentences = {"One thread, the server, owns the tickets"},
+     .schedules = 500, .hint = "Is there a variable that two servers use?")
+{
+    pthread_t other = spawn(use_another_server, NULL);
+
+    use_a_server("one", 1);
+    join(other);
 }
 
 TEST(what_get_copied_out_is_the_callers, .sentences = {"*ticket is a copy"})
