@@ -45,7 +45,8 @@ extern char __data_start[], _end[];
 
 static uint64_t clocks[MAX_THREADS], now; /* now: when the step began that is being taken */
 static bool asleep[MAX_THREADS];
-static bool stays; /* self, whatever the time */
+static bool stays;        /* self, whatever the time */
+static bool may_write_it; /* what self is about to do with an atomic */
 static unsigned long moves, sleeps;
 static bool measuring;
 
@@ -126,9 +127,11 @@ static struct line *line_of(uintptr_t address)
                                                          : NULL;
 }
 
-/* A signal that nobody waits for only looks. */
+/* A signal that nobody waits for only looks; a swap that fails has fetched the line to write it. */
 static bool changes(const struct object *object)
 {
+    if (object->kind == OBJECT_ATOMIC)
+        return may_write_it;
     return object->kind != OBJECT_COND || object_sleeper(object);
 }
 
@@ -150,6 +153,8 @@ void __wrap_memory_access(uintptr_t address, size_t size, enum access_kind kind,
         for (; line <= line_of(address + size - 1); line++)
             bring(line, kind == WRITE, pc);
     }
+    if (kind == ATOMIC || kind == ATOMIC_WRITE)
+        may_write_it = kind == ATOMIC_WRITE;
     __real_memory_access(address, size, kind, pc);
 }
 
@@ -159,7 +164,7 @@ void __wrap_step(struct object *object, bool writes, uintptr_t pc)
     struct line *line = line_of_object(object);
 
     if (line)
-        begin(line, writes && changes(object), pc);
+        begin(line, (writes || object->kind == OBJECT_ATOMIC) && changes(object), pc);
     __real_step(object, writes, pc);
     stays = false;
 }

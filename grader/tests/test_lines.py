@@ -76,6 +76,7 @@ def moves(folder: Path, work: str, apart: int) -> float:
     return counted.moves * ROUNDS
 
 
+SWAP = "long other = -1; atomic_compare_exchange_strong(&shared, &other, 1)"
 LOCK = "pthread_mutex_lock(&locked.lock); locked.plain++; pthread_mutex_unlock(&locked.lock)"
 
 
@@ -91,6 +92,7 @@ LOCK = "pthread_mutex_lock(&locked.lock); locked.plain++; pthread_mutex_unlock(&
         pytest.param("(void)shared", 64, 3.0, id="what is only read is with all"),
         pytest.param("if (me == 0) shared++; else if (shared) (void)shared", 64, 4.0, id="written by one, read by all"),
         pytest.param("shared++", 64, 4.0, id="written by all"),
+        pytest.param(SWAP, 64, 4.0, id="a swap that fails fetches the line as one that does not"),
         pytest.param(LOCK, 8, 4.0, id="a lock beside what it guards"),
         pytest.param(LOCK, 64, 6.0, id="a lock in another line"),
         pytest.param("pthread_cond_signal(&cond)", 64, 3.0, id="a signal that nobody waits for"),
