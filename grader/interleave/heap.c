@@ -22,6 +22,7 @@ enum {
     FREED = 0xdf,
     RED = 0xfd,
     PAGE = 4096,
+    SMALL = 128, /* accessed a word at a time, mostly */
 };
 static uintptr_t trim_next;
 
@@ -85,6 +86,8 @@ static void *hand_out(size_t alignment, size_t size, uintptr_t pc)
     bool zeroed = run.plan.zeroed == ALL_BLOCKS || run.plan.zeroed == block_count;
     fill(start, size, zeroed ? 0 : FRESH);
     memset((void *)(start + size), RED, high - start - size);
+    if (size <= SMALL)
+        memory_handed_out(start, size, block_count - 1);
     if (heap_end > trim_next)
         trim();
     return (void *)start;

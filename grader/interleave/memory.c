@@ -314,8 +314,8 @@ static bool meet(const struct shadow *shadow, struct access *before, unsigned ma
 }
 
 /* Where an access can be remembered, once it has been compared with all those that are. */
-static __attribute__((noinline)) struct access *compare(struct shadow *shadow, unsigned mask,
-                                                        enum access_kind kind, uintptr_t pc)
+static struct access *compare(struct shadow *shadow, unsigned mask, enum access_kind kind,
+                              uintptr_t pc)
 {
     struct access *place = NULL;
 
@@ -329,6 +329,26 @@ static __attribute__((noinline)) struct access *compare(struct shadow *shadow, u
         return place;
     more[more_count].next = shadow->more;
     return &more[shadow->more = more_count++].access;
+}
+
+static inline void remember(struct access *place, unsigned mask, enum access_kind kind,
+                            uintptr_t pc)
+{
+    place->clock = self->clock.at[self->id];
+    place->pc = (uint32_t)pc;
+    place->thread = (uint8_t)self->id;
+    place->mask = (uint8_t)mask;
+    place->kind = (uint8_t)kind;
+    place->locks = locks_of(self);
+}
+
+static __attribute__((noinline)) void compare_all(struct shadow *shadow, unsigned mask,
+                                                  enum access_kind kind, uintptr_t pc)
+{
+    struct access *place = compare(shadow, mask, kind, pc);
+
+    if (place && kind != FREES)
+        remember(place, mask, kind, pc);
 }
 
 /* The same where it is quickly done, as mostly: at most two are remembered, both ordered before. */
@@ -347,17 +367,6 @@ static inline struct access *compare_quickly(struct shadow *shadow, unsigned mas
     return &last[0];
 }
 
-static inline void remember(struct access *place, unsigned mask, enum access_kind kind,
-                            uintptr_t pc)
-{
-    place->clock = self->clock.at[self->id];
-    place->pc = (uint32_t)pc;
-    place->thread = (uint8_t)self->id;
-    place->mask = (uint8_t)mask;
-    place->kind = (uint8_t)kind;
-    place->locks = locks_of(self);
-}
-
 /* Again the same: nothing can have changed, for a write since would have been told. */
 static inline bool is_as_before(const struct shadow *shadow, unsigned mask, enum access_kind kind)
 {
@@ -367,7 +376,8 @@ static inline bool is_as_before(const struct shadow *shadow, unsigned mask, enum
            last->mask == mask && last->kind == kind;
 }
 
-/* Compares an access to a word with those remembered, and remembers it. */
+/* Compares an access to a word with those remembered, and remembers it. This is where a schedule spends most of
+ * its time. */
 static inline void check_word(struct shadow *shadow, unsigned mask, enum access_kind kind,
                               uintptr_t pc)
 {
@@ -376,8 +386,8 @@ static inline void check_word(struct shadow *shadow, unsigned mask, enum access_
         return;
     struct access *place = compare_quickly(shadow, mask, kind);
     if (!place)
-        place = compare(shadow, mask, kind, pc);
-    if (place && kind != FREES)
+        compare_all(shadow, mask, kind, pc);
+    else if (kind != FREES)
         remember(place, mask, kind, pc);
 }
 
@@ -506,25 +516,19 @@ static inline struct shadow *plain_word(uintptr_t address, enum access_kind kind
     return kind & WRITE && !shadow->block ? NULL : shadow;
 }
 
-/* Checks an access to such a word. False: nothing has been done, for there is more to do. This is where a schedule
- * spends most of its time: it calls nothing. */
+/* Checks an access to such a word. False: nothing has been done, for there is more to do. */
 static inline bool access_plainly(uintptr_t address, size_t size, enum access_kind kind,
                                   uintptr_t pc)
 {
     struct shadow *shadow = plain_word(address, kind);
-    unsigned mask = ((1u << size) - 1) << (address & 7);
 
     if (!shadow || (kind == WRITE && shadow->object) || run.accesses >= ACCESSES_PER_TURN)
         return false;
-    if (run.thread_count > 1 && !is_as_before(shadow, mask, kind)) {
-        struct access *place = compare_quickly(shadow, mask, kind);
-        if (!place)
-            return false;
-        remember(place, mask, kind, pc);
-    }
     if (kind == WRITE && !is_on_stack(address))
         made_progress();
     run.accesses++;
+    if (run.thread_count > 1)
+        check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
     return true;
 }
 
@@ -701,6 +705,19 @@ void objects_in(uintptr_t start, size_t size, void (*visit)(struct object *objec
             for (uint32_t i = shadow->object; i; i = objects[i].next)
                 visit(&objects[i], pc);
     }
+}
+
+void memory_handed_out(uintptr_t start, size_t size, uint32_t block)
+{
+    struct shadow *shadow = &arena_shadow[(start - arena) / 8];
+
+    assert(start % 16 == 0);
+    for (uintptr_t line = start; line < start + size; line += LINE)
+        line_of(line)->block = 1;
+    if (size)
+        line_of(start + size - 1)->block = 1;
+    for (uintptr_t word = start; word + 8 <= start + size; word += 8)
+        *shadow++ = (struct shadow){.generation = generation, .block = block, .plain = PLAIN};
 }
 
 void memory_fresh(uintptr_t start, size_t size)

@@ -21,6 +21,10 @@ void memory_undo(void);
 /* Checks an access by self. Ends the schedule if it is wrong. */
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc);
 
+/* A small block is handed out that has not been there before in this schedule: its words are plain ones. start: a multiple
+ * of 16. */
+void memory_handed_out(uintptr_t start, size_t size, uint32_t block);
+
 /* These bytes have been made anew, by nobody: no access to them has been made, and no object lives there. */
 void memory_fresh(uintptr_t start, size_t size);
 
