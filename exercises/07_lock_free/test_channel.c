@@ -1656,7 +1656,7 @@ TEST(no_memory_leaves_the_channel_as_before_whatever_the_other_sender_does,
      .sentences = {"sender_send: the message stays the caller's",
                    "sender_send: No room could be allocated", "A later send may succeed"},
      .allocations_fail = true,
-     .hint = "An allocation failed. What had the call already done: who sees it, and who gives it back?")
+     .hint = "An allocation failed. What had the call done by then: who sees it, who frees it?")
 {
     struct sender *tx = NULL, *second;
     struct receiver *rx = NULL;
