@@ -185,6 +185,9 @@ int answer(void)
     volatile size_t six = 6; /* the compiler does not know what it is */
     if (six > 7)
         return 0;
+#if 0
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
     return (int)six * 7;
 }
 """
@@ -232,8 +235,6 @@ def test_who_is_listed_and_caught_is_told(small: Kit) -> None:
 
 
 def test_what_compiles_to_the_same_code_is_not_run(small: Kit) -> None:
-    left_out = "#if 0\n    atomic_thread_fence(memory_order_seq_cst);\n#endif\n"
-    small.write("solutions/01_answer/channel.c", DESIGN.replace("    return (int)", left_out + "    return (int)"))
     small.run("mutants", ex="01", n="50")
     fences = [entry for entry in record(small) if entry["kind"] == "memory order weaker"]
     assert fences
