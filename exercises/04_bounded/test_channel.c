@@ -2291,3 +2291,17 @@ TEST(create_bounded_says_no_memory_when_places_of_any_size_overflow,
                 check_create_fails(SIZE_MAX / places + 1 - more, capacity, CHANNEL_NO_MEMORY,
                                    "CHANNEL_NO_MEMORY: there is no memory for capacity messages.");
 }
+
+/* The same for small messages and a huge capacity. Where each place is allocated for itself, memory is short. */
+TEST(create_bounded_says_no_memory_when_many_places_of_any_size_overflow,
+     .sentences = {"Also when message_size * capacity overflows"}, .allocations_at_most = 20000,
+     .hint = "Of how many bytes is one of your places, and how many are all of them?")
+{
+    const size_t sizes[] = {1, 4, 8, 24, 100};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t place = sizes[i] + 1; place <= sizes[i] + 64; place++)
+            for (size_t less = 0; less <= 3; less++)
+                check_create_fails(sizes[i], SIZE_MAX / place + 1 - less, CHANNEL_NO_MEMORY,
+                                   "CHANNEL_NO_MEMORY: there is no memory for capacity messages.");
+}

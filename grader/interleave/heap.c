@@ -113,9 +113,17 @@ bool allocation_fails(bool is_thread, uintptr_t pc)
     return true;
 }
 
+static bool memory_is_short(void)
+{
+    unsigned most = run.test->options.allocations_at_most;
+
+    return most && run.allocations > most;
+}
+
 static void *allocate_block(size_t alignment, size_t size, uintptr_t pc)
 {
-    void *block = allocation_fails(false, pc) ? NULL : hand_out(alignment, size, pc);
+    bool fails = allocation_fails(false, pc) || memory_is_short();
+    void *block = fails ? NULL : hand_out(alignment, size, pc);
 
     if (!block) {
         errno = ENOMEM;

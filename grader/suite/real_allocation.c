@@ -15,11 +15,13 @@ static atomic_size_t asked_for; /* allocations of this run */
 /* Threads started in this run. They fail in turn too, but don't count. */
 static atomic_size_t starts;
 static atomic_size_t fail_at; /* 0: none */
+static size_t at_most;        /* succeed in this run; 0: all may */
 static atomic_bool has_failed;
 static thread_local size_t asked_for_here; /* in all runs */
 
-void allocation_begin_run(void)
+void allocation_begin_run(size_t most)
 {
+    at_most = most;
     atomic_store(&asked_for, 0);
     atomic_store(&starts, 0);
     atomic_store(&has_failed, false);
@@ -50,9 +52,9 @@ static bool fails(atomic_size_t *counter)
 {
     atomic_fetch_add(counter, 1);
     asked_for_here += counter == &asked_for;
-    if (atomic_load(&asked_for) + atomic_load(&starts) != atomic_load(&fail_at))
-        return false;
-    if (atomic_exchange(&has_failed, true))
+    bool is_due = atomic_load(&asked_for) + atomic_load(&starts) == atomic_load(&fail_at) &&
+                  !atomic_exchange(&has_failed, true);
+    if (!is_due && (!at_most || atomic_load(&asked_for) <= at_most))
         return false;
     errno = ENOMEM;
     return true;

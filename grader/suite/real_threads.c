@@ -96,7 +96,7 @@ static _Noreturn void end_with(enum verdict verdict, const char *message)
 
 static void run_once(const struct test *test)
 {
-    allocation_begin_run();
+    allocation_begin_run(test->options.allocations_at_most);
     test->body();
     atomic_fetch_add(&report->runs, 1);
 }

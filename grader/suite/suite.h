@@ -48,6 +48,8 @@ struct test_options {
     /* Besides the runs without, each allocation (and each thread start) of the submission fails
      * once, in turn. */
     bool allocations_fail;
+    /* Memory is short: of the submission's allocations in a run so many succeed, the later ones fail. 0: all may. */
+    unsigned allocations_at_most;
     /* In each run one thread is stopped for ever at one of its steps between may_stop(true) and
      * may_stop(false): see may_stop. */
     bool one_thread_stops;
