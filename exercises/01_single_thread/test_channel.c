@@ -723,19 +723,32 @@ TEST(an_empty_channel_is_freed_in_whatever_order_handles_go,
         drop_in_order(open_channel(sizeof(int)), order);
 }
 
+/* Ten messages are sent, some of them received, and all handles dropped. */
+static void drop_with_messages(size_t size, int order)
+{
+    struct ends ends = open_channel(size);
+    unsigned received = (unsigned)order % 3;
+
+    for (unsigned i = 0; i < 9; i++)
+        send_pattern(ends.tx, size, i);
+    for (unsigned i = 0; i < received; i++)
+        expect_pattern(ends.rx, size, i, "A message arrives as it was sent.");
+    send_pattern(ends.tx, size, 9);
+    drop_in_order(ends, order);
+}
+
 TEST(a_channel_is_freed_with_the_messages_still_in_it, .sentences = {"Memory: Nothing leaks"})
 {
-    for (int order = 0; order < 24; order++) {
-        struct ends ends = open_channel(64);
-        unsigned received = (unsigned)order % 3;
+    for (int order = 0; order < 24; order++)
+        drop_with_messages(64, order);
+}
 
-        for (unsigned i = 0; i < 9; i++)
-            send_pattern(ends.tx, 64, i);
-        for (unsigned i = 0; i < received; i++)
-            expect_pattern(ends.rx, 64, i, "A message arrives as it was sent.");
-        send_pattern(ends.tx, 64, 9);
-        drop_in_order(ends, order);
-    }
+TEST(a_channel_is_freed_with_large_messages_still_in_it, .sentences = {"Memory: Nothing leaks"})
+{
+    static const size_t sizes[] = {300, 4096, 9000, 70000};
+
+    for (int i = 0; i < 4; i++)
+        drop_with_messages(sizes[i], 7 * i); /* in one order each */
 }
 
 static void two_channels(size_t size, size_t other)
