@@ -1169,30 +1169,50 @@ TEST(a_receiver_that_was_handed_over_sleeps_and_is_woken_in_each_thread,
 }
 
 enum { MANY = 60 }; /* no more threads than there may be at once */
-static pthread_barrier_t all_are_there;
-
-static void *send_1_at_the_same_time(void *tx)
-{
-    pthread_barrier_wait(&all_are_there);
-    return send_1_and_drop(tx);
-}
 
 TEST(sixty_threads_may_send_at_the_same_time,
-     .sentences = {"Different handles may be used by different threads"}, .schedules = 10,
+     .sentences = {"Different handles may be used by different threads"}, .schedules = 5,
      .hint = "How many threads can your code tell apart?")
 {
     struct ends ends = open_channel(sizeof(int));
     pthread_t threads[MANY];
 
-    pthread_barrier_init(&all_are_there, NULL, MANY);
     for (int i = 0; i < MANY; i++)
-        threads[i] = spawn(send_1_at_the_same_time, clone_of(ends.tx));
+        threads[i] = spawn(send_1_and_drop, clone_of(ends.tx));
     sender_drop(ends.tx);
     for (int i = 0; i < MANY; i++)
         expect_int(ends.rx, 1, "Every message of every sender is received.");
     expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
     receiver_drop(ends.rx);
     for (int i = 0; i < MANY; i++)
+        join(threads[i]);
+}
+
+static pthread_barrier_t all_are_there;
+
+static void *send_1_with_the_others(void *tx)
+{
+    pthread_barrier_wait(&all_are_there);
+    return send_1_and_drop(tx);
+}
+
+TEST(twenty_threads_are_inside_a_send_at_once,
+     .sentences = {"Different handles may be used by different threads"}, .schedules = 10,
+     .hint = "Of those that wait for each other, how many are served?")
+{
+    enum { SENDERS = 20 };
+    struct ends ends = open_channel(sizeof(int));
+    pthread_t threads[SENDERS];
+
+    pthread_barrier_init(&all_are_there, NULL, SENDERS);
+    for (int i = 0; i < SENDERS; i++)
+        threads[i] = spawn(send_1_with_the_others, clone_of(ends.tx));
+    sender_drop(ends.tx);
+    for (int i = 0; i < SENDERS; i++)
+        expect_int(ends.rx, 1, "Every message of every sender is received.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+    for (int i = 0; i < SENDERS; i++)
         join(threads[i]);
     pthread_barrier_destroy(&all_are_there);
 }
