@@ -85,6 +85,7 @@ static void map_large(void)
 static void begin_run(const struct generated *of)
 {
     map_large();
+    naps(); /* those before are no matter */
     generated = of;
     contract = of->contract;
     history = &current->history;
