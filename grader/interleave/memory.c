@@ -524,9 +524,7 @@ static inline bool access_plainly(uintptr_t address, size_t size, enum access_ki
 
     if (!shadow || (kind == WRITE && shadow->object) || run.accesses >= ACCESSES_PER_TURN)
         return false;
-    if (kind == WRITE && !is_on_stack(address))
-        made_progress();
-    run.accesses++;
+    count_access(kind == WRITE && !is_on_stack(address), pc);
     if (run.thread_count > 1)
         check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
     return true;
