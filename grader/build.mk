@@ -40,7 +40,7 @@ LDFLAGS_tsan = $(CFLAGS_tsan)
 LIBATOMIC = $(addprefix -Wl$(comma)--as-needed ,$(filter /%,$(shell $(CC) -print-file-name=libatomic.so)))
 
 # The runtime under the suites, and the calls of the code and of a suite that it stands in for.
-REAL_THREADS = real_threads real_allocation
+REAL_THREADS = real_threads real_allocation thread_pool
 SHARED = main check json record
 runtime_sources = $(SHARED:%=grader/suite/%.c) $(wildcard grader/model/*.c) $(if $(filter interleave,$(VARIANT)),\
     $(wildcard grader/interleave/*.c),$(REAL_THREADS:%=grader/suite/%.c))

@@ -8,6 +8,7 @@
 
 #include "real_allocation.h"
 #include "stand_in.h"
+#include "thread_pool.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -96,6 +97,7 @@ static _Noreturn void end_with(enum verdict verdict, const char *message)
 
 static void run_once(const struct test *test)
 {
+    pool_begin_run();
     allocation_begin_run(test->options.allocations_at_most);
     test->body();
     atomic_fetch_add(&report->runs, 1);
@@ -151,6 +153,7 @@ static _Noreturn void run_child(const struct test *test)
     while (has_another(test, &runs) && (milliseconds() < run_until || getenv("SCHEDULES")));
     if (test->options.allocations_fail)
         run_with_failing_allocations(test);
+    pool_end();
     if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check())
         end_with(VERDICT_LEAK, "Memory was allocated and never freed.");
     atomic_store(&report->completed, true);
@@ -303,8 +306,9 @@ static _Noreturn void tell_too_many(void)
 {
     struct activity others[MANY_THREADS * 2];
     size_t most = sizeof others / sizeof others[0], n = look_at_others(others, most);
+    size_t of_the_test = (size_t)atomic_load(&threads_there) + pool_idle();
 
-    if (n == most || n > MANY_THREADS + (size_t)atomic_load(&threads_there))
+    if (n == most || n > MANY_THREADS + of_the_test)
         end_with(VERDICT_MISUSE, "More than 64 threads at once, and no test needs so many.");
     end_with(VERDICT_ENVIRONMENT, "The machine can't start another thread.");
 }
@@ -314,7 +318,7 @@ pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
     pthread_t thread;
 
     (void)name;
-    if (pthread_create(&thread, NULL, body, arg) != 0)
+    if (!pool_start(&thread, body, arg))
         tell_too_many();
     atomic_fetch_add(&threads_there, 1);
     return thread;
@@ -322,9 +326,8 @@ pthread_t spawn_named(const char *name, void *(*body)(void *), void *arg)
 
 void *join(pthread_t thread)
 {
-    void *result = NULL;
+    void *result = pool_join(thread);
 
-    pthread_join(thread, &result);
     atomic_fetch_sub(&threads_there, 1);
     return result;
 }
