@@ -308,6 +308,57 @@ TEST(a_queue_that_was_long_and_is_drained_carries_messages_again,
     receiver_drop(ends.rx);
 }
 
+/* A queue that is drained may give memory back, and that it can do without. */
+TEST(a_long_queue_is_received_and_dropped_when_there_is_no_memory_left,
+     .sentences = {"receiver_try_recv CHANNEL_OK: *message holds the oldest message",
+                   "Whoever drops the last handle frees the channel"},
+     .once = true, .hint = "Is there an allocation on the way to what was sent? It may fail.")
+{
+    enum { MANY = 4200 };
+
+    for (int left = 0; left <= 1000; left += 1000) {
+        struct ends ends = open_channel(sizeof(int));
+        int sent = 0, received = 0;
+
+        send_up_to(ends, &sent, MANY);
+        memory_runs_out(true);
+        expect_up_to(ends, &received, MANY - left);
+        if (left == 0)
+            expect_no_message(ends.rx, CHANNEL_EMPTY, "CHANNEL_EMPTY: nothing is queued.");
+        sender_drop(ends.tx);
+        if (left == 0)
+            expect_no_message(ends.rx, CHANNEL_CLOSED, "CHANNEL_CLOSED: no sender is left.");
+        receiver_drop(ends.rx);
+        memory_runs_out(false);
+    }
+}
+
+/* The channel may keep room for many of them, and there may not be that much memory. */
+TEST(a_message_that_is_larger_than_a_stack_arrives_as_it_was_sent,
+     .sentences = {"message_size bytes of any content"}, .once = true,
+     .hint = "Where is the message while it is copied? The stack of a thread has an end.")
+{
+    enum { SIZE = 17 << 20 };
+    struct sender *tx;
+    struct receiver *rx;
+    unsigned char *message = allocate(SIZE);
+
+    memset(message, 7, SIZE);
+    if (channel_create(SIZE, &tx, &rx) != CHANNEL_OK) {
+        free(message);
+        return;
+    }
+    if (sender_send(tx, message) == CHANNEL_OK) {
+        message[0] = message[SIZE - 1] = 0;
+        check_status(receiver_try_recv(rx, message), CHANNEL_OK, "What was sent can be received.");
+        check_equal(message[0], 7, "A message arrives as it was sent.");
+        check_equal(message[SIZE - 1], 7, "A message arrives as it was sent.");
+    }
+    free(message);
+    sender_drop(tx);
+    receiver_drop(rx);
+}
+
 TEST(a_queue_of_many_bytes_that_is_drained_carries_messages_again,
      .sentences = {"Never blocks: the channel has no capacity",
                    "sender_send CHANNEL_OK: The message is in the channel"},

@@ -6,8 +6,8 @@
 
 static const struct kind kinds[] = {KINDS_02(SEND), UNBOUNDED_SEND};
 
-static const struct contract contract = {CONTRACT_02, .kinds = kinds, .kind_count = KINDS_OF_02,
-                                         .pairs_again = 2};
+static const struct contract contract = {CONTRACT_02(allows_02), .kinds = kinds,
+                                         .kind_count = KINDS_OF_02, .pairs_again = 2};
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 

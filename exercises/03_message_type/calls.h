@@ -34,8 +34,8 @@ static void check_drop(const void *message, size_t size)
         (uintptr_t)message %
                 (strictest < _Alignof(max_align_t) ? strictest : _Alignof(max_align_t)) ==
             0,
-        "drop: is called with a pointer to a message, valid during the call and aligned as for any "
-        "type.");
+        "drop: is called with a pointer to a message, valid during the call and aligned, as far as "
+        "malloc aligns.");
 }
 
 static void drop_of_first(void *message)

@@ -22,9 +22,9 @@
 
 /* Makes a channel as channel_create does, whose messages are dropped with drop.
  *
- * drop: is called with a pointer to a message, valid during the call and aligned as for any type
- * of message_size bytes, and gives back what the message owns. NULL: messages own nothing, as in
- * channel_create.
+ * drop: is called with a pointer to a message, valid during the call and aligned, as far as malloc
+ * aligns, for any type of message_size bytes, and gives back what the message owns. NULL: messages
+ * own nothing, as in channel_create.
  *
  * CHANNEL_OK         *tx and *rx are the two ends of a new, unbounded channel.
  * CHANNEL_INVALID    message_size is 0. *tx and *rx are untouched.

@@ -630,7 +630,7 @@ static void drop_parcels(size_t size, bool inner_has_drop)
 TEST(
     drop_may_drop_a_receiver_whose_messages_are_dropped_otherwise,
     .sentences = {"before receiver_drop returns",
-                  "valid during the call and aligned as for any type of message_size bytes",
+                  "valid during the call and aligned, as far as malloc",
                   "whose messages are dropped with drop"},
     .hint =
         "A drop callback drops another receiver: whose messages, and whose drop, are at hand then?")
@@ -791,8 +791,14 @@ static void drop_filled(void *message)
     drops[bytes[0]]++;
 }
 
+/* Of a message that is long. */
+static void drop_first_byte(void *message)
+{
+    drops[*(const unsigned char *)message]++;
+}
+
 TEST(drop_is_called_with_messages_of_every_size,
-     .sentences = {"valid during the call and aligned as for any type of message_size bytes"})
+     .sentences = {"valid during the call and aligned, as far as malloc"})
 {
     static const size_t sizes[] = {1, 3, 8, 64, 4096};
     unsigned char bytes[4096];
@@ -814,6 +820,27 @@ TEST(drop_is_called_with_messages_of_every_size,
     }
 }
 
+/* The channel may keep room for many of them, and there may not be that much memory. */
+TEST(drop_is_called_with_a_message_that_is_larger_than_a_stack,
+     .sentences = {"valid during the call and aligned, as far as malloc"}, .once = true,
+     .hint = "Where is the message while drop looks at it? The stack of a thread has an end.")
+{
+    enum { SIZE = 17 << 20 };
+    struct sender *tx;
+    struct receiver *rx;
+    unsigned char *message = allocate(SIZE);
+
+    forget_drops();
+    if (channel_create_with_drop(SIZE, drop_first_byte, &tx, &rx) == CHANNEL_OK) {
+        memset(message, 7, SIZE);
+        bool is_sent = sender_send(tx, message) == CHANNEL_OK;
+        sender_drop(tx);
+        receiver_drop(rx);
+        check_equal(drops_of(7), is_sent, EXACTLY_ONCE);
+    }
+    free(message);
+}
+
 /* A type's size is a multiple of its alignment. */
 static size_t alignment_of(size_t size)
 {
@@ -825,12 +852,12 @@ static size_t alignment_of(size_t size)
 static void drop_aligned(void *message)
 {
     check((uintptr_t)message % alignment_of(filled_size) == 0,
-          "drop is called with a pointer that is aligned as for any type of message_size bytes.");
+          "drop is called with a pointer that is aligned for any type of message_size bytes.");
     drops[0]++;
 }
 
 TEST(drop_is_called_with_an_aligned_pointer,
-     .sentences = {"valid during the call and aligned as for any type of message_size bytes"},
+     .sentences = {"valid during the call and aligned, as far as malloc"},
      .hint = "At which offset are the bytes in the block that holds them?")
 {
     static const size_t sizes[] = {2, 4, 8, 12, 16, 24, 32, 48, 80, 4096};

@@ -7,10 +7,11 @@
 
 static const struct kind kinds[] = {KINDS_02(SEND), UNBOUNDED_SEND};
 
-static const struct contract contract = {CONTRACT_02, .kinds = kinds, .kind_count = KINDS_OF_02,
-                                         .pairs_again = 4};
-static const struct contract one_stops = {CONTRACT_02, .kinds = kinds, .kind_count = KINDS_OF_02,
-                                          .pairs_again = 4, .one_stops = true};
+static const struct contract contract = {CONTRACT_02(allows_07), .kinds = kinds,
+                                         .kind_count = KINDS_OF_02, .pairs_again = 4};
+static const struct contract one_stops = {CONTRACT_02(allows_07), .kinds = kinds,
+                                          .kind_count = KINDS_OF_02, .pairs_again = 4,
+                                          .one_stops = true};
 
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 600};
 

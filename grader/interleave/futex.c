@@ -75,7 +75,11 @@ static long tell_end(enum wake wake, struct object *futex, uintptr_t pc)
     case WAKE_TIMEOUT:
         story_event("timeout", id, pc, "wakes on {%u}: its deadline has passed", id);
         return fails_with(ETIMEDOUT);
-    case WAKE_SPURIOUS:
+    case WAKE_SPURIOUS: /* futex(2): by a wake-up that was meant for another use of the word, or a signal */
+        if (strategy_draw(2, false)) {
+            story_event("spurious", id, pc, "wakes on {%u}: a signal was handled (EINTR)", id);
+            return fails_with(EINTR);
+        }
         story_event("spurious", id, pc, "wakes on {%u} without cause (spurious wake-up)", id);
         return 0;
     default:

@@ -113,16 +113,19 @@ bool allocation_fails(bool is_thread, uintptr_t pc)
     return true;
 }
 
-static bool memory_is_short(void)
+static bool memory_is_short(uintptr_t pc)
 {
     unsigned most = run.test->options.allocations_at_most;
 
-    return most && run.allocations > most;
+    if (!run.memory_is_out && (!most || run.allocations <= most))
+        return false;
+    story_event("alloc_fails", 0, pc, "gets no memory: there is none left");
+    return true;
 }
 
 static void *allocate_block(size_t alignment, size_t size, uintptr_t pc)
 {
-    bool fails = allocation_fails(false, pc) || memory_is_short();
+    bool fails = allocation_fails(false, pc) || memory_is_short(pc);
     void *block = fails ? NULL : hand_out(alignment, size, pc);
 
     if (!block) {
@@ -474,6 +477,11 @@ STAND_IN(size_t, malloc_usable_size, void *block)
 bool allocation_has_failed(void)
 {
     return run.allocation_has_failed;
+}
+
+void memory_runs_out(bool on)
+{
+    run.memory_is_out = on;
 }
 
 size_t allocations(void)

@@ -312,6 +312,7 @@ struct run {
     /* heap.c */
     unsigned allocations, failable; /* asked for; and together with thread starts */
     bool allocation_has_failed;
+    bool memory_is_out; /* all of the submission's fail */
 
     /* mutex.c, rwlock.c, spinlock.c */
     bool tried_a_lock; /* trylock was used: unlock should be a step */

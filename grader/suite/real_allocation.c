@@ -17,6 +17,7 @@ static atomic_size_t starts;
 static atomic_size_t fail_at; /* 0: none */
 static size_t at_most;        /* succeed in this run; 0: all may */
 static atomic_bool has_failed;
+static atomic_bool is_out; /* all fail */
 static thread_local size_t asked_for_here; /* in all runs */
 
 void allocation_begin_run(size_t most)
@@ -25,6 +26,7 @@ void allocation_begin_run(size_t most)
     atomic_store(&asked_for, 0);
     atomic_store(&starts, 0);
     atomic_store(&has_failed, false);
+    atomic_store(&is_out, false);
 }
 
 void allocation_fail(size_t k)
@@ -35,6 +37,11 @@ void allocation_fail(size_t k)
 bool allocation_has_failed(void)
 {
     return atomic_load(&has_failed);
+}
+
+void memory_runs_out(bool on)
+{
+    atomic_store(&is_out, on);
 }
 
 size_t allocations(void)
@@ -54,7 +61,8 @@ static bool fails(atomic_size_t *counter)
     asked_for_here += counter == &asked_for;
     bool is_due = atomic_load(&asked_for) + atomic_load(&starts) == atomic_load(&fail_at) &&
                   !atomic_exchange(&has_failed, true);
-    if (!is_due && (!at_most || atomic_load(&asked_for) <= at_most))
+    bool is_short = counter == &asked_for && atomic_load(&is_out);
+    if (!is_due && !is_short && (!at_most || atomic_load(&asked_for) <= at_most))
         return false;
     errno = ENOMEM;
     return true;

@@ -196,6 +196,10 @@ size_t locks_kept_apart(void);
  * excuses a NO_MEMORY. */
 bool allocation_has_failed(void);
 
+/* From memory_runs_out(true) to memory_runs_out(false) none of the submission's allocations succeeds. For what needs no
+ * memory however much a submission has allocated before, which nobody can count. */
+void memory_runs_out(bool on);
+
 /* How many allocations the submission asked for so far in this run; the suite's own are not counted. */
 size_t allocations(void);
 

@@ -73,6 +73,22 @@ TEST(failed__futex_wakes_without_cause, .hint = "atomic_load(&word) is 0")
     join(b);
 }
 
+static void *sleep_until_woken(void *unused)
+{
+    while (atomic_load(&word) == 0)
+        if (futex(&word, FUTEX_WAIT, 0) != 0)
+            check_equal(errno, EAGAIN, "Only that the word is another ends it.");
+    return unused;
+}
+
+TEST(failed__futex_sleeps_on_after_a_signal, .hint = "errno is 4")
+{
+    pthread_t a = spawn(sleep_until_woken, NULL), b = spawn(set_and_wake, NULL);
+
+    join(a);
+    join(b);
+}
+
 /* The value given is the one there at the time, so the kernel's look is none. */
 static void *sleep_without_a_look(void *unused)
 {
