@@ -230,11 +230,9 @@ enum {
 
 /* ------------------------------------------------------------------------------------------- room */
 
-enum {
-    /* Threads at once. Less: tests of sixty threads. More: each vector clock grows, and with it the
-     * time of each acquire. */
-    MAX_THREADS = 64,
+/* Threads at once: MAX_THREADS in suite/runtime.h, since real threads tell of it, too. */
 
+enum {
     /* Calls remembered for a stack trace; deeper ones are counted. Less: recursion is told without
      * its callers. More: memory for each thread. */
     MAX_CALL_DEPTH = 512,
