@@ -338,7 +338,7 @@ TEST(a_message_that_is_larger_than_a_stack_arrives_as_it_was_sent,
      .sentences = {"message_size bytes of any content"}, .once = true,
      .hint = "Where is the message while it is copied? The stack of a thread has an end.")
 {
-    enum { SIZE = 17 << 20 };
+    enum { SIZE = 9 << 20 };
     struct sender *tx;
     struct receiver *rx;
     unsigned char *message = allocate(SIZE);

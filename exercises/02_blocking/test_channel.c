@@ -1168,7 +1168,7 @@ TEST(a_receiver_that_was_handed_over_sleeps_and_is_woken_in_each_thread,
     receiver_drop(ends.rx);
 }
 
-enum { MANY = 60 }; /* no more threads than there may be at once */
+enum { MANY = 60 }; /* more than the bits of an int */
 
 TEST(sixty_threads_may_send_at_the_same_time,
      .sentences = {"Different handles may be used by different threads"}, .schedules = 5,

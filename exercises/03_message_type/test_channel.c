@@ -825,7 +825,7 @@ TEST(drop_is_called_with_a_message_that_is_larger_than_a_stack,
      .sentences = {"valid during the call and aligned, as far as malloc"}, .once = true,
      .hint = "Where is the message while drop looks at it? The stack of a thread has an end.")
 {
-    enum { SIZE = 17 << 20 };
+    enum { SIZE = 9 << 20 };
     struct sender *tx;
     struct receiver *rx;
     unsigned char *message = allocate(SIZE);

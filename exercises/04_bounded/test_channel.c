@@ -1342,26 +1342,38 @@ TEST(a_send_wakes_the_receiver_of_its_own_bounded_channel_whichever_slept_first,
     receiver_drop(two.rx);
 }
 
-/* More than the bits of an int, and no more threads than there may be at once. */
-enum { MANY = 60 };
+/* More than the bits of an int; and as many as a byte counts as none. */
+enum { MANY = 60, BYTEFUL = 256 };
+
+static void senders_sleep_and_are_woken(int n)
+{
+    struct ends ends = open_channel(1);
+    pthread_t threads[BYTEFUL];
+
+    send(ends.tx, 1);
+    for (int i = 0; i < n; i++)
+        threads[i] = spawn(send_1_and_drop, clone(ends.tx));
+    settle();
+    for (int i = 0; i < n + 1; i++)
+        recv(ends.rx, 1);
+    for (int i = 0; i < n; i++)
+        join(threads[i]);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
 
 TEST(sixty_senders_sleep_and_each_is_woken_by_a_message_taken,
      .sentences = {"Taking a message wakes a sleeping sender"}, .schedules = 3,
      .hint = "How many sleepers can your code tell apart?")
 {
-    struct ends ends = open_channel(1);
-    pthread_t threads[MANY];
+    senders_sleep_and_are_woken(MANY);
+}
 
-    send(ends.tx, 1);
-    for (int i = 0; i < MANY; i++)
-        threads[i] = spawn(send_1_and_drop, clone(ends.tx));
-    settle();
-    for (int i = 0; i < MANY + 1; i++)
-        recv(ends.rx, 1);
-    for (int i = 0; i < MANY; i++)
-        join(threads[i]);
-    sender_drop(ends.tx);
-    receiver_drop(ends.rx);
+TEST(two_hundred_and_fifty_six_senders_sleep_and_each_is_woken_by_a_message_taken,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .once = true,
+     .hint = "In what is it counted how many sleep?")
+{
+    senders_sleep_and_are_woken(BYTEFUL);
 }
 
 /* -------------------------------------------------------------- sleeping senders and memory */

@@ -2218,7 +2218,7 @@ TEST(recv_until_is_closed_when_the_last_of_257_senders_has_gone_and_not_before,
     receiver_drop(ends.rx);
 }
 
-enum { SLEEPERS = 60 }; /* the checks keep 64 threads apart */
+enum { SLEEPERS = 60 }; /* more than the bits of an int */
 
 static void *send_until_and_drop(void *arg)
 {

@@ -1748,7 +1748,7 @@ TEST(a_select_of_any_number_of_receivers_that_times_out_leaves_nothing_behind,
     drop_crowd(tx, rx, SOME);
 }
 
-/* Does select wait with threads of its own? Of more than 64 the scheduler loses track. */
+/* Does select wait with threads of its own? The checks don't follow any number of them. */
 static bool selects_with_threads(struct sender *tx, struct receiver *const rx[])
 {
     struct select select = {.rx = rx, .n = 2};
@@ -1784,7 +1784,7 @@ TEST(of_any_number_of_receivers_the_one_that_wakes_select_is_named,
 
 enum { FEW = 50 };
 
-/* A select that has threads of its own sleeps on few channels: the checks keep 64 threads apart. */
+/* A select that has threads of its own sleeps on few channels: the checks don't follow any number of them. */
 static size_t most_to_sleep_on(void)
 {
     struct channels channels = open_channels(1);

@@ -1229,7 +1229,7 @@ TEST(an_id_is_never_given_twice, .sentences = {"each next one is one higher"},
     finish(running);
 }
 
-enum { CROWD = 50 }; /* the checks keep 64 threads apart */
+enum { CROWD = 50 }; /* more than the bits of an int */
 
 TEST(fifty_clients_at_once_each_get_their_own_answers,
      .sentences = {"each answer comes back to the client that asked"}, .once = true,

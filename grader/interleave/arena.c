@@ -4,6 +4,7 @@
 #include <link.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 uintptr_t arena, arena_size, heap_start, heap_limit;
 static int stack_protection = PROT_READ | PROT_WRITE;
@@ -125,14 +126,15 @@ uintptr_t thread_locals(unsigned thread, size_t *size)
 
 /* ---------------------------------------------------------------------------------- the arena */
 
-static bool protect_stacks(void)
+/* A thread's stack lies between its own guard and that of the next one. They are made when it is first used:
+ * mostly they are few. */
+static void guard_stack(unsigned thread)
 {
-    if (mprotect((void *)arena, MAX_THREADS * STACK_SIZE, stack_protection))
-        return false;
-    for (unsigned t = 0; t < MAX_THREADS; t++)
-        if (mprotect((void *)(arena + t * STACK_SIZE), GUARD_SIZE, PROT_NONE))
-            return false;
-    return true;
+    static unsigned guarded;
+
+    for (; guarded <= thread + 1 && guarded < MAX_THREADS; guarded++)
+        if (mprotect((void *)(arena + guarded * STACK_SIZE), GUARD_SIZE, PROT_NONE))
+            _exit(70); /* the kit's own fault */
 }
 
 bool arena_map(void)
@@ -145,11 +147,12 @@ bool arena_map(void)
     heap_limit = arena + arena_size;
     dl_iterate_phdr(read_program_headers, NULL);
     find_locals();
-    return arena && protect_stacks();
+    return arena && !mprotect((void *)arena, stacks, stack_protection);
 }
 
 void *stack_of(unsigned thread, size_t *size)
 {
+    guard_stack(thread);
     *size = STACK_SIZE - GUARD_SIZE - locals.room;
     return (void *)(arena + thread * STACK_SIZE + GUARD_SIZE);
 }

@@ -184,10 +184,11 @@ static bool can_meet(const struct history *history, const struct attempt *attemp
                      const struct store *met, uint32_t oldest)
 {
     bool stores = would_store(attempt, met);
-    struct clock after = self->clock;
+    struct clock after;
 
     if (stores && met->modified)
         return false;
+    clock_copy(&after, &self->clock);
     if (attempt->reads && is_acquire(order_of(attempt, stores)))
         learn(&after, met);
     struct operation operation =
@@ -247,7 +248,7 @@ static void read_store(struct store *store, int order)
 {
     history_see(store, self);
     learn(is_acquire(order) ? &self->clock : &self->acquire_pending, store);
-    past_join(&self->past, &store->past);
+    vector_join(&self->past, &store->past);
 }
 
 static void put_in_sequence(struct store *store, unsigned head, const struct clock *clock,
@@ -292,13 +293,13 @@ static void add_store(struct history *history, struct store *after, volatile voi
         made_progress();
     if (after != history->newest)
         order_shift(history->number, after->newer->rank, RANKS);
-    past_join(&self->past, &history->past);
+    vector_join(&self->past, &history->past);
     self->past.at[self->id] = run.operations;
     struct store *store = add_after(history, after, value, pc);
     after->modified = modifies;
     put_in_sequences(store, after, order, modifies);
     if (is_release(order))
-        self->clock.at[self->id]++;
+        ++*own_clock(self);
     if (store == history->newest)
         poke(where, size, value);
 }
@@ -310,7 +311,7 @@ static void note_operation(struct history *history, const struct attempt *attemp
     struct operation operation = operation_of(history, attempt, stores, rank);
 
     self->past.at[self->id] = run.operations;
-    past_join(&history->past, &self->past);
+    vector_join(&history->past, &self->past);
     order_done(&operation);
 }
 
@@ -512,9 +513,9 @@ static void pass_fence(int order)
     if (is_acquire(order))
         clock_join(&self->clock, &self->acquire_pending);
     if (is_release(order)) {
-        self->release_fence = self->clock;
+        clock_copy(&self->release_fence, &self->clock);
         self->has_release_fence = true;
-        self->clock.at[self->id]++;
+        ++*own_clock(self);
     }
     order_done(&operation);
 }

@@ -17,7 +17,7 @@ struct block {
     size_t size;
     uint32_t allocated_pc, freed_pc;
     uint32_t allocated_at, freed_at; /* events of the story */
-    uint8_t allocated_by, freed_by;
+    uint16_t allocated_by, freed_by;
     bool freed, reached;
 };
 

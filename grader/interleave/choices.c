@@ -7,9 +7,9 @@ struct script *script, *taken;
 
 unsigned note_choice(unsigned choice)
 {
-    assert(choice <= UINT8_MAX);
+    assert(choice <= UINT16_MAX);
     if (taken->n < MAX_CHOICES)
-        taken->choices[taken->n] = (uint8_t)choice;
+        taken->choices[taken->n] = (uint16_t)choice;
     taken->n++;
     return choice;
 }

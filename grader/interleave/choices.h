@@ -5,7 +5,7 @@
 
 struct script {
     unsigned n;
-    uint8_t choices[MAX_CHOICES]; /* further ones are 0 */
+    uint16_t choices[MAX_CHOICES]; /* further ones are 0 */
 };
 
 extern struct script *script; /* of the schedule that is replayed */

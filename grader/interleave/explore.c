@@ -425,7 +425,7 @@ static bool prepare(struct outcome *outcome)
         return true;
     outcome->verdict = VERDICT_ENVIRONMENT;
     snprintf(outcome->message, sizeof outcome->message,
-             "The controlled scheduler needs 130 GB of address space (not of memory), and the "
+             "The controlled scheduler needs 150 GB of address space (not of memory), and the "
              "machine does not "
              "give it: see ulimit -v and vm.overcommit_memory.");
     return false;

@@ -58,7 +58,7 @@ static struct stream streams[LAST];
 static unsigned file_count, stream_count;
 static struct file *opened[LAST]; /* by descriptor */
 static uintptr_t closed_at[LAST]; /* 0: it has not been */
-static unsigned char closed_by[LAST];
+static uint16_t closed_by[LAST];
 static int next_descriptor;
 
 void files_begin(void)
@@ -696,7 +696,7 @@ STAND_IN(int, close, int descriptor)
     file_at(descriptor, "close", CALLER); /* somebody else may have been faster */
     opened[descriptor] = NULL;
     closed_at[descriptor] = CALLER;
-    closed_by[descriptor] = (unsigned char)self->id;
+    closed_by[descriptor] = (uint16_t)self->id;
     made_progress();
     story_event("close", story_object(file->object), CALLER, "closes {%u}",
                 story_object(file->object));

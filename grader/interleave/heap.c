@@ -81,7 +81,7 @@ static void *hand_out(size_t alignment, size_t size, uintptr_t pc)
     uintptr_t high = (start + size + RED_ZONE + 15) & ~(uintptr_t)15;
     *block = (struct block){.low = heap_end, .start = start, .high = high, .size = size};
     block->allocated_pc = (uint32_t)pc;
-    block->allocated_by = (uint8_t)self->id;
+    block->allocated_by = (uint16_t)self->id;
     heap_end = high;
     bool zeroed = run.plan.zeroed == ALL_BLOCKS || run.plan.zeroed == block_count;
     fill(start, size, zeroed ? 0 : FRESH);
@@ -190,7 +190,7 @@ static void free_block(void *pointer, uintptr_t pc)
     objects_in(block->start, block->size, nobody_uses, pc);
     block->freed = true;
     block->freed_pc = (uint32_t)pc;
-    block->freed_by = (uint8_t)self->id;
+    block->freed_by = (uint16_t)self->id;
     block->freed_at = freed_at;
     if (block->size < BIG)
         memset(pointer, FREED, block->size);

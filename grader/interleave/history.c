@@ -3,6 +3,7 @@
 
 #include "arena.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static struct history *histories;
@@ -33,7 +34,7 @@ struct history *history_new(void)
     if (history_count == MAX_HISTORIES)
         return NULL;
     struct history *history = &histories[history_count++];
-    memset(history, 0, sizeof *history);
+    memset(history, 0, offsetof(struct history, past.at));
     return history;
 }
 
@@ -141,26 +142,22 @@ struct store *history_add(struct history *history, struct store *after, atomic_v
     if (!store)
         return NULL;
     store->value = value;
-    store->clock = self->clock.at[self->id];
-    store->thread = (uint8_t)self->id;
+    store->clock = *own_clock(self);
+    store->thread = (uint16_t)self->id;
     store->time = run.operations;
     store->modified = false;
     store->sequences = 0;
-    store->threads = (uint8_t)run.thread_count;
-    for (unsigned t = 0; t < run.thread_count; t++) {
-        store->seen[t] = 0;
-        store->past.at[t] = self->past.at[t];
-    }
+    store->seen.threads = 0;
+    vector_copy(&store->past, &self->past);
     link_after(history, store, after);
     return store;
 }
 
 void history_see(struct store *store, const struct thread *thread)
 {
-    for (; store->threads < run.thread_count; store->threads++)
-        store->seen[store->threads] = store->past.at[store->threads] = 0;
-    if (!store->seen[thread->id])
-        store->seen[thread->id] = thread->clock.at[thread->id];
+    vector_extend(&store->seen, thread->id + 1);
+    if (!store->seen.at[thread->id])
+        store->seen.at[thread->id] = vector_of(&thread->clock.by_c11, thread->id);
 }
 
 /* ------------------------------------------------------------------------- release sequences */
@@ -186,9 +183,9 @@ bool sequence_add(struct store *store, unsigned thread, const struct clock *cloc
     uint32_t number = sequence_new();
     if (!number)
         return false;
-    sequences[number].thread = (uint8_t)thread;
+    sequences[number].thread = (uint16_t)thread;
     sequences[number].by_rc11 = by_rc11;
-    sequences[number].clock = *clock;
+    clock_copy(&sequences[number].clock, clock);
     sequences[number].next = store->sequences;
     store->sequences = number;
     return true;

@@ -14,14 +14,11 @@ struct store {
     uint32_t rank;               /* ... as a number, RANKS apart */
     uint32_t clock;              /* of its thread, then */
     uint32_t time;               /* the number of the operation */
-    uint8_t thread;
-    uint8_t
-        threads; /* so many there were when the last one had read it: seen and past have no more */
+    uint16_t thread;
     bool modified;      /* a read-modify-write has read it: nothing may come between the two */
     uint32_t sequences; /* the first release sequence that it is part of; 0: none */
-    uint32_t
-        seen[MAX_THREADS]; /* each thread's clock when it first read this store; 0: it has not */
-    struct past past;      /* what was executed before it, and it itself */
+    struct vector seen; /* each thread's clock when it first read this store; 0: it has not */
+    struct vector past; /* what was executed before it, and it itself */
 };
 
 /* Of one atomic, from its initialisation on. */
@@ -29,8 +26,8 @@ struct history {
     struct store *oldest, *newest; /* of those kept; NULL: there are none */
     unsigned kept, limit;          /* from that many on it is time to look which may be dropped */
     uint32_t number;               /* no two have the same */
-    bool twisted;     /* some operation has been given an older store than the newest */
-    struct past past; /* what was executed before its operations, and they themselves */
+    bool twisted;       /* some operation has been given an older store than the newest */
+    struct vector past; /* what was executed before its operations, and they themselves */
 };
 
 /* Between the ranks of two neighbours: there is room for the loads of the older one, and for a store. */
@@ -41,10 +38,10 @@ enum { RANKS = 4 };
  * former may stand behind stores of others, too: then what is learnt is by RC11 only. A
  * store is part of one for each thread at most: of two heads of one thread the later tells all. */
 struct sequence {
-    struct clock clock;
     uint32_t next; /* of the same store; 0: it is the last */
-    uint8_t thread;
+    uint16_t thread;
     bool by_rc11; /* only */
+    struct clock clock;
 };
 
 /* A new schedule: there are no histories. */
@@ -79,8 +76,8 @@ static inline bool happens_before(const struct store *store, const struct clock 
 /* Was the store read by somebody at a time that is in that clock? */
 static inline bool was_seen(const struct store *store, const struct clock *by)
 {
-    for (unsigned t = 0; t < store->threads; t++)
-        if (store->seen[t] && store->seen[t] <= clock_of(by, t))
+    for (unsigned t = 0; t < store->seen.threads; t++)
+        if (store->seen.at[t] && store->seen.at[t] <= clock_of(by, t))
             return true;
     return false;
 }
@@ -90,7 +87,7 @@ void history_see(struct store *store, const struct thread *thread);
 
 static inline bool has_seen(const struct store *store, const struct thread *thread)
 {
-    return thread->id < store->threads && store->seen[thread->id];
+    return vector_of(&store->seen, thread->id);
 }
 
 /* Must who has that clock see this store, or a newer one, and store behind it? (Coherence.) */

@@ -214,14 +214,9 @@ static bool read_relaxed(const struct access *before)
     return false;
 }
 
-static uint8_t locks_of(const struct thread *thread)
+static const char *with(bool locked)
 {
-    return thread->locks_held < UINT8_MAX ? (uint8_t)thread->locks_held : UINT8_MAX;
-}
-
-static const char *with(unsigned locks)
-{
-    return locks ? "holding a lock" : "holding no lock";
+    return locked ? "holding a lock" : "holding no lock";
 }
 
 static void tell_mine(enum access_kind kind, uintptr_t pc)
@@ -232,7 +227,7 @@ static void tell_mine(enum access_kind kind, uintptr_t pc)
 static void tell_other(const struct access *before)
 {
     story_access(role(before->kind), before->thread, before->pc, "%s the same memory, %s",
-                 in_words(before->kind), with(before->locks));
+                 in_words(before->kind), with(before->locked));
 }
 
 /* Two accesses that nothing orders, the one without a lock first. */
@@ -240,7 +235,7 @@ static _Noreturn void tell_race(const struct access *before, enum access_kind ki
 {
     const char *mine = thread_name(self), *other = thread_name(&run.threads[before->thread]);
     const char *i_do = in_words(kind), *it_does = in_words(before->kind);
-    bool is_mine = before->locks || !self->locks_held;
+    bool is_mine = before->locked || !self->locks_held;
 
     if (is_mine)
         tell_mine(kind, pc);
@@ -261,9 +256,9 @@ static _Noreturn void tell_race(const struct access *before, enum access_kind ki
     fail(VERDICT_RACE, pc, "%s %s memory that %s %s, and nothing orders the two: %s.",
          is_mine ? mine : other, is_mine ? i_do : it_does, is_mine ? other : mine,
          is_mine ? it_does : i_do,
-         !before->locks && !self->locks_held ? "no lock is held, and no atomic hands over"
-         : before->locks && self->locks_held ? "each holds a lock, but not the same one"
-                                             : "the first holds no lock");
+         !before->locked && !self->locks_held ? "no lock is held, and no atomic hands over"
+         : before->locked && self->locks_held ? "each holds a lock, but not the same one"
+                                              : "the first holds no lock");
 }
 
 /* Of an access now and an earlier, ordered one: does every later rival of the earlier one rival the
@@ -289,7 +284,7 @@ static bool has_read(const struct shadow *shadow, const struct access *stored)
 
 static inline bool is_known(const struct access *before)
 {
-    return !before->mask || before->clock <= self->clock.at[before->thread];
+    return !before->mask || before->clock <= self->clock.by_c11.at[before->thread];
 }
 
 static inline bool is_covered(const struct access *before, unsigned mask, enum access_kind kind)
@@ -334,12 +329,12 @@ static struct access *compare(struct shadow *shadow, unsigned mask, enum access_
 static inline void remember(struct access *place, unsigned mask, enum access_kind kind,
                             uintptr_t pc)
 {
-    place->clock = self->clock.at[self->id];
+    place->clock = *own_clock(self);
     place->pc = (uint32_t)pc;
-    place->thread = (uint8_t)self->id;
+    place->thread = (uint16_t)self->id;
     place->mask = (uint8_t)mask;
-    place->kind = (uint8_t)kind;
-    place->locks = locks_of(self);
+    place->kind = kind;
+    place->locked = self->locks_held;
 }
 
 static __attribute__((noinline)) void compare_all(struct shadow *shadow, unsigned mask,
@@ -372,8 +367,8 @@ static inline bool is_as_before(const struct shadow *shadow, unsigned mask, enum
 {
     const struct access *last = &shadow->last[0];
 
-    return last->clock == self->clock.at[self->id] && last->thread == self->id &&
-           last->mask == mask && last->kind == kind;
+    return last->clock == *own_clock(self) && last->thread == self->id && last->mask == mask &&
+           last->kind == kind;
 }
 
 /* Compares an access to a word with those remembered, and remembers it. This is where a schedule spends most of
@@ -593,9 +588,9 @@ static __attribute__((noinline)) void note_visit(uintptr_t address, enum access_
         return;
     if (i == visits->count)
         visits->count++;
-    visits->all[i] = (struct visit){address,
-                                    {self->clock.at[self->id], (uint32_t)pc, (uint8_t)self->id,
-                                     0xff, (uint8_t)kind, locks_of(self)}};
+    visits->all[i] = (struct visit){
+        address,
+        {*own_clock(self), (uint32_t)pc, (uint16_t)self->id, 0xff, kind, self->locks_held}};
 }
 
 static _Noreturn void tell_visit(const struct visit *visit, uintptr_t pc)

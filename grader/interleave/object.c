@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "fail.h"
 
+#include <stddef.h>
 #include <string.h>
 
 struct object *objects;
@@ -11,7 +12,7 @@ uint32_t object_count;
 
 /* What was executed before those that changed an object, and before all that were at it. */
 struct pasts {
-    struct past of_changes, of_all;
+    struct vector of_changes, of_all;
 };
 
 static struct pasts *pasts;
@@ -37,7 +38,7 @@ struct object *object_new(enum kind kind, uintptr_t pc)
     if (object_count == MAX_OBJECTS)
         fail(VERDICT_ENVIRONMENT, 0, "More locks and atomics than the check can follow.");
     object_count++;
-    memset(object, 0, sizeof *object);
+    memset(object, 0, offsetof(struct object, clock.by_c11.at));
     object->kind = kind;
     object->pc = pc;
     return object;
@@ -47,7 +48,7 @@ static struct pasts *pasts_of(struct object *object)
 {
     if (!object->met && past_count < MAX_PASTS) {
         object->met = &pasts[past_count++];
-        memset(object->met, 0, sizeof *object->met);
+        object->met->of_changes.threads = object->met->of_all.threads = 0;
     }
     return object->met;
 }
@@ -61,10 +62,10 @@ void object_met(struct object *object, bool changes)
         past_is_all(); /* at least */
         return;
     }
-    past_join(&self->past, changes ? &met->of_all : &met->of_changes);
-    past_join(&met->of_all, &self->past);
+    vector_join(&self->past, changes ? &met->of_all : &met->of_changes);
+    vector_join(&met->of_all, &self->past);
     if (changes)
-        past_join(&met->of_changes, &self->past);
+        vector_join(&met->of_changes, &self->past);
 }
 
 static const struct thread *first_reader(const struct object *lock)

@@ -17,7 +17,7 @@ struct noted {
     struct operation is;
     uint32_t clock, next_clock; /* the thread's own, at the operation and right after it */
     uint32_t previous;          /* the one before of its thread; 0: none */
-    uint8_t thread, threads;
+    uint16_t thread, threads;
     uint32_t *before, *after; /* what it knew of so many threads, and then knew */
 };
 
@@ -50,7 +50,7 @@ static uint32_t *copy_of(const struct clock *clock)
     uint32_t *copy = &clocks[clocks_used];
 
     for (unsigned t = 0; t < run.thread_count; t++)
-        copy[t] = clock->at[t];
+        copy[t] = clock->by_c11.at[t];
     for (unsigned t = 0; clock->by_rc11 && t < run.thread_count; t++)
         copy[t] = clock_of(clock, t);
     clocks_used += run.thread_count;
@@ -68,9 +68,9 @@ void order_start(void)
 
     if (is_full())
         return;
-    now->thread = (uint8_t)self->id;
-    now->threads = (uint8_t)run.thread_count;
-    now->clock = self->clock.at[self->id];
+    now->thread = (uint16_t)self->id;
+    now->threads = (uint16_t)run.thread_count;
+    now->clock = *own_clock(self);
     now->before = copy_of(&self->clock);
     now->previous = last_of[self->id];
 }
@@ -81,7 +81,7 @@ static void fill_in(const struct operation *operation, const struct clock *after
 
     now->is = *operation;
     now->after = copy_of(after);
-    now->next_clock = after->at[self->id];
+    now->next_clock = after->by_c11.at[self->id];
 }
 
 void order_done(const struct operation *operation)

@@ -22,19 +22,20 @@
 
 #define FOREVER UINT64_MAX /* no deadline */
 
-/* What a thread knows of each thread's past: a vector clock. clock.at[t] >= n: all that t did before
+/* A number for each thread. There is room for as many threads as can be, and mostly there are few: those from
+ * `threads` on have 0, and what stands there is nothing. It costs what the threads cost that there are. */
+struct vector {
+    uint32_t threads;
+    uint32_t at[MAX_THREADS];
+};
+
+/* What a thread knows of each thread's past: a vector clock. by_c11.at[t] >= n: all that t did before
  * its n+1st release happens before what is done next here. By RC11 some more does than by C11 (release
  * sequences: history.h); what that is stands under a number, and mostly there is nothing: 0. By C11 there
  * is a race; what loads may read is RC11's. */
 struct clock {
-    uint32_t at[MAX_THREADS];
     uint32_t by_rc11;
-};
-
-/* What could not have been executed later, whether it happens before or not: the number of the last such
- * atomic operation of each thread. */
-struct past {
-    uint32_t at[MAX_THREADS];
+    struct vector by_c11;
 };
 
 /* ------------------------------------------------------------------------------- objects */
@@ -69,8 +70,7 @@ struct object {
     enum kind kind;
     bool destroyed, initialised; /* by calls */
     uintptr_t address;
-    uintptr_t pc;       /* where first used */
-    struct clock clock; /* what a thread learns that acquires it */
+    uintptr_t pc; /* where first used */
 
     /* sync.c: of one on a stack: the frame in which its own thread used it last */
     unsigned frame_depth;
@@ -102,7 +102,7 @@ struct object {
             struct thread *writer;
             unsigned readers;
             uint8_t reads[MAX_THREADS];
-            struct clock read_clock; /* what a writer learns from readers */
+            struct object *of_readers; /* NULL: nobody has locked it */
         } rwlock;
         struct {
             unsigned size, arrived, round;
@@ -122,6 +122,8 @@ struct object {
             unsigned size;
         } atomic;
     };
+
+    struct clock clock; /* what a thread learns that acquires it */
 };
 
 /* ------------------------------------------------------------------------------- threads */
@@ -205,14 +207,17 @@ struct thread {
     unsigned locks_held;
     unsigned allocations; /* it asked for */
 
-    /* What it knows (memory model): all files that order things; atomic.c */
+    bool has_release_fence; /* atomic.c */
+
+    /* What it knows (memory model): all files that order things; atomic.c. From here on nothing is cleared for
+     * a new thread. Of clock and past there are always as many as there are threads. */
     struct clock clock;
-    struct past past;             /* object.c, too */
+    struct vector past;           /* of what could not have been executed later, whether it happens
+                                     before or not: the last atomic operation of each thread */
     struct clock acquire_pending; /* read by relaxed loads, takes effect at an acquire fence */
     struct clock release_fence;   /* clock at its last release fence */
-    bool has_release_fence;
 
-    /* tsan.c. From depth on nothing is cleared for a new thread. */
+    /* tsan.c */
     unsigned depth;
     uintptr_t
         calls[MAX_CALL_DEPTH]; /* return addresses of the functions entered, outermost first */
@@ -349,25 +354,60 @@ void clock_learn_by_rc11(struct clock *into, const struct clock *from);
 /* What it knows of a thread by RC11. */
 uint32_t clock_by_rc11(const struct clock *clock, unsigned thread);
 
+static inline uint32_t vector_of(const struct vector *vector, unsigned thread)
+{
+    return thread < vector->threads ? vector->at[thread] : 0;
+}
+
+/* It has at least so many threads. */
+static inline void vector_extend(struct vector *vector, unsigned threads)
+{
+    while (vector->threads < threads)
+        vector->at[vector->threads++] = 0;
+}
+
+static inline void vector_copy(struct vector *into, const struct vector *from)
+{
+    into->threads = from->threads;
+    for (unsigned t = 0; t < from->threads; t++)
+        into->at[t] = from->at[t];
+}
+
+static inline void vector_join(struct vector *into, const struct vector *from)
+{
+    vector_extend(into, from->threads);
+    for (unsigned t = 0; t < from->threads; t++)
+        if (into->at[t] < from->at[t])
+            into->at[t] = from->at[t];
+}
+
 static inline uint32_t clock_of(const struct clock *clock, unsigned thread)
 {
-    return clock->by_rc11 ? clock_by_rc11(clock, thread) : clock->at[thread];
+    return clock->by_rc11 ? clock_by_rc11(clock, thread) : vector_of(&clock->by_c11, thread);
+}
+
+static inline void clock_clear(struct clock *clock)
+{
+    clock->by_rc11 = clock->by_c11.threads = 0;
+}
+
+static inline void clock_copy(struct clock *into, const struct clock *from)
+{
+    into->by_rc11 = from->by_rc11;
+    vector_copy(&into->by_c11, &from->by_c11);
 }
 
 static inline void clock_join(struct clock *into, const struct clock *from)
 {
-    for (unsigned t = 0; t < run.thread_count; t++)
-        if (into->at[t] < from->at[t])
-            into->at[t] = from->at[t];
+    vector_join(&into->by_c11, &from->by_c11);
     if (from->by_rc11)
         clock_learn_by_rc11(into, from);
 }
 
-static inline void past_join(struct past *into, const struct past *from)
+/* The thread's own part of its clock: so often it has released. */
+static inline uint32_t *own_clock(struct thread *thread)
 {
-    for (unsigned t = 0; t < run.thread_count; t++)
-        if (into->at[t] < from->at[t])
-            into->at[t] = from->at[t];
+    return &thread->clock.by_c11.at[thread->id];
 }
 
 /* All that was executed until now is before what self does next: it has waited for that. */
@@ -387,5 +427,5 @@ static inline void acquire(const struct clock *from)
 static inline void release(struct clock *into)
 {
     clock_join(into, &self->clock);
-    self->clock.at[self->id]++;
+    ++*own_clock(self);
 }

@@ -22,6 +22,14 @@ static bool nobody(const struct thread *thread)
     return !thread->object->rwlock.writer && !thread->object->rwlock.readers;
 }
 
+/* What stands for the readers: a writer learns from its clock. */
+static struct object *readers_of(struct object *lock)
+{
+    if (!lock->rwlock.of_readers)
+        lock->rwlock.of_readers = object_new(OBJECT_RWLOCK, lock->pc);
+    return lock->rwlock.of_readers;
+}
+
 static int lock_for_reading(struct object *lock, uintptr_t pc)
 {
     object_did(lock, "rwlock_rdlock", "locks, for reading,", pc);
@@ -39,7 +47,7 @@ static int lock_for_writing(struct object *lock, uintptr_t pc)
     lock->rwlock.writer = self;
     self->locks_held++;
     acquire(&lock->clock);
-    acquire(&lock->rwlock.read_clock);
+    acquire(&readers_of(lock)->clock);
     return 0;
 }
 
@@ -125,7 +133,7 @@ STAND_IN(int, pthread_rwlock_unlock, pthread_rwlock_t *where)
         lock->rwlock.writer = NULL;
     } else if (lock->rwlock.reads[self->id]) {
         object_did(lock, "rwlock_unlock", "unlocks", CALLER);
-        release(&lock->rwlock.read_clock);
+        release(&readers_of(lock)->clock);
         assert(lock->rwlock.readers && !lock->rwlock.writer);
         lock->rwlock.reads[self->id]--;
         lock->rwlock.readers--;

@@ -376,7 +376,7 @@ static _Noreturn void tell_endless(uintptr_t pc)
 
 static void count_step(struct object *object, bool writes, uintptr_t pc)
 {
-    assert(!is_over(self) && !self->ready && self->clock.at[self->id]);
+    assert(!is_over(self) && !self->ready && *own_clock(self));
     run.activity++;
     run.touched += run.accesses;
     run.accesses = 0;

@@ -98,9 +98,9 @@ static bool read_choices(const char *text, struct script *choices)
             choice = strtoul(end + 1, &end, 36);
         if (end == text + 1 || choices->n + zeros + 1 > MAX_CHOICES)
             return false;
-        memset(choices->choices + choices->n, 0, zeros);
+        memset(choices->choices + choices->n, 0, zeros * sizeof *choices->choices);
         choices->n += (unsigned)zeros;
-        choices->choices[choices->n++] = (uint8_t)choice;
+        choices->choices[choices->n++] = (uint16_t)choice;
         text = end;
     }
     return *text == '\0' || strcmp(text, "-") == 0;

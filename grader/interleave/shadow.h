@@ -1,6 +1,7 @@
 /* shadow.h - what is remembered of each 8 bytes of memory. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* CALLS: of a function on an object. FREES and DESTROYS are writes to all others that use the
@@ -18,8 +19,10 @@ enum access_kind {
 struct access {
     uint32_t clock; /* of the thread, then */
     uint32_t pc;
-    uint8_t thread, mask, kind; /* mask: which of the 8 bytes; 0: no access */
-    uint8_t locks;              /* how many the thread held */
+    uint16_t thread;
+    uint8_t mask; /* which of the 8 bytes; 0: no access */
+    uint8_t kind : 7;
+    bool locked : 1; /* the thread held a lock */
 };
 
 struct shadow {

@@ -31,7 +31,7 @@ static void trim(struct script *choices)
 static void copy_script(struct script *to, const struct script *from)
 {
     to->n = from->n < MAX_CHOICES ? from->n : MAX_CHOICES;
-    memcpy(to->choices, from->choices, to->n);
+    memcpy(to->choices, from->choices, to->n * sizeof *to->choices);
 }
 
 static unsigned interventions(const struct script *choices)

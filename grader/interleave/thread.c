@@ -38,17 +38,20 @@ static struct thread *free_slot(void)
 {
     if (run.thread_count < MAX_THREADS) {
         struct thread *fresh = &run.threads[run.thread_count];
-        memset(fresh, 0, offsetof(struct thread, depth));
+        memset(fresh, 0, offsetof(struct thread, clock));
         fresh->id = run.thread_count++;
+        clock_clear(&fresh->clock);
+        for (unsigned t = 0; t < run.thread_count; t++) {
+            vector_extend(&run.threads[t].clock.by_c11, run.thread_count);
+            vector_extend(&run.threads[t].past, run.thread_count);
+        }
         return fresh;
     }
     struct thread *old = used_slot();
     if (old) {
         unsigned id = old->id;
-        uint32_t now = old->clock.at[id];
-        memset(old, 0, offsetof(struct thread, depth));
+        memset(old, 0, offsetof(struct thread, clock));
         old->id = id;
-        old->clock.at[id] = now;
     }
     return old;
 }
@@ -66,10 +69,13 @@ struct thread *thread_new(void)
 
     if (!thread)
         return NULL;
-    uint32_t now = thread->clock.at[thread->id];
+    uint32_t now = *own_clock(thread);
     if (self)
-        thread->clock = self->clock;
-    thread->clock.at[thread->id] = now + 1;
+        clock_copy(&thread->clock, &self->clock);
+    *own_clock(thread) = now + 1;
+    clock_clear(&thread->acquire_pending);
+    thread->past.threads = 0;
+    vector_extend(&thread->past, run.thread_count);
     thread->name = "";
     thread->deadline = FOREVER;
     thread->depth = 0;
@@ -148,7 +154,7 @@ int thread_create(unsigned long *handle, const char *name, void *(*body)(void *)
     thread->own->pc = pc;
     memory_access((uintptr_t)handle, sizeof *handle, WRITE, pc);
     *handle = thread->handle;
-    self->clock.at[self->id]++; /* what self does from here on is not known to the new thread */
+    ++*own_clock(self); /* what self does from here on is not known to the new thread */
     thread_start(thread);
     strategy_orders(thread->own);
     story_event("create", story_object(thread->own), pc, "starts {t%u}", thread->id);

@@ -230,11 +230,9 @@ enum {
 
 /* ------------------------------------------------------------------------------------------- room */
 
-enum {
-    /* Threads at once. Less: tests of sixty threads. More: each vector clock grows, and with it the
-     * time of each acquire. */
-    MAX_THREADS = 64,
+/* Threads at once: MAX_THREADS in suite/runtime.h, since real threads tell of it, too. */
 
+enum {
     /* Calls remembered for a stack trace; deeper ones are counted. Less: recursion is told without
      * its callers. More: memory for each thread. */
     MAX_CALL_DEPTH = 512,
@@ -291,7 +289,7 @@ enum {
 
 /* Bytes a thread's stack has, and of these the guard, that may not be touched. Less: deep recursion
  * that works elsewhere. More: address space. */
-static const size_t STACK_SIZE = (size_t)16 << 20;
+static const size_t STACK_SIZE = (size_t)8 << 20;
 static const size_t GUARD_SIZE = 65536;
 
 /* Bytes of the heap in a schedule, and of the largest block. More is refused, as a machine out of

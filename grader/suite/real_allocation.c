@@ -17,7 +17,7 @@ static atomic_size_t starts;
 static atomic_size_t fail_at; /* 0: none */
 static size_t at_most;        /* succeed in this run; 0: all may */
 static atomic_bool has_failed;
-static atomic_bool is_out; /* all fail */
+static atomic_bool is_out;                 /* all fail */
 static thread_local size_t asked_for_here; /* in all runs */
 
 void allocation_begin_run(size_t most)

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +41,6 @@ enum {
     NAPS = 16,            /* less may be the system's doing */
 };
 #define NAP_MS 0.5 /* on average: less is a deadline that has passed, or is passing */
-
-enum { MANY_THREADS = 64 }; /* that the code under test has started */
 
 /* Shared by the child that runs the scenario and the parent that tells of it. */
 struct report {
@@ -87,11 +86,14 @@ _Noreturn void end_scenario(const struct outcome *outcome)
     _exit(CHILD_FAILED);
 }
 
-static _Noreturn void end_with(enum verdict verdict, const char *message)
+static _Noreturn void end_with(enum verdict verdict, const char *format, ...)
 {
     struct outcome outcome = {.verdict = verdict};
+    va_list arguments;
 
-    snprintf(outcome.message, sizeof outcome.message, "%s", message);
+    va_start(arguments, format);
+    vsnprintf(outcome.message, sizeof outcome.message, format, arguments);
+    va_end(arguments);
     end_scenario(&outcome);
 }
 
@@ -304,12 +306,13 @@ static atomic_int threads_there; /* that were started and not yet joined */
 /* Whose fault is it that there is no room for another one? */
 static _Noreturn void tell_too_many(void)
 {
-    struct activity others[MANY_THREADS * 2];
+    struct activity others[MAX_THREADS * 2];
     size_t most = sizeof others / sizeof others[0], n = look_at_others(others, most);
     size_t of_the_test = (size_t)atomic_load(&threads_there) + pool_idle();
 
-    if (n == most || n > MANY_THREADS + of_the_test)
-        end_with(VERDICT_MISUSE, "More than 64 threads at once, and no test needs so many.");
+    if (n == most || n > MAX_THREADS + of_the_test)
+        end_with(VERDICT_MISUSE, "More than %d threads at once, and no test needs so many.",
+                 MAX_THREADS);
     end_with(VERDICT_ENVIRONMENT, "The machine can't start another thread.");
 }
 

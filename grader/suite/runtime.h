@@ -37,6 +37,11 @@ static inline const char *verdict_name(enum verdict verdict)
     return names[verdict];
 }
 
+/* Threads at once, the test's own among them: code that has more is told so. Less: tests of 256 sleepers, for
+ * a count that is a byte, on code that has threads beside them. More: address space for the stack and the clocks of
+ * each. */
+enum { MAX_THREADS = 288 };
+
 struct outcome;
 
 /* A test whose body is one scenario of many. begin: makes the first the current one. next: the next one, or

@@ -81,7 +81,9 @@ def wanted(test: str) -> str:
     return PASSES.get(word, word)
 
 
-@pytest.mark.parametrize("source", ["litmus", "wrong", "right", "rare", "bugs", "sleeps", "undefined", "memory"])
+@pytest.mark.parametrize(
+    "source", ["litmus", "wrong", "right", "rare", "bugs", "sleeps", "undefined", "memory", "many"]
+)
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_each_program_gets_its_verdict(compiler: str, source: str) -> None:
     program = build(source, compiler)
@@ -114,7 +116,7 @@ def test_the_same_seed_gives_the_same_story_and_another_seed_other_schedules() -
     assert len({program.record(test, SEED=str(seed), STRATEGY="mix")["schedules"] for seed in range(2, 10)}) > 1
 
 
-@pytest.mark.parametrize("source", ["wrong", "litmus", "memory"])
+@pytest.mark.parametrize("source", ["wrong", "litmus", "memory", "many"])
 def test_the_seed_of_a_failure_reproduces_it(source: str) -> None:
     program = build(source)
     for test in names(source):
@@ -125,6 +127,11 @@ def test_the_seed_of_a_failure_reproduces_it(source: str) -> None:
         again = program.record(test, SEED=record["seed"])
         for key in ("verdict", "message", "seed", "story", "pc", "line"):
             assert again[key] == record[key], (test, key)
+
+
+def test_one_of_more_than_a_byte_counts_can_be_chosen() -> None:
+    seed = build("many").record("failed__one_of_many_wakes_without_cause")["seed"]
+    assert max(int(choice, 36) for choice in re.findall(r"\.(\w+)", seed)) > 255
 
 
 def told(record: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -546,17 +546,18 @@ static int started_by_the_code(void)
     pthread_t thread;
     int n = 0;
 
-    while (n < 100 && pthread_create(&thread, NULL, nothing, NULL) == 0)
+    while (n < 300 && pthread_create(&thread, NULL, nothing, NULL) == 0)
         n++;
     return n;
 }
 
-TEST(misuse__a_hundred_threads_of_the_code_itself, .hint = "no test needs so many")
+TEST(misuse__three_hundred_threads_of_the_code_itself, .hint = "no test needs so many")
 {
     started_by_the_code();
 }
 
-TEST(environment__a_hundred_threads_of_a_program, .is_a_program = true, .hint = "threads at once")
+TEST(environment__three_hundred_threads_of_a_program, .is_a_program = true,
+     .hint = "threads at once")
 {
     started_by_the_code();
 }
