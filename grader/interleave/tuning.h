@@ -287,8 +287,8 @@ enum {
     LOWEST_ADDRESS = 65536,
 };
 
-/* Bytes a thread's stack has, and of these the guard, that may not be touched. Less: deep recursion
- * that works elsewhere. More: address space. */
+/* Bytes a thread's stack has, as on Linux, and of these the guard, that may not be touched. Less:
+ * deep recursion that works elsewhere. More: address space, and large messages fit on a stack. */
 static const size_t STACK_SIZE = (size_t)8 << 20;
 static const size_t GUARD_SIZE = 65536;
 
