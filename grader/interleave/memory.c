@@ -48,6 +48,7 @@ static unsigned foreign_count;
 static struct visits {
     uint32_t generation; /* of another schedule: there are none */
     unsigned count;
+    uintptr_t lowest; /* no address of theirs is lower */
     struct visit {
         uintptr_t address;
         struct access access; /* the last of that thread there */
@@ -585,7 +586,7 @@ static __attribute__((noinline)) void note_visit(uintptr_t address, enum access_
     unsigned i = 0;
 
     if (visits->generation != generation)
-        *visits = (struct visits){.generation = generation};
+        *visits = (struct visits){.generation = generation, .lowest = UINTPTR_MAX};
     while (i < visits->count &&
            (visits->all[i].address != address || visits->all[i].access.thread != self->id))
         i++;
@@ -593,6 +594,8 @@ static __attribute__((noinline)) void note_visit(uintptr_t address, enum access_
         return;
     if (i == visits->count)
         visits->count++;
+    if (address < visits->lowest)
+        visits->lowest = address;
     visits->all[i] = (struct visit){address,
                                     {self->clock.at[self->id], (uint32_t)pc, (uint8_t)self->id,
                                      0xff, (uint8_t)kind, locks_of(self)}};
@@ -613,11 +616,14 @@ void memory_frames_are_gone(uintptr_t below, uintptr_t pc)
 {
     struct visits *visits = &visits_of[self->id];
 
-    if (visits->generation != generation || run.was_stopped)
+    if (visits->lowest >= below || visits->generation != generation || run.was_stopped)
         return;
+    visits->lowest = UINTPTR_MAX;
     for (unsigned i = 0; i < visits->count;) {
         const struct visit *visit = &visits->all[i];
         if (visit->address >= below) {
+            if (visit->address < visits->lowest)
+                visits->lowest = visit->address;
             i++;
             continue;
         }
