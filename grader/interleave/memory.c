@@ -267,11 +267,11 @@ static _Noreturn void tell_race(const struct access *before, enum access_kind ki
                                              : "the first holds no lock");
 }
 
-/* Of an access now and an earlier, ordered one: does every later rival of the earlier one rival the
- * new one too? Then the earlier one can be forgotten. */
-static inline bool covers(unsigned kind, unsigned earlier)
+/* Of an access now and an earlier, ordered one: 0 if every later rival of the earlier one rivals the new one too, so
+ * that the earlier one can be forgotten. If not, only the earlier one writes, or only the new one is atomic. */
+static inline unsigned is_more(unsigned earlier, unsigned kind)
 {
-    return (kind & WRITE || !(earlier & WRITE)) && (earlier & ATOMIC || !(kind & ATOMIC));
+    return (earlier ^ kind) & ((earlier & WRITE) | (kind & ATOMIC));
 }
 
 /* Self frees an atomic. It may, whatever the memory orders, once it has read what the other thread
@@ -288,14 +288,17 @@ static bool has_read(const struct shadow *shadow, const struct access *stored)
     return false;
 }
 
+static const struct access no_access; /* everybody knows of it, since its clock is 0 */
+
 static inline bool is_known(const struct access *before)
 {
-    return !before->mask || before->clock <= self->clock.at[before->thread];
+    return before->clock <= self->clock.at[before->thread];
 }
 
+/* Can it be forgotten? The answer is not to be foreseen by the processor: no branch is needed to find it. */
 static inline bool is_covered(const struct access *before, unsigned mask, enum access_kind kind)
 {
-    return !(before->mask & ~mask) && (!before->mask || covers(kind, before->kind));
+    return !((before->mask & ~mask) | (before->mask ? is_more(before->kind, kind) : 0));
 }
 
 /* Looks at one remembered access of a word. True: its place is free for the new one. */
@@ -305,7 +308,7 @@ static bool meet(const struct shadow *shadow, struct access *before, unsigned ma
     if (is_known(before)) {
         if (!is_covered(before, mask, kind))
             return false;
-        before->mask = 0;
+        *before = no_access;
         return true;
     }
     if ((before->mask & mask) && ((before->kind | kind) & WRITE) &&
@@ -352,19 +355,25 @@ static __attribute__((noinline)) void compare_all(struct shadow *shadow, unsigne
         remember(place, mask, kind, pc);
 }
 
-/* The same where it is quickly done, as mostly: at most two are remembered, both ordered before. */
+/* At most two are remembered, both ordered before: so it is mostly. */
+static inline bool all_known(const struct shadow *shadow)
+{
+    return !shadow->more && is_known(&shadow->last[0]) && is_known(&shadow->last[1]);
+}
+
+/* The same where it is quickly done. */
 static inline struct access *compare_quickly(struct shadow *shadow, unsigned mask,
                                              enum access_kind kind)
 {
     struct access *last = shadow->last;
 
-    if (shadow->more || !is_known(&last[0]) || !is_known(&last[1]))
+    if (!all_known(shadow))
         return NULL;
     bool second = is_covered(&last[1], mask, kind);
     if (!is_covered(&last[0], mask, kind))
         return second ? &last[1] : NULL;
     if (second)
-        last[1].mask = 0;
+        last[1] = no_access;
     return &last[0];
 }
 
@@ -460,7 +469,9 @@ static inline void access_word(struct shadow *shadow, uintptr_t address, unsigne
         note_undo(shadow, address);
     if (kind == WRITE && shadow->object)
         forget_objects(shadow, address, size);
-    if (run.thread_count > 1 && shadow->generation == generation)
+    if (run.thread_count == 1 || shadow->generation != generation)
+        return;
+    if (kind != FREES || !all_known(shadow)) /* nothing is remembered of it once it is freed */
         check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
 }
 
@@ -476,19 +487,22 @@ static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
                          enum access_kind kind, uintptr_t pc, bool global)
 {
     bool has_lines = run.thread_count > 1 && !global;
+    uintptr_t end = address + size;
 
     run.touched += size / LINE;
     if (size >= LINE)
         count_work(size / LINE, pc);
-    for (uintptr_t end = address + size; address < end;) {
+    while (address < end) {
         struct shadow *line = has_lines ? whole_line(address, end - address) : NULL;
-        unsigned first = address & 7, n = end - address < 8 - first ? end - address : 8 - first;
+        uintptr_t next = (address | (LINE - 1)) + 1 < end ? (address | (LINE - 1)) + 1 : end;
         run.activity++; /* a large block takes the kit a while */
         if (line) {
             check_word(line, 0xff, kind, pc);
-            address += LINE;
             shadow += LINE / 8;
-        } else {
+            address = next;
+        }
+        while (address < next) {
+            unsigned first = address & 7, n = next - address < 8 - first ? next - address : 8 - first;
             access_word(shadow++, address, n, kind, pc, global);
             address += n;
         }
@@ -515,6 +529,11 @@ static inline struct shadow *plain_word(uintptr_t address, enum access_kind kind
     if (in_arena)
         return shadow->plain > (run.thread_count > 1) ? shadow : NULL;
     return kind & WRITE && !shadow->block ? NULL : shadow;
+}
+
+static inline bool is_one_word(uintptr_t address, size_t size, enum access_kind kind)
+{
+    return address % 8 + size <= 8 && kind != FREES;
 }
 
 /* Checks an access to such a word. False: nothing has been done, for there is more to do. */
@@ -638,7 +657,8 @@ static __attribute__((noinline)) void access_stack_of_another(uintptr_t address,
 {
     check_stack(address, kind, pc);
     note_visit(address, kind, pc);
-    access_fully(address, size, kind, pc);
+    if (!is_one_word(address, size, kind) || !access_plainly(address, size, kind, pc))
+        access_fully(address, size, kind, pc);
 }
 
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
@@ -647,7 +667,7 @@ void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintpt
         return;
     if (is_on_stack(address) && (address - arena) / STACK_SIZE != self->id)
         access_stack_of_another(address, size, kind, pc);
-    else if (address % 8 + size > 8 || kind == FREES || !access_plainly(address, size, kind, pc))
+    else if (!is_one_word(address, size, kind) || !access_plainly(address, size, kind, pc))
         access_fully(address, size, kind, pc);
 }
 
