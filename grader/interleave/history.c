@@ -34,6 +34,7 @@ struct history *history_new(void)
         return NULL;
     struct history *history = &histories[history_count++];
     memset(history, 0, sizeof *history);
+    history_clear(history);
     return history;
 }
 
@@ -146,20 +147,21 @@ struct store *history_add(struct history *history, struct store *after, atomic_v
     store->time = run.operations;
     store->modified = false;
     store->sequences = 0;
-    store->threads = (uint8_t)run.thread_count;
-    for (unsigned t = 0; t < run.thread_count; t++) {
-        store->seen[t] = 0;
-        store->past.at[t] = self->past.at[t];
-    }
+    store->threads = (uint8_t)clock_entries();
+    for (unsigned t = 0; t < store->threads; t++)
+        store->seen[t] = NEVER;
+    entries_copy(store->past.at, self->past.at);
     link_after(history, store, after);
     return store;
 }
 
 void history_see(struct store *store, const struct thread *thread)
 {
-    for (; store->threads < run.thread_count; store->threads++)
-        store->seen[store->threads] = store->past.at[store->threads] = 0;
-    if (!store->seen[thread->id])
+    for (; store->threads < clock_entries(); store->threads++) {
+        store->seen[store->threads] = NEVER;
+        store->past.at[store->threads] = 0;
+    }
+    if (store->seen[thread->id] == NEVER)
         store->seen[thread->id] = thread->clock.at[thread->id];
 }
 

@@ -15,14 +15,15 @@ struct store {
     uint32_t clock;              /* of its thread, then */
     uint32_t time;               /* the number of the operation */
     uint8_t thread;
-    uint8_t
-        threads; /* so many there were when the last one had read it: seen and past have no more */
+    uint8_t threads;    /* seen and past have so many: clock_entries() when somebody last read it */
     bool modified;      /* a read-modify-write has read it: nothing may come between the two */
     uint32_t sequences; /* the first release sequence that it is part of; 0: none */
     uint32_t
-        seen[MAX_THREADS]; /* each thread's clock when it first read this store; 0: it has not */
+        seen[MAX_THREADS]; /* each thread's clock when it first read this store, or NEVER */
     struct past past;      /* what was executed before it, and it itself */
 };
+
+enum { NEVER = INT32_MAX }; /* no clock gets there */
 
 /* Of one atomic, from its initialisation on. */
 struct history {
@@ -79,10 +80,10 @@ static inline bool happens_before(const struct store *store, const struct clock 
 /* Was the store read by somebody at a time that is in that clock? */
 static inline bool was_seen(const struct store *store, const struct clock *by)
 {
-    for (unsigned t = 0; t < store->threads; t++)
-        if (store->seen[t] && store->seen[t] <= clock_of(by, t))
+    for (unsigned t = 0; by->by_rc11 && t < store->threads; t++)
+        if (store->seen[t] <= clock_by_rc11(by, t))
             return true;
-    return false;
+    return entries_any_within(store->seen, by->at, store->threads);
 }
 
 /* The thread has read it, or must from now on read it or a newer one. */
@@ -90,7 +91,7 @@ void history_see(struct store *store, const struct thread *thread);
 
 static inline bool has_seen(const struct store *store, const struct thread *thread)
 {
-    return thread->id < store->threads && store->seen[thread->id];
+    return thread->id < store->threads && store->seen[thread->id] != NEVER;
 }
 
 /* Must who has that clock see this store, or a newer one, and store behind it? (Coherence.) */

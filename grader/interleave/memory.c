@@ -475,14 +475,6 @@ static inline void access_word(struct shadow *shadow, uintptr_t address, unsigne
         check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
 }
 
-static void not_plain(uintptr_t address, size_t size)
-{
-    struct shadow *shadow = &arena_shadow[(address - arena) / 8];
-
-    for (uintptr_t word = address & ~(uintptr_t)7; word < address + size; word += 8, shadow++)
-        shadow->plain = 0;
-}
-
 static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
                          enum access_kind kind, uintptr_t pc, bool global)
 {
@@ -527,13 +519,14 @@ static inline struct shadow *plain_word(uintptr_t address, enum access_kind kind
     if ((!in_arena && address - globals >= globals_size) || shadow->generation != generation)
         return NULL;
     if (in_arena)
-        return shadow->plain > (run.thread_count > 1) ? shadow : NULL;
+        return shadow->plain == PLAIN || (shadow->plain && run.thread_count == 1) ? shadow : NULL;
     return kind & WRITE && !shadow->block ? NULL : shadow;
 }
 
-static inline bool is_one_word(uintptr_t address, size_t size, enum access_kind kind)
+/* Of size 0 it is none. */
+static inline bool is_one_word(uintptr_t address, size_t size)
 {
-    return address % 8 + size <= 8 && kind != FREES;
+    return size - 1 < 8 - address % 8;
 }
 
 /* Checks an access to such a word. False: nothing has been done, for there is more to do. */
@@ -553,6 +546,8 @@ static inline bool access_plainly(uintptr_t address, size_t size, enum access_ki
 static __attribute__((noinline)) void access_fully(uintptr_t address, size_t size,
                                                    enum access_kind kind, uintptr_t pc)
 {
+    if (!size)
+        return;
     struct shadow *shadow = shadow_of(address);
     if (!shadow) {
         unwatched(address, kind, pc);
@@ -560,14 +555,12 @@ static __attribute__((noinline)) void access_fully(uintptr_t address, size_t siz
     }
     bool on_stack = address - arena < MAX_THREADS * STACK_SIZE;
     bool global = address - globals < globals_size;
-    if (kind != FREES && address - heap_start < HEAP_SIZE)
+    if (address - heap_start < HEAP_SIZE)
         heap_check(shadow, address, size, kind, pc);
     count_access(kind == WRITE && !on_stack, pc);
-    if (kind == FREES)
-        not_plain(address, size);
     bool alone = run.thread_count == 1;
     bool is_word = address % 8 + size <= 8;
-    if (is_word && !global && kind != FREES && (on_stack || heap_has_word(shadow, address)))
+    if (is_word && !global && (on_stack || heap_has_word(shadow, address)))
         shadow->plain = alone ? PLAIN_ALONE : PLAIN;
     if (alone && kind != WRITE && !(global && (kind & WRITE)))
         return; /* all that comes later is ordered after it */
@@ -631,12 +624,9 @@ static _Noreturn void tell_visit(const struct visit *visit, uintptr_t pc)
          other, in_words(visit->access.kind), thread_name(self), thread_name(self), other);
 }
 
-void memory_frames_are_gone(uintptr_t below, uintptr_t pc)
+static __attribute__((noinline)) void end_visits(struct visits *visits, uintptr_t below,
+                                                 uintptr_t pc)
 {
-    struct visits *visits = &visits_of[self->id];
-
-    if (visits->lowest >= below || visits->generation != generation || run.was_stopped)
-        return;
     visits->lowest = UINTPTR_MAX;
     for (unsigned i = 0; i < visits->count;) {
         const struct visit *visit = &visits->all[i];
@@ -652,22 +642,49 @@ void memory_frames_are_gone(uintptr_t below, uintptr_t pc)
     }
 }
 
+void memory_frames_are_gone(uintptr_t below, uintptr_t pc)
+{
+    struct visits *visits = &visits_of[self->id];
+
+    if (visits->lowest < below && visits->generation == generation && !run.was_stopped)
+        end_visits(visits, below, pc);
+}
+
 static __attribute__((noinline)) void access_stack_of_another(uintptr_t address, size_t size,
                                                               enum access_kind kind, uintptr_t pc)
 {
+    if (!size)
+        return;
     check_stack(address, kind, pc);
     note_visit(address, kind, pc);
-    if (!is_one_word(address, size, kind) || !access_plainly(address, size, kind, pc))
+    if (!is_one_word(address, size) || !access_plainly(address, size, kind, pc))
         access_fully(address, size, kind, pc);
+}
+
+bool memory_freed(uintptr_t start, size_t size, uintptr_t pc)
+{
+    struct shadow *first = &arena_shadow[(start - arena) / 8], *shadow = first;
+    bool has_objects = false;
+
+    if (!size)
+        return false;
+    count_access(false, pc);
+    for (uintptr_t word = start; word < start + size; word += 8, shadow++) {
+        shadow->plain = 0;
+        has_objects |= shadow->generation == generation && shadow->object;
+    }
+    if (run.thread_count > 1)
+        access_words(first, start, size, FREES, pc, false);
+    return has_objects;
 }
 
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
 {
-    if (!self || !size)
+    if (!self)
         return;
     if (is_on_stack(address) && (address - arena) / STACK_SIZE != self->id)
         access_stack_of_another(address, size, kind, pc);
-    else if (!is_one_word(address, size, kind) || !access_plainly(address, size, kind, pc))
+    else if (!is_one_word(address, size) || !access_plainly(address, size, kind, pc))
         access_fully(address, size, kind, pc);
 }
 

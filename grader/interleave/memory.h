@@ -21,6 +21,10 @@ void memory_undo(void);
 /* Checks an access by self. Ends the schedule if it is wrong. */
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc);
 
+/* Checks that self may free this memory, which begins at a multiple of 16. Ends the schedule if it may not. True: objects
+ * live in it. */
+bool memory_freed(uintptr_t start, size_t size, uintptr_t pc);
+
 /* A small block is handed out that has not been there before in this schedule: its words are plain ones. start: a multiple
  * of 16. */
 void memory_handed_out(uintptr_t start, size_t size, uint32_t block);

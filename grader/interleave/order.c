@@ -44,13 +44,13 @@ static bool is_full(void)
     return run.operations >= MAX_ORDERED || clocks_used > CLOCKS;
 }
 
-/* Of a clock, no more than there are threads; it is given up again if clocks_used is set back. */
+/* Of a clock, no more than there are threads: what else is copied will be overwritten. It is given up again if
+ * clocks_used is set back. */
 static uint32_t *copy_of(const struct clock *clock)
 {
     uint32_t *copy = &clocks[clocks_used];
 
-    for (unsigned t = 0; t < run.thread_count; t++)
-        copy[t] = clock->at[t];
+    entries_copy(copy, clock->at);
     for (unsigned t = 0; clock->by_rc11 && t < run.thread_count; t++)
         copy[t] = clock_of(clock, t);
     clocks_used += run.thread_count;
