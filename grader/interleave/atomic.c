@@ -136,14 +136,20 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
 static struct history *step_at(const volatile void *where, unsigned size, enum access_kind kind,
                                bool writes, uintptr_t pc, struct object **atomic)
 {
+    unsigned long turns = run.turns;
+
     memory_access((uintptr_t)where, size, kind, pc);
     *atomic = location(where, size, pc);
     step(*atomic, writes, pc);
-    memory_access((uintptr_t)where, size, kind, pc);
-    struct history *history = history_of(*atomic, where, size, pc);
+    if (run.turns != turns) {
+        memory_access((uintptr_t)where, size, kind, pc);
+        history_of(*atomic, where, size, pc);
+    } else {
+        run.accesses++; /* it would find all as before */
+    }
     run.operations++;
     order_start();
-    return history;
+    return (*atomic)->atomic.history;
 }
 
 /* ------------------------------------------------------------------------- which store it meets */

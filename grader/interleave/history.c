@@ -87,6 +87,8 @@ static struct store *settled(const struct history *history)
             store = store->older;
         if (store->rank < oldest->rank)
             oldest = store;
+        if (oldest == history->oldest)
+            break;
     }
     return oldest;
 }

@@ -268,6 +268,7 @@ struct run {
     unsigned long progress; /* counts everything another thread could notice */
     unsigned long rounds;   /* ... and turns since, while all spin */
     unsigned long rounds_progress;
+    unsigned long turns; /* counts how often something else ran within a step: others, or a signal's handler */
     unsigned long yields;
     bool patient;   /* a thread that yields lets all others go as far as they get */
     uint64_t slept; /* time passed because everybody slept, where it may not: time_may_pass */
@@ -356,6 +357,7 @@ static inline uint32_t clock_of(const struct clock *clock, unsigned thread)
 /* The entries of clocks and pasts are looked at four at a time: those of all threads, and up to three that are 0. (Signed,
  * which costs less to compare: none is that great.) */
 typedef int32_t four_entries __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int64_t two_halves __attribute__((vector_size(16)));
 
 static inline unsigned clock_entries(void)
 {
@@ -385,7 +387,8 @@ static inline bool entries_any_within(const uint32_t *some, const uint32_t *othe
 
     for (unsigned t = 0; t < n; t += 4)
         any |= *(const four_entries *)&some[t] <= *(const four_entries *)&others[t];
-    return any[0] | any[1] | any[2] | any[3];
+    two_halves halves = (two_halves)any;
+    return halves[0] | halves[1];
 }
 
 static inline void clock_join(struct clock *into, const struct clock *from)

@@ -27,6 +27,7 @@ static void switch_to(struct thread *next)
     struct thread *before = self;
 
     self = next;
+    run.turns++;
     if (!next->fiber.thread_pointer) { /* or each has an errno of its own */
         before->saved_errno = errno;
         errno = next->saved_errno;
@@ -403,8 +404,10 @@ static void step_done(void)
     self->call = NULL;
     if (self->object)
         strategy_touch(self->object, self->writes);
-    if (self->signals_pending & ~self->signals_blocked && signal_arrived)
+    if (self->signals_pending & ~self->signals_blocked && signal_arrived) {
+        run.turns++;
         signal_arrived();
+    }
 }
 
 void step(struct object *object, bool writes, uintptr_t pc)
