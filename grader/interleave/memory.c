@@ -463,16 +463,20 @@ static void unwatched(uintptr_t address, enum access_kind kind, uintptr_t pc)
 static inline void access_word(struct shadow *shadow, uintptr_t address, unsigned size,
                                enum access_kind kind, uintptr_t pc, bool global)
 {
-    if (kind != FREES)
-        fresh(shadow);
+    fresh(shadow);
     if (global && (kind & WRITE))
         note_undo(shadow, address);
     if (kind == WRITE && shadow->object)
         forget_objects(shadow, address, size);
-    if (run.thread_count == 1 || shadow->generation != generation)
-        return;
-    if (kind != FREES || !all_known(shadow)) /* nothing is remembered of it once it is freed */
+    if (run.thread_count > 1)
         check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
+}
+
+static void count_block(size_t size, uintptr_t pc)
+{
+    run.touched += size / LINE;
+    if (size >= LINE)
+        count_work(size / LINE, pc);
 }
 
 static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
@@ -481,9 +485,7 @@ static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
     bool has_lines = run.thread_count > 1 && !global;
     uintptr_t end = address + size;
 
-    run.touched += size / LINE;
-    if (size >= LINE)
-        count_work(size / LINE, pc);
+    count_block(size, pc);
     while (address < end) {
         struct shadow *line = has_lines ? whole_line(address, end - address) : NULL;
         uintptr_t next = (address | (LINE - 1)) + 1 < end ? (address | (LINE - 1)) + 1 : end;
@@ -663,18 +665,29 @@ static __attribute__((noinline)) void access_stack_of_another(uintptr_t address,
 
 bool memory_freed(uintptr_t start, size_t size, uintptr_t pc)
 {
-    struct shadow *first = &arena_shadow[(start - arena) / 8], *shadow = first;
-    bool has_objects = false;
+    struct shadow *shadow = &arena_shadow[(start - arena) / 8];
+    uintptr_t end = start + size;
+    bool alone = run.thread_count == 1, has_objects = false;
 
     if (!size)
         return false;
     count_access(false, pc);
-    for (uintptr_t word = start; word < start + size; word += 8, shadow++) {
+    if (!alone)
+        count_block(size, pc);
+    for (uintptr_t word = start; word < end; word += 8, shadow++) {
+        if ((word == start || word % LINE == 0) && !alone) {
+            run.activity++;
+            struct shadow *line = whole_line(word, end - word);
+            if (line)
+                check_word(line, 0xff, FREES, pc);
+        }
         shadow->plain = 0;
-        has_objects |= shadow->generation == generation && shadow->object;
+        if (shadow->generation != generation)
+            continue;
+        has_objects |= shadow->object != 0;
+        if (!alone && !all_known(shadow))
+            compare_all(shadow, 0xff, FREES, pc);
     }
-    if (run.thread_count > 1)
-        access_words(first, start, size, FREES, pc, false);
     return has_objects;
 }
 

@@ -44,6 +44,12 @@ static bool is_full(void)
     return run.operations >= MAX_ORDERED || clocks_used > CLOCKS;
 }
 
+static __attribute__((noinline)) void add_by_rc11(uint32_t *copy, const struct clock *clock)
+{
+    for (unsigned t = 0; t < run.thread_count; t++)
+        copy[t] = clock_by_rc11(clock, t);
+}
+
 /* Of a clock, no more than there are threads: what else is copied will be overwritten. It is given up again if
  * clocks_used is set back. */
 static uint32_t *copy_of(const struct clock *clock)
@@ -51,8 +57,8 @@ static uint32_t *copy_of(const struct clock *clock)
     uint32_t *copy = &clocks[clocks_used];
 
     entries_copy(copy, clock->at);
-    for (unsigned t = 0; clock->by_rc11 && t < run.thread_count; t++)
-        copy[t] = clock_of(clock, t);
+    if (clock->by_rc11)
+        add_by_rc11(copy, clock);
     clocks_used += run.thread_count;
     return copy;
 }

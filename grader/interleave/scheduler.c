@@ -63,13 +63,16 @@ struct candidates {
     unsigned lazy_count;
     struct thread *settler;
     bool continues;
+    bool may_wake; /* there is one whose sleep may end although what it waits for does not hold */
 };
 
 static inline void consider(struct candidates *found, struct thread *thread)
 {
-    if (is_out(thread) || !can_go(thread))
+    if (is_out(thread))
         return;
-    if (thread->settling)
+    if (!can_go(thread))
+        found->may_wake |= thread->interruptible || thread->deadline != FOREVER;
+    else if (thread->settling)
         found->settler = thread;
     else if (thread->yielded || thread->idle > SPINNING)
         found->lazy[found->lazy_count++] = thread;
@@ -82,7 +85,8 @@ static inline void consider(struct candidates *found, struct thread *thread)
 static void add_events(struct candidates *found)
 {
     found->n = found->able;
-    if ((!run.spurious_left && !run.early_left) || run.settling || run.plan.draws_events)
+    if (!found->may_wake || (!run.spurious_left && !run.early_left) || run.settling ||
+        run.plan.draws_events)
         return;
     for (unsigned t = 0; t < run.thread_count; t++) {
         struct thread *thread = &run.threads[t];
@@ -206,6 +210,7 @@ static void find_candidates(struct candidates *found)
 {
     found->able = found->lazy_count = 0;
     found->settler = NULL;
+    found->may_wake = false;
     consider(found, self);
     found->continues = found->able == 1;
     for (unsigned t = 0; t < run.thread_count; t++)
