@@ -192,7 +192,7 @@ bool sequence_add(struct store *store, unsigned thread, const struct clock *cloc
         return false;
     sequences[number].thread = (uint8_t)thread;
     sequences[number].by_rc11 = by_rc11;
-    sequences[number].clock = *clock;
+    clock_copy(&sequences[number].clock, clock);
     sequences[number].next = store->sequences;
     store->sequences = number;
     return true;

@@ -288,7 +288,11 @@ static bool has_read(const struct shadow *shadow, const struct access *stored)
     return false;
 }
 
-static const struct access no_access; /* everybody knows of it, since its clock is 0 */
+/* Leaves none that is remembered, of which everybody knows: the clock is 0. */
+static inline void forget(struct access *access)
+{
+    *access = (struct access){0};
+}
 
 static inline bool is_known(const struct access *before)
 {
@@ -308,7 +312,7 @@ static bool meet(const struct shadow *shadow, struct access *before, unsigned ma
     if (is_known(before)) {
         if (!is_covered(before, mask, kind))
             return false;
-        *before = no_access;
+        forget(before);
         return true;
     }
     if ((before->mask & mask) && ((before->kind | kind) & WRITE) &&
@@ -373,7 +377,7 @@ static inline struct access *compare_quickly(struct shadow *shadow, unsigned mas
     if (!is_covered(&last[0], mask, kind))
         return second ? &last[1] : NULL;
     if (second)
-        last[1] = no_access;
+        forget(&last[1]);
     return &last[0];
 }
 
@@ -395,10 +399,10 @@ static inline void check_word(struct shadow *shadow, unsigned mask, enum access_
     if (is_as_before(shadow, mask, kind))
         return;
     struct access *place = compare_quickly(shadow, mask, kind);
-    if (!place)
-        compare_all(shadow, mask, kind, pc);
-    else if (kind != FREES)
+    if (place)
         remember(place, mask, kind, pc);
+    else
+        compare_all(shadow, mask, kind, pc);
 }
 
 /* A plain write to bytes where an object lives initialises them anew: what was there is history, be
@@ -678,8 +682,8 @@ bool memory_freed(uintptr_t start, size_t size, uintptr_t pc)
         if ((word == start || word % LINE == 0) && !alone) {
             run.activity++;
             struct shadow *line = whole_line(word, end - word);
-            if (line)
-                check_word(line, 0xff, FREES, pc);
+            if (line && !all_known(line))
+                compare_all(line, 0xff, FREES, pc);
         }
         shadow->plain = 0;
         if (shadow->generation != generation)
