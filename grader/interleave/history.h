@@ -18,9 +18,8 @@ struct store {
     uint8_t threads;    /* seen and past have so many: clock_entries() when somebody last read it */
     bool modified;      /* a read-modify-write has read it: nothing may come between the two */
     uint32_t sequences; /* the first release sequence that it is part of; 0: none */
-    uint32_t
-        seen[MAX_THREADS]; /* each thread's clock when it first read this store, or NEVER */
-    struct past past;      /* what was executed before it, and it itself */
+    uint32_t seen[MAX_THREADS]; /* each thread's clock when it first read this store, or NEVER */
+    struct past past;           /* what was executed before it, and it itself */
 };
 
 enum { NEVER = INT32_MAX }; /* no clock gets there */

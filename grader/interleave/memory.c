@@ -267,9 +267,9 @@ static _Noreturn void tell_race(const struct access *before, enum access_kind ki
                                              : "the first holds no lock");
 }
 
-/* Of an access now and an earlier, ordered one: 0 if every later rival of the earlier one rivals the new one too, so
- * that the earlier one can be forgotten. If not, only the earlier one writes, or only the new one is atomic. */
-static inline unsigned is_more(unsigned earlier, unsigned kind)
+/* Of an access now and an earlier, ordered one: 0 if every later rival of the earlier one rivals the new one too. If not,
+ * only the earlier one writes, or only the new one is atomic. */
+static inline unsigned left_open(unsigned earlier, unsigned kind)
 {
     return (earlier ^ kind) & ((earlier & WRITE) | (kind & ATOMIC));
 }
@@ -299,10 +299,10 @@ static inline bool is_known(const struct access *before)
     return before->clock <= self->clock.at[before->thread];
 }
 
-/* Can it be forgotten? The answer is not to be foreseen by the processor: no branch is needed to find it. */
+/* Can it be forgotten? Without a branch, as the processor can't foresee the answer. */
 static inline bool is_covered(const struct access *before, unsigned mask, enum access_kind kind)
 {
-    return !((before->mask & ~mask) | (before->mask ? is_more(before->kind, kind) : 0));
+    return !((before->mask & ~mask) | (before->mask ? left_open(before->kind, kind) : 0));
 }
 
 /* Looks at one remembered access of a word. True: its place is free for the new one. */
@@ -359,7 +359,7 @@ static __attribute__((noinline)) void compare_all(struct shadow *shadow, unsigne
         remember(place, mask, kind, pc);
 }
 
-/* At most two are remembered, both ordered before: so it is mostly. */
+/* As it mostly is: at most two are remembered, both ordered before. */
 static inline bool all_known(const struct shadow *shadow)
 {
     return !shadow->more && is_known(&shadow->last[0]) && is_known(&shadow->last[1]);
@@ -500,7 +500,8 @@ static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
             address = next;
         }
         while (address < next) {
-            unsigned first = address & 7, n = next - address < 8 - first ? next - address : 8 - first;
+            unsigned first = address & 7,
+                     n = next - address < 8 - first ? next - address : 8 - first;
             access_word(shadow++, address, n, kind, pc, global);
             address += n;
         }
@@ -697,6 +698,7 @@ bool memory_freed(uintptr_t start, size_t size, uintptr_t pc)
 
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
 {
+    assert(kind != FREES);
     if (!self)
         return;
     if (is_on_stack(address) && (address - arena) / STACK_SIZE != self->id)

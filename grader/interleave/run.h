@@ -268,7 +268,7 @@ struct run {
     unsigned long progress; /* counts everything another thread could notice */
     unsigned long rounds;   /* ... and turns since, while all spin */
     unsigned long rounds_progress;
-    unsigned long turns; /* counts how often something else ran within a step: others, or a signal's handler */
+    unsigned long turns; /* how often others ran within a step, or a signal's handler did */
     unsigned long yields;
     bool patient;   /* a thread that yields lets all others go as far as they get */
     uint64_t slept; /* time passed because everybody slept, where it may not: time_may_pass */
@@ -354,8 +354,8 @@ static inline uint32_t clock_of(const struct clock *clock, unsigned thread)
     return clock->by_rc11 ? clock_by_rc11(clock, thread) : clock->at[thread];
 }
 
-/* The entries of clocks and pasts are looked at four at a time: those of all threads, and up to three that are 0. (Signed,
- * which costs less to compare: none is that great.) */
+/* The entries of clocks and pasts are looked at four at a time: those of all threads, and up to three
+ * that are 0. (Signed, which costs less to compare: none is that great.) */
 typedef int32_t four_entries __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int64_t two_halves __attribute__((vector_size(16)));
 
