@@ -102,8 +102,22 @@ static struct store *add_after(struct history *history, struct store *after, ato
     return store;
 }
 
-/* The location, with at least one store in its history: a value nobody stored atomically was there
+/* The history of a location, with at least one store in it: a value nobody stored atomically was there
  * before anybody shared the location (or is a race, which is found out elsewhere). */
+static struct history *history_of(struct object *atomic, const volatile void *where, unsigned size,
+                                  uintptr_t pc)
+{
+    struct history *history = atomic->atomic.history;
+    atomic_value value = peek(where, size);
+
+    if (history->newest && (atomic->atomic.size != size || history->newest->value != value))
+        history_clear(history);
+    atomic->atomic.size = size;
+    if (!history->newest)
+        add_after(history, NULL, value, pc)->clock = 0; /* everybody knows it */
+    return history;
+}
+
 static struct object *location(const volatile void *where, unsigned size, uintptr_t pc)
 {
     bool created;
@@ -114,14 +128,7 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
         if (!atomic->atomic.history)
             fail(VERDICT_ENVIRONMENT, pc, "More atomic variables than the check can follow.");
     }
-    struct history *history = atomic->atomic.history;
-    atomic_value value = peek(where, size);
-    if (created ||
-        (history->newest && (atomic->atomic.size != size || history->newest->value != value)))
-        history_clear(history);
-    atomic->atomic.size = size;
-    if (!history->newest)
-        add_after(history, NULL, value, pc)->clock = 0; /* everybody knows it */
+    history_of(atomic, where, size, pc);
     return atomic;
 }
 
@@ -129,11 +136,17 @@ static struct object *location(const volatile void *where, unsigned size, uintpt
 static struct history *step_at(const volatile void *where, unsigned size, enum access_kind kind,
                                bool writes, uintptr_t pc, struct object **atomic)
 {
+    unsigned long turns = run.turns;
+
     memory_access((uintptr_t)where, size, kind, pc);
     *atomic = location(where, size, pc);
     step(*atomic, writes, pc);
-    memory_access((uintptr_t)where, size, kind, pc);
-    location(where, size, pc);
+    if (run.turns != turns) {
+        memory_access((uintptr_t)where, size, kind, pc);
+        history_of(*atomic, where, size, pc);
+    } else {
+        run.accesses++; /* it would find all as before */
+    }
     run.operations++;
     order_start();
     return (*atomic)->atomic.history;

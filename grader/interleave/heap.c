@@ -186,8 +186,8 @@ static void free_block(void *pointer, uintptr_t pc)
         check_freed(block, pointer, pc);
     story_event("free", 0, pc, "frees %zu byte%s", block->size, block->size == 1 ? "" : "s");
     uint32_t freed_at = story_now();
-    memory_access(block->start, block->size, FREES, pc);
-    objects_in(block->start, block->size, nobody_uses, pc);
+    if (memory_freed(block->start, block->size, pc))
+        objects_in(block->start, block->size, nobody_uses, pc);
     block->freed = true;
     block->freed_pc = (uint32_t)pc;
     block->freed_by = (uint16_t)self->id;

@@ -35,6 +35,7 @@ struct history *history_new(void)
         return NULL;
     struct history *history = &histories[history_count++];
     memset(history, 0, offsetof(struct history, past.at));
+    history_clear(history);
     return history;
 }
 
@@ -87,6 +88,8 @@ static struct store *settled(const struct history *history)
             store = store->older;
         if (store->rank < oldest->rank)
             oldest = store;
+        if (oldest == history->oldest)
+            break;
     }
     return oldest;
 }
@@ -155,8 +158,8 @@ struct store *history_add(struct history *history, struct store *after, atomic_v
 
 void history_see(struct store *store, const struct thread *thread)
 {
-    vector_extend(&store->seen, thread->id + 1);
-    if (!store->seen.at[thread->id])
+    vector_extend(&store->seen, thread->id + 1, NEVER);
+    if (store->seen.at[thread->id] == NEVER)
         store->seen.at[thread->id] = vector_of(&thread->clock.by_c11, thread->id);
 }
 

@@ -17,9 +17,11 @@ struct store {
     uint16_t thread;
     bool modified;      /* a read-modify-write has read it: nothing may come between the two */
     uint32_t sequences; /* the first release sequence that it is part of; 0: none */
-    struct vector seen; /* each thread's clock when it first read this store; 0: it has not */
+    struct vector seen; /* each thread's clock when it first read this store, or NEVER */
     struct vector past; /* what was executed before it, and it itself */
 };
+
+enum { NEVER = INT32_MAX }; /* no clock gets there */
 
 /* Of one atomic, from its initialisation on. */
 struct history {
@@ -76,10 +78,10 @@ static inline bool happens_before(const struct store *store, const struct clock 
 /* Was the store read by somebody at a time that is in that clock? */
 static inline bool was_seen(const struct store *store, const struct clock *by)
 {
-    for (unsigned t = 0; t < store->seen.threads; t++)
-        if (store->seen.at[t] && store->seen.at[t] <= clock_of(by, t))
+    for (unsigned t = 0; by->by_rc11 && t < store->seen.threads; t++)
+        if (store->seen.at[t] <= clock_by_rc11(by, t))
             return true;
-    return false;
+    return vector_any_within(&store->seen, &by->by_c11);
 }
 
 /* The thread has read it, or must from now on read it or a newer one. */
@@ -87,7 +89,7 @@ void history_see(struct store *store, const struct thread *thread);
 
 static inline bool has_seen(const struct store *store, const struct thread *thread)
 {
-    return vector_of(&store->seen, thread->id);
+    return thread->id < store->seen.threads && store->seen.at[thread->id] != NEVER;
 }
 
 /* Must who has that clock see this store, or a newer one, and store behind it? (Coherence.) */

@@ -14,12 +14,15 @@ static struct {
     void (*destructor)(void *);
     bool used;
 } keys[MAX_KEYS];
+static unsigned key_count; /* none from here on has been used in this schedule */
 
 int key_create(unsigned *key, void (*destructor)(void *))
 {
     for (unsigned k = 0; k < MAX_KEYS; k++)
         if (!keys[k].used) {
             keys[k].used = true;
+            if (k == key_count)
+                key_count++;
             keys[k].destructor = destructor;
             *key = k;
             for (unsigned t = 0; t < run.thread_count; t++)
@@ -52,7 +55,8 @@ int key_set(unsigned key, const void *value)
 
 void keys_begin(void)
 {
-    memset(keys, 0, sizeof keys);
+    memset(keys, 0, key_count * sizeof *keys);
+    key_count = 0;
 }
 
 void keys_run_destructors(void)
@@ -61,7 +65,7 @@ void keys_run_destructors(void)
 
     for (unsigned round = 0; again && round < MAX_DESTRUCTOR_ROUNDS; round++) {
         again = false;
-        for (unsigned k = 0; k < MAX_KEYS; k++) {
+        for (unsigned k = 0; k < key_count; k++) {
             void *value = (void *)(uintptr_t)self->key_values[k];
             self->key_values[k] = NULL;
             if (!value || !keys[k].used || !keys[k].destructor)

@@ -48,6 +48,7 @@ static unsigned foreign_count;
 static struct visits {
     uint32_t generation; /* of another schedule: there are none */
     unsigned count;
+    uintptr_t lowest; /* no address of theirs is lower */
     struct visit {
         uintptr_t address;
         struct access access; /* the last of that thread there */
@@ -261,11 +262,11 @@ static _Noreturn void tell_race(const struct access *before, enum access_kind ki
                                               : "the first holds no lock");
 }
 
-/* Of an access now and an earlier, ordered one: does every later rival of the earlier one rival the
- * new one too? Then the earlier one can be forgotten. */
-static inline bool covers(unsigned kind, unsigned earlier)
+/* Of an access now and an earlier, ordered one: 0 if every later rival of the earlier one rivals the new one too. If not,
+ * only the earlier one writes, or only the new one is atomic. */
+static inline unsigned left_open(unsigned earlier, unsigned kind)
 {
-    return (kind & WRITE || !(earlier & WRITE)) && (earlier & ATOMIC || !(kind & ATOMIC));
+    return (earlier ^ kind) & ((earlier & WRITE) | (kind & ATOMIC));
 }
 
 /* Self frees an atomic. It may, whatever the memory orders, once it has read what the other thread
@@ -282,14 +283,21 @@ static bool has_read(const struct shadow *shadow, const struct access *stored)
     return false;
 }
 
-static inline bool is_known(const struct access *before)
+/* Leaves none that is remembered, of which everybody knows: the clock is 0. */
+static inline void forget(struct access *access)
 {
-    return !before->mask || before->clock <= self->clock.by_c11.at[before->thread];
+    *access = (struct access){0};
 }
 
+static inline bool is_known(const struct access *before)
+{
+    return before->clock <= self->clock.by_c11.at[before->thread];
+}
+
+/* Can it be forgotten? Without a branch, as the processor can't foresee the answer. */
 static inline bool is_covered(const struct access *before, unsigned mask, enum access_kind kind)
 {
-    return !(before->mask & ~mask) && (!before->mask || covers(kind, before->kind));
+    return !((before->mask & ~mask) | (before->mask ? left_open(before->kind, kind) : 0));
 }
 
 /* Looks at one remembered access of a word. True: its place is free for the new one. */
@@ -299,7 +307,7 @@ static bool meet(const struct shadow *shadow, struct access *before, unsigned ma
     if (is_known(before)) {
         if (!is_covered(before, mask, kind))
             return false;
-        before->mask = 0;
+        forget(before);
         return true;
     }
     if ((before->mask & mask) && ((before->kind | kind) & WRITE) &&
@@ -346,19 +354,25 @@ static __attribute__((noinline)) void compare_all(struct shadow *shadow, unsigne
         remember(place, mask, kind, pc);
 }
 
-/* The same where it is quickly done, as mostly: at most two are remembered, both ordered before. */
+/* As it mostly is: at most two are remembered, both ordered before. */
+static inline bool all_known(const struct shadow *shadow)
+{
+    return !shadow->more && is_known(&shadow->last[0]) && is_known(&shadow->last[1]);
+}
+
+/* The same where it is quickly done. */
 static inline struct access *compare_quickly(struct shadow *shadow, unsigned mask,
                                              enum access_kind kind)
 {
     struct access *last = shadow->last;
 
-    if (shadow->more || !is_known(&last[0]) || !is_known(&last[1]))
+    if (!all_known(shadow))
         return NULL;
     bool second = is_covered(&last[1], mask, kind);
     if (!is_covered(&last[0], mask, kind))
         return second ? &last[1] : NULL;
     if (second)
-        last[1].mask = 0;
+        forget(&last[1]);
     return &last[0];
 }
 
@@ -380,10 +394,10 @@ static inline void check_word(struct shadow *shadow, unsigned mask, enum access_
     if (is_as_before(shadow, mask, kind))
         return;
     struct access *place = compare_quickly(shadow, mask, kind);
-    if (!place)
-        compare_all(shadow, mask, kind, pc);
-    else if (kind != FREES)
+    if (place)
         remember(place, mask, kind, pc);
+    else
+        compare_all(shadow, mask, kind, pc);
 }
 
 /* A plain write to bytes where an object lives initialises them anew: what was there is history, be
@@ -448,41 +462,41 @@ static void unwatched(uintptr_t address, enum access_kind kind, uintptr_t pc)
 static inline void access_word(struct shadow *shadow, uintptr_t address, unsigned size,
                                enum access_kind kind, uintptr_t pc, bool global)
 {
-    if (kind != FREES)
-        fresh(shadow);
+    fresh(shadow);
     if (global && (kind & WRITE))
         note_undo(shadow, address);
     if (kind == WRITE && shadow->object)
         forget_objects(shadow, address, size);
-    if (run.thread_count > 1 && shadow->generation == generation)
+    if (run.thread_count > 1)
         check_word(shadow, ((1u << size) - 1) << (address & 7), kind, pc);
 }
 
-static void not_plain(uintptr_t address, size_t size)
+static void count_block(size_t size, uintptr_t pc)
 {
-    struct shadow *shadow = &arena_shadow[(address - arena) / 8];
-
-    for (uintptr_t word = address & ~(uintptr_t)7; word < address + size; word += 8, shadow++)
-        shadow->plain = 0;
+    run.touched += size / LINE;
+    if (size >= LINE)
+        count_work(size / LINE, pc);
 }
 
 static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
                          enum access_kind kind, uintptr_t pc, bool global)
 {
     bool has_lines = run.thread_count > 1 && !global;
+    uintptr_t end = address + size;
 
-    run.touched += size / LINE;
-    if (size >= LINE)
-        count_work(size / LINE, pc);
-    for (uintptr_t end = address + size; address < end;) {
+    count_block(size, pc);
+    while (address < end) {
         struct shadow *line = has_lines ? whole_line(address, end - address) : NULL;
-        unsigned first = address & 7, n = end - address < 8 - first ? end - address : 8 - first;
+        uintptr_t next = (address | (LINE - 1)) + 1 < end ? (address | (LINE - 1)) + 1 : end;
         run.activity++; /* a large block takes the kit a while */
         if (line) {
             check_word(line, 0xff, kind, pc);
-            address += LINE;
             shadow += LINE / 8;
-        } else {
+            address = next;
+        }
+        while (address < next) {
+            unsigned first = address & 7,
+                     n = next - address < 8 - first ? next - address : 8 - first;
             access_word(shadow++, address, n, kind, pc, global);
             address += n;
         }
@@ -507,8 +521,14 @@ static inline struct shadow *plain_word(uintptr_t address, enum access_kind kind
     if ((!in_arena && address - globals >= globals_size) || shadow->generation != generation)
         return NULL;
     if (in_arena)
-        return shadow->plain > (run.thread_count > 1) ? shadow : NULL;
+        return shadow->plain == PLAIN || (shadow->plain && run.thread_count == 1) ? shadow : NULL;
     return kind & WRITE && !shadow->block ? NULL : shadow;
+}
+
+/* Of size 0 it is none. */
+static inline bool is_one_word(uintptr_t address, size_t size)
+{
+    return size - 1 < 8 - address % 8;
 }
 
 /* Checks an access to such a word. False: nothing has been done, for there is more to do. */
@@ -528,6 +548,8 @@ static inline bool access_plainly(uintptr_t address, size_t size, enum access_ki
 static __attribute__((noinline)) void access_fully(uintptr_t address, size_t size,
                                                    enum access_kind kind, uintptr_t pc)
 {
+    if (!size)
+        return;
     struct shadow *shadow = shadow_of(address);
     if (!shadow) {
         unwatched(address, kind, pc);
@@ -535,14 +557,12 @@ static __attribute__((noinline)) void access_fully(uintptr_t address, size_t siz
     }
     bool on_stack = address - arena < MAX_THREADS * STACK_SIZE;
     bool global = address - globals < globals_size;
-    if (kind != FREES && address - heap_start < HEAP_SIZE)
+    if (address - heap_start < HEAP_SIZE)
         heap_check(shadow, address, size, kind, pc);
     count_access(kind == WRITE && !on_stack, pc);
-    if (kind == FREES)
-        not_plain(address, size);
     bool alone = run.thread_count == 1;
     bool is_word = address % 8 + size <= 8;
-    if (is_word && !global && kind != FREES && (on_stack || heap_has_word(shadow, address)))
+    if (is_word && !global && (on_stack || heap_has_word(shadow, address)))
         shadow->plain = alone ? PLAIN_ALONE : PLAIN;
     if (alone && kind != WRITE && !(global && (kind & WRITE)))
         return; /* all that comes later is ordered after it */
@@ -580,7 +600,7 @@ static __attribute__((noinline)) void note_visit(uintptr_t address, enum access_
     unsigned i = 0;
 
     if (visits->generation != generation)
-        *visits = (struct visits){.generation = generation};
+        *visits = (struct visits){.generation = generation, .lowest = UINTPTR_MAX};
     while (i < visits->count &&
            (visits->all[i].address != address || visits->all[i].access.thread != self->id))
         i++;
@@ -588,6 +608,8 @@ static __attribute__((noinline)) void note_visit(uintptr_t address, enum access_
         return;
     if (i == visits->count)
         visits->count++;
+    if (address < visits->lowest)
+        visits->lowest = address;
     visits->all[i] = (struct visit){
         address,
         {*own_clock(self), (uint32_t)pc, (uint16_t)self->id, 0xff, kind, self->locks_held}};
@@ -604,15 +626,15 @@ static _Noreturn void tell_visit(const struct visit *visit, uintptr_t pc)
          other, in_words(visit->access.kind), thread_name(self), thread_name(self), other);
 }
 
-void memory_frames_are_gone(uintptr_t below, uintptr_t pc)
+static __attribute__((noinline)) void end_visits(struct visits *visits, uintptr_t below,
+                                                 uintptr_t pc)
 {
-    struct visits *visits = &visits_of[self->id];
-
-    if (visits->generation != generation || run.was_stopped)
-        return;
+    visits->lowest = UINTPTR_MAX;
     for (unsigned i = 0; i < visits->count;) {
         const struct visit *visit = &visits->all[i];
         if (visit->address >= below) {
+            if (visit->address < visits->lowest)
+                visits->lowest = visit->address;
             i++;
             continue;
         }
@@ -622,21 +644,61 @@ void memory_frames_are_gone(uintptr_t below, uintptr_t pc)
     }
 }
 
+void memory_frames_are_gone(uintptr_t below, uintptr_t pc)
+{
+    struct visits *visits = &visits_of[self->id];
+
+    if (visits->lowest < below && visits->generation == generation && !run.was_stopped)
+        end_visits(visits, below, pc);
+}
+
 static __attribute__((noinline)) void access_stack_of_another(uintptr_t address, size_t size,
                                                               enum access_kind kind, uintptr_t pc)
 {
+    if (!size)
+        return;
     check_stack(address, kind, pc);
     note_visit(address, kind, pc);
-    access_fully(address, size, kind, pc);
+    if (!is_one_word(address, size) || !access_plainly(address, size, kind, pc))
+        access_fully(address, size, kind, pc);
+}
+
+bool memory_freed(uintptr_t start, size_t size, uintptr_t pc)
+{
+    struct shadow *shadow = &arena_shadow[(start - arena) / 8];
+    uintptr_t end = start + size;
+    bool alone = run.thread_count == 1, has_objects = false;
+
+    if (!size)
+        return false;
+    count_access(false, pc);
+    if (!alone)
+        count_block(size, pc);
+    for (uintptr_t word = start; word < end; word += 8, shadow++) {
+        if ((word == start || word % LINE == 0) && !alone) {
+            run.activity++;
+            struct shadow *line = whole_line(word, end - word);
+            if (line && !all_known(line))
+                compare_all(line, 0xff, FREES, pc);
+        }
+        shadow->plain = 0;
+        if (shadow->generation != generation)
+            continue;
+        has_objects |= shadow->object != 0;
+        if (!alone && !all_known(shadow))
+            compare_all(shadow, 0xff, FREES, pc);
+    }
+    return has_objects;
 }
 
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc)
 {
-    if (!self || !size)
+    assert(kind != FREES);
+    if (!self)
         return;
     if (is_on_stack(address) && (address - arena) / STACK_SIZE != self->id)
         access_stack_of_another(address, size, kind, pc);
-    else if (address % 8 + size > 8 || kind == FREES || !access_plainly(address, size, kind, pc))
+    else if (!is_one_word(address, size) || !access_plainly(address, size, kind, pc))
         access_fully(address, size, kind, pc);
 }
 

@@ -18,8 +18,12 @@ void memory_begin(void);
 /* After a schedule: the program's variables get the values back they had when it was loaded. */
 void memory_undo(void);
 
-/* Checks an access by self. Ends the schedule if it is wrong. */
+/* Checks an access by self, other than a free. Ends the schedule if it is wrong. */
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc);
+
+/* Checks that self may free a block, and ends the schedule if it may not. start: a multiple of 16. True:
+ * objects live in it. */
+bool memory_freed(uintptr_t start, size_t size, uintptr_t pc);
 
 /* A small block is handed out that has not been there before in this schedule: its words are plain ones. start: a multiple
  * of 16. */

@@ -44,15 +44,21 @@ static bool is_full(void)
     return run.operations >= MAX_ORDERED || clocks_used > CLOCKS;
 }
 
-/* Of a clock, no more than there are threads; it is given up again if clocks_used is set back. */
+static __attribute__((noinline)) void add_by_rc11(uint32_t *copy, const struct clock *clock)
+{
+    for (unsigned t = 0; t < run.thread_count; t++)
+        copy[t] = clock_by_rc11(clock, t);
+}
+
+/* Of a clock, no more than there are threads: what else is copied will be overwritten. It is given up again if
+ * clocks_used is set back. */
 static uint32_t *copy_of(const struct clock *clock)
 {
     uint32_t *copy = &clocks[clocks_used];
 
-    for (unsigned t = 0; t < run.thread_count; t++)
-        copy[t] = clock->by_c11.at[t];
-    for (unsigned t = 0; clock->by_rc11 && t < run.thread_count; t++)
-        copy[t] = clock_of(clock, t);
+    numbers_copy(copy, clock->by_c11.at, run.thread_count);
+    if (clock->by_rc11)
+        add_by_rc11(copy, clock);
     clocks_used += run.thread_count;
     return copy;
 }

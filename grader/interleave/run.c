@@ -34,7 +34,8 @@ void clock_learn_by_rc11(struct clock *into, const struct clock *from)
 
     if (number == MAX_CLOCKS_BY_RC11)
         return;
-    by_rc11[number].threads = run.thread_count;
+    by_rc11[number].threads = 0;
+    vector_extend(&by_rc11[number], run.thread_count, 0);
     for (unsigned t = 0; t < run.thread_count; t++) {
         uint32_t known = vector_of(&by_rc11[into->by_rc11], t); /* of number 0 all are 0 */
         uint32_t learnt = clock_by_rc11(from, t);

@@ -25,7 +25,7 @@
 /* A number for each thread. There is room for as many threads as can be, and mostly there are few: those from
  * `threads` on have 0, and what stands there is nothing. It costs what the threads cost that there are. */
 struct vector {
-    uint32_t threads;
+    uint32_t threads; /* a multiple of four */
     uint32_t at[MAX_THREADS];
 };
 
@@ -273,6 +273,7 @@ struct run {
     unsigned long progress; /* counts everything another thread could notice */
     unsigned long rounds;   /* ... and turns since, while all spin */
     unsigned long rounds_progress;
+    unsigned long turns; /* how often others ran within a step, or a signal's handler did */
     unsigned long yields;
     bool patient;   /* a thread that yields lets all others go as far as they get */
     uint64_t slept; /* time passed because everybody slept, where it may not: time_may_pass */
@@ -352,33 +353,59 @@ static inline void made_progress(void)
 void clock_learn_by_rc11(struct clock *into, const struct clock *from);
 
 /* What it knows of a thread by RC11. */
-uint32_t clock_by_rc11(const struct clock *clock, unsigned thread);
+__attribute__((pure)) uint32_t clock_by_rc11(const struct clock *clock, unsigned thread);
 
 static inline uint32_t vector_of(const struct vector *vector, unsigned thread)
 {
     return thread < vector->threads ? vector->at[thread] : 0;
 }
 
-/* It has at least so many threads. */
-static inline void vector_extend(struct vector *vector, unsigned threads)
+/* Numbers are looked at four at a time: those of all threads, and up to three more. (Signed, which
+ * costs less to compare: none is that great.) */
+typedef int32_t four_numbers __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int64_t two_halves __attribute__((vector_size(16)));
+
+/* It has at least so many threads. What is new is that number. */
+static inline void vector_extend(struct vector *vector, unsigned threads, int32_t number)
 {
-    while (vector->threads < threads)
-        vector->at[vector->threads++] = 0;
+    for (; vector->threads < threads; vector->threads += 4)
+        *(four_numbers *)&vector->at[vector->threads] =
+            (four_numbers){number, number, number, number};
+}
+
+static inline void numbers_copy(uint32_t *into, const uint32_t *from, unsigned n)
+{
+    for (unsigned t = 0; t < n; t += 4)
+        *(four_numbers *)&into[t] = *(const four_numbers *)&from[t];
 }
 
 static inline void vector_copy(struct vector *into, const struct vector *from)
 {
     into->threads = from->threads;
-    for (unsigned t = 0; t < from->threads; t++)
-        into->at[t] = from->at[t];
+    numbers_copy(into->at, from->at, from->threads);
 }
 
+/* Of each two the greater one. */
 static inline void vector_join(struct vector *into, const struct vector *from)
 {
-    vector_extend(into, from->threads);
-    for (unsigned t = 0; t < from->threads; t++)
-        if (into->at[t] < from->at[t])
-            into->at[t] = from->at[t];
+    vector_extend(into, from->threads, 0);
+    for (unsigned t = 0; t < from->threads; t += 4) {
+        four_numbers a = *(four_numbers *)&into->at[t], b = *(const four_numbers *)&from->at[t];
+        four_numbers less = a < b;
+        *(four_numbers *)&into->at[t] = (a & ~less) | (b & less);
+    }
+}
+
+/* Is there a thread that both have, for which the one's number is not greater than the other's? */
+static inline bool vector_any_within(const struct vector *some, const struct vector *others)
+{
+    unsigned threads = some->threads < others->threads ? some->threads : others->threads;
+    four_numbers any = {0};
+
+    for (unsigned t = 0; t < threads; t += 4)
+        any |= *(const four_numbers *)&some->at[t] <= *(const four_numbers *)&others->at[t];
+    two_halves halves = (two_halves)any;
+    return halves[0] | halves[1];
 }
 
 static inline uint32_t clock_of(const struct clock *clock, unsigned thread)

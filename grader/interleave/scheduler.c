@@ -27,6 +27,7 @@ static void switch_to(struct thread *next)
     struct thread *before = self;
 
     self = next;
+    run.turns++;
     if (!next->fiber.thread_pointer) { /* or each has an errno of its own */
         before->saved_errno = errno;
         errno = next->saved_errno;
@@ -62,13 +63,16 @@ struct candidates {
     unsigned lazy_count;
     struct thread *settler;
     bool continues;
+    bool may_wake; /* there is one whose sleep may end although what it waits for does not hold */
 };
 
 static inline void consider(struct candidates *found, struct thread *thread)
 {
-    if (is_out(thread) || !can_go(thread))
+    if (is_out(thread))
         return;
-    if (thread->settling)
+    if (!can_go(thread))
+        found->may_wake |= thread->interruptible || thread->deadline != FOREVER;
+    else if (thread->settling)
         found->settler = thread;
     else if (thread->yielded || thread->idle > SPINNING)
         found->lazy[found->lazy_count++] = thread;
@@ -81,7 +85,8 @@ static inline void consider(struct candidates *found, struct thread *thread)
 static void add_events(struct candidates *found)
 {
     found->n = found->able;
-    if ((!run.spurious_left && !run.early_left) || run.settling || run.plan.draws_events)
+    if (!found->may_wake || (!run.spurious_left && !run.early_left) || run.settling ||
+        run.plan.draws_events)
         return;
     for (unsigned t = 0; t < run.thread_count; t++) {
         struct thread *thread = &run.threads[t];
@@ -205,6 +210,7 @@ static void find_candidates(struct candidates *found)
 {
     found->able = found->lazy_count = 0;
     found->settler = NULL;
+    found->may_wake = false;
     consider(found, self);
     found->continues = found->able == 1;
     for (unsigned t = 0; t < run.thread_count; t++)
@@ -403,8 +409,10 @@ static void step_done(void)
     self->call = NULL;
     if (self->object)
         strategy_touch(self->object, self->writes);
-    if (self->signals_pending & ~self->signals_blocked && signal_arrived)
+    if (self->signals_pending & ~self->signals_blocked && signal_arrived) {
+        run.turns++;
         signal_arrived();
+    }
 }
 
 void step(struct object *object, bool writes, uintptr_t pc)

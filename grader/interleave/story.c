@@ -16,11 +16,6 @@ void story_start(FILE *out)
     story->out = out;
 }
 
-bool story_on(void)
-{
-    return story && story->out;
-}
-
 unsigned story_now(void)
 {
     return story_on() ? story->event_count : 0;
@@ -60,12 +55,9 @@ void story_stack(struct stack *stack, const struct thread *thread, uintptr_t pc)
         stack->pcs[stack->n++] = thread->calls[--depth];
 }
 
-void story_event(const char *op, unsigned object, uintptr_t pc, const char *format, ...)
+void(story_event)(const char *op, unsigned object, uintptr_t pc, const char *format, ...)
 {
     va_list arguments;
-
-    if (!story_on())
-        return;
     struct event *event = &story->events[story->event_count++ % MAX_EVENTS];
     *event = (struct event){.thread = self->id, .object = object, .pc = pc, .op = op};
     if (strncmp(op, "pthread_", 8) == 0)

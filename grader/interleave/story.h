@@ -90,11 +90,16 @@ extern struct recorder {
 /* Turns the recorder on, empty; story_write (story_json.h) will write to out. It stays off, and all of
  * the calls below do nothing, otherwise. */
 void story_start(FILE *out);
-bool story_on(void);
+static inline bool story_on(void)
+{
+    return story && story->out;
+}
 
-/* Notes what the running thread does now. object: number as told by story_object, or 0. */
+/* Notes what the running thread does now. object: number as told by story_object, or 0. A macro, so that
+ * nothing is done for its arguments either if it is off. */
 void story_event(const char *op, unsigned object, uintptr_t pc, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+#define story_event(...) (story_on() ? story_event(__VA_ARGS__) : (void)0)
 
 /* Adds a place that explains the verdict; thread < 0: the running one, with its stack. */
 void story_access(const char *role, int thread, uintptr_t pc, const char *format, ...)

@@ -42,8 +42,8 @@ static struct thread *free_slot(void)
         fresh->id = run.thread_count++;
         clock_clear(&fresh->clock);
         for (unsigned t = 0; t < run.thread_count; t++) {
-            vector_extend(&run.threads[t].clock.by_c11, run.thread_count);
-            vector_extend(&run.threads[t].past, run.thread_count);
+            vector_extend(&run.threads[t].clock.by_c11, run.thread_count, 0);
+            vector_extend(&run.threads[t].past, run.thread_count, 0);
         }
         return fresh;
     }
@@ -75,7 +75,7 @@ struct thread *thread_new(void)
     *own_clock(thread) = now + 1;
     clock_clear(&thread->acquire_pending);
     thread->past.threads = 0;
-    vector_extend(&thread->past, run.thread_count);
+    vector_extend(&thread->past, run.thread_count, 0);
     thread->name = "";
     thread->deadline = FOREVER;
     thread->depth = 0;
