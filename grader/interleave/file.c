@@ -7,6 +7,7 @@
 
 #include "arena.h"
 #include "fail.h"
+#include "heap.h"
 #include "memory.h"
 #include "object.h"
 #include "scheduler.h"
@@ -125,7 +126,7 @@ int file_new(struct file **file, int type, enum kind kind, uintptr_t pc)
 {
     struct file *fresh = unused_file();
 
-    if (!fresh)
+    if (!fresh || descriptor_fails(pc))
         return fails_with(EMFILE);
     *fresh = (struct file){.type = type, .object = object_new(kind, pc)};
     *file = fresh;

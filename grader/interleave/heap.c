@@ -93,24 +93,34 @@ static void *hand_out(size_t alignment, size_t size, uintptr_t pc)
     return (void *)start;
 }
 
-/* Counted, and perhaps the one that fails. */
-bool allocation_fails(bool is_thread, uintptr_t pc)
+/* Is this the one that fails? */
+static bool fails_now(const char *what, uintptr_t pc)
 {
-    if (!is_thread) {
-        run.allocations++;
-        self->allocations++;
-    }
     run.failable++;
     bool fails = run.plan.draws_failures ? !run.allocation_has_failed && strategy_draw(2, true)
                                          : run.failable == run.plan.fail_at;
     if (!fails)
         return false;
     run.allocation_has_failed = true;
-    story_event("alloc_fails", 0, pc, "%s",
-                is_thread ? "can't start a thread: this time it fails"
-                          : "gets no memory: this allocation fails");
+    story_event("alloc_fails", 0, pc, "%s", what);
     story_access("stopped", -1, pc, "got no memory");
     return true;
+}
+
+bool allocation_fails(bool is_thread, uintptr_t pc)
+{
+    if (!is_thread) {
+        run.allocations++;
+        self->allocations++;
+    }
+    return fails_now(is_thread ? "can't start a thread: this time it fails"
+                               : "gets no memory: this allocation fails",
+                     pc);
+}
+
+bool descriptor_fails(uintptr_t pc)
+{
+    return fails_now("gets no descriptor: this time it fails", pc);
 }
 
 static bool memory_is_short(uintptr_t pc)

@@ -45,8 +45,8 @@ struct test_options {
      * are read from the source (grader/sentences.py). */
     const char *sentences[12];
     const char *hint; /* shown with a failure of this test: a question, never code */
-    /* Besides the runs without, each allocation (and each thread start) of the submission fails
-     * once, in turn. */
+    /* Besides the runs without, each allocation of the submission fails once, in turn, and so does each start of a
+     * thread and each descriptor that it asks for. (On real threads no descriptor fails.) */
     bool allocations_fail;
     /* Memory is short: of the submission's allocations in a run so many succeed, the later ones fail. 0: all may. */
     unsigned allocations_at_most;
