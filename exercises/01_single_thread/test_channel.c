@@ -308,6 +308,29 @@ TEST(a_queue_that_was_long_and_is_drained_carries_messages_again,
     receiver_drop(ends.rx);
 }
 
+/* So that a ring grows, and is made smaller, wherever its oldest message lies and however many turn round its end. */
+TEST(a_queue_that_grows_and_shrinks_by_chance_keeps_its_messages_in_order,
+     .sentences = {"more than 65,536 handles or queued messages work",
+                   "sender_send CHANNEL_OK: The message is in the channel"},
+     .once = true,
+     .hint = "When a ring is made smaller: where are the messages that lie round its end?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    unsigned chance = 1;
+    int sent = 0, received = 0;
+
+    for (int turn = 0; turn < 600; turn++) {
+        chance = chance * 1664525 + 1013904223;
+        int length = (int)((chance >> 12) % (2U << chance / 65536 % 10));
+
+        send_up_to(ends, &sent, received + length);
+        expect_up_to(ends, &received, sent - length);
+    }
+    expect_up_to(ends, &received, sent);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
 /* A queue that is drained may give memory back, and that it can do without. */
 TEST(a_long_queue_is_received_and_dropped_when_there_is_no_memory_left,
      .sentences = {"receiver_try_recv CHANNEL_OK: *message holds the oldest message",
@@ -902,7 +925,12 @@ TEST(more_than_65536_messages_can_be_queued,
                    "Makes an unbounded channel"},
      .once = true, .hint = "How far does the type of your count reach, and that of a place?")
 {
-    enum { OF_ONE = 65536 + 100, OF_ANOTHER = 100, QUEUED = OF_ONE + OF_ANOTHER, DIFFERENT = 251 };
+    enum {
+        OF_ONE = 2 * 65536 + 100,
+        OF_ANOTHER = 100,
+        QUEUED = OF_ONE + OF_ANOTHER,
+        DIFFERENT = 251
+    };
     struct ends ends = open_channel(1);
     struct sender *another = clone_of(ends.tx);
     unsigned char byte = 0;

@@ -1371,6 +1371,42 @@ TEST(two_channels_carry_questions_and_answers,
     join(server);
 }
 
+enum { SOON = 40 };
+
+/* Answers many questions as they come, and the last one after a long time. */
+static void *echo_soon_and_then_late(void *arg)
+{
+    struct relay *relay = arg;
+
+    for (int i = 0; i <= SOON; i++) {
+        int question = recv_int(relay->from, "A question is received.");
+        if (i == SOON)
+            settle();
+        send_int(relay->to, question);
+    }
+    sender_drop(relay->to);
+    receiver_drop(relay->from);
+    return NULL;
+}
+
+/* A receiver that looks a little longer whenever that has paid has to come to an end, too. */
+TEST(a_receiver_sleeps_although_many_messages_have_come_just_before_it_would_have,
+     .sentences = {"it neither spins nor polls"}, .schedules = 20,
+     .hint = "How long does it look before it sleeps, when looking has paid forty times?")
+{
+    struct ends questions = open_channel(sizeof(int)), answers = open_channel(sizeof(int));
+    struct relay relay = {questions.rx, answers.tx};
+    pthread_t server = spawn(echo_soon_and_then_late, &relay);
+
+    for (int i = 0; i <= SOON; i++) {
+        send_int(questions.tx, i);
+        expect_int(answers.rx, i, "A question is answered.");
+    }
+    sender_drop(questions.tx);
+    receiver_drop(answers.rx);
+    join(server);
+}
+
 static void *use_a_channel_of_its_own(void *unused)
 {
     struct ends ends = open_channel(sizeof(int));

@@ -8,8 +8,8 @@
 
 #include "channel.h"
 
-/* A message behind a send that has not returned may be held back: the oldest is if it is of such a send,
- * or was sent behind one. */
+/* A message behind a send that has not returned may be held back: the oldest is if it is of such a
+ * send, or was sent behind one. */
 UNWATCHED static inline bool may_be_held_back(const struct channels *all, const struct call *call,
                                               const struct history *history)
 {

@@ -23,7 +23,7 @@ from grader.kit import BUILT_FROM
 
 FIRST_UID, UIDS = 61_900, 1_000  # of nobody on common systems; one for each worker, so they can't meet
 MEMORY = 2 << 30  # resident bytes of one command and all it starts; sanitizers need some of it
-PROCESSES = 1024  # threads count too: more than the scheduler follows, twice over
+PROCESSES = 640  # threads count too: more than twice as many as the scheduler follows
 _PROCESS_LIMIT = ("prlimit", f"--nproc={PROCESSES}")
 TMP = 64 << 20  # bytes of private /tmp, and of /dev/shm: both are in memory
 FILE_SIZE = 64 << 20
