@@ -141,10 +141,10 @@ enum {
     TOLD_AS_SPINNING = 100,
 
     /* Turns of all spinners, times their number, without a change: nothing will come of it. And of
-     * the only thread there is, which may as well be counting. Less: slow but right code is blamed.
-     * More: each failing schedule takes longer. */
+     * the only thread there is, which may as well be counting, or go through the queues of 65,536
+     * senders, twice. Less: slow but right code is blamed. More: each failing schedule takes longer. */
     ROUNDS_IN_VAIN = 20000,
-    ROUNDS_ALONE = 200000,
+    ROUNDS_ALONE = 1000000,
 
     /* ... after that many the clock advances to the next deadline. Less: time-outs come while others
      * could still go on. More: a spin until a deadline is blamed. */

@@ -214,6 +214,20 @@ static void *set_flag(void *unused)
     return unused;
 }
 
+/* Goes through all there is, and again, until it finds the same. */
+TEST(right__who_looks_at_very_many_places_does_not_spin, .once = true)
+{
+    enum { PLACES = 70000 };
+    atomic_int *places = malloc(PLACES * sizeof *places);
+
+    for (int i = 0; i < PLACES; i++)
+        atomic_store(&places[i], 0);
+    for (int look = 0; look < 4; look++)
+        for (int i = 0; i < PLACES; i++)
+            check_equal(atomic_load(&places[i]), 0, "Nobody has changed it.");
+    free(places);
+}
+
 static void *spin_then_sleep(void *unused)
 {
     for (int i = 0; i < 100 && !atomic_load(&flag); i++)
