@@ -22,8 +22,8 @@
 
 #define FOREVER UINT64_MAX /* no deadline */
 
-/* A number for each thread. There is room for as many threads as can be, and mostly there are few: those from
- * `threads` on have 0, and what stands there is nothing. It costs what the threads cost that there are. */
+/* A number for each thread. There is room for as many threads as can be, and mostly there are few: for those from
+ * `threads` on nothing is written, which means 0 (in store.seen: NEVER). It costs what the threads cost that there are. */
 struct vector {
     uint32_t threads; /* a multiple of four */
     uint32_t at[MAX_THREADS];

@@ -17,7 +17,7 @@ void pool_begin_run(void);
 bool pool_start(pthread_t *thread, void *(*body)(void *), void *arg);
 
 /* Waits until that thread's body has returned, or has ended the thread; returns its result. Called once for each
- * pool_start, by any thread. */
+ * pool_start, by any thread; by the process's first one where a body may end its thread. */
 void *pool_join(pthread_t thread);
 
 /* How many threads wait for something to do. Exact if the process's first thread asks, or does nothing meanwhile. */

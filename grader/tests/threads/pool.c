@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#undef NDEBUG
-
 enum { RUNS = 100 };
 
 static pthread_t started(void *(*body)(void *), void *arg)
@@ -142,10 +140,10 @@ static void race(void)
 {
     pthread_t threads[2];
 
-    for (int run = 0; run < 2; run++) {
+    for (int run = 0; run < RUNS; run++) {
         pool_begin_run();
         threads[0] = started(run ? write_first : count_bodies, NULL);
-        for (volatile long i = 0; i < 50000000; i++)
+        for (volatile long i = 0; i < 100000; i++)
             continue;
         threads[1] = started(run ? write_too : count_bodies, NULL);
         pool_join(threads[0]);
