@@ -143,7 +143,7 @@ static void race(void)
     for (int run = 0; run < RUNS; run++) {
         pool_begin_run();
         threads[0] = started(run ? write_first : count_bodies, NULL);
-        for (volatile long i = 0; i < 100000; i++)
+        for (volatile long i = 0; i < 2000000; i++)
             continue;
         threads[1] = started(run ? write_too : count_bodies, NULL);
         pool_join(threads[0]);
