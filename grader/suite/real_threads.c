@@ -36,6 +36,7 @@ enum {
     SETTLE_MS = 2,
     CALM_MS = 50, /* before the watch begins: those just started get where they will sleep */
     WATCH_MS = 400,
+    GLANCE_MS = 80,       /* who polls has woken up by then, and is watched for all of that time */
     WAKEUPS_TO_POLL = 15, /* in that time */
     BUSY_MS = 200,        /* of that time */
     NAPS = 16,            /* less may be the system's doing */
@@ -223,30 +224,40 @@ static void sleep_ms(long length)
 struct activity {
     long thread;
     long sleeps, ms;
+    bool asleep;
 };
 
-static long number_in(const char *file, long thread, const char *behind, int fields)
+static void read_of(long thread, const char *file, char *text, size_t size)
 {
-    char path[64], text[2048];
+    char path[64];
 
     snprintf(path, sizeof path, "/proc/self/task/%ld/%s", thread, file);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = descriptor < 0 ? -1 : read(descriptor, text, sizeof text - 1);
+    ssize_t n = descriptor < 0 ? -1 : read(descriptor, text, size - 1);
     if (descriptor >= 0)
         close(descriptor);
-    text[size > 0 ? size : 0] = '\0';
-    char *at = strstr(text, behind);
-    for (at = at ? at + strlen(behind) : NULL; at && fields > 0; fields--)
+    text[n > 0 ? n : 0] = '\0';
+}
+
+static const char *field_behind(const char *text, const char *mark, int fields)
+{
+    const char *at = strstr(text, mark);
+
+    for (at = at ? at + strlen(mark) : NULL; at && fields > 0; fields--)
         at = (at = strchr(at, ' ')) ? at + 1 : NULL;
-    return at ? atol(at) : 0;
+    return at ? at : "";
 }
 
 static struct activity activity_of(long thread)
 {
-    long ticks = number_in("stat", thread, ") ", 11) + number_in("stat", thread, ") ", 12);
+    char stat[2048], status[2048];
 
-    return (struct activity){thread, number_in("status", thread, "\nvoluntary_ctxt_switches:", 0),
-                             ticks * 1000 / sysconf(_SC_CLK_TCK)};
+    read_of(thread, "stat", stat, sizeof stat);
+    read_of(thread, "status", status, sizeof status);
+    long ticks = atol(field_behind(stat, ") ", 11)) + atol(field_behind(stat, ") ", 12));
+    return (struct activity){thread,
+                             atol(field_behind(status, "\nvoluntary_ctxt_switches:", 0)),
+                             ticks * 1000 / sysconf(_SC_CLK_TCK), *field_behind(stat, ") ", 0) == 'S'};
 }
 
 static size_t look_at_others(struct activity *found, size_t most)
@@ -283,17 +294,30 @@ static void judge(const struct activity *before, const struct activity *now)
     end_scenario(&outcome);
 }
 
+static bool slept_on(const struct activity *before)
+{
+    struct activity now = activity_of(before->thread);
+
+    return before->asleep && now.asleep && now.sleeps == before->sleeps;
+}
+
 /* The same again after a while, for those threads that have been there all the time. */
 static void watch_others(void)
 {
     struct activity before[128], now;
     size_t n;
+    bool all_asleep = true;
+    double begun = milliseconds();
 
     sleep_ms(CALM_MS);
     n = look_at_others(before, sizeof before / sizeof before[0]);
-    sleep_ms(WATCH_MS);
-    run_until += CALM_MS + WATCH_MS;
-    for (size_t i = 0; i < n; i++) {
+    sleep_ms(GLANCE_MS);
+    for (size_t i = 0; i < n; i++)
+        all_asleep = all_asleep && slept_on(&before[i]);
+    if (!all_asleep)
+        sleep_ms(WATCH_MS - GLANCE_MS);
+    run_until += milliseconds() - begun;
+    for (size_t i = 0; i < n && !all_asleep; i++) {
         now = activity_of(before[i].thread);
         judge(&before[i], &now);
     }
