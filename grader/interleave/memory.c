@@ -16,11 +16,13 @@
 /* The program's variables, from the linker. */
 extern char __data_start[], _end[];
 
-enum { LINE = 64 };
+enum { LINE = 64, PAGE = 4096 };
 
 static uint32_t generation;
 static struct shadow *arena_shadow;
 static struct shadow *arena_lines;
+static uint32_t
+    *arena_pages; /* the last generation in which a word of the page had a shadow of its own */
 static uintptr_t globals, globals_size;
 static struct shadow *globals_shadow;
 
@@ -59,12 +61,13 @@ bool memory_map(void)
 {
     arena_shadow = reserve(arena_size / 8 * sizeof *arena_shadow);
     arena_lines = reserve(arena_size / LINE * sizeof *arena_lines);
+    arena_pages = reserve(arena_size / PAGE * sizeof *arena_pages);
     globals = (uintptr_t)__data_start & ~(uintptr_t)7;
     globals_size = (uintptr_t)_end - globals;
     globals_shadow = reserve((globals_size / 8 + 1) * sizeof *globals_shadow);
     more = reserve(MAX_ACCESSES * sizeof *more);
     undo = reserve(MAX_UNDO * sizeof *undo);
-    return arena_shadow && arena_lines && globals_shadow && more && undo;
+    return arena_shadow && arena_lines && arena_pages && globals_shadow && more && undo;
 }
 
 void memory_begin(void)
@@ -85,11 +88,19 @@ static struct shadow *fresh(struct shadow *shadow)
     return shadow;
 }
 
+/* Has no word of the page of this address had a shadow of its own in this schedule? Then theirs need not be looked at. */
+static inline bool is_untouched(uintptr_t address)
+{
+    return arena_pages[(address - arena) / PAGE] != generation;
+}
+
 /* A word of the arena, where addresses are used again in the same order: the guess at the block is still good. */
 static inline struct shadow *fresh_word(struct shadow *shadow)
 {
-    if (shadow->generation != generation)
+    if (shadow->generation != generation) {
         *shadow = (struct shadow){.generation = generation, .block = shadow->block};
+        arena_pages[(size_t)(shadow - arena_shadow) / (PAGE / 8)] = generation;
+    }
     return shadow;
 }
 
@@ -130,7 +141,7 @@ static void split(struct shadow *line, uintptr_t address)
     if (!line->last[0].mask && !line->last[1].mask && !line->more)
         return;
     for (unsigned i = 0; i < LINE / 8; i++) {
-        memcpy(fresh(&word[i])->last, line->last, sizeof line->last);
+        memcpy(fresh_word(&word[i])->last, line->last, sizeof line->last);
         word[i].more = copy_of(line->more);
     }
 }
@@ -462,8 +473,9 @@ static void unwatched(uintptr_t address, enum access_kind kind, uintptr_t pc)
 static inline void access_word(struct shadow *shadow, uintptr_t address, unsigned size,
                                enum access_kind kind, uintptr_t pc, bool global)
 {
-    fresh(shadow);
-    if (global && (kind & WRITE))
+    if (!global)
+        fresh_word(shadow);
+    else if (fresh(shadow), kind & WRITE)
         note_undo(shadow, address);
     if (kind == WRITE && shadow->object)
         forget_objects(shadow, address, size);
@@ -478,20 +490,30 @@ static void count_block(size_t size, uintptr_t pc)
         count_work(size / LINE, pc);
 }
 
+/* The end of the line that holds address, or end if that comes first. */
+static inline uintptr_t line_end(uintptr_t address, uintptr_t end)
+{
+    uintptr_t next = (address | (LINE - 1)) + 1;
+
+    return next < end ? next : end;
+}
+
 static void access_words(struct shadow *shadow, uintptr_t address, size_t size,
                          enum access_kind kind, uintptr_t pc, bool global)
 {
-    bool has_lines = run.thread_count > 1 && !global;
+    bool alone = run.thread_count == 1;
     uintptr_t end = address + size;
 
     count_block(size, pc);
     while (address < end) {
-        struct shadow *line = has_lines ? whole_line(address, end - address) : NULL;
-        uintptr_t next = (address | (LINE - 1)) + 1 < end ? (address | (LINE - 1)) + 1 : end;
+        struct shadow *line = alone || global ? NULL : whole_line(address, end - address);
+        uintptr_t next = line_end(address, end);
+        bool nothing_known = alone && !global && is_untouched(address);
         run.activity++; /* a large block takes the kit a while */
-        if (line) {
+        if (line)
             check_word(line, 0xff, kind, pc);
-            shadow += LINE / 8;
+        if (line || nothing_known) {
+            shadow += next / 8 - address / 8;
             address = next;
         }
         while (address < next) {
@@ -663,10 +685,25 @@ static __attribute__((noinline)) void access_stack_of_another(uintptr_t address,
         access_fully(address, size, kind, pc);
 }
 
+/* Of a line that is freed, or a part of it: have its words had objects? */
+static inline bool words_freed(struct shadow *shadow, size_t words, bool alone, uintptr_t pc)
+{
+    bool has_objects = false;
+
+    for (const struct shadow *end = shadow + words; shadow < end; shadow++) {
+        if (shadow->generation != generation)
+            continue;
+        shadow->plain = 0;
+        has_objects |= shadow->object != 0;
+        if (!alone && !all_known(shadow))
+            compare_all(shadow, 0xff, FREES, pc);
+    }
+    return has_objects;
+}
+
 bool memory_freed(uintptr_t start, size_t size, uintptr_t pc)
 {
-    struct shadow *shadow = &arena_shadow[(start - arena) / 8];
-    uintptr_t end = start + size;
+    uintptr_t end = start + size, next;
     bool alone = run.thread_count == 1, has_objects = false;
 
     if (!size)
@@ -674,19 +711,15 @@ bool memory_freed(uintptr_t start, size_t size, uintptr_t pc)
     count_access(false, pc);
     if (!alone)
         count_block(size, pc);
-    for (uintptr_t word = start; word < end; word += 8, shadow++) {
-        if ((word == start || word % LINE == 0) && !alone) {
-            run.activity++;
-            struct shadow *line = whole_line(word, end - word);
-            if (line && !all_known(line))
-                compare_all(line, 0xff, FREES, pc);
-        }
-        shadow->plain = 0;
-        if (shadow->generation != generation)
-            continue;
-        has_objects |= shadow->object != 0;
-        if (!alone && !all_known(shadow))
-            compare_all(shadow, 0xff, FREES, pc);
+    for (uintptr_t address = start; address < end; address = next) {
+        struct shadow *line = alone ? NULL : whole_line(address, end - address);
+        next = line_end(address, end);
+        run.activity++;
+        if (line && !all_known(line))
+            compare_all(line, 0xff, FREES, pc);
+        if (!is_untouched(address))
+            has_objects |= words_freed(&arena_shadow[(address - arena) / 8],
+                                       (next - address + 7) / 8, alone, pc);
     }
     return has_objects;
 }
@@ -771,6 +804,8 @@ void memory_handed_out(uintptr_t start, size_t size, uint32_t block)
         line_of(line)->block = 1;
     if (size)
         line_of(start + size - 1)->block = 1;
+    for (uintptr_t page = start & ~(uintptr_t)(PAGE - 1); page < start + size; page += PAGE)
+        arena_pages[(page - arena) / PAGE] = generation;
     for (uintptr_t word = start; word + 8 <= start + size; word += 8)
         *shadow++ = (struct shadow){.generation = generation, .block = block, .plain = PLAIN};
 }

@@ -255,9 +255,9 @@ static struct activity activity_of(long thread)
     read_of(thread, "stat", stat, sizeof stat);
     read_of(thread, "status", status, sizeof status);
     long ticks = atol(field_behind(stat, ") ", 11)) + atol(field_behind(stat, ") ", 12));
-    return (struct activity){thread,
-                             atol(field_behind(status, "\nvoluntary_ctxt_switches:", 0)),
-                             ticks * 1000 / sysconf(_SC_CLK_TCK), *field_behind(stat, ") ", 0) == 'S'};
+    return (struct activity){thread, atol(field_behind(status, "\nvoluntary_ctxt_switches:", 0)),
+                             ticks * 1000 / sysconf(_SC_CLK_TCK),
+                             *field_behind(stat, ") ", 0) == 'S'};
 }
 
 static size_t look_at_others(struct activity *found, size_t most)
