@@ -941,6 +941,31 @@ TEST(more_than_65536_messages_can_be_queued,
     receiver_drop(ends.rx);
 }
 
+static void leave_many(void *arg)
+{
+    enum { QUEUED = 65536 + 100 };
+    struct ends ends = open_channel(1);
+    unsigned char byte = 7;
+
+    (void)arg;
+    for (int i = 0; i < QUEUED; i++)
+        check_status(sender_send(ends.tx, &byte), CHANNEL_OK, MANY_QUEUED);
+    check_status(receiver_try_recv(ends.rx, &byte), CHANNEL_OK, MANY_QUEUED);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+}
+
+TEST(more_than_65536_queued_messages_take_no_more_stack_than_one,
+     .sentences = {"more than 65,536 handles or queued messages work",
+                   "Whoever drops the last handle frees the channel"},
+     .once = true,
+     .hint =
+         "Does a function call itself for each message? The stack of a thread has an end: a loop "
+         "does not need it.")
+{
+    with_little_stack(leave_many, NULL);
+}
+
 /* Few are queued at a time, so that a ring goes round very often. Another sender sends every 16th: the one
  * sends more than 65,536 by itself, and messages of both are queued when a number wraps round. */
 TEST(more_than_65536_messages_can_pass_through_a_short_queue,

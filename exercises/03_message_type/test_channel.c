@@ -572,7 +572,23 @@ TEST(drop_runs_for_every_message_left_wherever_the_oldest_lies_and_however_many_
     for (int taken = 0; taken <= 20; taken++)
         for (int left = 0; left <= 40; left++)
             leave_numbers(taken, left);
+}
+
+static void leave_many(void *arg)
+{
+    (void)arg;
     leave_numbers(3, 65536 + 100);
+}
+
+TEST(more_than_65536_messages_left_are_dropped_and_take_no_more_stack_than_one,
+     .sentences = {"drop runs exactly once for every message",
+                   "more than 65,536 handles or queued messages work"},
+     .once = true,
+     .hint =
+         "Does a function call itself for each message? The stack of a thread has an end: a loop "
+         "does not need it.")
+{
+    with_little_stack(leave_many, NULL);
 }
 
 /* A message that owns the receiver of another channel. */

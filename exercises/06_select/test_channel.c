@@ -1723,6 +1723,25 @@ TEST(of_any_number_of_receivers_the_one_that_is_ready_is_found,
     drop_crowd(tx, rx, crowd);
 }
 
+TEST(thousands_of_receivers_are_selected_from,
+     .sentences = {"receivers[*ready] is ready", "of channels of any kind and message size"},
+     .once = true, .hint = "How many receivers is there room for, and who says so?")
+{
+    enum { THOUSANDS = 5000 };
+    size_t most = THOUSANDS < locks_kept_apart() ? THOUSANDS : locks_kept_apart(), n = 0;
+    struct sender **tx = calloc(most, sizeof *tx);
+    struct receiver **rx = calloc(most, sizeof *rx);
+
+    while (n < most && channel_create(sizeof(int), &tx[n], &rx[n]) == CHANNEL_OK)
+        n++; /* each may need descriptors, and those are few */
+    send_int(tx[n - 1], 7);
+    check_equal(select_one(rx, n), n - 1, IS_READY);
+    expect_int(rx[n - 1], 7);
+    drop_crowd(tx, rx, n);
+    free(tx);
+    free(rx);
+}
+
 TEST(a_select_of_any_number_of_receivers_that_times_out_leaves_nothing_behind,
      .sentences = {"The channels are as before, whatever the status"}, .once = true,
      .hint = "What did select take or hang in, and who gives it back when nothing was ready?")

@@ -459,6 +459,11 @@ size_t locks_kept_apart(void)
 #endif
 }
 
+void with_little_stack(void (*body)(void *), void *arg)
+{
+    body(arg);
+}
+
 /* -------------------------------------------- calls of the submission that are stood in for */
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))

@@ -190,6 +190,10 @@ void tell_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * at 64. */
 size_t locks_kept_apart(void);
 
+/* Calls body with arg, and with no more than 1 MiB of stack left to it, as much as a thread has on some systems.
+ * On real threads with what there is: their stacks can't be made smaller from within. */
+void with_little_stack(void (*body)(void *), void *arg);
+
 /* ------------------------------------------------------------------------------- allocation */
 
 /* In a test with .allocations_fail: has the failure of this run already happened? Before, nothing
