@@ -72,7 +72,7 @@ def of_test(exercise: Exercise, name: str) -> list[Sentence]:
 
 def broken(suite: str, test: str, rule: str, call: str, expected: str = "") -> list[Sentence]:
     """The sentences that a failure refutes: the rule of what failed, where that is one; else what is said of the status
-    that was expected, and those of the test.
+    that was expected, and those of the test. That all is well says less than what the test executes of that function.
 
     call: what was called when it failed, in words, or ""."""
     exercise = next((one for one in all_exercises() if one.name == suite), None)
@@ -84,16 +84,19 @@ def broken(suite: str, test: str, rule: str, call: str, expected: str = "") -> l
     for quotation in quotations:
         with contextlib.suppress(QuotationError):
             return [find(quotation, exercise)]
-    found = _of_status(exercise, called, expected)
+    executed: list[Sentence] = []
     with contextlib.suppress(QuotationError):
-        found += [sentence for sentence in of_test(exercise, test) if sentence not in found]
-    return found
+        executed = of_test(exercise, test)
+    is_told = expected.endswith("_OK") and any(sentence.owner == called for sentence in executed)
+    found = [] if is_told else _of_status(exercise, called, expected)
+    return found + [sentence for sentence in executed if sentence not in found]
 
 
 def _of_status(exercise: Exercise, function: str, status: str) -> list[Sentence]:
-    """When the newest header that knows says that the function returns it. That all is well says more than that."""
-    said = (s for one in reversed(exercise.chain()) for s in of(one) if (s.owner, s.label) == (function, status))
-    return [] if status.endswith("_OK") or not function else list(itertools.islice(said, 1))
+    """When the newest header that knows says that the function returns it; of OK, what the function does."""
+    label = "" if status.endswith("_OK") else status
+    said = (s for one in reversed(exercise.chain()) for s in of(one) if (s.owner, s.label) == (function, label))
+    return list(itertools.islice(said, 1)) if function and status else []
 
 
 def answers(suite: str, function: str) -> frozenset[str]:
@@ -110,24 +113,44 @@ _OF_VERDICTS = {
     "leak": r"\bleaks\b|left behind|frees all",
     "no_progress": r"processor time|\bpolls\b",
     "race": r"different threads at the same time|What a thread wrote|is seen by",
+    "use_after_free": r"frees the channel",
 }
-_OF_WAKING = r"\bwakes\b|left waiting|ends by itself|never sleep|never block"
+_OF_WAKING = r"\bwakes\b|left waiting|ends by itself"
+_OF_MEMORY = r"\bleaks\b|left behind|\bfrees\b|\bdrop runs\b|is dropped once"
+_OF_NO_WAITING = r"^Never blocks\.|\bnever sleeps\b"
 
 
-def refuted(suite: str, verdict: str, found: Sequence[Sentence], asleep_in: Sequence[str] = ()) -> list[Sentence]:
+def refuted(
+    suite: str, verdict: str, found: Sequence[Sentence], behind: Sequence[str] = (), alone: bool = False
+) -> list[Sentence]:
     """Those sentences, that first which the verdict refutes; if none of them is one, what the headers say of it.
 
-    asleep_in: the functions of the headers in which somebody waits to be woken."""
+    behind: the functions of the headers in which somebody waits to be woken, or spins; or the drop that freed what is
+    used. alone: there was nobody who could have woken them."""
     exercise = next((one for one in all_exercises() if one.name == suite), None)
     words = _OF_WAKING if verdict == "deadlock" else _OF_VERDICTS.get(verdict, "")
-    if not words or exercise is None:
+    is_told = verdict == "use_after_free" and (not behind or any(re.search(_OF_MEMORY, s.words) for s in found))
+    if not words or exercise is None or is_told:
         return list(found)
+    first = [sentence for function in behind for sentence in never_waits(suite, function)][:1]
+    is_needless = verdict == "deadlock" and alone and bool(behind)
+    if is_needless and not first and not any(sentence.owner in behind for sentence in found):
+        first = _of_status(exercise, behind[0], "CHANNEL_OK")
+    if first or is_needless:
+        return [*first, *(sentence for sentence in found if sentence not in first)]
     having = [sentence for sentence in found if re.search(words, sentence.words)]
-    if not having and (verdict != "deadlock" or asleep_in):
+    if not having and (verdict != "deadlock" or behind):
         chain = [exercise] if exercise.carries_channel else exercise.chain()[::-1]  # what is carried is another thing
         said = (s for one in chain for s in of(one) if re.search(words, s.words))
-        having = [s for s in said if not s.label.isupper() and (s.owner in asleep_in or verdict != "deadlock")][:1]
+        having = [s for s in said if not s.label.isupper() and (s.owner in behind or verdict != "deadlock")][:1]
     return [*having, *(sentence for sentence in found if sentence not in having)]
+
+
+def never_waits(suite: str, function: str) -> list[Sentence]:
+    """The sentence that the function never sleeps, whatever the channel; none, where it may."""
+    exercise = next((one for one in all_exercises() if one.name == suite), None)
+    chain = exercise.chain() if exercise is not None and not exercise.carries_channel else []
+    return [s for one in chain for s in of(one) if s.owner == function and re.search(_OF_NO_WAITING, s.words)][:1]
 
 
 def called_in(call: str) -> str:
@@ -145,6 +168,16 @@ def are_about(suite: str, test: str, function: str) -> bool:
         with contextlib.suppress(QuotationError):
             owners = {sentence.owner for sentence in of_test(exercise, test)} & api()
     return not owners or function not in api() or function in owners
+
+
+def are_of_memory(suite: str, test: str) -> bool:
+    """Does the test execute sentences on what is freed, and by whom?"""
+    exercise = next((one for one in all_exercises() if one.name == suite), None)
+    executed: list[Sentence] = []
+    if exercise is not None:
+        with contextlib.suppress(QuotationError):
+            executed = of_test(exercise, test)
+    return any(re.search(_OF_MEMORY, sentence.words) for sentence in executed)
 
 
 # --------------------------------------------------------------------------------------- suites

@@ -1564,7 +1564,7 @@ static void *try_to_send_1_and_drop(void *tx)
 
 TEST(a_send_without_memory_leaves_the_channel_as_before,
      .sentences = {"sender_send: the message stays the caller's"}, .allocations_fail = true,
-     .hint = "What have you locked when the allocation fails?")
+     .hint = "The allocation fails. What is locked, what has changed, and what does the call say?")
 {
     struct sender *tx, *clone;
     struct receiver *rx;
@@ -1586,7 +1586,7 @@ TEST(a_send_without_memory_leaves_the_channel_as_before,
     }
     receiver_drop(rx);
     sent += join(first) != NULL;
-    check_equal(received, sent, "A message is in the channel only if its send was OK.");
+    check_equal(received, sent, "A message is in the channel if its send was OK, and only then.");
 }
 
 /* ------------------------------------------------------------------------------------ volume */

@@ -2269,7 +2269,7 @@ TEST(more_than_65536_messages_fit,
 
 TEST(create_bounded_says_no_memory_when_the_product_overflows,
      .sentences = {"Also when message_size * capacity overflows"},
-     .hint = "What is SIZE_MAX / 8 + 2 times 8, in a size_t?")
+     .hint = "What is SIZE_MAX / 8 + 2 times 8, in a size_t? And is an allocation looked at?")
 {
     static const char rule[] = "CHANNEL_NO_MEMORY: message_size * capacity overflows.";
 

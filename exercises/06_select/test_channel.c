@@ -635,7 +635,7 @@ TEST(a_message_that_was_there_before_is_never_missed,
 TEST(select_says_timeout_and_not_before_the_deadline,
      .sentences = {"The deadline has passed and none is ready",
                    "receiver_select: Never said before the deadline", "*ready is untouched"},
-     .spurious_wakeups = 3)
+     .spurious_wakeups = 3, .hint = "By which clock does it wake up: that of the deadline?")
 {
     struct channels channels = open_channels(2);
     struct timespec deadline = in_ms(SOON), much_later = in_ms(600 * 1000);

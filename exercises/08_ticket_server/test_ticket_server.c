@@ -408,7 +408,7 @@ TEST(a_description_that_is_longer_is_invalid,
 }
 
 TEST(a_text_of_blanks_is_a_text, .sentences = {"title or description is NULL, empty or longer"},
-     .once = true, .hint = "Who said that a title must be visible?")
+     .once = true, .hint = "How short may a title be, and who said that it must be visible?")
 {
     static const char *const blanks[] = {" ", "   ", "\t", "\n", "\r\n", "\xc2\xa0", "\x01", "0"};
     struct running running = start(2);

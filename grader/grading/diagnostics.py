@@ -190,6 +190,13 @@ def crash(facts: dict[str, Any]) -> str:
     return ""
 
 
+TOO_LATE = (
+    "pthread_cond_timedwait returns at once when time is up (ETIMEDOUT) or is none (EINVAL): look at what it says."
+)
+UNSIGNALLED = (
+    "Nobody signals the condition variable it sleeps on: that polls, or sleeps until the deadline for nothing."
+)
+LOOKED_AGAIN = "It was woken, looked again and slept on: what does it look at, and was that so already?"
 # What is behind a failure, by its verdict, by its message, and by the line of the student's where it was.
 _CAUSES: tuple[tuple[str, str, str, str], ...] = (
     (
@@ -208,7 +215,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "no_progress",
         "",
         r"\bpthread_cond_timedwait\s*\(",
-        "pthread_cond_timedwait returns at once when time is up (ETIMEDOUT) or is none (EINVAL): look at what it says.",
+        TOO_LATE,
     ),
     (
         "no_progress",
@@ -232,7 +239,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "deadlock",
         "only time would wake.*timedwait",
         "",
-        "Nobody signals the condition variable it sleeps on: that polls, or sleeps until the deadline for nothing.",
+        UNSIGNALLED,
     ),
     (
         "deadlock",

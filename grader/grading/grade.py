@@ -49,17 +49,17 @@ class Graded:
         return sorted(bad, key=self._plainness)
 
     def _plainness(self, result: TestResult) -> tuple[bool, bool, bool, bool, int, bool, float, str]:
-        """What is not implemented yet comes last, and the exercise's own suite first; of it, what is written before
-        what is drawn, and what has a story. Then count how many threads there are to follow, whether memory is short,
-        how many steps, and in which order the header says it. (Those without a story keep their order.)"""
+        """What is not implemented yet comes last, and before it what is drawn; of what is written, the exercise's own
+        suite first, and of it what has a story. Then count how many threads there are to follow, whether memory is
+        short, how many steps, and in which order the header says it. (Those without a story keep their order.)"""
         story = result.story or {}
         suite = next((one for one in self.exercise.chain() if one.name == result.suite), self.exercise)
         sentence = next(iter(result.broken), None) if story else None
         header, _, line = (sentence.where if sentence else "").partition(":")
         return (
             result.verdict == "not_implemented",
-            result.suite != self.exercise.name,
             result.name in drawn(suite),
+            result.suite != self.exercise.name,
             not story,
             len(story.get("threads", [1])),
             result.name in short_of_memory(suite) or bool(sentence and sentence.label.endswith("_NO_MEMORY")),

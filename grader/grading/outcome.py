@@ -60,12 +60,26 @@ class TestResult:
             return []
         found = sentences.broken(self.suite, self.name, self.rule, self.call, self.expected)
         is_stopped = self.facts.get("stopped") is not None  # of which the tests of lock-freedom know more
-        return found if is_stopped else sentences.refuted(self.suite, self.verdict, found, self._asleep_in())
+        alone = len((self.story or {}).get("threads", [])) == 1
+        return found if is_stopped else sentences.refuted(self.suite, self.verdict, found, self._behind_it(), alone)
 
-    def _asleep_in(self) -> list[str]:
-        """The functions of the headers in which somebody sleeps whom nobody has woken; none if a lock is behind it."""
-        asleep = [end for end in (self.story or {}).get("ends", []) if end["state"] == "asleep"]
-        return [] if any(end["holder"] >= 0 for end in asleep) else self._functions_of(end["stack"] for end in asleep)
+    def _behind_it(self) -> list[str]:
+        """The functions of the headers that are behind a failure: where somebody waits, or the drop that freed what is
+        used after it."""
+        places = (self.story or {}).get("places", {})
+        freed = [a["stack"] for a in (self.story or {}).get("accesses", []) if a["role"] == "freed"]
+        by_the_channel = (stack for stack in freed if stack and "/" not in places.get(stack[0], ("", "/"))[1])
+        is_used_after = self.verdict == "use_after_free"
+        drops = [name for name in self._functions_of(by_the_channel) if is_used_after and name.endswith("_drop")]
+        return [*self.waits_in(), *drops]
+
+    def waits_in(self) -> list[str]:
+        """The functions of the headers in which somebody sleeps whom nobody has woken, or spins; none if a lock is
+        behind it."""
+        state = {"deadlock": "asleep", "no_progress": "spinning"}.get(self.verdict)
+        waiting = [end for end in (self.story or {}).get("ends", []) if end["state"] == state]
+        is_for_a_lock = state == "asleep" and any(end["holder"] >= 0 for end in waiting)
+        return [] if is_for_a_lock else self._functions_of(end["stack"] for end in waiting)
 
     def leaked_by(self) -> list[str]:
         """Of a leak: the function of a header that has allocated it."""

@@ -111,7 +111,7 @@ class Story:
         if self.verdict in _NOT_A_STEP and self.steps and self.steps[-1].op == "fails":
             del self.steps[-1]
         self.accesses = [self._note(entry, "role") for entry in data.get("accesses", [])]
-        ends = data.get("ends", [])
+        ends = self._data_ends = data.get("ends", [])
         self.ends = [self._note({**entry, "text": self._end_words(entry)}, "state") for entry in ends]
         self.in_a_circle = _circle({e["thread"]: e["holder"] for e in ends if e.get("state") == "asleep"})
         wakers = [(entry, self._waker_words(entry)) for entry in ends]
@@ -152,6 +152,24 @@ class Story:
         """Who sleeps at the end, first those who wait for one another."""
         asleep = [note for note in self.ends if note.role == "asleep"]
         return sorted(asleep, key=lambda note: note.thread not in self.in_a_circle)
+
+    def waits_for_a_lock(self) -> bool:
+        """Does somebody wait at the end for what a thread holds?"""
+        return any(entry.get("state") == "asleep" and entry["holder"] >= 0 for entry in self._data_ends)
+
+    def was_signalled(self) -> bool:
+        """Was there a signal on a condition variable that somebody sleeps on at the end?"""
+        return any(entry.get("state") == "asleep" and entry["signaller"] >= 0 for entry in self._data_ends)
+
+    def woken_in_vain(self) -> bool:
+        """Had somebody who sleeps at the end been woken by another, and slept on?"""
+        last = {step.thread: step.text for step in self.steps if step.text.startswith("wakes")}
+        return any(last.get(note.thread, "").startswith("wakes, and") for note in self.asleep())
+
+    def is_late(self) -> bool:
+        """Did the thread that failed wake up last because its deadline had passed?"""
+        last = {step.thread: step.text for step in self.steps if step.text.startswith("wakes")}
+        return self.failing is not None and "its deadline has passed" in last.get(self.failing.thread, "")
 
     def failed_at(self) -> str:
         """The student's innermost line in the calls of what failed, or ""."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import c_text, sentences
-from grader.exercises import ROOT
+from grader.exercises import ROOT, TRIED
 from grader.grading import diagnostics, story, suites
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code
@@ -43,10 +43,34 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
 
 def _explanation(result: TestResult, told: story.Story | None, line: str) -> str:
     """What is behind it, in words, if that is known; line: of the student's, where it was."""
-    unwritten, circle = (told.unwritten(), bool(told.in_a_circle)) if told is not None else ("", False)
-    cause = diagnostics.CIRCLE if circle else diagnostics.cause(result.verdict, result.message, result.got, line)
-    undropped = told.undropped() if told is not None and result.verdict == "leak" else ""
-    return unwritten or cause or undropped or _is_no_answer(result)
+    if told is None:
+        return diagnostics.cause(result.verdict, result.message, result.got, line) or _is_no_answer(result)
+    undropped = told.undropped() if result.verdict == "leak" else ""
+    found = _needless(result, told) or told.unwritten() or _cause(result, told, line)
+    return found or undropped or _is_no_answer(result)
+
+
+def _cause(result: TestResult, told: story.Story, line: str) -> str:
+    if told.in_a_circle:
+        return diagnostics.CIRCLE
+    found = diagnostics.cause(result.verdict, result.message, result.got, line)
+    if result.verdict == "no_progress" and told.is_late():
+        return diagnostics.TOO_LATE
+    if found == diagnostics.UNSIGNALLED and told.was_signalled():
+        return diagnostics.LOOKED_AGAIN if told.woken_in_vain() else ""
+    return found
+
+
+def _needless(result: TestResult, told: story.Story) -> str:
+    """That a call waits which never has to, or for what nobody else is there to do; or ""."""
+    waiting = result.waits_in()
+    never = next((function for function in waiting if sentences.never_waits(result.suite, function)), "")
+    if never:
+        return f"{never} waits for nobody: when it can't do its work at once, it returns and says so."
+    is_alone = result.verdict == "deadlock" and len(told.names) == 1 and not told.waits_for_a_lock()
+    if not is_alone or result.suite == TRIED:
+        return ""
+    return f"No other thread is there to wake it: {(waiting or ['it'])[0]} has to return here without sleeping."
 
 
 def _is_no_answer(result: TestResult) -> str:
@@ -83,7 +107,7 @@ def _in_the_suite(told: story.Story | None) -> list[str]:
 def _above_the_channel(told: story.Story, code: Code) -> str:
     """The innermost line of what was written for this exercise, where that is not the channel itself; or ""."""
     written = {source.name for source in code.sources} - {"channel.c"}
-    asleep = [note.stack for note in told.ends if note.role == "asleep"]
+    asleep = [note.stack for note in told.ends if note.role == "asleep" and told.tells_its_end]
     stacks = [*([told.failing.stack] if told.failing else []), *(note.stack for note in told.accesses), *asleep]
     spots = (spot for stack in stacks for spot in stack if spot.file in written)
     return next((spot.short for spot in spots), "") if len(code.sources) > len(written) else ""

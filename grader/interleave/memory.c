@@ -242,18 +242,41 @@ static void tell_other(const struct access *before)
                  in_words(before->kind), with(before->locked));
 }
 
-/* Two accesses that nothing orders, the one without a lock first. */
+static bool is_plain(unsigned kind)
+{
+    return kind == READ || kind == WRITE;
+}
+
+static bool is_atomic(unsigned kind)
+{
+    return kind == ATOMIC || kind == ATOMIC_WRITE;
+}
+
+/* Is one of the two no atomic access to what the other takes for an atomic? A plain write before it may be
+ * how the atomic began: then it was not handed over. */
+static bool is_mixed(unsigned before, unsigned now)
+{
+    return (is_atomic(before) && is_plain(now)) || (before == READ && is_atomic(now));
+}
+
+/* Two accesses that nothing orders, first the one that is not atomic, or has no lock. */
 static _Noreturn void tell_race(const struct access *before, enum access_kind kind, uintptr_t pc)
 {
     const char *mine = thread_name(self), *other = thread_name(&run.threads[before->thread]);
     const char *i_do = in_words(kind), *it_does = in_words(before->kind);
-    bool is_mine = before->locked || !self->locks_held;
+    bool mixed = is_mixed(before->kind, kind);
+    bool is_mine = mixed ? is_plain(kind) : before->locked || !self->locks_held;
 
     if (is_mine)
         tell_mine(kind, pc);
     tell_other(before);
     if (!is_mine)
         tell_mine(kind, pc);
+    if (mixed)
+        fail(VERDICT_RACE, pc,
+             "%s %s memory that %s %s: only the second is atomic, and nothing else orders the two.",
+             is_mine ? mine : other, is_mine ? i_do : it_does, is_mine ? other : mine,
+             is_mine ? it_does : i_do);
     if (read_relaxed(before))
         fail(VERDICT_RACE, pc,
              "%s %s memory that %s %s. There is an atomic between the two, but it is not stored "

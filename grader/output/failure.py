@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader import sentences
-from grader.exercises import shown
-from grader.grading import build, symbolize
+from grader.exercises import Exercise, all_exercises, short_of_memory, shown
+from grader.grading import build, suites, symbolize
 from grader.grading.grade import Graded
 from grader.grading.outcome import TestResult
 from grader.grading.verdicts import OF_TESTS
@@ -23,6 +23,7 @@ from grader.output.text import Line, cut, paragraphs, wrap
 MOST_WARNINGS = 2
 MOST_OTHERS = 6  # failures that are told in a line each
 LEAST_STORY = 5  # rows; in less nothing can be told
+MANY = 10  # tests that fail
 MOST_MESSAGE = 5  # rows of it on a screen that has few
 _COMPILER = re.compile(r"(\w+\.c:\d+):(?:\d+:)? ((?:fatal )?error: .*)")
 
@@ -226,7 +227,7 @@ def _what_happened(graded: Graded, result: TestResult, warning: str, room: Room)
         found += _wrapped(result.explanation, room.width)
     if printed := sum(event["op"] == "prints" for event in (result.story or {}).get("events", [])):
         found += _wrapped(f"It printed {printed} line{'s' if printed > 1 else ''}: make replay", room.width, "dim")
-    if result.hint and not warning and _hint_helps(result):
+    if result.hint and not warning and _hint_helps(graded, result):
         found += _wrapped(result.hint, room.width, "italic")
     return found
 
@@ -235,11 +236,29 @@ def _what_happened(graded: Graded, result: TestResult, warning: str, room: Room)
 _A_HINT_HELPS = ("failed", "deadlock", "no_progress", "leak", "timeout", "not_implemented")
 
 
-def _hint_helps(result: TestResult) -> bool:
-    """Nor does it of a call that only leads to that sentence, or where the cause is known."""
+def _hint_helps(graded: Graded, result: TestResult) -> bool:
+    """Nor does it of a call that only leads to that sentence, or where the cause is known; of a leak, if the test is
+    not about memory; of one thread, if it is about several; and where most tests fail, whatever they are about."""
+    suite = next((one for one in all_exercises() if one.name == result.suite), None)
+    if suite is None or result.verdict not in _A_HINT_HELPS or result.explanation or _most_fail(graded, result):
+        return False
     functions = [str(result.facts.get("function", "")) or sentences.called_in(result.call), *result.leaked_by()]
-    is_about_it = all(sentences.are_about(result.suite, result.name, function) for function in functions)
-    return result.verdict in _A_HINT_HELPS and not result.explanation and is_about_it
+    has_one_thread = len((result.story or {}).get("threads", [])) == 1
+    return (
+        all(sentences.are_about(suite.name, result.name, function) for function in functions)
+        and (result.verdict != "leak" or _is_about_memory(suite, result.name))
+        and not (has_one_thread and suites.starts_threads(suite, result.name))
+    )
+
+
+def _is_about_memory(suite: Exercise, test: str) -> bool:
+    return test in short_of_memory(suite) or sentences.are_of_memory(suite.name, test)
+
+
+def _most_fail(graded: Graded, result: TestResult) -> bool:
+    of_the_suite = [one.verdict for one in graded.results if one.suite == result.suite]
+    failed = sum(verdict not in ("passed", "skipped", "not_implemented") for verdict in of_the_suite)
+    return failed > MANY and 3 * failed > 2 * len(of_the_suite)
 
 
 def _says(result: TestResult, rule: str) -> bool:

@@ -111,6 +111,8 @@ def test_the_last_screen_says_what_to_do_next(state: State, tmp_path: Path, monk
     words = " ".join(" ".join(screen).split())
     for said in state.given["says"]:
         assert said in words, f"{said!r} is not said:\n" + "\n".join(screen)
+    for hint in state.given.get("hides", []):
+        assert hint not in words, f"{hint!r} is about something else:\n" + "\n".join(screen)
     if graded.verdict == "failed":
         assert re.search(r"channel\.h:\d+ says:|_server\.h:\d+ says:", words), "\n".join(screen)
         check_plainest(graded, screen)

@@ -95,7 +95,20 @@ def test_a_failure_refutes_the_sentence_that_its_rule_is_or_else_those_of_the_te
     assert broken("Something else.", "") == ["From then on every send says CHANNEL_CLOSED.", closed]
     of_no_size = sentences.broken("04_bounded", "", "Something else.", "channel_create(0, &tx, &rx)", "CHANNEL_INVALID")
     assert [(s.owner, s.label) for s in of_no_size] == [("channel_create", "CHANNEL_INVALID")]
-    assert sentences.broken("04_bounded", "", "Something else.", "channel_create(1, &tx, &rx)", "CHANNEL_OK") == []
+
+
+def test_a_call_that_had_to_be_ok_refutes_what_its_test_says_of_it_or_else_what_it_does() -> None:
+    def broken(test: str, call: str) -> list[str]:
+        return [s.text for s in sentences.broken("02_blocking", test, "Something else.", call, "CHANNEL_OK")]
+
+    order = "multi_sender_messages_of_each_sender_arrive_in_the_order_sent"
+    of_it = [sentence.text for sentence in sentences.of_test(find("02"), order)]
+    does = "Makes an unbounded channel for messages of message_size bytes, and its first two handles."
+    assert broken(order, "channel_create(1, &tx, &rx)") == [does, *of_it]
+    assert broken(order, "got") == of_it  # no function's
+    wakes = "a_send_wakes_a_sleeping_receiver"
+    of_recv = [sentence.text for sentence in sentences.of_test(find("02"), wakes)]
+    assert broken(wakes, "receiver_recv(rx, &got)") == of_recv
 
 
 def test_a_verdict_refutes_a_sentence_of_its_own_first() -> None:
@@ -113,6 +126,42 @@ def test_a_verdict_refutes_a_sentence_of_its_own_first() -> None:
     assert sentences.refuted("08_ticket_server", "deadlock", [], ["receiver_recv"]) == []  # its channel's promise
     asleep = sentences.refuted("04_bounded", "deadlock", [], ["receiver_recv"])
     assert [s.text for s in asleep] == ["A send wakes a sleeping receiver, and so does dropping the last sender."]
+
+
+def test_who_waits_and_never_has_to_refutes_just_that() -> None:
+    found = sentences.of_test(find("02"), "recv_sleeps_after_a_try_recv_that_found_nothing")
+    for verdict in ("deadlock", "no_progress"):
+        told = sentences.refuted("02_blocking", verdict, found, ["receiver_try_recv"])
+        assert [s.text for s in told] == ["Never blocks.", *(s.text for s in found)]
+    assert "never sleeps" in sentences.refuted("05_deadlines", "deadlock", [], ["sender_try_send"])[0].text
+    assert sentences.refuted("04_bounded", "deadlock", [], ["sender_send"]) == []  # which may sleep there
+
+
+def test_who_sleeps_where_nobody_else_is_was_not_to_sleep() -> None:
+    found = sentences.of_test(find("02"), "recv_on_empty_closed_channel_is_closed_at_once_and_for_good")
+    assert sentences.refuted("02_blocking", "deadlock", found, ["receiver_recv"], alone=True) == found
+    assert "wakes" in sentences.refuted("02_blocking", "deadlock", found, ["receiver_recv"])[0].text
+    of_sends = sentences.of_test(find("05"), "send_until_says_timeout_and_not_before_the_deadline")
+    told = sentences.refuted("05_deadlines", "deadlock", of_sends, ["receiver_recv"], alone=True)
+    assert told[0].text.startswith("Takes the oldest message out, sleeping while") and told[1:] == of_sends
+
+
+def test_what_a_drop_has_freed_too_early_is_the_channel() -> None:
+    def refuted(test: str, behind: list[str]) -> list[sentences.Sentence]:
+        return sentences.refuted("03_message_type", "use_after_free", sentences.of_test(find("03"), test), behind)
+
+    of_another_thing, of_freeing = "no_other_function_calls_back", "drop_runs_for_every_message_left"
+    of_freeing = next(name for name in sentences.quotations(find("03")) if name.startswith(of_freeing))
+    assert "frees the channel" in refuted(of_another_thing, ["sender_drop"])[0].text
+    assert refuted(of_another_thing, []) == sentences.of_test(find("03"), of_another_thing)
+    assert refuted(of_freeing, ["receiver_drop"]) == sentences.of_test(find("03"), of_freeing)
+
+
+def test_the_hint_of_a_leak_is_that_of_a_test_of_what_is_freed() -> None:
+    assert sentences.are_of_memory("01_single_thread", "create_without_memory_leaves_tx_and_rx_untouched")
+    assert sentences.are_of_memory("01_single_thread", "a_channel_is_freed_with_the_messages_still_in_it")
+    assert not sentences.are_of_memory("05_deadlines", "recv_until_takes_a_point_in_time_and_not_a_length")
+    assert not sentences.are_of_memory("of_no_exercise", "a_test")
 
 
 def test_a_hint_is_about_the_calls_that_its_test_executes() -> None:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from grader.commands import replay
-from grader.exercises import by_name
-from grader.grading import outcome, symbolize
+from grader.exercises import ROOT, by_name, drawn
+from grader.grading import outcome, suites, symbolize
 from grader.grading import story as words
 from grader.grading.grade import Graded
 from grader.grading.story import Story
 from grader.grading.submission import Code, Source, Submission
-from grader.output import story, story_page
+from grader.output import failure, story, story_page
 
 SOURCE = b"""pthread_mutex_init(&ch->lock, NULL);
 pthread_cond_init(&ch->readable, NULL);
@@ -172,6 +172,103 @@ def test_more_threads_than_columns_are_told_in_one() -> None:
     data["threads"] += [{"id": i, "name": f"number_{i}", "start": "0x0"} for i in range(2, 7)]
     data["events"][3:3] = [event(4, i, 3, "mutex_lock", "locks {1}") for i in range(2, 7)]
     assert "channel.c:3  number_6 locks ch->lock" in told(data)
+
+
+def explained(data: dict[str, Any], message: str, verdict: str = "deadlock") -> str:
+    data = data | {"verdict": verdict}
+    result = outcome.TestResult("02_blocking", "name", "interleave", verdict, message, story=data)
+    return symbolize._explanation(result, Story(data, code()), "")
+
+
+def test_who_sleeps_alone_or_in_a_try_was_not_to_sleep() -> None:
+    nobody = "Everybody sleeps and nobody is left to wake anyone."
+    assert explained(DEADLOCK, nobody) == ""
+    alone = copy.deepcopy(DEADLOCK)
+    del alone["threads"][1], alone["events"][4:], alone["ends"][1]
+    assert explained(alone, nobody).endswith(": receiver_recv has to return here without sleeping.")
+    unknown = alone | {"places": {**PLACES, "0x4": ("take", "channel.c", 4)}}
+    assert explained(unknown, nobody).endswith(": it has to return here without sleeping.")
+    alone["ends"][0]["holder"] = 0  # a lock
+    assert "without sleeping" not in explained(alone, nobody)
+    a_try = copy.deepcopy(DEADLOCK)
+    a_try["places"] = {**PLACES, "0x4": ("receiver_try_recv", "channel.c", 4)}
+    assert explained(a_try, nobody).startswith("receiver_try_recv waits for nobody")
+    a_try["ends"][0]["state"] = "spinning"
+    assert explained(a_try, "It looks again and again.", "no_progress").startswith("receiver_try_recv waits for nobody")
+
+
+def test_what_is_said_of_signals_and_time_is_what_the_story_says() -> None:
+    timed = "Everybody sleeps, and only time would wake anyone: it sleeps in pthread_cond_timedwait."
+    data = copy.deepcopy(DEADLOCK)
+    assert explained(data, timed).startswith("Nobody signals")
+    data["ends"][0] |= {"signaller": 1, "signalled": 5}
+    assert explained(data, timed) == ""  # the signal came before it slept
+    data["events"].insert(5, event(6, 0, 4, "wakes", "wakes, and locks {1}"))
+    assert explained(data, timed).startswith("It was woken, looked again and slept on")
+
+    spins = "It looks again and again at something nobody is going to change."
+    data = copy.deepcopy(DEADLOCK)
+    data["ends"][0]["state"] = "spinning"
+    data["events"][-1]["thread"] = 0
+    assert explained(data, spins, "no_progress").startswith("Waiting is sleeping")
+    data["events"].insert(5, event(6, 0, 4, "timeout", "wakes: its deadline has passed, and locks {1}"))
+    assert "when time is up" in explained(data, spins, "no_progress")
+
+
+def test_who_sleeps_while_another_is_told_wrong_is_not_the_place() -> None:
+    sources = (Source("08", name, SOURCE, Path(name)) for name in ("ticket_server.c", "channel.c"))
+    server = Code("08_ticket_server", tuple(sources))
+    data = copy.deepcopy(DEADLOCK)
+    data["places"] = {**PLACES, "0x4": ("serve", "ticket_server.c", 4), "0x3": ("receiver_recv", "channel.c", 3)}
+    data["ends"][0]["stack"] = ["0x3", "0x4"]
+    assert symbolize._above_the_channel(Story(data, server), server) == "ticket_server.c:4"
+    assert symbolize._above_the_channel(Story(data | {"verdict": "failed"}, server), server) == ""
+
+
+def line_in(suite: str, text: str) -> str:
+    path = f"exercises/{suite}/test_channel.c"
+    return f"{path}:{(ROOT / path).read_text().split(text)[0].count(chr(10)) + 1}"
+
+
+def test_a_check_of_what_a_helper_returns_is_of_the_call_that_it_makes() -> None:
+    assert suites.called_before(line_in("07_lock_free", "check_equal(recv_int(ends.rx), 0")) == "receiver_recv"
+    assert suites.called_before(line_in("05_deadlines", "check_equal(drops[0], 1")) == "receiver_drop"
+
+
+def test_a_test_starts_threads_itself_or_by_a_helper() -> None:
+    assert suites.starts_threads(by_name("07_lock_free"), "recv_on_empty_closed_comes_behind_7_messages_and_one_more")
+    assert suites.starts_threads(by_name("02_blocking"), "dropping_the_last_sender_wakes_a_sleeping_receiver")
+    assert not suites.starts_threads(by_name("01_single_thread"), "two_channels_share_no_state")
+    assert not suites.starts_threads(by_name("01_single_thread"), "of_no_suite")
+
+
+def test_what_is_written_is_plainer_than_what_is_drawn_even_of_an_earlier_suite(tmp_path: Path) -> None:
+    name = min(drawn(by_name("02_blocking")))
+    own = outcome.TestResult("02_blocking", name, "interleave", "failed")
+    inherited = outcome.TestResult("01_single_thread", "two_channels_share_no_state", "interleave", "failed")
+    submission = Submission(by_name("02_blocking"), code().sources[0], (), (), tmp_path)
+    assert Graded(submission, "failed", [own, inherited]).failures() == [inherited, own]
+
+
+def test_a_hint_is_told_where_it_may_help(tmp_path: Path) -> None:
+    test, hint = "dropping_the_last_sender_wakes_a_sleeping_receiver", "Who has to be told?"
+
+    def is_told(failed: int, verdict: str = "failed", **known: Any) -> bool:
+        one = outcome.TestResult("02_blocking", test, "interleave", verdict, "No.", hint=hint, **known)
+        rest = [outcome.TestResult("02_blocking", f"other_{i}", "interleave", "passed") for i in range(60)]
+        for other in rest[:failed]:
+            other.verdict = "failed"
+        submission = Submission(by_name("02_blocking"), code().sources[0], (), (), tmp_path)
+        lines = failure.lines(Graded(submission, "failed", [one, *rest]), failure.Room(100), tmp_path)
+        return any(hint in text for line in lines for text, _ in line)
+
+    assert is_told(failed=20)
+    assert not is_told(failed=40)  # most: it is something else
+    assert not is_told(0, "leak")  # and the test is not about memory
+    alone = copy.deepcopy(DEADLOCK) | {"verdict": "failed"}
+    assert is_told(0, story=alone)
+    del alone["threads"][1], alone["events"][4:], alone["ends"][1]
+    assert not is_told(0, story=alone)  # no thread had been started, and the test is about two
 
 
 def test_the_page_holds_all_it_shows(tmp_path: Path) -> None:

@@ -432,6 +432,31 @@ TEST(race__freed_when_the_store_was_read, .hint = "orders nothing else")
         free(flag);
 }
 
+static void *count_up(void *count)
+{
+    atomic_fetch_add_explicit((atomic_int *)count, 1, memory_order_relaxed);
+    return NULL;
+}
+
+TEST(race__an_atomic_that_is_read_as_if_it_were_none, .hint = "only the second is atomic")
+{
+    atomic_int count = 0;
+    pthread_t thread = spawn(count_up, &count);
+
+    check(*(int *)&count <= 1, "");
+    join(thread);
+}
+
+TEST(race__an_atomic_that_is_written_as_if_it_were_none, .hint = "only the second is atomic")
+{
+    atomic_int count = 0;
+    pthread_t thread = spawn(count_up, &count);
+
+    if (atomic_load_explicit(&count, memory_order_relaxed) == 1)
+        *(int *)&count = 0;
+    join(thread);
+}
+
 TEST(leak__a_block, .hint = "a block of 24 bytes was never freed")
 {
     void *block = malloc(24);
