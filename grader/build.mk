@@ -12,6 +12,7 @@ OBJCOPY   = objcopy
 VARIANT   = interleave
 PYTHON   ?= python3
 B = build/$(VARIANT)
+comma = ,
 
 # What everything is compiled with; then what only the code under test and the suites are, a variant each.
 # ERRORS are what C does not allow and newer compilers refuse: so all of them do.
@@ -27,6 +28,11 @@ PATTERN := $(shell $(CC) -ftrivial-auto-var-init=pattern -fsyntax-only -x c /dev
 # What no right code does. Not all of `undefined`: 1 << 31, NULL + 0 and memcpy(NULL, NULL, 0) do no harm.
 UNDEFINED = integer-divide-by-zero,signed-integer-overflow,shift-exponent,alignment,bounds,vla-bound,bool,builtin,unreachable
 CFLAGS_UNDEFINED_interleave = -fsanitize=$(UNDEFINED)
+# Of the code under test each edge of the control flow is counted, so that a loop without an access ends by a count.
+# clang leaves some out unless it is told not to, which gcc does not know.
+EDGES := $(firstword $(foreach how,trace-pc$(comma)no-prune trace-pc,$(shell $(CC) -fsanitize-coverage=$(how) \
+    -fsyntax-only -x c /dev/null 2>/dev/null && echo -fsanitize-coverage=$(how))))
+CFLAGS_EDGES_interleave = $(EDGES)
 CFLAGS_asan = -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_tsan = -fsanitize=thread
 CFLAGS_plain =
@@ -89,7 +95,7 @@ $(runtime): $(B)/%.o: %.c $$(wildcard grader/*/*.h) grader/build.mk
 of_a_program = $(if $(findstring /try/,$1),-Dmain=program_main)
 $(B)/%.o: %.c build/api $(headers) $(code_redirects) grader/build.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(CFLAGS_UNDEFINED_$(VARIANT)) $(call of_a_program,$@) -ffile-prefix-map=$(<D)/= $(call headers_for,$<) \
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(CFLAGS_UNDEFINED_$(VARIANT)) $(CFLAGS_EDGES_$(VARIANT)) $(call of_a_program,$@) -ffile-prefix-map=$(<D)/= $(call headers_for,$<) \
 	    -c -o $@.$$$$.o $< && \
 	    $(OBJCOPY) $(code_redirects:%=--redefine-syms=%) $@.$$$$.o && \
 	    $(OBJCOPY) --keep-global-symbols=build/api --keep-global-symbol=program_main $@.$$$$.o && \
@@ -111,7 +117,6 @@ demo_parts = $(filter-out %/$(if $(has_page),no_page.c,page.c),$(wildcard $(call
 demo_sources = $(demo_parts) $(call code_in,$(call demo_dir,$1)) grader/suite/todo.c
 demo_options = -iquote $(call demo_exercise,$1) -Wa,-I$(call demo_exercise,$1)/demo \
     $(addprefix -Wl$(comma)--wrap=,sender_send receiver_recv) $(if $(has_page),-lmicrohttpd)
-comma = ,
 
 build/demo/%: $$(call demo_sources,$$@) $$(wildcard exercises/*/*.h exercises/*/demo/*)
 	@mkdir -p $(@D)

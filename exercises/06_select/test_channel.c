@@ -723,30 +723,52 @@ TEST(a_message_makes_ready_although_the_deadline_passes_before_the_sleep,
     select_what_is_sent_before(in_a_moment());
 }
 
-TEST(a_deadline_may_end_in_any_nanosecond,
-     .sentences = {"a point in time of CLOCK_MONOTONIC, or NULL for none",
-                   "receiver_select: Never said before the deadline"},
-     .hint = "Two times are subtracted: what if the smaller one has more nanoseconds?")
+/* Of the second a hundred seconds from now, and of the next one. */
+static void select_until_nanosecond(long nanosecond)
 {
     struct channels channels = open_channels(2);
     struct send send = {channels.tx[1], 7};
-    struct timespec soon = in_ms(SOON); /* let now end in some nanosecond, too */
-    size_t none;
 
-    check_status(receiver_select(channels.rx, 2, &soon, &none), CHANNEL_TIMEOUT, NONE_READY);
-    for (int i = 0; i < 6; i++) {
+    let_a_moment_pass(); /* let now end in some nanosecond, too */
+    for (int seconds = 100; seconds >= 1; seconds /= 100) {
         struct timespec deadline = now();
         pthread_t thread = spawn(send_number, &send);
         size_t ready = NOTHING;
 
-        deadline.tv_sec += i / 3 ? 1 : 100;
-        deadline.tv_nsec = i % 3 == 0 ? 0 : i % 3 == 1 ? 999999999 : 1;
+        deadline.tv_sec += seconds;
+        deadline.tv_nsec = nanosecond;
         if (in_time(receiver_select(channels.rx, 2, &deadline, &ready), deadline))
             check_equal(ready, 1, IS_READY);
         join(thread);
         expect_int(channels.rx[1], 7);
     }
     drop_all(&channels);
+}
+
+#define DEADLINE_HINT "Two times are subtracted: what if the smaller one has more nanoseconds?"
+
+TEST(a_deadline_may_end_with_a_second,
+     .sentences = {"a point in time of CLOCK_MONOTONIC, or NULL for none",
+                   "receiver_select: Never said before the deadline"},
+     .hint = DEADLINE_HINT)
+{
+    select_until_nanosecond(0);
+}
+
+TEST(a_deadline_may_end_a_nanosecond_before_a_second,
+     .sentences = {"a point in time of CLOCK_MONOTONIC, or NULL for none",
+                   "receiver_select: Never said before the deadline"},
+     .hint = DEADLINE_HINT)
+{
+    select_until_nanosecond(999999999);
+}
+
+TEST(a_deadline_may_end_a_nanosecond_after_a_second,
+     .sentences = {"a point in time of CLOCK_MONOTONIC, or NULL for none",
+                   "receiver_select: Never said before the deadline"},
+     .hint = DEADLINE_HINT)
+{
+    select_until_nanosecond(1);
 }
 
 /* Somebody selects until deadline; after ten seconds, or so, a message comes. */
@@ -768,7 +790,7 @@ static void select_before(struct timespec deadline)
 }
 
 TEST(select_is_not_early_when_what_is_left_takes_more_than_32_bits,
-     .sentences = {"receiver_select: Never said before the deadline"}, .once = true,
+     .sentences = {"receiver_select: Never said before the deadline"}, .woken_by_others = true,
      .hint = "In what unit is the time left counted, and in how many bits?")
 {
     select_before((struct timespec){.tv_sec = now().tv_sec + 1900000000});
@@ -787,7 +809,7 @@ TEST(select_is_not_early_when_what_is_left_takes_more_than_32_bits,
 }
 
 TEST(select_is_not_early_when_the_deadline_takes_more_than_64_bits,
-     .sentences = {"receiver_select: Never said before the deadline"}, .once = true,
+     .sentences = {"receiver_select: Never said before the deadline"},
      .hint = "How many years of nanoseconds do 64 bits hold?")
 {
     for (long whole = 1000; whole <= 1000000000; whole *= 1000) {
@@ -799,7 +821,7 @@ TEST(select_is_not_early_when_the_deadline_takes_more_than_64_bits,
 }
 
 TEST(select_waits_for_the_last_deadline_there_is,
-     .sentences = {"receiver_select: Never said before the deadline"}, .once = true,
+     .sentences = {"receiver_select: Never said before the deadline"},
      .hint = "What becomes of the largest number there is when something is added to it?")
 {
     select_before((struct timespec){LONG_MAX, 999999999});
@@ -1303,6 +1325,29 @@ TEST(after_any_receive_select_does_as_ever,
 {
     for (int way = RECV; way < SELECT; way++)
         any_after((enum way)way);
+}
+
+/* Neither finds anything, and both sleep: in every execution. */
+static void sleep_twice(enum way first, enum way second)
+{
+    struct channels channels = open_channels(2);
+
+    ask_and_check(&channels, first, NO_MESSAGE);
+    ask_and_check(&channels, second, NO_MESSAGE);
+    drop_all(&channels);
+}
+
+TEST(after_a_select_that_slept_any_call_sleeps_as_ever,
+     .sentences = {"The channels are as before, whatever the status"}, .hint = HINT_AFTER)
+{
+    sleep_twice(SELECT, RECV);
+    sleep_twice(SELECT, SELECT);
+}
+
+TEST(after_a_receive_that_slept_select_sleeps_as_ever,
+     .sentences = {"Sleeps until one of n receivers is ready"}, .hint = HINT_AFTER)
+{
+    sleep_twice(RECV, SELECT);
 }
 
 /* --------------------------------------------------------------------- while others are busy */

@@ -3,6 +3,7 @@
 
 #include "arena.h"
 #include "block.h"
+#include "fail.h"
 #include "schedule.h"
 #include "story.h"
 #include "story_json.h"
@@ -35,6 +36,7 @@ static _Noreturn void child_failed(void)
         story_write(shared->outcome.verdict, shared->outcome.seed);
     shared->steps = run.steps;
     shared->failed = true;
+    shared->slow = shared->slow || run.silent_looks;
     fflush(NULL);
     _exit(0);
 }
@@ -159,12 +161,9 @@ static void on_tick(int number, siginfo_t *info, void *context)
     }
     if (++ticks < TICKS_WITHOUT_STEP)
         return;
-    shared->watchdog = true;
-    interrupted(VERDICT_NO_PROGRESS, is_our_code(pc) ? pc : self->call_pc,
-                "%s runs in a loop in which it calls nothing, for ever.%s", thread_name(self),
-                run.thread_count == 1 ? ""
-                                      : " If it waits there for a variable to change, the compiler "
-                                        "may have read that only once.");
+    shared->slow = true;
+    interrupted(VERDICT_NO_PROGRESS, is_our_code(pc) ? pc : self->call_pc, "%s",
+                loop_without_a_call());
 }
 
 static void handle(int number, void (*handler)(int, siginfo_t *, void *), int flags)
@@ -281,7 +280,7 @@ bool child_run(void (*job)(const struct test *test), const struct test *test,
 {
     int ends[2], status = 0;
 
-    shared->failed = shared->finished = shared->watchdog = false;
+    shared->failed = shared->finished = shared->slow = false;
     fflush(NULL);
     if (pipe2(ends, O_CLOEXEC))
         return environment(outcome, "No pipe can be made.");

@@ -12,7 +12,7 @@ enum { MAX_SEED = sizeof(((struct outcome *)0)->seed) };
 struct shared {
     struct outcome outcome; /* of the schedule that failed */
     bool failed, finished;  /* a verdict was told; the child did all it should */
-    bool watchdog;          /* ... by the watchdog, which costs a second each time */
+    bool slow;              /* ... of a loop without a call, which takes its time again each time */
     struct plan plan;       /* of the schedule that runs, and its choices so far */
     struct script taken;
     unsigned long steps; /* of the failed schedule */

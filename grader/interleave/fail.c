@@ -71,6 +71,18 @@ _Noreturn void fail(enum verdict verdict, uintptr_t pc, const char *format, ...)
     end_scenario(told);
 }
 
+const char *loop_without_a_call(void)
+{
+    static char text[sizeof told->message];
+
+    snprintf(text, sizeof text, "%s runs in a loop in which it calls nothing, for ever.%s",
+             thread_name(self),
+             run.thread_count == 1 ? ""
+                                   : " If it waits there for a variable to change, the compiler "
+                                     "may have read that only once.");
+    return text;
+}
+
 _Noreturn void fail_too_many_threads(uintptr_t pc)
 {
     *told = (struct outcome){.verdict = VERDICT_MISUSE, .pc = pc, .facts.too_many_threads = true};

@@ -20,6 +20,9 @@ _Noreturn void fail_too_many_threads(uintptr_t pc);
 /* The same for a deadlock: every thread sleeps. */
 _Noreturn void fail_asleep(uintptr_t pc, const char *message);
 
+/* What is told of self if it is in a loop in which it calls nothing, for ever. */
+const char *loop_without_a_call(void);
+
 /* Ends it without one: strategy_pick found that it only repeats another. */
 _Noreturn void abandon_schedule(void);
 bool schedule_was_abandoned(void);

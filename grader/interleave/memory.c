@@ -77,6 +77,7 @@ void memory_begin(void)
     more_count = 1;
     undo_count = 0;
     foreign_count = 0;
+    run.edges_left = EDGES_PER_LOOK;
 }
 
 /* --------------------------------------------------------------------------------- shadows */
@@ -483,6 +484,25 @@ static void too_many_accesses(uintptr_t pc)
         IDLE_A_TURN; /* a loop without a call in it: let the others show what it waits for */
     run.rounds += ROUNDS_A_TURN;
     yield_step(pc);
+}
+
+/* What looks at memory now and then may wait for another thread; what never does is not changed by any. */
+void memory_edges(uintptr_t pc)
+{
+    bool steps = run.steps != run.steps_at_look;
+    bool looks = run.touched + run.accesses != run.accesses_at_look;
+
+    run.edges_left = EDGES_PER_LOOK;
+    if (!self)
+        return;
+    run.activity++;
+    run.silent_looks = steps ? 0 : run.silent_looks + 1;
+    if (run.silent_looks > MOST_SILENT_LOOKS)
+        fail(VERDICT_NO_PROGRESS, pc, "%s", loop_without_a_call());
+    if (looks && !steps)
+        too_many_accesses(pc);
+    run.steps_at_look = run.steps;
+    run.accesses_at_look = run.touched + run.accesses;
 }
 
 static void unwatched(uintptr_t address, enum access_kind kind, uintptr_t pc)

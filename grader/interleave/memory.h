@@ -21,6 +21,10 @@ void memory_undo(void);
 /* Checks an access by self, other than a free. Ends the schedule if it is wrong. */
 void memory_access(uintptr_t address, size_t size, enum access_kind kind, uintptr_t pc);
 
+/* The control flow of the code under test has passed EDGES_PER_LOOK edges since the last time. Ends the schedule
+ * if it is in a loop that does not end. */
+void memory_edges(uintptr_t pc);
+
 /* Checks that self may free a block, and ends the schedule if it may not. start: a multiple of 16. True:
  * objects live in it. */
 bool memory_freed(uintptr_t start, size_t size, uintptr_t pc);

@@ -294,6 +294,9 @@ struct run {
     unsigned long touched;       /* ... before it, a block counting for many */
     unsigned long work;          /* ... since a call returned */
     unsigned long turn_progress; /* when there were last too many accesses */
+    unsigned edges_left;         /* to pass until the next look at what is done meanwhile */
+    unsigned silent_looks;       /* the last ones, that found no step */
+    unsigned long steps_at_look, accesses_at_look;
 
     /* clock.c */
     uint64_t now; /* virtual monotonic clock, ns */

@@ -120,9 +120,9 @@ static bool shrink_prepare(const struct outcome *outcome)
     memcpy(shrink->rule, outcome->rule, sizeof shrink->rule);
     copy_script(&shrink->best, &shared->taken);
     trim(&shrink->best);
-    shrink->limit = shared->watchdog || shared->plan.strategy == PLAN_REPLAY ? 0
-                    : shared->steps > LONG_SCHEDULE                          ? ATTEMPTS_IF_LONG
-                                                                             : MAX_ATTEMPTS;
+    shrink->limit = shared->slow || shared->plan.strategy == PLAN_REPLAY ? 0
+                    : shared->steps > LONG_SCHEDULE                      ? ATTEMPTS_IF_LONG
+                                                                         : MAX_ATTEMPTS;
     shrink->chunk = (interventions(&shrink->best) + 1) / 2;
     return true;
 }
@@ -188,7 +188,8 @@ void tell(const struct test *test, struct outcome *outcome)
         return;
     if (!shrink_prepare(outcome))
         return;
-    shrink_all(test);
+    if (shrink->limit)
+        shrink_all(test);
     script = &shrink->best;
     plan.suspect = unwritten_block(test, &plan);
     shared->plan = plan;

@@ -42,6 +42,14 @@ void __tsan_func_exit(void)
     }
 }
 
+/* Of -fsanitize-coverage=trace-pc: an edge of the control flow is passed. */
+void __sanitizer_cov_trace_pc(void);
+void __sanitizer_cov_trace_pc(void)
+{
+    if (!--run.edges_left)
+        memory_edges(CALLER);
+}
+
 /* C++ only, but harmless. */
 void __tsan_vptr_update(void **where, void *value)
 {

@@ -189,7 +189,16 @@ enum {
     IDLE_A_TURN = 100,
     ROUNDS_A_TURN = 250,
 
-    /* The watchdog, for loops in which nothing is called: milliseconds of processor time between two
+    /* Edges of the control flow between two looks at whether a step was taken since. If not, the others
+     * get a turn. Less: a pause that is counted out is a turn. More: a loop that waits for a plain
+     * variable and seldom looks at it is found late. */
+    EDGES_PER_LOOK = 1 << 20,
+
+    /* ... and so many looks in a row that find none: the loop does not end. Less: who only computes
+     * is blamed. More: each endless loop takes longer, a second as it is. */
+    MOST_SILENT_LOOKS = 300,
+
+    /* The watchdog, for loops whose edges are not counted: milliseconds of processor time between two
      * looks, and looks without a step. Less: a long memset is blamed. More: a second for each. */
     TICK_MS = 100,
     TICKS_WITHOUT_STEP = 10,

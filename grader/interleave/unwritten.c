@@ -37,13 +37,13 @@ unsigned unwritten_block(const struct test *test, const struct plan *plan)
 {
     bool failed_over_zeros = plan->zeroed == ALL_BLOCKS;
 
-    if (shared->watchdog)
+    if (shared->slow)
         return 0;
     struct outcome failure = end_of(test, plan, plan->zeroed);
     struct outcome other = end_of(test, plan, failed_over_zeros ? 0 : ALL_BLOCKS);
     if (are_alike(&failure, &other))
         return 0;
-    for (unsigned block = 1; block <= MOST_SUSPECTS && !shared->watchdog; block++) {
+    for (unsigned block = 1; block <= MOST_SUSPECTS && !shared->slow; block++) {
         other = end_of(test, plan, block);
         if (are_alike(&failure, &other) == failed_over_zeros)
             return block;

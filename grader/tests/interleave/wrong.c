@@ -858,6 +858,19 @@ TEST(no_progress__a_loop_without_a_call, .hint = "in a loop in which it calls no
     join(spawn(plain_spin, NULL));
 }
 
+/* There is nothing in it, and gcc counts no edge of it: the watchdog ends it, whenever that is. */
+static void *do_nothing_for_ever(void *unused)
+{
+    (void)unused;
+    for (;;) {
+    }
+}
+
+TEST(no_progress__an_empty_loop, .hint = "in a loop in which it calls nothing")
+{
+    join(spawn(do_nothing_for_ever, NULL));
+}
+
 static volatile bool volatile_flag;
 
 TEST(no_progress__a_loop_over_a_volatile, .hint = "spins")
