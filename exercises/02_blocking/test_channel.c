@@ -394,6 +394,28 @@ TEST(a_send_wakes_the_receiver_of_its_own_channel,
     receiver_drop(b.rx);
 }
 
+/* Channels may be told apart by a hash of their addresses: with so many, two have the same. */
+TEST(a_send_wakes_the_receiver_of_its_own_channel_among_many,
+     .sentences = {"A send wakes a sleeping receiver, and so does", "Two channels share no state"},
+     .schedules = 3, .hint = "On what does a receiver sleep, and who else may be asleep there?")
+{
+    enum { CHANNELS = 66 };
+    struct ends channels[CHANNELS];
+    pthread_t receivers[CHANNELS];
+
+    for (int i = 0; i < CHANNELS; i++) {
+        channels[i] = open_channel(sizeof(int));
+        receivers[i] = spawn(recv_1, channels[i].rx);
+    }
+    settle(); /* all sleep */
+    for (int i = CHANNELS; i-- > 0;) {
+        send_int(channels[i].tx, 1);
+        join(receivers[i]);
+        sender_drop(channels[i].tx);
+        receiver_drop(channels[i].rx);
+    }
+}
+
 TEST(making_other_channels_does_not_disturb_the_sleep, .sentences = {"Two channels share no state"},
      .hint = "Where does your receiver find its channel again when it wakes up?")
 {

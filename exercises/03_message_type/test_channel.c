@@ -591,6 +591,42 @@ TEST(more_than_65536_messages_left_are_dropped_and_take_no_more_stack_than_one,
     with_little_stack(leave_many, NULL);
 }
 
+/* A note that a channel without drop leaves to the caller. */
+static void leave_a_note_of_ours(struct ends ends)
+{
+    struct note note = new_note(7);
+
+    check_status(sender_send(ends.tx, &note), CHANNEL_OK, "The receiver is there: a send is OK.");
+    receiver_drop(ends.rx);
+    sender_drop(ends.tx);
+    free_note(&note);
+}
+
+static void leave_a_note(struct ends ends, int id)
+{
+    send_note(ends.tx, id);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+    check_equal(drops_of(id), 1, EXACTLY_ONCE);
+}
+
+TEST(a_new_channel_has_its_own_drop_and_not_that_of_one_that_is_gone,
+     .sentences = {"own nothing, as in channel_create", "drop runs exactly once for every message"},
+     .hint = "What does a new channel take over from one that was freed?")
+{
+    struct ends another = open_notes(); /* which is there all the time */
+
+    leave_a_note(open_channel(sizeof(struct note), drop_note), 1);
+    leave_a_note_of_ours(open_channel(sizeof(struct note), NULL));
+    leave_a_note(open_channel(sizeof(struct note), drop_note), 2);
+    struct ends plain = {NULL, NULL};
+    check_status(channel_create(sizeof(struct note), &plain.tx, &plain.rx), CHANNEL_OK,
+                 "channel_create makes a channel.");
+    leave_a_note_of_ours(plain);
+    leave_a_note(open_channel(sizeof(struct note), drop_note), 3);
+    leave_a_note(another, 4);
+}
+
 /* A message that owns the receiver of another channel. */
 struct parcel {
     int id;

@@ -2024,6 +2024,42 @@ TEST(messages_left_may_own_nothing, .sentences = {"messages own nothing, as in c
     receiver_drop(ends.rx);
 }
 
+/* Two numbers are left in each, of which as many are dropped as the channel was told to. */
+static void leave_two_numbers(struct ends ends, int number, int dropped)
+{
+    try_send(ends.tx, number, CHANNEL_OK, THERE);
+    try_send(ends.tx, number + 1, CHANNEL_OK, THERE);
+    sender_drop(ends.tx);
+    receiver_drop(ends.rx);
+    check_equal(drops[number] + drops[number + 1], dropped, EXACTLY_ONCE);
+}
+
+TEST(a_new_channel_has_its_own_capacity_and_drop_and_not_those_of_one_that_is_gone,
+     .sentences = {"holds at most capacity messages", "are as before"},
+     .hint = "What does a new channel take over from one that was freed?")
+{
+    struct ends another = open_channel(1), ends; /* the first is there all the time */
+
+    for (int capacity = 2; capacity <= 4; capacity++) {
+        check_status(
+            channel_create_bounded(sizeof(int), (size_t)capacity, drop_number, &ends.tx, &ends.rx),
+            CHANNEL_OK, "channel_create_bounded makes a channel.");
+        leave_two_numbers(ends, 2 * capacity, 2);
+        check_status(channel_create(sizeof(int), &ends.tx, &ends.rx), CHANNEL_OK,
+                     "channel_create makes a channel.");
+        for (int i = 0; i <= capacity; i++)
+            try_send(ends.tx, 1, CHANNEL_OK, "An unbounded channel is never full.");
+        leave_two_numbers(ends, 20, 0);
+        struct ends smaller = open_sized(sizeof(int), 1);
+        try_send(smaller.tx, 1, CHANNEL_OK, THERE);
+        try_send(smaller.tx, 2, CHANNEL_FULL, "CHANNEL_FULL: capacity messages are queued.");
+        sender_drop(smaller.tx);
+        receiver_drop(smaller.rx);
+    }
+    sender_drop(another.tx);
+    receiver_drop(another.rx);
+}
+
 struct errand {
     void (*run)(struct sender *tx); /* or NULL */
     struct sender *tx;              /* owned; or NULL */
@@ -2082,6 +2118,30 @@ TEST(drop_may_use_and_drop_senders_of_this_very_bounded_channel,
     sender_drop(ends.tx); /* those in the messages are left */
     receiver_drop(ends.rx);
     check_equal(errands_dropped, errands_sent, EXACTLY_ONCE);
+}
+
+static void send_and_wait(struct sender *tx)
+{
+    struct errand nothing = {NULL, NULL};
+
+    if (check_one_of(sender_send(tx, &nothing), "drop may send on the channel that closes.",
+                     CHANNEL_OK, CHANNEL_CLOSED) == CHANNEL_OK)
+        atomic_fetch_add_explicit(&errands_sent, 1, memory_order_relaxed);
+}
+
+TEST(drop_may_send_on_this_very_channel_although_it_is_full,
+     .sentences = {"It may itself send, clone and drop"},
+     .hint = "drop sends on a full channel: for whom does that send wait?")
+{
+    for (int capacity = 1; capacity <= 3; capacity++) {
+        struct ends ends = open_errands((size_t)capacity);
+
+        for (int i = 0; i < capacity; i++)
+            send_errand(ends.tx, (struct errand){.run = send_and_wait, .tx = clone(ends.tx)});
+        receiver_drop(ends.rx);
+        sender_drop(ends.tx);
+        check_equal(errands_dropped, errands_sent, EXACTLY_ONCE);
+    }
 }
 
 static void *use_sender_in_a_thread(void *tx)

@@ -935,6 +935,45 @@ TEST(a_deadline_that_has_passed_is_a_question_asked_without_sleeping,
     drop_all(&channels);
 }
 
+/* What a call is given, and another thread reads as well. */
+struct given {
+    struct receiver *rx[3];
+    struct timespec deadline;
+    size_t n;
+};
+
+static void *read_too(void *arg)
+{
+    const struct given *given = arg;
+
+    for (size_t i = 0; i < given->n; i++)
+        check(given->rx[i] != NULL, "The array is only read.");
+    check_equal(given->deadline.tv_sec, 0, "*deadline is only read.");
+    check_equal(given->deadline.tv_nsec, 0, "*deadline is only read.");
+    return NULL;
+}
+
+TEST(receivers_and_deadline_may_be_read_by_others_during_the_call,
+     .sentences = {"The array is only read", "*deadline is only read"},
+     .hint = "Is what the caller gave written to, if only for a moment?")
+{
+    struct channels channels = open_channels(3);
+
+    for (size_t n = 1; n <= 3; n++)
+        for (size_t first = 0; first < n; first++) { /* in any order: it may be sorted */
+            struct given given = {.n = n};
+            size_t ready = NOTHING;
+
+            for (size_t i = 0; i < n; i++)
+                given.rx[i] = channels.rx[(first + (n == 3 && first == 2 ? n - i : i)) % n];
+            pthread_t reader = spawn(read_too, &given);
+            check_status(receiver_select(given.rx, n, &given.deadline, &ready), CHANNEL_TIMEOUT,
+                         NONE_READY);
+            join(reader);
+        }
+    drop_all(&channels);
+}
+
 TEST(receivers_and_deadline_are_only_read_and_only_during_the_call,
      .sentences = {"The array is only read", "*deadline is only read"})
 {

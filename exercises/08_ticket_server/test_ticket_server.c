@@ -1037,6 +1037,34 @@ TEST(a_write_that_returned_is_seen_by_every_client,
     finish(running);
 }
 
+static void look_at_2(struct ticket_client *client, enum ticket_status status)
+{
+    check_equal(get(client, 2).status, status,
+                "A command that has returned is seen by every later query of any client.");
+    check_counts(client, 2 + (status == TICKET_TODO), status == TICKET_IN_PROGRESS,
+                 status == TICKET_DONE);
+}
+
+TEST(what_another_client_sets_is_seen_by_one_that_has_looked,
+     .sentences = {"A command that has returned is seen by every later query"}, .once = true,
+     .hint = "Does a client keep what it was told? Another may have changed it since.")
+{
+    static const enum ticket_status any[] = {TICKET_TODO, TICKET_IN_PROGRESS, TICKET_DONE};
+    struct ticket_client *other;
+    struct running running = start_with(2, 3, &other);
+
+    for (int from = 0; from < 3; from++)
+        for (int to = 0; to < 3; to++)
+            for (int own = 0; own < 2; own++) {
+                set_status(own ? running.client : other, 2, any[from]);
+                look_at_2(running.client, any[from]);
+                set_status(other, 2, any[to]);
+                look_at_2(running.client, any[to]);
+            }
+    ticket_client_drop(other);
+    finish(running);
+}
+
 TEST(a_ticket_that_was_added_is_seen_by_every_client,
      .sentences = {"A command that has returned is seen by every later query",
                    "A command or query returns once the server has answered it"})

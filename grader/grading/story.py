@@ -472,11 +472,16 @@ def _waker_words(entry: dict[str, Any], kind: str) -> str:
     return f"{entry['missing']} more to arrive at {where}" if kind == "barrier" else ""
 
 
+_FEW_ASLEEP = 4  # of which is told what they wait for; the story tells it of all
+
+
 def message(text: str, facts: dict[str, Any], story: Story, where: str) -> str:
     """The runtime's message: who did it by name, with what each thread waits for, and with the one that was stopped."""
     text = story.words(_by_name(text, story))
     if facts.get("all_asleep"):
-        waits = "; ".join(f"{story.name(note.thread)} {note.text}" for note in story.asleep())
+        asleep = [f"{story.name(note.thread)} {note.text}" for note in story.asleep()]
+        left_out = [f"{len(asleep) - _FEW_ASLEEP} more sleep"] if len(asleep) > _FEW_ASLEEP + 1 else []
+        waits = "; ".join(asleep[:_FEW_ASLEEP] + left_out if left_out else asleep)
         text = f"{text.removesuffix('.')}: {waits}." if waits else text
     if facts.get("stopped") is not None:
         place = f"at {where}" if where else "in the middle of a call"

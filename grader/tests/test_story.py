@@ -353,6 +353,18 @@ def test_what_the_runtime_knows_of_a_sleeper_becomes_a_sentence(facts: dict[str,
     assert asleep_all == f"Everybody sleeps: the test {sleeps}."
 
 
+@pytest.mark.parametrize(("sleepers", "told", "left_out"), [(4, 4, ""), (5, 5, ""), (6, 4, "; 2 more sleep")])
+def test_of_many_sleepers_a_few_are_told(sleepers: int, told: int, left_out: str) -> None:
+    ends = [
+        {"thread": thread, "state": "asleep", "pc": "0x0", "stack": [], **asleep("f", 3)} for thread in range(sleepers)
+    ]
+    threads = [{"name": f"recv #{thread}"} for thread in range(sleepers)]
+    read = words.Story({**DEADLOCK, "threads": threads, "objects": OBJECTS, "ends": ends}, code())
+    message = words.message("Everybody sleeps.", {"all_asleep": True, "stopped": None}, read, "")
+    assert message.count("sleeps in f") == told
+    assert message.endswith(f"{left_out}." if left_out else f"on {ALONE[3]}.")
+
+
 def test_who_was_stopped_for_ever_is_named_and_where() -> None:
     read = words.Story({**DEADLOCK, "ends": []}, code())
     told_of = words.message("drops spins.", {"all_asleep": False, "stopped": 0}, read, "channel.c:3")
