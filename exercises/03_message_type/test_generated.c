@@ -69,6 +69,7 @@ static const struct setup sizes[] = {
     {.variant = WITH_DROP_03, .size = 10000, .capacity = SIZE_MAX},
     {.variant = WITH_DROP_03, .size = 48, .capacity = SIZE_MAX},
     {.variant = WITH_DROP_03, .size = 6, .capacity = SIZE_MAX},
+    {.variant = CREATE_01, .size = 1, .capacity = SIZE_MAX},
 };
 
 static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 20,

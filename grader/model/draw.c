@@ -450,10 +450,7 @@ bool draw_repeated(const struct generated *generated, uint64_t seed, unsigned nu
     unsigned kind = draw_counterpart(contract, &random, &contract->kinds[s->calls[s->n - 1].kind]);
     repeat(s, &contract->kinds[kind], add_call(s, contract, &random, 2, kind, 0), generated->times);
     draw_the_rest(contract, s, &random);
-    memset(
-        s->drops, 0,
-        sizeof s
-            ->drops); /* a call may have its place far before its return only if it wakes nobody */
+    memset(s->drops, 0, sizeof s->drops); /* see the WINDOW of linearize.c */
     return true;
 }
 
@@ -470,13 +467,15 @@ bool draw_alone(const struct generated *generated, uint64_t seed, unsigned numbe
                 struct scenario *scenario)
 {
     uint64_t random = seed * UINT64_C(0x2545f4914f6cdd1d) + number;
-    bool is_long = long_shape(generated, number) >= 0;
+    int shape = long_shape(generated, number);
+    /* A queue may be moved down for each one taken: that of the long one has little to move. */
+    size_t largest = shape < 0 ? SIZE_MAX : shape == MANY_TAKEN ? 1 : SMALL;
 
     memset(scenario, 0, sizeof *scenario);
     scenario->objects = 1 + one_in(&random, 3);
     do
         scenario->setups[0] = generated->setups[number++ % generated->setup_count];
-    while (is_long && scenario->setups[0].size > SMALL);
+    while (scenario->setups[0].size > largest);
     scenario->setups[1] = generated->setups[draw_below(&random, generated->setup_count)];
     draw_the_rest(generated->contract, scenario, &random);
     return true;
