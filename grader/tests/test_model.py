@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from grader.exercises import DRAWN, ROOT, SOLUTIONS, by_name
-from grader.grading import build, runner
+from grader.grading import build, outcome, runner
 from grader.grading.build import Unit
-from grader.grading.outcome import TestResult
 from grader.grading.submission import Code, Source
 from grader.selfcheck import implementations
 
@@ -140,7 +139,7 @@ def test_calls_that_are_repeated_are_told_as_one_row() -> None:
     assert sum(" 256 x sender_send(" in row for row in rows) == 1
 
 
-def _drawn_failure(exercise_name: str, name: str) -> TestResult | None:
+def _drawn_failure(exercise_name: str, name: str) -> outcome.TestResult | None:
     exercise = by_name(exercise_name)
     (wrong,) = (one for one in implementations.known_wrong(exercise) if one.name == f"{exercise_name}/{name}")
     unit = Unit(wrong.code, exercise, "interleave")
