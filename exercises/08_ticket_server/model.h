@@ -36,7 +36,7 @@ enum {
     DROP_CLIENT,
     JOIN,
     START,
-    DROP_NULL,
+    JOIN_NULL,
     KINDS_OF_08
 };
 
@@ -262,7 +262,7 @@ UNWATCHED static inline bool allows_08(void *state, const struct call *call,
         return true;
     case JOIN:
         return server->clients == 0 || server->is_gone;
-    case DROP_NULL:
+    case JOIN_NULL:
         return true;
     case START:
         return allows_start(odd_capacities[call->argument], call);
