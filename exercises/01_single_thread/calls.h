@@ -7,7 +7,7 @@
 
 #include "model.h"
 
-enum { LARGEST = 4096, GUARD = 8, UNTOUCHED = 0xee };
+enum { GUARD = 8, UNTOUCHED = 0xee, NUMBER = 4, PERIOD = 256 };
 
 static size_t message_sizes[OBJECTS];
 
@@ -71,25 +71,35 @@ static size_t message_sizes[OBJECTS];
 /* A message is its number and then a pattern, as much as there is room for. */
 UNWATCHED static unsigned char byte_of(unsigned number, size_t at)
 {
-    return at < 4 ? (unsigned char)(number >> 8 * at) : (unsigned char)(number * 31 + at);
+    return at < NUMBER ? (unsigned char)(number >> 8 * at) : (unsigned char)(number * 31 + at);
 }
 
 UNWATCHED static void write_message(unsigned char *message, size_t size, unsigned number)
 {
-    for (size_t i = 0; i < size; i++)
-        message[i] = byte_of(number, i);
+    size_t written = 0;
+
+    for (; written < size && written < NUMBER + PERIOD; written++)
+        message[written] = byte_of(number, written);
+    for (size_t more; written < size; written += more) {
+        more = size - written < written - NUMBER ? size - written : written - NUMBER;
+        memcpy(message + written, message + NUMBER, more);
+    }
 }
 
 UNWATCHED static unsigned number_of(const unsigned char *message, size_t size)
 {
     unsigned number = 0;
+    size_t checked = size < NUMBER + PERIOD ? size : NUMBER + PERIOD;
 
-    for (size_t i = 0; i < size && i < 4; i++)
+    for (size_t i = 0; i < size && i < NUMBER; i++)
         number |= (unsigned)message[i] << 8 * i;
-    for (size_t i = 4; i < size; i++)
+    for (size_t i = NUMBER; i < checked; i++)
         if (message[i] != byte_of(number, i))
             check_equal(message[i], byte_of(number, i),
                         "A message of any C type arrives as it was sent.");
+    check(memcmp(message + checked, message + (size > checked ? NUMBER : checked),
+                 size - checked) == 0,
+          "A message of any C type arrives as it was sent.");
     return number;
 }
 
@@ -97,8 +107,8 @@ UNWATCHED static unsigned number_of(const unsigned char *message, size_t size)
 static struct answer send_by(enum channel_status (*send)(struct sender *, const void *),
                              const struct call *call, void *tx)
 {
-    unsigned char message[LARGEST];
     size_t size = message_sizes[call->object];
+    unsigned char message[size];
 
     write_message(message, size, call->message);
     struct answer answer = {.status = (int)send(tx, message)};
@@ -128,8 +138,8 @@ UNWATCHED static struct answer received(enum channel_status status, unsigned cha
 static struct answer receive_by(enum channel_status (*recv)(struct receiver *, void *),
                                 const struct call *call, void *rx)
 {
-    unsigned char message[LARGEST + GUARD];
     size_t size = message_sizes[call->object];
+    unsigned char message[size + GUARD];
 
     memset(message, UNTOUCHED, size + GUARD);
     return received(recv(rx, message), message, size);

@@ -13,10 +13,7 @@
 
 #include "channel.h"
 
-enum {
-    PLACES = 1 << 17,
-    FEW_PLACES = MOST_PLANNED + 24
-}; /* for messages; and in scenarios of several threads */
+enum { PLACES = 1 << 17 }; /* for messages */
 
 struct channel {
     size_t capacity;       /* SIZE_MAX: unbounded (from 04 on) */

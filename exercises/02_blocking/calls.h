@@ -52,6 +52,7 @@ static const uint8_t blocking_endings[][4] = {{DROP_SENDER, RECV, TRY_RECV, NONE
     .status_names = channel_status_names, .clone = CLONE, .drop_many = DROP_SENDER,                \
     .drop_one = DROP_RECEIVER, .fill = SEND, .take = TRY_RECV, .most_filled = 2,                   \
     .setups = blocking_setups, .setup_count = 3, .new_setups = 1, .endings = blocking_endings,     \
-    .ending_count = 4, .state_size = offsetof(struct channels, messages[FEW_PLACES]),              \
-    .begin = begin_channels, .allows = (allowed), .may_sleep = may_sleep_02, .open = open_01,      \
-    .make = make_02, .meet = meet, .describe = describe_02
+    .ending_count = 4, .state_size = offsetof(struct channels, messages),                          \
+    .state_of_a_call = sizeof(uint16_t[OBJECTS]), .begin = begin_channels, .allows = (allowed),    \
+    .may_sleep = may_sleep_02, .open = open_01, .make = make_02, .meet = meet,                     \
+    .describe = describe_02

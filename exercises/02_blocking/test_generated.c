@@ -13,9 +13,19 @@ static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
 TEST(calls_of_several_threads_are_answered_as_in_some_order_of_them,
      .sentences = {"Different handles may be used by different threads"}, .family = &drawn.family,
-     .schedules = 16)
+     .schedules = 16, .spurious_wakeups = 3)
 {
     together(&drawn);
+}
+
+static const struct setup long_setups[] = {{.size = 4, .capacity = SIZE_MAX}};
+static const struct generated repeated = {GENERATED, &contract, .scenarios = 4, .times = 256,
+                                          SETUPS(long_setups)};
+
+TEST(whoever_sleeps_is_woken_by_any_number_of_calls,
+     .sentences = {"A send wakes a sleeping receiver"}, .family = &repeated.family, .schedules = 2)
+{
+    together(&repeated);
 }
 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
@@ -28,7 +38,7 @@ TEST(calls_of_several_threads_are_answered_rightly_when_an_allocation_fails,
 }
 
 static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 20,
-                                           .calls = 100, .longest = 66000, SETUPS(blocking_setups)};
+                                           .calls = 100, .longest = 69000, SETUPS(blocking_setups)};
 
 TEST(any_calls_of_one_thread_on_channels_between_threads_are_answered_as_the_contract_says,
      .sentences = {"receiver_recv CHANNEL_OK: holds the oldest message"},

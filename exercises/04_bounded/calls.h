@@ -118,6 +118,8 @@ static const struct setup bounded_rings[] = {
     RING(4, 5),
     RING(5, 4),
     RING(6, 16),
+    {.variant = CREATE_01, .capacity = SIZE_MAX, .size = 8},
+    {.variant = WITH_DROP_03, .capacity = SIZE_MAX, .size = 8},
     RING(7, 4),
     RING(8, 40),
     RING(9, 4),
@@ -141,15 +143,13 @@ static const struct setup bounded_rings[] = {
     RING(127, 4),
     RING(128, 4),
     RING(129, 4),
-    RING(3, 4096),
+    RING(3, 10000),
     RING(5, 1000),
     RING(255, 4),
     RING(256, 4),
     RING(257, 4),
     {.variant = BOUNDED_04, .capacity = 3, .size = 1},
     {.variant = BOUNDED_04, .capacity = 7, .size = 3},
-    {.variant = CREATE_01, .capacity = SIZE_MAX, .size = 8},
-    {.variant = WITH_DROP_03, .capacity = SIZE_MAX, .size = 8},
 };
 
 /* What their contracts have in common. */
@@ -157,6 +157,7 @@ static const struct setup bounded_rings[] = {
     .status_names = channel_status_names, .clone = CLONE, .drop_many = DROP_SENDER,                \
     .drop_one = DROP_RECEIVER, .fill = SEND, .take = TRY_RECV, .most_filled = 2,                   \
     .setups = bounded_setups, .setup_count = 6, .endings = bounded_endings, .ending_count = 4,     \
-    .state_size = offsetof(struct channels, messages[FEW_PLACES]), .begin = begin_channels,        \
-    .open = open_04, .meet = meet, .is_dropped = is_dropped_04, .dropped_once = DROPPED_ONCE,      \
+    .state_size = offsetof(struct channels, messages),                                             \
+    .state_of_a_call = sizeof(uint16_t[OBJECTS]), .begin = begin_channels, .open = open_04,        \
+    .meet = meet, .is_dropped = is_dropped_04, .dropped_once = DROPPED_ONCE,                       \
     .may_allocate = may_allocate_04, .allocates_nothing = ALLOCATES_NOTHING

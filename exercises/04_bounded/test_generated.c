@@ -22,9 +22,21 @@ static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
 TEST(calls_on_bounded_channels_are_answered_as_in_some_order_of_them,
      .sentences = {"Taking a message wakes a sleeping sender"}, .family = &drawn.family,
-     .schedules = 16)
+     .schedules = 16, .spurious_wakeups = 3)
 {
     together(&drawn);
+}
+
+static const struct setup long_setups[] = {{.variant = BOUNDED_04, .size = 4, .capacity = 256},
+                                           {.variant = CREATE_01, .size = 4, .capacity = SIZE_MAX}};
+static const struct generated repeated = {GENERATED, &contract, .scenarios = 16, .times = 256,
+                                          SETUPS(long_setups)};
+
+TEST(whoever_sleeps_in_a_bounded_channel_is_woken_by_any_number_of_calls,
+     .sentences = {"Taking a message wakes a sleeping sender"}, .family = &repeated.family,
+     .schedules = 2)
+{
+    together(&repeated);
 }
 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
@@ -37,7 +49,7 @@ TEST(calls_on_bounded_channels_are_answered_rightly_when_an_allocation_fails,
 }
 
 static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 60,
-                                           .calls = 300, .longest = 66000, SETUPS(bounded_rings)};
+                                           .calls = 300, .longest = 69000, SETUPS(bounded_rings)};
 
 TEST(any_calls_of_one_thread_on_bounded_channels_are_answered_as_the_contract_says,
      .sentences = {"which holds at most capacity messages"}, .family = &sequences.family,

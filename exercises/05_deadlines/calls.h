@@ -122,7 +122,7 @@ static struct answer make_until(const struct call *call, void *handle)
 {
     struct given given;
     size_t size = message_sizes[call->object];
-    unsigned char message[LARGEST + GUARD];
+    unsigned char message[size + GUARD];
     struct answer answer;
 
     give_deadline(call, deadline_of(call), &given);

@@ -60,6 +60,13 @@ UNWATCHED static inline bool will_pass(const struct deadline *deadline)
            (deadline->seconds < 0 || (deadline->seconds == 0 && deadline->nanoseconds < 100000000));
 }
 
+/* Before any call. */
+UNWATCHED static inline bool has_passed(const struct deadline *deadline)
+{
+    return !deadline->is_none && !is_no_time(deadline) &&
+           (deadline->seconds < 0 || (!deadline->is_from_now && deadline->seconds == 0));
+}
+
 UNWATCHED static inline const struct deadline *deadline_of(const struct call *call)
 {
     return &deadlines[call->argument];

@@ -15,9 +15,21 @@ static const struct contract contract = {
 static const struct generated drawn = {GENERATED, &contract, .scenarios = 1000};
 
 TEST(calls_on_channels_with_deadlines_are_answered_as_in_some_order_of_them,
-     .sentences = {"gives up at a point in time"}, .family = &drawn.family, .schedules = 6)
+     .sentences = {"gives up at a point in time"}, .family = &drawn.family, .schedules = 6,
+     .spurious_wakeups = 3)
 {
     together(&drawn);
+}
+
+static const struct setup long_setups[] = {{.variant = BOUNDED_04, .size = 4, .capacity = 256},
+                                           {.variant = CREATE_01, .size = 4, .capacity = SIZE_MAX}};
+static const struct generated repeated = {GENERATED, &contract, .scenarios = 16, .times = 256,
+                                          SETUPS(long_setups)};
+
+TEST(whoever_sleeps_with_a_deadline_is_woken_by_any_number_of_calls,
+     .sentences = {"gives up at a point in time"}, .family = &repeated.family, .schedules = 2)
+{
+    together(&repeated);
 }
 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
@@ -29,8 +41,8 @@ TEST(calls_on_channels_with_deadlines_are_answered_rightly_when_an_allocation_fa
     together(&failing);
 }
 
-static const struct generated sequences = {GENERATED, &contract, .scenarios = 60, .calls = 300,
-                                           SETUPS(bounded_rings)};
+static const struct generated sequences = {GENERATED,    &contract,      .scenarios = 60,
+                                           .calls = 300, .longest = 300, SETUPS(bounded_rings)};
 
 TEST(any_calls_of_one_thread_on_channels_with_deadlines_are_answered_as_the_contract_says,
      .sentences = {"one is a question asked without sleeping"}, .family = &sequences.family,

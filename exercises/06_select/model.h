@@ -141,7 +141,8 @@ UNWATCHED static inline bool may_sleep_06(const void *state, const struct call *
 {
     if (call->kind != SELECT)
         return may_sleep_05(state, call);
-    if (is_crowded(call)) /* nobody waits with a crowd: a thread for each would be too many */
+    /* Nobody waits with a crowd: a thread for each would be too many. */
+    if (is_crowded(call) && !has_passed(deadline_of_selection(call)))
         return !is_any_ready(state, call);
     return !is_no_selection(call) && !will_pass(deadline_of_selection(call)) &&
            !is_any_ready(state, call);

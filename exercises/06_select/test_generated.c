@@ -16,9 +16,21 @@ static const struct generated drawn = {GENERATED, &contract, .scenarios = 2000};
 
 TEST(calls_on_channels_selected_from_are_answered_as_in_some_order_of_them,
      .sentences = {"Ready means that receiver_recv on it would not sleep"}, .family = &drawn.family,
-     .schedules = 12)
+     .schedules = 12, .spurious_wakeups = 3)
 {
     together(&drawn);
+}
+
+static const struct setup long_setups[] = {{.variant = BOUNDED_04, .size = 4, .capacity = 256},
+                                           {.variant = CREATE_01, .size = 4, .capacity = SIZE_MAX}};
+static const struct generated repeated = {GENERATED, &contract, .scenarios = 16, .times = 256,
+                                          SETUPS(long_setups)};
+
+TEST(whoever_selects_is_woken_by_any_number_of_calls,
+     .sentences = {"Ready means that receiver_recv on it would not sleep"},
+     .family = &repeated.family, .schedules = 2)
+{
+    together(&repeated);
 }
 
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
@@ -30,8 +42,8 @@ TEST(calls_on_channels_selected_from_are_answered_rightly_when_an_allocation_fai
     together(&failing);
 }
 
-static const struct generated sequences = {GENERATED, &contract, .scenarios = 60, .calls = 300,
-                                           SETUPS(bounded_rings)};
+static const struct generated sequences = {GENERATED,    &contract,      .scenarios = 60,
+                                           .calls = 300, .longest = 300, SETUPS(bounded_rings)};
 
 TEST(any_calls_of_one_thread_on_channels_selected_from_are_answered_as_the_contract_says,
      .sentences = {"receivers[*ready] is ready"}, .family = &sequences.family, .schedules = 2)

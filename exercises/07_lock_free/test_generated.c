@@ -42,7 +42,7 @@ TEST(calls_on_lock_free_channels_return_whichever_sender_is_stopped_anywhere,
 }
 
 static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 20,
-                                           .calls = 100, .longest = 66000, SETUPS(blocking_setups)};
+                                           .calls = 100, .longest = 69000, SETUPS(blocking_setups)};
 
 TEST(any_calls_of_one_thread_on_lock_free_channels_are_answered_as_the_contract_says,
      .sentences = {"behind all messages sent before, whatever the other senders are doing"},

@@ -94,6 +94,10 @@ static const char *const ticket_results[] = {"TICKET_OK",        "TICKET_INVALID
               .sleeps = "The server's thread ends by itself when the last client is dropped, "     \
                         "whether somebody joins it or not, and after a shutdown, although there "  \
                         "may still be clients."},                                                  \
+    [JOIN_NULL] = {.name = "ticket_server_join",                                                   \
+                   .needs = NOTHING,                                                               \
+                   .often = 1,                                                                     \
+                   .rules = {[TICKET_OK] = "NULL is a no-op."}},                                   \
     [START] = {.name = "ticket_server_start",                                                      \
                .needs = NOTHING,                                                                   \
                .often = 1,                                                                         \
@@ -226,6 +230,9 @@ static struct answer make_08(const struct call *call, void *handle, void *const 
     case JOIN:
         ticket_server_join(handle);
         break;
+    case JOIN_NULL:
+        ticket_server_join(NULL);
+        break;
     case START:
         return start(call);
     }
@@ -287,7 +294,9 @@ static void describe_08(const struct call *call, char *arguments, char *answer, 
         snprintf(arguments, size, "%d", status_of(call));
     else if (call->kind == START)
         snprintf(arguments, size, "%zu", odd_capacities[call->argument]);
-    if (call->kind == DROP_CLIENT || call->kind == JOIN)
+    if (call->kind == JOIN_NULL)
+        snprintf(arguments, size, "NULL");
+    if (call->kind == DROP_CLIENT || call->kind == JOIN || call->kind == JOIN_NULL)
         return;
     if (call->kind == GET && call->status == TICKET_OK)
         snprintf(answer, size, "%s, title %s, status %ld", result,

@@ -12,7 +12,7 @@
 
 #include "ticket_server.h"
 
-enum { TICKETS = 2048, FEW_TICKETS = MOST_PLANNED + 24 }; /* and in scenarios of several threads */
+enum { TICKETS = 2048 };
 
 struct server {
     unsigned clients, tickets, capacity;
@@ -26,7 +26,19 @@ struct servers {
     } ticket[TICKETS][OBJECTS]; /* that of id i + 1 */
 };
 
-enum { CLONE, ADD, SET_STATUS, GET, COUNT, SHUTDOWN, DROP_CLIENT, JOIN, START, KINDS_OF_08 };
+enum {
+    CLONE,
+    ADD,
+    SET_STATUS,
+    GET,
+    COUNT,
+    SHUTDOWN,
+    DROP_CLIENT,
+    JOIN,
+    START,
+    JOIN_NULL,
+    KINDS_OF_08
+};
 
 /* Texts that tickets are added with: so many bytes, those of a pattern in turn; -1: NULL. Of these,
  * and of what follows, the first are drawn where there are several threads. */
@@ -250,6 +262,8 @@ UNWATCHED static inline bool allows_08(void *state, const struct call *call,
         return true;
     case JOIN:
         return server->clients == 0 || server->is_gone;
+    case JOIN_NULL:
+        return true;
     case START:
         return allows_start(odd_capacities[call->argument], call);
     }

@@ -302,17 +302,22 @@ static void run_with_stops(const struct test *test, struct plan plan, unsigned l
     }
 }
 
-/* Of a family each scenario gets its schedules: few, and by chance. One of one thread needs one. */
+/* Of a family each scenario gets its schedules: few, and by chance. One of one thread needs one. Over zeros the
+ * first is enough. */
 static void explore_family(const struct test *test)
 {
     struct plan plan = plan_base(test);
     unsigned long budget = budget_of(test);
+    bool is_first = true;
 
     do {
         run_default(test, &plan);
         child_silence();
         bool has_choices = shared->taken.n > 0;
         unsigned failable = run.failable;
+        if (is_first)
+            run_over_zeros(test, &plan);
+        is_first = false;
         if (test->options.one_thread_stops)
             run_with_stops(test, plan, budget);
         if (has_choices)

@@ -14,7 +14,11 @@ enum {
     MOST_TURNS = 40,
     BURST = 6,
     BURST_ONE_IN = 3,
-    SMALL = 64
+    SMALL = 64,
+    BYTEFUL = 256,
+    TWINS_ONE_IN = 3,
+    LONG_FIRST = 4,
+    LONG_ONE_IN = 40, /* in which each shape comes once */
 };
 
 uint64_t draw_next(uint64_t *random)
@@ -56,6 +60,7 @@ static void draw_the_rest(const struct contract *contract, struct scenario *s, u
         s->drops[t] = one_in(random, 2) && !contract->one_stops;
         s->release[t] = (uint8_t)draw_below(random, 4);
     }
+    s->last_first = s->release[0] / 2;
     for (unsigned o = 0; o < OBJECTS; o++) {
         s->keeps[o] = s->objects > 1 || one_in(random, 2);
         s->ending[o] = (uint8_t)draw_below(random, contract->ending_count);
@@ -244,21 +249,40 @@ static void draw_round(const struct contract *contract, uint64_t *random, struct
     }
 }
 
-/* The answer that the contract gives to a call made alone; false: it would sleep. */
-static bool answer_alone(const struct contract *contract, void *state, struct call *call)
+/* Two threads make the same calls, each on an object of its own. */
+static void draw_twins(const struct contract *contract, uint64_t *random, struct scenario *s)
+{
+    const bool has_one[OBJECTS] = {one_in(random, 2)};
+    unsigned first = s->n;
+
+    s->objects = 1;
+    draw_thread(contract, random, s, 1, has_one, true);
+    s->objects = OBJECTS;
+    for (unsigned i = first, n = s->n; i < n && s->n < MOST_PLANNED; i++) {
+        struct call *call = add_call(s, contract, random, 2, s->calls[i].kind, 1);
+        call->argument = s->calls[i].argument;
+    }
+}
+
+/* An answer that the contract gives to a call made alone; false: none as yet. */
+static bool any_answer(const struct contract *contract, void *state, struct call *call)
 {
     uint64_t before[MOST_STATE / sizeof(uint64_t)];
 
-    if (contract->may_sleep(state, call))
-        return false;
-    memcpy(before, state, contract->state_size);
+    memcpy(before, state, sizeof before);
     call->value = ANY;
     for (call->status = 0; call->status < STATUSES; call->status++) {
         if (contract->allows(state, call, NULL))
             return true;
-        memcpy(state, before, contract->state_size);
+        memcpy(state, before, sizeof before);
     }
     return false;
+}
+
+/* ... false: it would sleep. */
+static bool answer_alone(const struct contract *contract, void *state, struct call *call)
+{
+    return !contract->may_sleep(state, call) && any_answer(contract, state, call);
 }
 
 /* What the test does before the others begin: nothing that would sleep. */
@@ -304,7 +328,10 @@ static void draw_by_chance(const struct contract *contract, uint64_t *random, st
         s->setups[o] = contract->setups[draw_below(
             random, one_in(random, 4) ? contract->setup_count : contract->new_setups)];
     draw_before(contract, random, s);
-    draw_round(contract, random, s, 1, threads[draw_below(random, sizeof threads)]);
+    if (s->objects > 1 && one_in(random, TWINS_ONE_IN))
+        draw_twins(contract, random, s);
+    else
+        draw_round(contract, random, s, 1, threads[draw_below(random, sizeof threads)]);
     if (one_in(random, SECOND_ROUND_ONE_IN))
         draw_round(contract, random, s, SECOND_ROUND, 1 + draw_below(random, 2));
     draw_the_rest(contract, s, random);
@@ -357,27 +384,98 @@ bool draw_scenario(const struct contract *contract, uint64_t seed, unsigned numb
         return false;
     draw_burst(contract, &random, scenario);
     draw_turns(contract, &random, scenario);
+    scenario->messages = scenario->n;
     return true;
 }
 
+/* ------------------------------------------------------------------------------------ repeated */
+
+/* Makes a planned call so often, with a number for each message. */
+static void repeat(struct scenario *s, const struct kind *kind, struct call *call, size_t times)
+{
+    call->times = (uint16_t)times;
+    call->message = kind->hands_in ? s->messages + 1 : 0;
+    s->messages += kind->hands_in ? (unsigned)times : 0;
+}
+
+/* One that a thread sleeps in until others have made a call, whatever time it is. */
+static bool draw_sleeper(const struct contract *contract, uint64_t *random, struct scenario *s)
+{
+    uint64_t state[MOST_STATE / sizeof(uint64_t)] = {0};
+    unsigned kind = draw_below(random, contract->kind_count);
+    bool is_woken_by_taking = !needs_one(&contract->kinds[kind]);
+
+    s->n = s->messages = 0;
+    if (!contract->kinds[kind].sleeps || !contract->kinds[kind].often)
+        return false;
+    contract->begin(state, s->setups, s->objects);
+    if (is_woken_by_taking && s->setups[0].capacity > BYTEFUL)
+        return false;
+    if (is_woken_by_taking) {
+        struct call *fill = add_call(s, contract, random, 0, contract->fill, 0);
+        repeat(s, &contract->kinds[contract->fill], fill, s->setups[0].capacity);
+        for (size_t i = 0; i < s->setups[0].capacity; i++)
+            contract->allows(state, fill, NULL);
+    }
+    struct call *call = add_call(s, contract, random, 1, kind, 0), asleep = *call;
+    repeat(s, &contract->kinds[kind], call, 1);
+    asleep.held = 1;
+    return contract->may_sleep(state, &asleep) && !any_answer(contract, state, &asleep);
+}
+
+/* The counterpart: what it hands out is handed in, or the other way round, by a call that never sleeps. */
+static unsigned draw_counterpart(const struct contract *contract, uint64_t *random,
+                                 const struct kind *sleeper)
+{
+    for (;;) {
+        unsigned k = draw_below(random, contract->kind_count);
+        if (never_sleeps(&contract->kinds[k]) && contract->kinds[k].often &&
+            needs_one(&contract->kinds[k]) != needs_one(sleeper))
+            return k;
+    }
+}
+
+bool draw_repeated(const struct generated *generated, uint64_t seed, unsigned number,
+                   struct scenario *s)
+{
+    const struct contract *contract = generated->contract;
+    uint64_t random = seed * UINT64_C(0x2545f4914f6cdd1d) + number;
+
+    draw_next(&random);
+    memset(s, 0, sizeof *s);
+    s->objects = 1;
+    s->setups[0] = s->setups[1] = generated->setups[number % generated->setup_count];
+    while (!draw_sleeper(contract, &random, s))
+        continue;
+    unsigned kind = draw_counterpart(contract, &random, &contract->kinds[s->calls[s->n - 1].kind]);
+    repeat(s, &contract->kinds[kind], add_call(s, contract, &random, 2, kind, 0), generated->times);
+    draw_the_rest(contract, s, &random);
+    memset(s->drops, 0, sizeof s->drops); /* see the WINDOW of linearize.c */
+    return true;
+}
+
+/* --------------------------------------------------------------------------------------- alone */
+
 int long_shape(const struct generated *generated, unsigned number)
 {
-    return generated->longest && number % LONG_ONE_IN >= LONG_ONE_IN - LONG_SHAPES
-               ? (int)(number % LONG_ONE_IN - (LONG_ONE_IN - LONG_SHAPES))
-               : -1;
+    unsigned shape = (number - LONG_FIRST) % LONG_ONE_IN;
+
+    return generated->longest && shape < LONG_SHAPES ? (int)shape : -1;
 }
 
 bool draw_alone(const struct generated *generated, uint64_t seed, unsigned number,
                 struct scenario *scenario)
 {
     uint64_t random = seed * UINT64_C(0x2545f4914f6cdd1d) + number;
-    bool is_long = long_shape(generated, number) >= 0;
+    int shape = long_shape(generated, number);
+    /* A queue may be moved down for each one taken: that of the long one has little to move. */
+    size_t largest = shape < 0 ? SIZE_MAX : shape == MANY_TAKEN ? 1 : SMALL;
 
     memset(scenario, 0, sizeof *scenario);
     scenario->objects = 1 + one_in(&random, 3);
     do
         scenario->setups[0] = generated->setups[number++ % generated->setup_count];
-    while (is_long && scenario->setups[0].size > SMALL);
+    while (scenario->setups[0].size > largest);
     scenario->setups[1] = generated->setups[draw_below(&random, generated->setup_count)];
     draw_the_rest(generated->contract, scenario, &random);
     return true;

@@ -32,6 +32,7 @@ static struct search {
         uint64_t state;
     } failed[REMEMBERED];
     uint32_t number;
+    size_t size; /* of a state */
 } search;
 
 static uint64_t digest(const unsigned char *bytes, size_t size)
@@ -80,7 +81,7 @@ static bool sleepers_may_sleep(const void *state)
 
 static bool is_explained(struct prefix prefix, const void *state, bool at_rest)
 {
-    uint64_t next[MOST_STATE / sizeof(uint64_t)];
+    uint64_t next[search.size / sizeof(uint64_t) + 1];
 
     for (; prefix.later & 1; prefix.first++)
         prefix.later >>= 1;
@@ -88,13 +89,13 @@ static bool is_explained(struct prefix prefix, const void *state, bool at_rest)
         return !at_rest || sleepers_may_sleep(state);
     unsigned last = search.reach[prefix.first];
     bool has_rival = last > prefix.first;
-    if (has_rival && was_tried(prefix, digest(state, search.contract->state_size)))
+    if (has_rival && was_tried(prefix, digest(state, search.size)))
         return false;
     for (unsigned i = prefix.first; i <= last && i < prefix.first + WINDOW; i++) {
         uint64_t bit = UINT64_C(1) << (i - prefix.first);
         if (prefix.later & bit || search.calls[i]->after >= search.calls[prefix.first]->returned)
             continue;
-        memcpy(next, state, search.contract->state_size);
+        memcpy(next, state, search.size);
         if (search.contract->allows(next, search.calls[i], search.history) &&
             is_explained((struct prefix){prefix.first, prefix.later | bit}, next, at_rest))
             return true;
@@ -132,6 +133,7 @@ bool linearizable(const struct contract *contract, const struct history *history
 
     search.contract = contract;
     search.history = history;
+    search.size = state_size(contract, history->n);
     search.number++;
     sort_calls(history, until ? until : UINT32_MAX);
     contract->begin(state, setups, objects);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 enum {
     MOST_MESSAGES = 1 << 18,
@@ -21,6 +22,11 @@ enum {
     RARELY = 40,
     FEW = 300,
     RARELY_OF_MANY = 4096,
+    LAST_OF_MANY = 16, /* the last of so many parts are sent through another handle, too */
+    ENOUGH = 1,        /* seconds of processor time, looked at after so many: */
+    LOOK_ONE_IN = 256,
+    MEMORY_GOES_ONE_IN = 60,
+    MEMORY_COMES_ONE_IN = 8,
     MOST_OTHERS = 255, /* with them 257: one more than 8 bits can tell apart */
     MOST_OFTEN = 20,
     MOST_STIRS = 4,
@@ -53,6 +59,7 @@ static atomic_bool has_ended[THREADS];
 static unsigned woken[THREADS]; /* so often */
 static unsigned messages;       /* numbers given to messages */
 static bool is_alone;           /* there is one thread only */
+static bool memory_is_out;      /* no allocation succeeds */
 
 /* What is large: no static variable, for all of those are gone through where leaks are looked for. */
 static struct large {
@@ -90,7 +97,7 @@ static void begin_run(const struct generated *of)
     contract = of->contract;
     history = &current->history;
     history->n = history->begun = 0;
-    is_alone = false;
+    is_alone = memory_is_out = false;
     other_count = 0;
     setups = current->scenario.setups;
     memset(many_counts, 0, sizeof many_counts);
@@ -254,7 +261,7 @@ static bool another_is_under_way(const struct call *call)
  * for other threads write what is read here. */
 static void note_time(struct call *call)
 {
-    if (another_is_under_way(call))
+    if (!call->not_before || another_is_under_way(call))
         return;
     for (unsigned i = 0; i < history->n; i++) {
         const struct call *other = &history->calls[i];
@@ -298,7 +305,9 @@ static const struct call *make_call(const struct call *planned)
 {
     struct call *call;
     void *handle;
-    contract->meet();
+
+    if (!is_alone)
+        contract->meet();
     call = new_call();
     *call = *planned;
     call->held = held_by(call->thread);
@@ -315,11 +324,12 @@ static const struct call *make_call(const struct call *planned)
     may_stop(stops);
     struct answer answer = contract->make(call, handle, ones[call->thread]);
     may_stop(false);
-    contract->meet();
+    if (!is_alone)
+        contract->meet();
     atomic_store(&inside[call->thread], 0);
     call->until = atomic_load(&deadlines[call->thread]);
     note_answer(call, &answer);
-    call->got_no_memory = !had_failed && allocation_has_failed();
+    call->got_no_memory = memory_is_out || (!had_failed && allocation_has_failed());
     call->not_before = answer.not_before;
     call->returned_at = monotonic_now();
     call->returned = atomic_fetch_add(&moment, 1) + 1;
@@ -399,17 +409,25 @@ static bool is_used(unsigned object)
     return false;
 }
 
+static void make_planned(const struct call *planned)
+{
+    struct call call = *planned;
+
+    do {
+        if (has_handle(call.thread, call.kind, call.object) && !(is_alone && would_sleep(&call)))
+            make_call(&call);
+        call.message += contract->kinds[call.kind].hands_in;
+    } while (call.times > 1 && --call.times);
+}
+
 static void make_calls_of(unsigned thread)
 {
     const struct scenario *scenario = &current->scenario;
 
     for (unsigned i = 0; i < scenario->n; i++) {
         const struct call *planned = &scenario->calls[i];
-        if (planned->thread != thread || is_left_out(i))
-            continue;
-        if (has_handle(thread, planned->kind, planned->object) &&
-            !(is_alone && would_sleep(planned)))
-            make_call(planned);
+        if (planned->thread == thread && !is_left_out(i))
+            make_planned(planned);
     }
 }
 
@@ -550,8 +568,8 @@ static unsigned object_to_wake(const struct call *call)
  * nothing wakes is waited for, for ever: then all sleep, which is seen. */
 static void release_one(void)
 {
-    for (unsigned t = 1; t < THREADS; t++) {
-        unsigned in = atomic_load(&inside[t]);
+    for (unsigned i = 1; i < THREADS; i++) {
+        unsigned t = current->scenario.last_first ? THREADS - i : i, in = atomic_load(&inside[t]);
         if (!in)
             continue;
         const struct call *call = &history->calls[in - 1];
@@ -830,7 +848,7 @@ static void prepare_objects(void)
 void together(const struct generated *of)
 {
     begin_run(of);
-    messages = current->scenario.n;
+    messages = current->scenario.messages;
     contract->begin(large->alone_state, setups, current->scenario.objects);
     if (open_objects()) {
         prepare_objects();
@@ -892,31 +910,70 @@ static void take_sometimes(void)
         make_one(contract->take);
 }
 
+static void let_memory_run_out(bool on)
+{
+    memory_is_out = on;
+    memory_runs_out(on);
+}
+
+/* In seconds. */
+static double processor_time(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec / (double)SECOND;
+}
+
+/* All that were sent, most of them while there is no memory. Slow is not wrong: a queue that moves all its messages
+ * up for each one taken is left at that. */
+static void take_many_messages(unsigned number)
+{
+    double began = processor_time();
+
+    let_memory_run_out(true);
+    for (unsigned i = 0; i < number && (i % LOOK_ONE_IN || processor_time() - began < ENOUGH);
+         i++) {
+        if (i + FEW == number)
+            let_memory_run_out(false);
+        make_one(contract->take);
+    }
+    let_memory_run_out(false);
+}
+
 static void make_many(unsigned number, int shape)
 {
     unsigned kind = shape == MANY_HANDLES ? contract->clone : contract->fill;
 
     for (unsigned i = 0; shape >= 0 && i < number; i++) {
+        if (i == number - number / LAST_OF_MANY)
+            make_one(contract->clone);
         make_one(kind);
-        if (shape != MANY_AT_ONCE && i > 1)
+        if (shape <= MANY_PASS && i > 1)
             take_sometimes();
     }
     for (unsigned i = 1; shape == MANY_HANDLES && i < number; i++) {
         make_one(contract->drop_many);
         take_sometimes();
     }
+    if (shape == MANY_TAKEN)
+        take_many_messages(number);
 }
 
+/* Now and then there is no memory for a while. */
 static void make_any(uint64_t *random, unsigned calls)
 {
     bool with_the_one = false;
 
     for (unsigned i = 0; i < calls; i++) {
         unsigned object = draw_below(random, current->scenario.objects);
+        if (draw_below(random, memory_is_out ? MEMORY_COMES_ONE_IN : MEMORY_GOES_ONE_IN) == 0)
+            let_memory_run_out(!memory_is_out);
         if (draw_below(random, PHASE) == 0)
             with_the_one = !with_the_one;
         make_next(random, object, with_the_one != (draw_below(random, 4) == 0));
     }
+    let_memory_run_out(false);
 }
 
 void alone(const struct generated *of)

@@ -17,14 +17,14 @@
 #include <stdatomic.h>
 
 enum {
-    MOST_CALLS = 240,  /* of a history */
+    MOST_CALLS = 640,  /* of a history */
     MOST_PLANNED = 40, /* of a scenario */
     OBJECTS = 2,
     THREADS =
         6, /* 0 is the test itself; 1 to 3 run together, and when they have ended 4 and 5 do */
     SECOND_ROUND = 4,
     MOST_HANDLES = 12, /* of one kind that a thread has of an object */
-    MOST_STATE = 512,  /* bytes of a contract's state */
+    MOST_STATE = 3072, /* bytes of a contract's state */
     STATUSES = 8,      /* at most, of an enum */
     NONE = 255,        /* no kind of call */
     ANY = -1,          /* a value that is not asked about */
@@ -45,6 +45,7 @@ struct setup {
 struct call {
     uint8_t kind, thread, object;
     uint16_t argument; /* one of the kind's */
+    uint16_t times;    /* in a plan: made so often, one after the other; 0: once */
     uint8_t held; /* made with EVERY_ONE handle: of which objects the thread has it, a bit each */
     unsigned message; /* what it hands in: a number no other call has; 0: nothing */
     int status;       /* what it answered */
@@ -132,8 +133,8 @@ struct contract {
     uint8_t ending_count;
 
     /* The sequential program. A state is plain bytes; in scenarios of several threads only the
-     * first state_size of whole_size matter. */
-    size_t state_size;
+     * first state_size matter, and so many more for each call. */
+    size_t state_size, state_of_a_call;
     void (*begin)(void *state, const struct setup *setups, unsigned objects);
     /* May this call take effect now, with the answer it gave? Then the state becomes what it is
      * afterwards. A value of ANY is any. history: NULL if there is only one thread. */
@@ -178,6 +179,7 @@ struct generated {
     unsigned apart;   /* so many objects more are there, made between the two */
     const struct setup *setups;
     unsigned setup_count;
+    unsigned times; /* only what wakes a thread so often before it runs: draw_repeated() */
     bool by_chance; /* only */
     bool few;       /* of one thread, but with no arguments that are not drawn for several */
 };
@@ -191,6 +193,12 @@ static inline bool needs_one(const struct kind *kind)
 static inline bool never_sleeps(const struct kind *kind)
 {
     return (kind->hands_in || kind->hands_out) && !kind->sleeps;
+}
+
+/* How much of a state matters after so many calls. */
+static inline size_t state_size(const struct contract *contract, unsigned calls)
+{
+    return contract->state_size + (calls + 1) * contract->state_of_a_call;
 }
 
 /* Of a struct generated: the setups of an array. */
@@ -223,10 +231,12 @@ struct scenario {
     struct setup setups[OBJECTS];
     struct call calls[MOST_PLANNED]; /* of thread 0: before the others begin */
     unsigned n;
+    unsigned messages;      /* numbers that these hand in */
     bool is_held;           /* the objects' threads are held until all others wait for them */
     uint8_t turns[OBJECTS]; /* before all calls: so often is it filled a little and emptied */
     bool keeps[OBJECTS];    /* the test keeps a handle of its own while the threads run */
     bool drops[THREADS]; /* a thread drops its handles when it ends; otherwise the test gets them */
+    bool last_first;     /* the last thread's sleep is ended first */
     uint8_t release[THREADS]; /* which of two ways ends its sleep, and of which object first */
     uint8_t ending[OBJECTS];
 };
@@ -250,13 +260,17 @@ unsigned pair_count(const struct contract *contract);
 uint64_t draw_next(uint64_t *random);
 unsigned draw_below(uint64_t *random, unsigned n);
 
+/* ... in which a thread sleeps until another has made the call that wakes it, many times in a row. */
+bool draw_repeated(const struct generated *generated, uint64_t seed, unsigned number,
+                   struct scenario *scenario);
+
 /* ... and of one thread. */
 bool draw_alone(const struct generated *generated, uint64_t seed, unsigned number,
                 struct scenario *scenario);
 
 /* Of those some begin with very many calls of few kinds: more handles than 16 bits can count, then more messages
- * one after the other, then more at once. Negative: not the one of that number. */
-enum { LONG_ONE_IN = 20, MANY_HANDLES = 0, MANY_PASS, MANY_AT_ONCE, LONG_SHAPES };
+ * one after the other, then more at once, then more at once that are all taken. Negative: not the one of that number. */
+enum { MANY_HANDLES, MANY_PASS, MANY_AT_ONCE, MANY_TAKEN, LONG_SHAPES };
 int long_shape(const struct generated *generated, unsigned number);
 
 /* linearize.c: is there an order of the calls that explains their answers?

@@ -27,25 +27,50 @@ static void describe(const struct contract *contract, const struct call *call, c
         snprintf(answer, WORDS, "has not returned");
 }
 
+/* How many calls alike a thread has made from that one on, and nobody else in between; 1: not so many. */
+static unsigned repeated(const struct history *history, unsigned first)
+{
+    const struct call *call = &history->calls[first];
+    unsigned n = 1;
+
+    while (first + n < history->n && call[n].kind == call->kind && call[n].thread == call->thread &&
+           call[n].object == call->object && call[n].status == call->status &&
+           call[n].began == call[n - 1].returned + 1)
+        n++;
+    return n > ROWS ? n : 1;
+}
+
+/* The first of the last rows. */
+static unsigned first_told(const struct history *history)
+{
+    unsigned starts[ROWS], rows = 0;
+
+    for (unsigned i = 0; i < history->n; i += repeated(history, i))
+        starts[rows++ % ROWS] = i;
+    return rows ? starts[rows < ROWS ? 0 : rows % ROWS] : 0;
+}
+
 void tell_calls(const struct contract *contract, const struct history *history, unsigned objects,
                 char *text, size_t size)
 {
-    unsigned first = history->n > ROWS ? history->n - ROWS : 0;
     size_t used = 0;
 
     text[0] = '\0';
-    for (unsigned i = first; i < history->n; i++) {
+    for (unsigned i = first_told(history), alike; i < history->n; i += alike) {
         const struct call *call = &history->calls[i];
-        char made[WORDS], answer[WORDS], row[3 * WORDS], end[12] = "";
+        char made[WORDS], answer[WORDS], row[4 * WORDS], end[12] = "", times[16] = "";
         describe(contract, call, made, answer);
+        alike = repeated(history, i);
         if (call->returned)
-            snprintf(end, sizeof end, "%u", call->returned);
-        int n = snprintf(row, sizeof row, "%3u-%-4s%-9s%s%-34s %s\n", call->began, end,
+            snprintf(end, sizeof end, "%u", call[alike - 1].returned);
+        if (alike > 1)
+            snprintf(times, sizeof times, "%u x ", alike);
+        int n = snprintf(row, sizeof row, "%3u-%-4s%-9s%s%s%-34s %s\n", call->began, end,
                          thread_names[call->thread],
                          objects < 2    ? ""
                          : call->object ? "two "
                                         : "one ",
-                         made, answer);
+                         times, made, answer);
         if (used + (size_t)n < size)
             memcpy(text + used, row, (size_t)n + 1), used += (size_t)n;
     }
@@ -294,6 +319,8 @@ static bool draw(const struct generated *generated)
 {
     return generated->calls
                ? draw_alone(generated, current->seed, current->number, &current->scenario)
+           : generated->times
+               ? draw_repeated(generated, current->seed, current->number, &current->scenario)
                : draw_scenario(generated->contract, current->seed, current->number,
                                &current->scenario);
 }
@@ -301,7 +328,7 @@ static bool draw(const struct generated *generated)
 bool generated_next(const struct test *test)
 {
     const struct generated *generated = generated_of(test);
-    unsigned pairs = generated->calls ? 0 : pair_count(generated->contract);
+    unsigned pairs = generated->calls || generated->times ? 0 : pair_count(generated->contract);
     unsigned end = pairs + (unsigned)number_in("SCENARIOS", generated->scenarios);
 
     if (current->is_fixed)

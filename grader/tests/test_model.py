@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from grader.exercises import ROOT, SOLUTIONS, by_name
-from grader.grading import build, runner
+from grader.exercises import DRAWN, ROOT, SOLUTIONS, by_name
+from grader.grading import build, outcome, runner
 from grader.grading.build import Unit
 from grader.grading.submission import Code, Source
+from grader.selfcheck import implementations
 
 HERE = Path(__file__).parent / "model"
 
@@ -102,3 +103,46 @@ def test_on_real_threads_a_sleep_that_nothing_ends_is_a_deadlock() -> None:
     assert not build.build([unit], 1)
     result = runner.run_test(unit, "calls_of_several_threads_are_answered_as_in_some_order_of_them")
     assert result.verdict == "deadlock", result.message
+
+
+# What a generator draws is found by it alone: a known-wrong channel for each kind of thing that is drawn.
+DRAWN_KINDS = {
+    "memory that nobody has written": "01_single_thread/alive_never_set",
+    "memory that runs out": "01_single_thread/no_memory_to_make_it_smaller",
+    "two handles when 16 bits are full": "01_single_thread/messages_are_numbered_in_16_bits",
+    "a long queue that is all taken": "01_single_thread/place_of_the_oldest_in_16_bits",
+    "a large message": "01_single_thread/large_messages_are_left",
+    "several spurious wake-ups of a sleeper": "02_blocking/second_signal_ends_the_sleep",
+    "a queue of dropped messages that is longer than 16 bits": "03_message_type/counts_what_is_left_in_16_bits",
+    "a size with the strictest alignment": "03_message_type/the_message_is_not_aligned",
+    "a size times a capacity that is little again": "04_bounded/product_is_compared_with_the_capacity",
+    "a byte full of events for a sender": "04_bounded/receives_counted_in_8_bits",
+    "two threads alike on two channels": "04_bounded/senders_share_a_condition_with_other_channels",
+    "a byte full of handles": "05_deadlines/senders_in_a_byte",
+    "a crowd whose time has passed": "06_select/what_many_need_is_kept_on_a_timeout",
+    "NULL": "08_ticket_server/join_follows_null",
+}
+
+
+@pytest.mark.parametrize("kind", DRAWN_KINDS)
+def test_what_is_drawn_finds_a_channel_that_breaks_by_it(kind: str) -> None:
+    exercise, name = DRAWN_KINDS[kind].split("/")
+    failure = _drawn_failure(exercise, name)
+    assert failure is not None and failure.verdict not in ("timeout", "environment")
+
+
+def test_calls_that_are_repeated_are_told_as_one_row() -> None:
+    failure = _drawn_failure("02_blocking", "sends_counted_in_8_bits")
+    assert failure is not None
+    (rows,) = (rows for title, rows in failure.sections if title.startswith("The calls"))
+    assert len(rows) <= 16
+    assert sum(" 256 x sender_send(" in row for row in rows) == 1
+
+
+def _drawn_failure(exercise_name: str, name: str) -> outcome.TestResult | None:
+    exercise = by_name(exercise_name)
+    (wrong,) = (one for one in implementations.known_wrong(exercise) if one.name == f"{exercise_name}/{name}")
+    unit = Unit(wrong.code, exercise, "interleave")
+    assert not build.build([unit], 1)
+    results = (runner.run_test(unit, test) for test in exercise.tests_in(DRAWN))
+    return next((result for result in results if result.verdict != "passed"), None)

@@ -17,7 +17,8 @@
 
 /* What the search does not need of the contract is left out. */
 static const struct contract contract = {
-    .state_size = offsetof(struct channels, messages[FEW_PLACES]),
+    .state_size = offsetof(struct channels, messages),
+    .state_of_a_call = sizeof(uint16_t[OBJECTS]),
     .begin = begin_channels,
     .allows = allows_04,
     .may_sleep = may_sleep_04,
