@@ -4,12 +4,15 @@
  *   limits wake N         two threads on two processors wake each other by a futex; N wake-ups
  *   limits switch N       the same on one processor: a futex wake-up and a switch; N of them
  *   limits yield N        two threads on one processor give way to each other; N times
+ *   limits fiber N        two stacks of one thread take turns, as goroutines do; N switches
  *   limits rmw N          one thread changes a word that is its own with fetch_add
  *   limits rmw_shared N   two threads change one word with fetch_add; N by each
  *   limits copy N         one thread copies N blocks of 64 KiB
  *
  * Prints "SECONDS N 0". */
 #include "program.h"
+
+#include "../grader/interleave/fiber.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -80,6 +83,24 @@ static void *yield(void *unused)
     return unused;
 }
 
+static struct fiber here, other;
+
+static void switch_back(void)
+{
+    for (;;)
+        fiber_switch(&other, &here);
+}
+
+static void *switch_stacks(void *unused)
+{
+    static _Alignas(16) char stack[65536];
+
+    fiber_prepare(&other, stack, sizeof stack, switch_back);
+    for (long i = 0; i < n; i += 2)
+        fiber_switch(&here, &other);
+    return unused;
+}
+
 static void *add(void *unused)
 {
     run_on(1);
@@ -131,6 +152,8 @@ int main(int argc, char **argv)
         measure(sleep_second, NULL, true);
     else if (!strcmp(what, "yield"))
         measure(yield, yield, false);
+    else if (!strcmp(what, "fiber"))
+        measure(NULL, switch_stacks, false);
     else if (!strcmp(what, "rmw"))
         measure(NULL, add, false);
     else if (!strcmp(what, "rmw_shared"))

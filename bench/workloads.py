@@ -77,6 +77,7 @@ LIMITS = [
     Workload("rmw", "`fetch_add` on a word of one's own", "rmw", 20_000_000),
     Workload("rmw_shared", "`fetch_add` on a word that another processor changes too", "rmw_shared", 5_000_000),
     Workload("cache_line", "a cache line handed over to the other processor", "cache_line", 500_000),
+    Workload("fiber", "a switch to another stack of the same thread, as goroutines do", "fiber", 20_000_000),
     Workload("yield", "`sched_yield` to another thread of the same processor", "yield", 200_000),
     Workload("switch", "futex wake-up and switch on one processor", "switch", 100_000),
     Workload("wake", "futex wake-up of a thread on the other, idle processor", "wake", 3_000),

@@ -58,7 +58,7 @@ def known_right(exercise: Exercise) -> list[Implementation]:
 def steps(exercise: Exercise) -> dict[Path, bytes]:
     """The channels on the way from the solution to the fast one, by the patch that makes each of the one before."""
     found: dict[Path, bytes] = {}
-    patches = sorted((FAST / exercise.name).glob("*.patch"))
+    patches = sorted((FAST / exercise.name).glob("*.patch"), key=lambda path: int(path.stem.partition("_")[0]))
     content = (SOLUTIONS / exercise.name / "channel.c").read_bytes() if patches else b""
     for path in patches:
         content = found[path] = _apply(path, content, "what is before it")

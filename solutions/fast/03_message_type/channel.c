@@ -10,7 +10,8 @@
  *     the semaphore one post, so posts and waits pair up.
  *   drop: called without the lock, for what is left in both batches, once receiver_alive is false
  *     and so nothing is appended any more, by the receiver, whose handle keeps the channel alive.
- *   All handles are the channel's address: a clone costs no memory.
+ *   All handles are the channel's address: a clone costs no memory, but the count of them has an
+ *     end, and a clone that it has no room for is out of memory.
  */
 #include "channel.h"
 
@@ -217,11 +218,14 @@ enum channel_status channel_create(size_t message_size, struct sender **tx, stru
 struct sender *sender_clone(struct sender *tx)
 {
     struct channel *ch = of_sender(tx);
+    bool counted;
 
     lock(&ch->lock);
-    ch->handles++;
+    counted = ++ch->handles > 0;
+    if (!counted) /* it fits no more */
+        ch->handles--;
     pthread_mutex_unlock(&ch->lock);
-    return tx;
+    return counted ? tx : NULL;
 }
 
 /* Says whether the receiver sleeps; then it is to be woken. lock is held. */

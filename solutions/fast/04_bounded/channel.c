@@ -1,6 +1,6 @@
 /* The fast 04: messages go to the receiver in batches, places come back to the senders without a
  * lock, and whoever waits for another thread that runs looks again before it gives its processor
- * away, and gives it away before it sleeps.
+ * away, and gives it away before it sleeps. It sleeps on a word: a futex, as Linux has it.
  *
  * Invariants, true whenever nobody holds the lock
  *   batch   Of its count messages, the oldest first, the first taken have been received.
@@ -8,11 +8,12 @@
  *           receiver reads its batch without the lock, and swaps the two at its end.
  *   room    Bounded: room + places + messages queued + messages left in the receiver's batch =
  *           capacity.
- *   memory  Whoever drops the last handle, of either kind, frees the channel.
+ *   memory  handles counts both kinds. Whoever drops the last one frees the channel: it is counted
+ *           down when all else is done, so that nobody is inside by then, not even to wake others.
  *   owner   A queued message is the channel's. What is left in both batches when the receiver goes
  *           is receiver_drop's, which drops it without the lock and without the channel.
  *   readable  The receiver sleeps only while nothing is queued and a sender is left. It has said so
- *           in receiver_sleeps, or its signal is on the way.
+ *           in receiver_sleeps, or its wake-up is on the way.
  *   places  A sender sleeps only while the channel is full and the receiver is there, or while
  *           another sender is searching: awake, and looking for a place. Whoever gives a place back
  *           leaves the waking to it. A sender that stops searching wakes the next one if a place is
@@ -20,13 +21,18 @@
  */
 #include "channel.h"
 
-#include <pthread.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum {
     LOOKS = 16,   /* how often a thread looks again before it falls asleep: */
@@ -36,60 +42,69 @@ enum {
     TURNS = 1024, /* places that a searching sender may find before another one is woken, too */
 };
 
+/* What the word of a lock says. */
+enum { FREE, TAKEN, WANTED /* and somebody sleeps, or did a moment ago */ };
+
 struct batch {
-    unsigned char *messages;
-    size_t message_size; /* in bytes */
-    size_t capacity;     /* in messages, like the following */
-    size_t count;
-    size_t taken;
+    size_t size;       /* of a message, in bytes */
+    unsigned capacity; /* in messages, like the following */
+    unsigned count;    /* once it is the receiver's */
+    alignas(max_align_t) unsigned char messages[];
 };
 
-struct sender {
-    struct channel *channel;
-};
-
-struct receiver { /* used by one thread at a time, so lock need not be held */
-    struct channel *channel;
-    struct batch batch;
-    unsigned in_vain; /* waits since a message has come during a pause */
-    unsigned left;    /* places whose waking was left to a searching sender */
-};
-
+/* 112 bytes, so that malloc needs 128. What the receiver uses for each message ends 48 bytes before
+ * the lock: wherever a cache line begins, it has one writer at a time. All handles are its address:
+ * a clone is counted, and takes no memory. */
 struct channel {
-    struct receiver rx; /* far from what senders use: a cache line has one writer at a time */
-    void (*drop)(void *message); /* never changes; NULL: messages own nothing */
-    size_t capacity;             /* never changes; 0: unbounded */
+    /* private to the thread that uses the receiver, but for the atomic ones: */
+    atomic_bool news;      /* something is queued, or no sender is left. Changes under the lock */
+    unsigned char in_vain; /* waits since a message has come during a pause */
+    unsigned short left;   /* places whose waking was left to a searching sender */
+    unsigned taken;
+    struct batch *batch;             /* NULL: none yet, like queue */
+    atomic_uint places;              /* given back, and not yet fetched. Fetched under the lock */
+    atomic_uint searching, sleeping; /* senders that wait for a place. Change under the lock */
 
-    /* Looked at by anybody: */
-    atomic_bool news;     /* something is queued, or no sender is left. Changes under the lock */
-    atomic_size_t places; /* given back, and not yet fetched. Fetched under the lock */
-    atomic_size_t searching, sleeping; /* senders that wait for a place. Change under the lock */
+    /* seldom used or never changed: */
+    unsigned capacity; /* 0: unbounded */
+    size_t message_size;
+    void (*drop)(void *message); /* NULL: messages own nothing */
+    atomic_size_t handles;       /* of both kinds */
+    size_t senders;              /* under the lock: handles given out and not yet dropped */
+    atomic_uint wake_ups; /* under the lock: sleeping senders that may wake, and search already */
+    char apart[12];
 
-    pthread_cond_t writable; /* wake_ups is above 0 */
-    pthread_cond_t readable; /* a message is queued, or no sender is left */
-    struct sender tx;        /* all senders: a clone is counted, and takes no memory */
-    pthread_mutex_t lock;
-
-    /* lock must be held when using these: */
-    struct batch queue;
-    size_t room;    /* for so many messages; unbounded: always enough */
-    size_t senders; /* handles given out and not yet dropped */
+    atomic_uint lock;            /* FREE, TAKEN or WANTED; must be held when using these: */
+    atomic_uint receiver_sleeps; /* 0 or 1 */
+    struct batch *queue;
+    unsigned queued; /* messages in it */
     bool receiver_alive;
-    bool receiver_sleeps;
-    size_t wake_ups; /* sleeping senders that may wake, and are counted as searching already */
+    size_t room; /* for so many; unbounded: always enough */
 };
 
-/* Makes room for capacity messages. False when out of memory: then nothing has changed. */
-static bool grow(struct batch *batch, size_t capacity)
+static struct channel *of_sender(struct sender *tx)
 {
-    unsigned char *messages = NULL;
+    return (struct channel *)tx;
+}
 
-    if (capacity <= SIZE_MAX / batch->message_size)
-        messages = realloc(batch->messages, capacity * batch->message_size);
-    if (messages == NULL)
+static struct channel *of_receiver(struct receiver *rx)
+{
+    return (struct channel *)rx;
+}
+
+/* Makes room for capacity messages in a batch, or makes it. False when out of memory: then nothing
+ * has changed. */
+static bool grow(struct batch **batch, size_t capacity, size_t message_size)
+{
+    struct batch *grown = NULL;
+
+    if (capacity <= UINT_MAX && capacity <= (SIZE_MAX - sizeof *grown) / message_size)
+        grown = realloc(*batch, sizeof *grown + capacity * message_size);
+    if (grown == NULL)
         return false;
-    batch->messages = messages;
-    batch->capacity = capacity;
+    grown->size = message_size;
+    grown->capacity = (unsigned)capacity;
+    *batch = grown;
     return true;
 }
 
@@ -105,25 +120,24 @@ static enum channel_status create(size_t message_size, size_t capacity, void (*d
     if (ch == NULL)
         return CHANNEL_NO_MEMORY;
     *ch = (struct channel){
-        .rx = {.channel = ch, .batch.message_size = message_size},
-        .tx.channel = ch,
+        .message_size = message_size,
         .drop = drop,
-        .capacity = capacity,
-        .writable = PTHREAD_COND_INITIALIZER,
-        .readable = PTHREAD_COND_INITIALIZER,
-        .lock = PTHREAD_MUTEX_INITIALIZER,
-        .queue.message_size = message_size,
+        .capacity = (unsigned)capacity,
+        .handles = 2,
         .room = capacity > 0 ? capacity : SIZE_MAX,
         .senders = 1,
         .receiver_alive = true,
     };
-    if (capacity > 0 && !(grow(&ch->queue, capacity) && grow(&ch->rx.batch, capacity))) {
-        free(ch->queue.messages);
+    if (capacity > 0 &&
+        !(grow(&ch->queue, capacity, message_size) && grow(&ch->batch, capacity, message_size))) {
+        free(ch->queue);
         free(ch);
         return CHANNEL_NO_MEMORY;
     }
-    *tx = &ch->tx;
-    *rx = &ch->rx;
+    if (capacity > 0)
+        ch->batch->count = 0;
+    *tx = (struct sender *)ch;
+    *rx = (struct receiver *)ch;
     return CHANNEL_OK;
 }
 
@@ -164,24 +178,48 @@ static void pass_time(int look)
     }
 }
 
-/* Takes the lock. A thread that finds it taken falls asleep only after a while. */
-static void lock(pthread_mutex_t *mutex)
+/* Sleeps until somebody wakes a sleeper of that word, or not at all if it is no longer as seen. May
+ * end early, so this is called in a loop. */
+static void sleep_on(atomic_uint *word, unsigned seen)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+
+static void wake_one(atomic_uint *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* Takes the lock. A thread that finds it taken falls asleep only after a while. At first it guesses
+ * that the lock is free, since looking would fetch the cache line once more; then it looks. */
+static void lock(struct channel *ch)
 {
     for (int look = 0; look < LOOKS; look++) {
-        if (pthread_mutex_trylock(mutex) == 0)
+        unsigned found = FREE;
+
+        if ((look == 0 || ch->lock == FREE) &&
+            atomic_compare_exchange_strong(&ch->lock, &found, TAKEN))
             return;
         pass_time(look);
     }
-    pthread_mutex_lock(mutex);
+    while (atomic_exchange(&ch->lock, WANTED) != FREE)
+        sleep_on(&ch->lock, WANTED);
+}
+
+static void unlock(struct channel *ch)
+{
+    if (atomic_exchange(&ch->lock, FREE) == WANTED)
+        wake_one(&ch->lock);
 }
 
 struct sender *sender_clone(struct sender *tx)
 {
-    struct channel *ch = tx->channel;
+    struct channel *ch = of_sender(tx);
 
-    lock(&ch->lock);
+    ch->handles++;
+    lock(ch);
     ch->senders++;
-    pthread_mutex_unlock(&ch->lock);
+    unlock(ch);
     return tx;
 }
 
@@ -201,7 +239,7 @@ static void wake_sender(struct channel *ch)
     ch->sleeping--;
     ch->searching++;
     ch->wake_ups++;
-    pthread_cond_signal(&ch->writable);
+    wake_one(&ch->wake_ups);
 }
 
 /* Turns a searching sender into a sleeping one until somebody wakes it. lock is held. A place that
@@ -212,8 +250,11 @@ static void sleep_for_place(struct channel *ch)
     ch->searching--;
     if (has_room(ch))
         wake_sender(ch);
-    while (ch->wake_ups == 0)
-        pthread_cond_wait(&ch->writable, &ch->lock);
+    while (ch->wake_ups == 0) {
+        unlock(ch);
+        sleep_on(&ch->wake_ups, 0);
+        lock(ch);
+    }
     ch->wake_ups--;
 }
 
@@ -224,10 +265,10 @@ static void wait_for_place(struct channel *ch)
 {
     size_t half = ch->capacity - ch->capacity / 2;
 
-    pthread_mutex_unlock(&ch->lock);
+    unlock(ch);
     for (int look = 0; look < LOOKS && ch->places < (look < PAUSES ? half : 1); look++)
         pass_time(look);
-    lock(&ch->lock);
+    lock(ch);
     if (ch->receiver_alive && !has_room(ch))
         sleep_for_place(ch);
 }
@@ -235,16 +276,15 @@ static void wait_for_place(struct channel *ch)
 /* A send as far as it gets without sleeping. lock is held. */
 static enum channel_status push(struct channel *ch, const void *message)
 {
-    struct batch *queue = &ch->queue;
-
     if (!ch->receiver_alive)
         return CHANNEL_CLOSED;
     if (!has_room(ch))
         return CHANNEL_FULL;
-    if (queue->count == queue->capacity && !grow(queue, 2 * queue->capacity + 4))
+    if ((ch->queue == NULL || ch->queued == ch->queue->capacity) &&
+        !grow(&ch->queue, 2 * (size_t)ch->queued + 4, ch->message_size))
         return CHANNEL_NO_MEMORY;
-    memcpy(queue->messages + queue->count * queue->message_size, message, queue->message_size);
-    if (queue->count++ == 0)
+    memcpy(ch->queue->messages + ch->queued * ch->queue->size, message, ch->queue->size);
+    if (ch->queued++ == 0)
         ch->news = true;
     ch->room--;
     return CHANNEL_OK;
@@ -254,13 +294,13 @@ static enum channel_status push(struct channel *ch, const void *message)
  * keeps the channel alive. */
 static void unlock_and_wake_receiver(struct channel *ch)
 {
-    bool wake = ch->receiver_sleeps && ch->queue.count > 0;
+    bool wake = ch->receiver_sleeps && (ch->queued > 0 || ch->senders == 0);
 
     if (wake)
-        ch->receiver_sleeps = false; /* the next sender need not wake it again */
-    pthread_mutex_unlock(&ch->lock);
+        ch->receiver_sleeps = 0; /* the next sender need not wake it again */
+    unlock(ch);
     if (wake)
-        pthread_cond_signal(&ch->readable);
+        wake_one(&ch->receiver_sleeps);
 }
 
 /* A send to a full channel. lock is held. */
@@ -279,10 +319,10 @@ static enum channel_status search_and_push(struct channel *ch, const void *messa
 
 enum channel_status sender_send(struct sender *tx, const void *message)
 {
-    struct channel *ch = tx->channel;
+    struct channel *ch = of_sender(tx);
     enum channel_status status;
 
-    lock(&ch->lock);
+    lock(ch);
     status = push(ch, message);
     if (status == CHANNEL_FULL)
         status = search_and_push(ch, message);
@@ -292,10 +332,10 @@ enum channel_status sender_send(struct sender *tx, const void *message)
 
 enum channel_status sender_try_send(struct sender *tx, const void *message)
 {
-    struct channel *ch = tx->channel;
+    struct channel *ch = of_sender(tx);
     enum channel_status status;
 
-    lock(&ch->lock);
+    lock(ch);
     status = push(ch, message);
     unlock_and_wake_receiver(ch);
     return status;
@@ -304,116 +344,120 @@ enum channel_status sender_try_send(struct sender *tx, const void *message)
 /* Waits a little for news. Where pausing was in vain the sender has no processor of its own, it
  * seems: the next three times it gets this one at once. And where a long batch came last time, its
  * sender gets the time for another one. */
-static void await_news(struct receiver *rx)
+static void await_news(struct channel *ch)
 {
-    bool pauses = rx->in_vain % 4 == 0;
+    bool pauses = ch->in_vain % 4 == 0;
     int look = pauses ? 0 : PAUSES;
 
-    while (look < LOOKS && !rx->channel->news)
+    while (look < LOOKS && !ch->news)
         pass_time(look++);
     if (pauses && look <= PAUSES)
-        rx->in_vain = 0;
+        ch->in_vain = 0;
     else
-        rx->in_vain++;
-    if (rx->batch.count > MANY)
+        ch->in_vain++;
+    if (ch->batch != NULL && ch->batch->count > MANY)
         pass_time(PAUSES - 1);
+}
+
+/* Has the receiver read its batch to the end? */
+static bool is_read(const struct channel *ch)
+{
+    return ch->batch == NULL || ch->taken == ch->batch->count;
+}
+
+/* Swaps a batch that has been read to the end for what is queued. lock is held. */
+static void next_batch(struct channel *ch)
+{
+    struct batch *read = ch->batch;
+
+    ch->batch = ch->queue;
+    if (ch->batch != NULL)
+        ch->batch->count = ch->queued;
+    ch->taken = 0;
+    ch->queue = read;
+    ch->queued = 0;
 }
 
 /* Gets the receiver, which has read its batch to the end, the next one. Says whether a sender is
  * left. */
-static bool refill(struct receiver *rx, bool may_sleep)
+static bool refill(struct channel *ch, bool may_sleep)
 {
-    struct channel *ch = rx->channel;
-    struct batch read = rx->batch;
     bool senders_left;
 
     if (may_sleep)
-        await_news(rx);
-    read.count = read.taken = 0;
-    lock(&ch->lock);
-    while (may_sleep && ch->queue.count == 0 && ch->senders > 0) {
-        ch->receiver_sleeps = true;
-        pthread_cond_wait(&ch->readable, &ch->lock);
+        await_news(ch);
+    lock(ch);
+    while (may_sleep && ch->queued == 0 && ch->senders > 0) {
+        ch->receiver_sleeps = 1;
+        unlock(ch);
+        while (ch->receiver_sleeps)
+            sleep_on(&ch->receiver_sleeps, 1);
+        lock(ch);
     }
-    ch->receiver_sleeps = false;
-    rx->batch = ch->queue;
-    ch->queue = read;
+    next_batch(ch);
     senders_left = ch->senders > 0;
     ch->news = !senders_left;
-    pthread_mutex_unlock(&ch->lock);
+    unlock(ch);
     return senders_left;
 }
 
 /* Gives back the place of a message that has been received. A searching sender finds it by itself;
  * a sleeping one is woken if nobody searches, and once in a while though somebody does: else one
  * that is always quicker could keep the others asleep. */
-static void give_back_place(struct receiver *rx)
+static void give_back_place(struct channel *ch)
 {
-    struct channel *ch = rx->channel;
-
     ch->places++;
     if (ch->sleeping == 0)
         return;
-    if (ch->searching > 0 && ++rx->left % TURNS != 0)
+    if (ch->searching > 0 && ++ch->left % TURNS != 0)
         return;
-    lock(&ch->lock);
+    lock(ch);
     wake_sender(ch);
-    pthread_mutex_unlock(&ch->lock);
+    unlock(ch);
 }
 
 /* Gives the memory of a long batch back that has been read to the end, unless more is to be read:
  * a channel that was long once need not stay so. */
-static void let_go_if_long(struct receiver *rx)
+static void let_go_if_long(struct channel *ch)
 {
-    struct batch *batch = &rx->batch;
-
-    if (batch->taken < batch->count || batch->capacity <= LONG || rx->channel->news)
+    if (!is_read(ch) || ch->batch->capacity <= LONG || ch->news)
         return;
-    free(batch->messages);
-    *batch = (struct batch){.message_size = batch->message_size};
+    free(ch->batch);
+    ch->batch = NULL;
 }
 
-static enum channel_status receive(struct receiver *rx, void *message, bool may_sleep)
+static enum channel_status receive(struct channel *ch, void *message, bool may_sleep)
 {
-    struct batch *batch = &rx->batch;
     bool senders_left = true;
 
-    if (batch->taken == batch->count)
-        senders_left = refill(rx, may_sleep);
-    if (batch->taken == batch->count)
+    if (is_read(ch))
+        senders_left = refill(ch, may_sleep);
+    if (is_read(ch))
         return senders_left ? CHANNEL_EMPTY : CHANNEL_CLOSED;
-    memcpy(message, batch->messages + batch->taken * batch->message_size, batch->message_size);
-    batch->taken++;
-    if (rx->channel->capacity > 0)
-        give_back_place(rx);
+    memcpy(message, ch->batch->messages + ch->taken * ch->batch->size, ch->batch->size);
+    ch->taken++;
+    if (ch->capacity > 0)
+        give_back_place(ch);
     else
-        let_go_if_long(rx);
+        let_go_if_long(ch);
     return CHANNEL_OK;
 }
 
 enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
-    return receive(rx, message, false);
+    return receive(of_receiver(rx), message, false);
 }
 
 enum channel_status receiver_recv(struct receiver *rx, void *message)
 {
-    return receive(rx, message, true);
+    return receive(of_receiver(rx), message, true);
 }
 
-/* Unlocks, and frees the channel if the handle that was just dropped was the last one. Which one is
- * the last is decided under the lock: without it, somebody else may free the channel meanwhile. */
-static void unlock_and_free_if_last(struct channel *ch)
+/* Gives a handle up. */
+static void release(struct channel *ch)
 {
-    bool last = ch->senders == 0 && !ch->receiver_alive;
-
-    pthread_mutex_unlock(&ch->lock);
-    if (!last)
-        return;
-    pthread_cond_destroy(&ch->writable);
-    pthread_cond_destroy(&ch->readable);
-    pthread_mutex_destroy(&ch->lock);
-    free(ch);
+    if (--ch->handles == 0)
+        free(ch);
 }
 
 void sender_drop(struct sender *tx)
@@ -421,20 +465,20 @@ void sender_drop(struct sender *tx)
     if (tx == NULL)
         return;
 
-    struct channel *ch = tx->channel;
-    lock(&ch->lock);
-    if (--ch->senders == 0) {
+    struct channel *ch = of_sender(tx);
+    lock(ch);
+    if (--ch->senders == 0)
         ch->news = true;
-        pthread_cond_signal(&ch->readable);
-    }
-    unlock_and_free_if_last(ch);
+    unlock_and_wake_receiver(ch);
+    release(ch);
 }
 
-static void drop_all(const struct batch *batch, void (*drop)(void *message))
+/* Drops the messages from number first on, and frees the batch. */
+static void drop_all(struct batch *batch, unsigned first, unsigned count, void (*drop)(void *))
 {
-    for (size_t i = batch->taken; drop != NULL && i < batch->count; i++)
-        drop(batch->messages + i * batch->message_size);
-    free(batch->messages);
+    for (size_t i = first; drop != NULL && i < count; i++)
+        drop(batch->messages + i * batch->size);
+    free(batch);
 }
 
 void receiver_drop(struct receiver *rx)
@@ -442,14 +486,16 @@ void receiver_drop(struct receiver *rx)
     if (rx == NULL)
         return;
 
-    struct channel *ch = rx->channel;
+    struct channel *ch = of_receiver(rx);
     void (*drop)(void *message) = ch->drop;
-    lock(&ch->lock);
+    lock(ch);
     ch->receiver_alive = false;
     while (ch->sleeping > 0)
         wake_sender(ch);
-    struct batch older = rx->batch, newer = ch->queue;
-    unlock_and_free_if_last(ch); /* from here on ch may be gone: drop may drop its last sender */
-    drop_all(&older, drop);
-    drop_all(&newer, drop);
+    struct batch *older = ch->batch, *newer = ch->queue;
+    unsigned taken = ch->taken, count = older != NULL ? older->count : 0, queued = ch->queued;
+    unlock(ch);
+    release(ch); /* from here on ch may be gone: drop may drop its last sender */
+    drop_all(older, taken, count, drop);
+    drop_all(newer, 0, queued, drop);
 }
