@@ -164,8 +164,12 @@ def all_exercises() -> tuple[Exercise, ...]:
     return tuple(exercise for exercise in found if exercise)
 
 
-def none_of(directory: Path) -> str:
-    """Why a directory of exercises/ is none."""
+def no_exercises() -> dict[str, str]:
+    """The directories that are called as an exercise is, and why each is none."""
+    return {path.name: _why_none(path) for path in sorted(EXERCISES.glob("[0-9][0-9]_*/")) if _read(path) is None}
+
+
+def _why_none(directory: Path) -> str:
     headers = sorted(path.name for path in directory.glob("*.h") if path.name not in _OF_THE_SUITE)
     missing = f"{headers[0]} has no test_{headers[0][:-2]}.c" if headers else "it has no header"
     return f"{shown(directory)} is none: {missing}."
@@ -215,9 +219,9 @@ def find(text: str) -> Exercise:
     for exercise in all_exercises():
         if wanted in (exercise.name, exercise.number, exercise.number.lstrip("0"), exercise.name[3:]):
             return exercise
-    for directory in EXERCISES.glob("[0-9][0-9]_*"):
-        if wanted in (directory.name.lower(), directory.name[:2], directory.name[:2].lstrip("0"), directory.name[3:]):
-            raise UsageError(none_of(directory))
+    for name, why in no_exercises().items():
+        if wanted in (name.lower(), name[:2], name[:2].lstrip("0"), name[3:]):
+            raise UsageError(why)
     known = " ".join(exercise.number for exercise in all_exercises())
     raise UsageError(f"There is no exercise {text!r}. EX= is one of: {known}")
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from grader import sentences
 from grader.errors import GraderError, MachineError, SubmissionError
-from grader.exercises import EXERCISES, SOLUTIONS, Exercise, shown
+from grader.exercises import EXERCISES, SOLUTIONS, Exercise, no_exercises, shown
 from grader.grading import build, isolation, runner, stubs, symbols
 from grader.grading.build import BuildFailure, Unit
 from grader.grading.grade import Grading, cpu_count
@@ -64,6 +64,8 @@ class Check:
     caught: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> None:
+        for why in no_exercises().values():
+            self.tally.fail(why)
         units = [unit for exercise in self.exercises for unit in _solution_units(exercise, self.variants)]
         with contextlib.suppress(SubmissionError):  # told of its own exercise, below
             self._run_all(list(dict.fromkeys(units)))  # at once, as most of them wait

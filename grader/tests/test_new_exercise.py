@@ -172,10 +172,12 @@ def test_a_directory_that_is_no_exercise_is_told_why(larger: Kit) -> None:
         ran = larger.run("grade", ex="09")
         (place / "mon.h").unlink()
         empty = larger.run("solutions", ex="monitor")
+        other = larger.run("solutions", ex="05", variant="interleave")
     finally:
         shutil.rmtree(place)
     assert (ran.code, ran.err) == (2, "exercises/09_monitor is none: mon.h has no test_mon.c.\n")
     assert (empty.code, empty.err) == (2, "exercises/09_monitor is none: it has no header.\n")
+    assert (other.code, other.out.splitlines()[0]) == (1, "  FAILED  exercises/09_monitor is none: it has no header.")
 
 
 def test_the_page_of_all_is_not_made_of_one(larger: Kit) -> None:
