@@ -10,7 +10,7 @@ hint:      ## the next hint of three   EX=04
 carry:     ## begins with your own code   EX=04 [FROM= FORCE=1]
 adopt:     ## your work out of an older copy of the kit   FROM=dir
 reset:     ## the empty exercise back; yours is kept   EX=04
-replay:    ## the last failure, by steps   [TEST= SEED= GDB=1 HTML=1]
+replay:    ## the last failure again   [TEST= SEED= SRC= GDB= HTML=]
 try:       ## any C program under the scheduler   FILE=prog.c
 run:       ## your program, live   EX=08 PORT=8008
 talk:      ## talks to it from another terminal   PORT=8008
@@ -33,7 +33,7 @@ stubs:     ## maintainers: notes the stubs that reset gives back
 known-wrong-table: ## maintainers: what catches what, into docs/
 mutants:   ## maintainers: right channels, each made wrong a little   EX=04 N=500 DOUBT=1
 mutants-table: ## maintainers: the last mutants, into docs/
-generated-table: ## maintainers: what drawn calls find alone   EX=04
+generated-table: ## maintainers: what drawn calls find alone, into docs/; EX=04: no page
 situations: ## maintainers: which test reaches which situation
 compare-checkers: ## maintainers: what each way of checking finds   SECONDS=5
 bench-peers: ## maintainers: solutions and peers, docs/performance.md

@@ -72,6 +72,8 @@ def _chosen(wanted: str, source: Path) -> Program:
     if not wanted.strip():
         return _last_written(source)
     exercise = find(wanted)
+    if not exercise.has_channel:
+        raise UsageError(f"{exercise.name} has no channel to measure.")
     if exercise.base is None:
         raise UsageError(f"The channel of {exercise.name} has no threads to measure it with: EX=02 and later.")
     program = _yours(source / exercise.name)

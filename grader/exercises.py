@@ -164,6 +164,17 @@ def all_exercises() -> tuple[Exercise, ...]:
     return tuple(exercise for exercise in found if exercise)
 
 
+def no_exercises() -> dict[str, str]:
+    """The directories that are called as an exercise is, and why each is none."""
+    return {path.name: _why_none(path) for path in sorted(EXERCISES.glob("[0-9][0-9]_*/")) if _read(path) is None}
+
+
+def _why_none(directory: Path) -> str:
+    headers = sorted(path.name for path in directory.glob("*.h") if path.name not in _OF_THE_SUITE)
+    missing = f"{headers[0]} has no test_{headers[0][:-2]}.c" if headers else "it has no header"
+    return f"{shown(directory)} is none: {missing}."
+
+
 def _read(directory: Path) -> Exercise | None:
     """The exercise in that directory; none where there is no header to write code for."""
     tested = sorted(path.name[5:-2] for path in directory.glob("test_*.c"))
@@ -208,6 +219,9 @@ def find(text: str) -> Exercise:
     for exercise in all_exercises():
         if wanted in (exercise.name, exercise.number, exercise.number.lstrip("0"), exercise.name[3:]):
             return exercise
+    for name, why in no_exercises().items():
+        if wanted in (name.lower(), name[:2], name[:2].lstrip("0"), name[3:]):
+            raise UsageError(why)
     known = " ".join(exercise.number for exercise in all_exercises())
     raise UsageError(f"There is no exercise {text!r}. EX= is one of: {known}")
 

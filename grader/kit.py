@@ -21,13 +21,17 @@ BUILT_FROM = ("grader/build.mk", "exercises", "grader/suite", "grader/model", "g
 
 
 def all_files() -> list[str]:
-    """The files of the kit, as paths from its directory: what git knows, or all that does not look generated."""
-    if shutil.which("git") and (ROOT / ".git").exists():
-        ended = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
-        names = [name for name in ended.stdout.decode().split("\0") if name]
-        if ended.returncode == 0 and names:
-            return sorted(name for name in names if (ROOT / name).is_file())
+    """The files of the kit, as paths from its directory: all that does not look generated, or where git knows better
+    what it knows, and what of a grading is new and not ignored."""
+    if shutil.which("git") and (ROOT / ".git").exists() and (names := _in_git()):
+        new = _in_git("--others", "--exclude-standard", *FOR_GRADING)
+        return sorted(name for name in names | new if (ROOT / name).is_file())
     return _on_disk(ROOT.iterdir())
+
+
+def _in_git(*which: str) -> set[str]:
+    listed = subprocess.run(["git", "ls-files", "-z", *which], cwd=ROOT, capture_output=True, check=False).stdout
+    return {name for name in listed.decode().split("\0") if name}
 
 
 def _on_disk(parts: Iterable[Path]) -> list[str]:

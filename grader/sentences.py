@@ -16,7 +16,7 @@ import contextlib
 import functools
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +66,17 @@ def find(quotation: str, exercise: Exercise) -> Sentence:
 
 
 def of_test(exercise: Exercise, name: str) -> list[Sentence]:
-    """The sentences that a test of the exercise's suite says it executes."""
-    return [find(quotation, exercise) for quotation in quotations(exercise).get(name, ())]
+    """The sentences that a test of the exercise's suite says it executes, but those that it quotes wrongly."""
+    return found(quotations(exercise).get(name, ()), exercise)
+
+
+def found(quoted: Iterable[str], exercise: Exercise) -> list[Sentence]:
+    """The sentences that have these words. What is in none, or in several, is told by `make solutions`."""
+    those: list[Sentence] = []
+    for quotation in quoted:
+        with contextlib.suppress(QuotationError):
+            those.append(find(quotation, exercise))
+    return those
 
 
 def broken(suite: str, test: str, rule: str, call: str, expected: str = "") -> list[Sentence]:
@@ -84,12 +93,10 @@ def broken(suite: str, test: str, rule: str, call: str, expected: str = "") -> l
     for quotation in quotations:
         with contextlib.suppress(QuotationError):
             return [find(quotation, exercise)]
-    executed: list[Sentence] = []
-    with contextlib.suppress(QuotationError):
-        executed = of_test(exercise, test)
+    executed = of_test(exercise, test)
     is_told = expected.endswith("_OK") and any(sentence.owner == called for sentence in executed)
-    found = [] if is_told else _of_status(exercise, called, expected)
-    return found + [sentence for sentence in executed if sentence not in found]
+    of_status = [] if is_told else _of_status(exercise, called, expected)
+    return of_status + [sentence for sentence in executed if sentence not in of_status]
 
 
 def _of_status(exercise: Exercise, function: str, status: str) -> list[Sentence]:
@@ -163,10 +170,7 @@ def are_about(suite: str, test: str, function: str) -> bool:
     """Does the test execute sentences of that function? So it is, too, where they belong to none, or it is no function
     of a header."""
     exercise = next((one for one in all_exercises() if one.name == suite), None)
-    owners: set[str] = set()
-    if exercise is not None:
-        with contextlib.suppress(QuotationError):
-            owners = {sentence.owner for sentence in of_test(exercise, test)} & api()
+    owners = {sentence.owner for sentence in of_test(exercise, test)} & api() if exercise is not None else set()
     return not owners or function not in api() or function in owners
 
 

@@ -5,6 +5,7 @@ A submission is a directory, a .zip or a .tar(.gz, .bz2, .xz). Its layout may be
     02_blocking/channel.c  ...              exercises by name (or by number: 02/channel.c, ex02/channel.c)
     exercises/02_blocking/channel.c  ...    the kit's own
     channel.c                               flat, when the instructor says which exercise it is
+    ticket_server.c                         flat, when no other exercise has a file of that name
 
 also inside a directory of its own, as archives often are. An archive in a directory that has no such file is that
 student's submission, and so is a lone .c file when one exercise is graded. Only regular files with the names that an
@@ -368,6 +369,11 @@ def _places(entries: Mapping[PurePosixPath, Entry], wanted: Wanted, flat: str | 
         exercise = None if _is_junk(path) else _exercise_of(path.parent, wanted, flat)
         if exercise and path.name in wanted[exercise]:
             found.setdefault((exercise, path.parent), []).append(path.name)
+    there = {exercise for exercise, _ in found}
+    for path in entries if flat is None else ():  # nothing says which exercise they are of, but their names
+        having = [exercise.name for exercise in all_exercises() if path.name in exercise.stubs]
+        if len(having) == 1 and having[0] in {*wanted} - there and not exercise_named(path.parent.name):
+            found.setdefault((having[0], path.parent), []).append(path.name)
     for (exercise, directory), names in found.items():
         named = exercise_named(directory.name)
         root = directory.parent if named else directory

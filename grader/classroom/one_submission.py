@@ -220,7 +220,7 @@ def _report(graded: Graded, tree: Path) -> str:
     """What the student would have seen, in plain text."""
     from grader.output import failure, render
 
-    told = failure.lines(graded, failure.Room(96), tree) if graded.failures() else []
+    told = failure.lines(graded, failure.Room(96, is_file=True), tree) if graded.failures() else []
     lines = [render.overview_line(graded), *told]
     text = "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines)
     return text.replace(f"{shown(tree)}/", "").replace(f"{tree}/", "")

@@ -11,7 +11,7 @@ from typing import Any
 from grader import typed
 from grader.output.text import cut
 
-BUILDING = "building the kit's own part"
+BUILDING = "building the suites of"
 SHOWN = 2  # of those who are being graded
 LONGEST_NAME = 12
 
@@ -37,7 +37,8 @@ class ProgressBar:
     def tells(self, line: str) -> None:
         print(line, flush=True)
 
-    def builds_the_kit(self) -> None:
+    def builds_the_kit(self, exercises: str) -> None:
+        words = f"{BUILDING} {exercises}"
         if sys.stdout.isatty() and not typed.now().wants_plain_text:
             with contextlib.suppress(ImportError):
                 from rich import progress
@@ -52,10 +53,10 @@ class ProgressBar:
                 columns = ("{task.description}", progress.BarColumn(20), progress.MofNCompleteColumn(),
                            progress.TimeRemainingColumn(), Now())  # fmt: skip
                 self._bar = progress.Progress(*columns)
-                self._task = self._bar.add_task(BUILDING, total=None)
+                self._task = self._bar.add_task(words, total=None)
                 self._bar.start()
         if self._bar is None:
-            print(BUILDING, flush=True)
+            print(words, flush=True)
 
     def grades(self) -> None:
         self._begun = time.monotonic()

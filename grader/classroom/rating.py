@@ -84,7 +84,7 @@ class Scores:
         result["taken_off"] = round(points * off / 100, 2)
         points = points * (100 - off) / 100
         for adjustment in self.rules.adjustments_of(exercise.name, student):
-            points = adjustment.apply(points)
+            points = adjustment.apply(points, most)
             result.setdefault("adjusted", []).append(str(adjustment))
         result["points"] = round(points, 2)
         result["weight"] = self.rules.weight(exercise.name)

@@ -38,7 +38,7 @@ def grade(group: Class, engine: Engine, listener: ClassListener) -> Entries:
         for line in found.lines():
             listener.tells(line)
         if todo:
-            listener.builds_the_kit()
+            listener.builds_the_kit(" ".join(exercise.number for exercise in group.exercises))
             workers.prepare(group)
             listener.grades()
             left = len(todo)

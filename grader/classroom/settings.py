@@ -57,6 +57,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -83,12 +84,15 @@ class Adjustment:
     reason: str
     add: float = 0.0
     set_to: float | None = None
+    unit: str = ""  # of set_to: points, or " %" of all points of the exercise
 
-    def apply(self, points: float) -> float:
-        return max(0.0, (points if self.set_to is None else self.set_to) + self.add)
+    def apply(self, points: float, most: float) -> float:
+        if self.set_to is not None:
+            points = self.set_to * most / 100 if self.unit else self.set_to
+        return max(0.0, points + self.add)
 
     def __str__(self) -> str:
-        what = f"{self.add:+g}" if self.set_to is None else f"set to {self.set_to:g}"
+        what = f"{self.add:+g}" if self.set_to is None else f"set to {self.set_to:g}{self.unit}"
         return f"{what}: {self.reason}"
 
 
@@ -374,12 +378,15 @@ def _adjustment(given: Mapping[str, Any], exercises: set[str], where: str) -> Ad
         if not isinstance(given.get(key), str) or not given[key].strip():
             raise UsageError(f"{where} must have a {key}.")
     _only({given["exercise"]: None}, exercises, where)
+    percent = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", str(given.get("set", "")))
+    given = {**given, "set": float(percent[1])} if percent else given
     amounts = {key: _number(given[key]) for key in ("add", "set") if key in given}
     if len(amounts) != 1 or None in amounts.values():
-        raise UsageError(f"{where} of {given['student']} must have either add or set, a number of points.")
-    return Adjustment(
-        given["student"], given["exercise"], given["reason"].strip(), amounts.get("add") or 0.0, amounts.get("set")
-    )
+        said = 'must have either add or set, a number of points; set may be "50 %" of them, too'
+        raise UsageError(f"{where} of {given['student']} {said}.")
+    reason, unit = given["reason"].strip(), " %" if percent else ""
+    add, set_to = amounts.get("add") or 0.0, amounts.get("set")
+    return Adjustment(given["student"], given["exercise"], reason, add, set_to, unit)
 
 
 def _time(value: Any, where: str) -> dt.datetime:

@@ -26,7 +26,7 @@ def carry(exercise: Exercise, tree: str, force: bool = False) -> list[str]:
 
     What the student has written there already is replaced only by force, and then kept beside it."""
     if exercise.base is None:
-        raise UsageError(f"{exercise.name} is the first: there is nothing to carry.")
+        raise UsageError(f"{exercise.name} builds on no other: there is nothing to carry.")
     base = by_name(exercise.base)
     where = tree_of("" if tree == "solutions" else tree, tree == "solutions", "FROM")
     name = exercise.carried_file

@@ -200,7 +200,8 @@ def handout(rules: str) -> int:
         unwanted = settings.load(Path(rules).expanduser() if rules else None).leave_out
     leave_out, said = packing.left_out(unwanted)
     directory, archive = packing.make(leave_out)
-    return _say([*said, f"{shown(directory)}/", f"{shown(archive)}"])
+    inside = ", ".join(one.name for one in all_exercises() if one.name not in leave_out)
+    return _say([*said, f"In it: {inside}.", f"{shown(directory)}/", f"{shown(archive)}"])
 
 
 def book() -> int:

@@ -69,6 +69,9 @@ class Unit:
         return f"{folder(self.variant)}/{self.code.directory.relative_to(ROOT)}"
 
 
+NOT_YOURS = ", and it is not your code's fault"
+
+
 def on_real_threads(units: Sequence[Unit]) -> list[Unit]:
     """What runs instead of these where the scheduler can't follow them."""
     return [replace(unit, variant=variant) for variant in FALL_BACK for unit in units]
@@ -229,7 +232,7 @@ def _explain(unit: Unit, output: str) -> BuildFailure:
     if library:
         name = library[1] or library[2]
         raise NotInstalled(name, why=", and every suite needs it")
-    raise BuildError(_tail(f"{unit.target} can't be built, and it is not your code's fault:", output))
+    raise BuildError(_tail(f"{unit.target} can't be built{NOT_YOURS}:", output))
 
 
 def _is_own(name: str, code: Code) -> bool:

@@ -34,6 +34,7 @@ class Room:
 
     width: int
     rows: int | None = None  # None: as many as it takes
+    is_file: bool = False  # where no line is too long, and no failure one too many
 
     def left(self, lines: Sequence[Line]) -> Room:
         """What these lines leave of it."""
@@ -71,9 +72,10 @@ def _others(graded: Graded, told: TestResult, room: Room) -> list[Line]:
         rest = [r for r in rest if r.verdict != "build_failed"]
     if not rest:
         return []
-    more = len(rest) - MOST_OTHERS
+    most = len(rest) if room.is_file else MOST_OTHERS
+    more = len(rest) - most
     all_lines: list[Line] = [[], [(f"Also in {graded.exercise.name}:", "bold")]]
-    all_lines += [_one_line(graded, result, room) for result in rest[:MOST_OTHERS]]
+    all_lines += [_one_line(graded, result, room) for result in rest[:most]]
     all_lines += [[(f"  ... and {more} more", "dim")]] if more > 0 else []
     if room.holds(all_lines):
         return all_lines
@@ -86,7 +88,7 @@ def _one_line(graded: Graded, result: TestResult, room: Room) -> Line:
     title = OF_TESTS[result.verdict]
     style = "yellow" if result.verdict == "not_implemented" else "red"
     place = f"{own_path(graded, result.where)}: " if room.rows is None and ":" in result.where else "  "
-    left = room.width - len(place) - len(title) - 3
+    left = len(result.sentence) if room.is_file else room.width - len(place) - len(title) - 3
     return [(place, ""), (title, style), (f": {cut(result.sentence, left, '...')}" if left > 9 else "", "")]
 
 

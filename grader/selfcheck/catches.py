@@ -9,7 +9,7 @@ from typing import Any
 
 from grader import files
 from grader.errors import GraderError
-from grader.exercises import BUILD, EXERCISES
+from grader.exercises import BUILD, EXERCISES, all_exercises
 from grader.selfcheck.hunt import FEW
 
 RECORD = BUILD / "known_wrong.json"
@@ -25,10 +25,13 @@ def record(caught: list[dict[str, Any]]) -> None:
 
 
 def recorded() -> list[dict[str, Any]]:
+    """All that is known of exercises that are still there."""
     try:
-        return list(json.loads(RECORD.read_bytes()))
+        entries = json.loads(RECORD.read_bytes())
     except (OSError, ValueError):
         return []
+    there = {exercise.name for exercise in all_exercises()}
+    return [entry for entry in entries if there >= {entry["exercise"], entry["suite"]}]
 
 
 def write_page() -> Path:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from grader import sentences
-from grader.errors import GraderError
-from grader.exercises import EXERCISES, SOLUTIONS, Exercise, shown
+from grader.errors import GraderError, MachineError, SubmissionError
+from grader.exercises import EXERCISES, SOLUTIONS, Exercise, no_exercises, shown
 from grader.grading import build, isolation, runner, stubs, symbols
 from grader.grading.build import BuildFailure, Unit
 from grader.grading.grade import Grading, cpu_count
@@ -39,12 +39,17 @@ class Tally:
     passed: int = 0
     failed: list[str] = field(default_factory=list)
 
-    def check(self, holds: bool, sentence: str) -> None:
+    def check(self, holds: bool, otherwise: str) -> None:
+        """otherwise: what is the case if it does not hold."""
         if holds:
             self.passed += 1
         else:
-            self.failed.append(sentence)
-            self.tell(f"  FAILED  {sentence}")
+            self.fail(otherwise)
+
+    def fail(self, what: str) -> None:
+        if what not in self.failed:
+            self.failed.append(what)
+            self.tell(f"  FAILED  {what}")
 
 
 @dataclass
@@ -59,47 +64,64 @@ class Check:
     caught: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> None:
+        for why in no_exercises().values():
+            self.tally.fail(why)
         units = [unit for exercise in self.exercises for unit in _solution_units(exercise, self.variants)]
-        self._run_all(list(dict.fromkeys(units)))  # at once, as most of them wait
+        with contextlib.suppress(SubmissionError):  # told of its own exercise, below
+            self._run_all(list(dict.fromkeys(units)))  # at once, as most of them wait
+        isolation.go_on()
         for exercise in self.exercises:
             self.tally.tell(exercise.name)
-            self._solution(exercise)
-            self._stub(exercise)
-            self._known_right(exercise)
-            self._known_wrong(exercise)
+            for part in (self._quotations, self._solution, self._stub, self._known_right, self._known_wrong):
+                self._one(part, exercise)
         if self.caught:
             catches.record(self.caught)
             self._sentences()
+
+    def _one(self, part: Callable[[Exercise], None], exercise: Exercise) -> None:
+        """One part of what is checked of an exercise. If it can't be, the others are."""
+        try:
+            part(exercise)
+        except MachineError:
+            raise
+        except GraderError as error:
+            isolation.go_on()
+            self.tally.fail(str(error).replace(build.NOT_YOURS, ""))  # here it is
+
+    def _quotations(self, exercise: Exercise) -> None:
+        for fault in contract.faults(exercise):
+            self.tally.fail(fault)
 
     # ------------------------------------------------------------------ solutions and stubs
 
     def _solution(self, exercise: Exercise) -> None:
         for name in exercise.stubs:
             path = SOLUTIONS / exercise.name / name
-            self.tally.check(path.is_file(), f"{shown(path)} exists")
+            self.tally.check(path.is_file(), f"{shown(path)} is missing")
         for variant in self.variants:
             graded = Grading(SOLUTIONS, [exercise], variant, jobs=self.jobs).run()[0]
             bad = [f"{r.suite}: {r.name} ({r.verdict}: {r.message})" for r in graded.failures()]
             why = "; ".join(bad[:3]) or graded.note
-            self.tally.check(graded.verdict == "passed", f"solutions/{exercise.name} passes under {variant}: {why}")
+            said = f"solutions/{exercise.name} is {graded.verdict} under {variant}: {why}"
+            self.tally.check(graded.verdict == "passed", said)
         self.tally.tell(f"  solution: {' '.join(self.variants)}")
 
     def _stub(self, exercise: Exercise) -> None:
         self.tally.check(
             stubs.is_current(exercise),
-            f"grader/stubs/{exercise.name} is the stub in exercises/ (make stubs copies it)",
+            f"grader/stubs/{exercise.name} is not the stub in exercises/ (make stubs copies it)",
         )
         for compiler in filter(shutil.which, ("gcc", "clang")):
             said = "".join(_warnings(stubs.STUBS / exercise.name / name, exercise, compiler) for name in exercise.stubs)
-            self.tally.check(not said, f"the stub of {exercise.name} compiles without a warning: {said}")
+            self.tally.check(not said, f"{compiler} warns of the stub of {exercise.name}: {said}")
         unit = Unit(_stub_code(exercise), exercise, self.variant)
         results = self._run_all([unit]).get(unit, [])
         other = [f"{r.name}: {r.verdict}" for r in results if r.verdict != "not_implemented"]
         self.tally.check(
             bool(results) and not other,
-            f"every test of {exercise.name} is not implemented yet on its stub: {other[:3]}",
+            f"the stub of {exercise.name} is more than not implemented: {', '.join(other[:3]) or 'no test ran'}",
         )
-        self.tally.tell(f"  stub: {len(results)} tests, not implemented yet")
+        self.tally.tell(f"  stub: {len(results) - len(other)} of {len(results)} tests not implemented yet")
 
     # ---------------------------------------------------------------------- implementations
 
@@ -111,10 +133,10 @@ class Check:
         results = self._run_all([unit for group in units.values() for unit in group])
         for implementation in right:
             bad = [r for unit in units[implementation] for r in results[unit] if r.verdict != "passed"]
-            self.tally.check(not bad, f"{shown(implementation.path)} passes: {_words(bad)}")
+            self.tally.check(not bad, f"{shown(implementation.path)} does not pass: {_words(bad)}")
         if steps := list(implementations.steps(exercise).values()):
             fast = implementations.FAST / exercise.name / "channel.c"
-            self.tally.check(steps[-1] == fast.read_bytes(), f"the patches beside {shown(fast)} lead to it")
+            self.tally.check(steps[-1] == fast.read_bytes(), f"the patches beside {shown(fast)} do not lead to it")
         self.tally.tell(f"  known right: {len(right)}")
 
     def _followed(self, units: list[Unit]) -> list[Unit]:
@@ -124,31 +146,45 @@ class Check:
         return build.on_real_threads(units)
 
     def _known_wrong(self, exercise: Exercise) -> None:
-        wrong = implementations.known_wrong(exercise)
+        wrong = implementations.known_wrong(exercise, self.tally.fail)
+        suites = [exercise] if exercise.carries_channel else exercise.chain()[::-1]  # its own suite knows best
+        for name, test in ((one.name, test) for one in wrong for test in one.tests):
+            there = any(test in suite.tests_in_source() for suite in exercise.chain())
+            self.tally.check(there, f"known_wrong/{name} names a test that no suite has: {test}")
         todo = list(wrong)
-        for suite in reversed(exercise.chain()):  # its own suite knows best
-            if exercise.carries_channel and suite != exercise:
-                break
-            errors = self._build([Unit(s.code, suite, self.variant) for s in todo])
-            for unit, error in errors.items():
-                implementation = next(s for s in todo if s.code == unit.code)
-                self.tally.check(False, f"known_wrong/{implementation.name} compiles: {error.message}")
-                todo.remove(implementation)
-            units = {s: self._followed([Unit(s.code, suite, self.variant)]) for s in todo}
-            self._build([unit for group in units.values() for unit in group if unit.variant != self.variant])
-            for implementation, failure in self._hunt({s: units[s] for s in todo}):
-                if failure is not None:
-                    todo.remove(implementation)
-                    self._note_catch(implementation, failure)
-        for implementation in todo:
-            self.tally.check(False, f"known_wrong/{implementation.name} is caught: {implementation.mistake}")
+        for suite in suites:  # the tests that are named come first
+            self._catch([one for one in todo if not {*one.tests}.isdisjoint(suite.tests_in_source())], suite, todo)
+        for suite in suites:
+            self._catch(list(todo), suite, todo)
+        for one in todo:
+            self.tally.fail(f"known_wrong/{one.name} is not caught: {one.mistake}")
         self.tally.tell(f"  known wrong: {len(wrong) - len(todo)} of {len(wrong)} caught")
+
+    def _catch(self, some: list[Implementation], suite: Exercise, todo: list[Implementation]) -> None:
+        """Those that the suite catches are no longer to do."""
+        errors = self._build([Unit(one.code, suite, self.variant) for one in some])
+        for unit, error in errors.items():
+            one = next(one for one in some if one.code == unit.code)
+            self.tally.fail(f"known_wrong/{one.name} does not compile: {error.message}")
+            some.remove(one)
+            todo.remove(one)
+        units = {one: self._followed([Unit(one.code, suite, self.variant)]) for one in some}
+        self._build([unit for group in units.values() for unit in group if unit.variant != self.variant])
+        for one, failure in self._hunt(units):
+            if failure is not None:
+                todo.remove(one)
+                self._note_catch(one, failure)
 
     def _note_catch(self, implementation: Implementation, failure: TestResult) -> None:
         told = f"{failure.verdict} in {failure.name}: {failure.message or failure.rule}"
         self.tally.check(
             failure.verdict in implementation.verdicts,
-            f"known_wrong/{implementation.name} is told as {' or '.join(implementation.verdicts)}, not {told}",
+            f"known_wrong/{implementation.name} is told as {told}, and not as {' or '.join(implementation.verdicts)}",
+        )
+        named = " or ".join(implementation.tests)
+        self.tally.check(
+            not named or failure.name in implementation.tests,
+            f"known_wrong/{implementation.name} is caught by {failure.name}, but not by {named}, which it names",
         )
         self.caught.append(
             {

@@ -51,7 +51,7 @@ def _file(exercise: Exercise) -> Path:
 def not_tested(exercise: Exercise) -> dict[Sentence, str]:
     """The sentences of its headers that no test could fail for, and why."""
     words = read_file(exercise).get("not_tested", {})
-    return {sentences.find(quotation, exercise): why for quotation, why in words.items()}
+    return {sentence: why for quotation, why in words.items() for sentence in sentences.found([quotation], exercise)}
 
 
 def about(exercise: Exercise) -> dict[Sentence, list[str]]:
@@ -99,6 +99,25 @@ def tested() -> dict[Sentence, list[Test]]:
             for sentence in sentences.of_test(exercise, name):
                 found.setdefault(sentence, []).append((exercise, name))
     return found
+
+
+def faults(exercise: Exercise) -> list[str]:
+    """What of the sentences of its headers is not executed, or not as it is said to be: a sentence each."""
+    quoted = sentences.quotations(exercise)
+    said = [f"The test {name} quotes no sentence." for name, words in quoted.items() if not words]
+    for place, words in [*quoted.items(), (shown(_file(exercise)), tuple(read_file(exercise).get("not_tested", {})))]:
+        for quotation in words:
+            try:
+                sentences.find(quotation, exercise)
+            except sentences.QuotationError as error:
+                said.append(f"{place}: {error}")
+    executed, reasons = tested(), not_tested(exercise)
+    for sentence in sentences.of(exercise):
+        if sentence in executed and sentence in reasons:
+            said.append(f"{sentence.where}: a test quotes it, and sentences.toml says that none could: {sentence.text}")
+        elif sentence not in executed and sentence not in reasons:
+            said.append(f"{sentence.where}: no test quotes it, and sentences.toml does not say why: {sentence.text}")
+    return said
 
 
 def unbroken(exercises: Sequence[Exercise], catches: Iterable[Catch]) -> list[Sentence]:

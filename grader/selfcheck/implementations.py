@@ -15,11 +15,12 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from grader.errors import GraderError, NotInstalled
+from grader.errors import GraderError, MachineError, NotInstalled
 from grader.exercises import ROOT, SOLUTIONS, Exercise, by_name, read_text, shown
 from grader.grading.submission import Code, Source
 from grader.grading.verdicts import OF_TESTS
@@ -27,6 +28,10 @@ from grader.grading.verdicts import OF_TESTS
 FAST = SOLUTIONS / "fast"
 KNOWN_RIGHT = ROOT / "grader" / "tests" / "known_right"
 KNOWN_WRONG = ROOT / "grader" / "tests" / "known_wrong"
+
+# What a test may say of a wrong channel.
+_OF_NONE = ("passed", "not_implemented", "build_failed", "skipped", "environment")
+VERDICTS = tuple(verdict for verdict in OF_TESTS if verdict not in _OF_NONE)
 
 _FIELD = re.compile(r"^(?:/\*|\s\*)?\s*(Mistake|Verdict|Test):\s*(.*?)\s*(?:\*/)?$")
 
@@ -65,17 +70,30 @@ def steps(exercise: Exercise) -> dict[Path, bytes]:
     return found
 
 
-def known_wrong(exercise: Exercise) -> list[Implementation]:
-    """All known-wrong implementations of an exercise."""
-    folder = KNOWN_WRONG / exercise.name
-    return [_known_wrong(exercise, p) for p in sorted([*folder.glob("*.patch"), *folder.glob("*.c")])]
+def known_wrong(exercise: Exercise, tell: Callable[[str], None] | None = None) -> list[Implementation]:
+    """All known-wrong implementations of an exercise.
+
+    tell: is told of each that can't be read, which is left out; without it that ends all."""
+    folder, found = KNOWN_WRONG / exercise.name, []
+    for path in sorted([*folder.glob("*.patch"), *folder.glob("*.c")]):
+        try:
+            found.append(_known_wrong(exercise, path))
+        except MachineError:
+            raise
+        except GraderError as error:
+            if tell is None:
+                raise
+            tell(str(error))
+    return found
 
 
 def _known_wrong(exercise: Exercise, path: Path) -> Implementation:
     head = _head(path)
-    verdicts = tuple(re.split(r"[\s,]+", head.get("Verdict", "").strip(" .")))
-    if not head.get("Mistake") or not set(verdicts) <= set(OF_TESTS) - {"passed"}:
-        raise GraderError(f"{shown(path)} must begin with Mistake: and Verdict: (one of the report's).")
+    if not head.get("Mistake") or not head.get("Verdict"):
+        raise GraderError(f"{shown(path)} must begin with Mistake: and Verdict:.")
+    verdicts = tuple(re.split(r"[\s,]+", head["Verdict"].strip(" .")))
+    if unknown := [word for word in verdicts if word not in VERDICTS]:
+        raise GraderError(f"{shown(path)}: Verdict: {unknown[0]} is none. There are: {' '.join(VERDICTS)}.")
     content = path.read_bytes() if path.suffix == ".c" else _patched(path)
     tests = tuple(re.split(r"[\s,]+", head["Test"].strip(" ."))) if head.get("Test") else ()
     return Implementation(exercise, path, code_of(exercise, path, content), head["Mistake"], verdicts, tests)

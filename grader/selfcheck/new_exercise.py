@@ -6,18 +6,21 @@ asks, and how, is then rewritten sentence by sentence, with the self-check green
 
 from __future__ import annotations
 
+import ctypes
 import re
+import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from grader import files
+from grader import c_text, files
 from grader.errors import UsageError
-from grader.exercises import EXERCISES, SOLUTIONS, all_exercises, shown
+from grader.exercises import EXERCISES, ROOT, SOLUTIONS, all_exercises, shown
 from grader.grading.submission import STUBS
 from grader.selfcheck import implementations
 
 _SKELETON = Path(__file__).parent / "skeleton"
 _NAME = re.compile(r"\d\d_([a-z][a-z0-9]*(?:_[a-z0-9]+)*)")
-_WRONG = ("pthread_cond_broadcast", "pthread_cond_signal")  # what is changed in the solution for the known-wrong one
 
 
 def make(name: str) -> list[Path]:
@@ -28,13 +31,42 @@ def make(name: str) -> list[Path]:
     for exercise in all_exercises():
         if exercise.number == name[:2] or exercise.name[3:] == found[1]:
             raise UsageError(f"EX={name}: there is {exercise.name} already.")
+    if why := _can_not_be(name, found[1]):
+        raise UsageError(f"EX={name}: {why}.")
     if (EXERCISES / name).exists():
         raise UsageError(f"EX={name}: there is a directory exercises/{name} already.")
     written = []
     for path, text in _texts(name, found[1]).items():
         files.write_atomically(path, _renamed(text, name, found[1]))
         written.append(path)
+    _lay_out([path for path in written if path.suffix in (".c", ".h")])
     return written
+
+
+_WORDS_OF_C = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if inline int long register"
+    " restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"
+    " asm bool false linux true typeof unix".split()
+)
+
+
+def _can_not_be(name: str, stem: str) -> str:
+    """Why no file, struct and functions can be called so."""
+    if stem in _WORDS_OF_C:
+        return f"{stem} is a word of C"
+    header = f"{stem}.h"
+    if any((ROOT / "grader").rglob(header)) or any(header in one.headers_here for one in all_exercises()):
+        return f"the kit has a {stem}.h already"
+    text = _renamed((_SKELETON / "header.h").read_text(encoding="utf-8"), name, stem)
+    taken = (function for function in c_text.declared_functions(text) if hasattr(ctypes.CDLL(None), function))
+    return next((f"{function} is a function of the C library" for function in taken), "")
+
+
+def _lay_out(sources: Sequence[Path]) -> None:
+    """As the project's C is: with a longer name lines break elsewhere."""
+    ours = [str(path) for path in sources if not path.is_relative_to(implementations.KNOWN_RIGHT)]
+    if program := shutil.which("clang-format-14") or shutil.which("clang-format"):
+        subprocess.run([program, "-i", "--style=file", "--fallback-style=none", *ours], check=True)
 
 
 def _renamed(text: str, name: str, stem: str) -> str:
@@ -51,8 +83,8 @@ def _renamed(text: str, name: str, stem: str) -> str:
 
 def _texts(name: str, stem: str) -> dict[Path, str]:
     """Where each file goes, and what is in it."""
-    part = {path.name: path.read_text(encoding="utf-8") for path in sorted(_SKELETON.iterdir())}
-    tests = implementations.KNOWN_RIGHT, implementations.KNOWN_WRONG
+    part = {path.name: path.read_text(encoding="utf-8") for path in _SKELETON.iterdir() if path.is_file()}
+    wrong = {path.name: path.read_text(encoding="utf-8") for path in sorted((_SKELETON / "wrong").iterdir())}
     return {
         EXERCISES / name / f"{stem}.h": part["header.h"],
         EXERCISES / name / f"{stem}.c": part["stub.c"],
@@ -61,8 +93,8 @@ def _texts(name: str, stem: str) -> dict[Path, str]:
         EXERCISES / name / "sentences.toml": part["sentences.toml"],
         STUBS / name / f"{stem}.c": part["stub.c"],
         SOLUTIONS / name / f"{stem}.c": part["solution.c"],
-        tests[0] / name / "turnstile.c": part["right.c"],
-        tests[1] / name / "wakes_one.c": part["wrong.c"] + part["solution.c"].partition("*/\n")[2].replace(*_WRONG),
+        implementations.KNOWN_RIGHT / name / "turnstile.c": part["right.c"],
+        **{implementations.KNOWN_WRONG / name / patch: text for patch, text in wrong.items()},
     }
 
 

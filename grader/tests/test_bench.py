@@ -20,7 +20,8 @@ from bench import everything, exercise, pages, plots, programs  # noqa: E402
 from bench.measure import Measured, run, take_turns  # noqa: E402
 from bench.results import Results  # noqa: E402
 from bench.workloads import LIMITS, MAIN, MEMORY, PINNED, Workload, by_senders, by_size  # noqa: E402
-from grader.exercises import all_exercises, by_name  # noqa: E402
+from grader.errors import UsageError  # noqa: E402
+from grader.exercises import Exercise, all_exercises, by_name  # noqa: E402
 from grader.selfcheck import implementations  # noqa: E402
 
 PROGRAMS = {program.key: program for program in [*programs.solutions(), *programs.peers()]}
@@ -209,6 +210,13 @@ def test_what_is_not_here_is_said_in_80_columns(
     assert not below or (below[0] == "1 signal only to a sleeper" and len(below) == len(steps) + 1)
     assert "Peer number 5 (apt install peer-5-dev)" in " ".join(said.split())
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_an_exercise_without_a_channel_is_not_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    gate = Exercise("09_gate", None, ("gate",), has_channel=False)
+    monkeypatch.setattr(exercise, "find", lambda wanted: gate)
+    with pytest.raises(UsageError, match="09_gate has no channel to measure"):
+        exercise._chosen("09", tmp_path)
 
 
 @pytest.mark.parametrize(

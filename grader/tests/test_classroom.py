@@ -97,6 +97,17 @@ def test_only_what_is_asked_for_is_taken(tmp_path: Path) -> None:
     assert list(intake.take_in(tmp_path / "s", WANTED).files["02_blocking"]) == ["channel.c"]
 
 
+def test_a_bare_file_that_only_one_exercise_has_is_taken_for_it(tmp_path: Path) -> None:
+    write(tmp_path / "s" / "ticket_server.c", "bare")
+    write(tmp_path / "s" / "channel.c", "of which?")
+    taken = intake.take_in(tmp_path / "s", WANTED)
+    assert taken.files == {"08_ticket_server": {"ticket_server.c": b"bare"}} and not taken.rejected
+    assert taken.absent["02_blocking"] == "There is channel.c, but no file for this exercise."
+    write(tmp_path / "s" / "08_ticket_server" / "ticket_server.c", "in its place")
+    taken = intake.take_in(tmp_path / "s", WANTED)
+    assert taken.files == {"08_ticket_server": {"ticket_server.c": b"in its place"}} and not taken.rejected
+
+
 def test_the_outermost_of_several_copies_counts(tmp_path: Path) -> None:
     write(tmp_path / "s" / "old" / "02_blocking" / "channel.c", "old")
     write(tmp_path / "s" / "02_blocking" / "channel.c", "new")
@@ -377,7 +388,7 @@ class Quiet:
     def tells(self, line: str) -> None:
         pass
 
-    def builds_the_kit(self) -> None:
+    def builds_the_kit(self, exercises: str) -> None:
         pass
 
     def grades(self) -> None:
@@ -501,7 +512,7 @@ def test_the_kit_is_built_first_and_said_to_be(
     monkeypatch.setattr(workers, "prepare", lambda group: print("(it is)"))
     run.grade(group, Recorded(), progress.ProgressBar("none"))
     said = capsys.readouterr().out.splitlines()
-    assert said[:4] == ["4 submissions; sandbox: none", progress.BUILDING, "(it is)", "    1 of 4, 0:00 left"]
+    assert said[:4] == ["4 submissions; sandbox: none", "building the suites of 02", "(it is)", "    1 of 4, 0:00 left"]
 
 
 def test_what_failed_in_one_variant_is_not_run_in_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -841,3 +852,14 @@ def test_an_archive_may_claim_any_time(tmp_path: Path, time: str) -> None:
     with tarfile.open(tmp_path / "s.tar", "w", format=tarfile.PAX_FORMAT) as archive:
         archive.addfile(member)
     assert intake.take_in(tmp_path / "s.tar", WANTED).submitted == {}
+
+
+def test_a_report_names_every_test_that_failed_in_full() -> None:
+    exercise = by_name("01_single_thread")
+    names = exercise.tests_in_source()
+    failed = [
+        outcome.TestResult(exercise.name, name, "interleave", "failed", "No.", where="channel.c:1") for name in names
+    ]
+    told = one_submission._report(Graded(read_submission(SOLUTIONS, exercise), "failed", failed), SOLUTIONS)
+    text = " ".join(told.split())
+    assert len(names) > 20 and [name for name in names if name.replace("_", " ") not in text] == []

@@ -15,6 +15,7 @@ import sys
 import tarfile
 import termios
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ import pytest
 from grader.commands import compile_commands
 from grader.exercises import ROOT, Exercise, all_exercises
 from grader.tests.conftest import ANSWER, HEADERS, SOLUTIONS, STUBS, Kit
+from grader.tests.test_newer_kit import copy
 
 CHANNEL_1 = "exercises/01_answer/channel.c"
 CHANNEL_2 = "exercises/02_twice/channel.c"
@@ -537,6 +539,27 @@ def test_the_handout_works_and_holds_no_solution(kit: Kit) -> None:
         kit.write("exercises/01_answer/README.md", readme)
     assert "Compare with" in here and "Learnt: to count." in here
     assert "Compare with" not in there and "Learnt: to count." in there
+
+
+def test_an_exercise_that_git_does_not_know_yet_is_in_the_handout(kit: Kit, tmp_path: Path) -> None:
+    new = copy(kit, tmp_path / "kit")
+    new.write(".gitignore", "build/\n*.bak\n")
+    for command in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", "-C", str(new.root), *command], check=True)
+    assert new.run("new-exercise", ex="05_gate").code == 0
+    for name in ("exercises/05_gate/gate.c.1.bak", "exercises/05_gate/build/x", "ada/gate.c"):
+        new.write(name, "")
+    said = new.run("handout").out
+    given = new.root / "build/handout/channels-in-c"
+    names = {str(p.relative_to(given)) for p in given.rglob("*") if "gate" in str(p) and p.is_file()}
+    files = ("README.md", "gate.c", "gate.h", "test_gate.c")
+    assert names == {
+        *(f"exercises/05_gate/{name}" for name in files),
+        "grader/stubs/05_gate/gate.c",
+        "grader/given/05_gate/gate.h",
+        "grader/given/05_gate/test_gate.c",
+    }
+    assert "In it: 01_answer, 02_twice, 03_extra, 04_server, 05_gate." in said
 
 
 HEADER_1 = "exercises/01_answer/channel.h"

@@ -220,7 +220,7 @@ class Quiet:
     def tells(self, line: str) -> None:
         pass
 
-    def builds_the_kit(self) -> None:
+    def builds_the_kit(self, exercises: str) -> None:
         pass
 
     def grades(self) -> None:

@@ -84,6 +84,13 @@ def test_who_is_excused_has_no_points_and_loses_none() -> None:
     assert rating.remarks(student["exercises"][1]) == ["Excused: it does not count."]
 
 
+def test_an_adjustment_may_be_a_part_of_all_points() -> None:
+    adjust = [{"student": "Ada", "exercise": EXERCISE, "set": "50 %", "reason": "shown by hand"}]
+    first = rated(rules(adjust=adjust), "Ada", first=1)["exercises"][0]
+    assert first["points"] == first["max_points"] / 2
+    assert rating.remarks(first) == ["Points adjusted, set to 50 %: shown by hand."]
+
+
 def test_an_adjustment_is_the_last_word_and_gives_its_reason() -> None:
     adjust = [
         {"student": "Ada Lovelace", "exercise": EXERCISE, "add": -5, "reason": "late in class"},
@@ -143,6 +150,7 @@ def test_tests_of_the_exercises_before_may_weigh_less() -> None:
         ({"adjust": [{"student": "Ada", "exercise": EXERCISE, "add": 1}]}, "have a reason"),
         ({"adjust": [{"student": "Ada", "exercise": EXERCISE, "add": 1, "set": 2, "reason": "x"}]}, "either add"),
         ({"adjust": [{"student": "Ada", "exercise": EXERCISE, "add": "1", "reason": "x"}]}, "number"),
+        ({"adjust": [{"student": "Ada", "exercise": EXERCISE, "set": "half %", "reason": "x"}]}, "50 %"),
         ({"adjust": [{"student": "Ada", "exercise": "02", "add": 1, "reason": "x"}]}, "not known"),
         ({"adjust": {"Ada": 1}}, r"\[\[adjust\]\]"),
         ({"scoring": {EXERCISE: "half"}}, "pairs of percentages"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grader import sentences
-from grader.exercises import ROOT, Exercise, all_exercises, find
+from grader.exercises import DRAWN, ROOT, Exercise, all_exercises, find
 from grader.selfcheck import contract
 from grader.selfcheck.implementations import KNOWN_WRONG
 from grader.selfcheck.mutants import page
@@ -179,8 +179,8 @@ def test_every_test_quotes_the_sentences_that_it_executes(exercise: Exercise) ->
     quotations = sentences.quotations(exercise)
     assert sorted(quotations) == sorted(exercise.tests_in_source())
     assert [name for name, quoted in quotations.items() if not quoted] == []
-    for name in quotations:
-        sentences.of_test(exercise, name)  # each is found, and once
+    for quotation in (quotation for quoted in quotations.values() for quotation in quoted):
+        sentences.find(quotation, exercise)  # it is found, and once
 
 
 _OF_THE_CHANNEL = ("dropped_once", "allocates_nothing", "thread_ends")
@@ -203,7 +203,14 @@ def rules_of_the_model(exercise: Exercise) -> Iterator[tuple[str, str]]:
             yield ("" if member in _OF_THE_CHANNEL else function), value
 
 
-@pytest.mark.parametrize("exercise", all_exercises(), ids=[exercise.name for exercise in all_exercises()])
+WITH_A_MODEL = [exercise for exercise in all_exercises() if exercise.tests_in(DRAWN)]
+
+
+def test_all_of_the_kit_have_a_model() -> None:
+    assert {f"{number:02}" for number in range(1, 9)} <= {exercise.number for exercise in WITH_A_MODEL}
+
+
+@pytest.mark.parametrize("exercise", WITH_A_MODEL, ids=[exercise.name for exercise in WITH_A_MODEL])
 def test_the_rules_of_the_models_are_sentences_of_the_headers(exercise: Exercise) -> None:
     rules = list(rules_of_the_model(exercise))
     assert len(rules) > 10
@@ -213,6 +220,7 @@ def test_the_rules_of_the_models_are_sentences_of_the_headers(exercise: Exercise
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=[exercise.name for exercise in all_exercises()])
 def test_every_sentence_is_executed_by_a_test_or_has_a_reason_why_not(exercise: Exercise) -> None:
+    assert contract.faults(exercise) == []  # as make solutions says it
     tested, reasons = contract.tested(), contract.not_tested(exercise)
     own = sentences.of(exercise)
     assert [s.where for s in own if s not in tested and s not in reasons] == []

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 from grader import sentences
-from grader.exercises import Exercise, all_exercises, find
+from grader.exercises import Exercise, find
 from grader.selfcheck import contract, situations
 from grader.selfcheck.situations import table, trace
 
-EVERY = pytest.mark.parametrize("exercise", all_exercises(), ids=[exercise.name for exercise in all_exercises()])
+TRACED = situations.traced()
+EVERY = pytest.mark.parametrize("exercise", TRACED, ids=[exercise.name for exercise in TRACED])
 
 
 def stored(exercise: Exercise) -> list[tuple[str, list[str], list[str]]]:
@@ -27,6 +28,10 @@ def stored(exercise: Exercise) -> list[tuple[str, list[str], list[str]]]:
         elif found and line.startswith(" "):
             found[-1][1].extend(line[1 + 3 * at : 3 + 3 * at].ljust(2) for at in range(len(trace.NAMES)))
     return found
+
+
+def test_all_of_the_kit_have_a_table() -> None:
+    assert {f"{number:02}" for number in range(1, 9)} <= {exercise.number for exercise in TRACED}
 
 
 @EVERY

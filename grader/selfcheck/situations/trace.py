@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import subprocess
 import tempfile
@@ -42,6 +43,16 @@ def functions(exercise: Exercise) -> list[str]:
     """Those that are traced: its own, and unless it carries a channel those it builds on."""
     chain = [exercise] if exercise.carries_channel else exercise.chain()
     return list(dict.fromkeys(name for one in chain for name in one.new_functions()))
+
+
+def is_possible(exercise: Exercise) -> bool:
+    """Does what stands between suite and channel know all its functions?"""
+    calls = _calls(exercise)
+    return calls.exists() and {*functions(exercise)} <= {*re.findall(r"\b\w+(?=\()", read_text(calls))}
+
+
+def _calls(exercise: Exercise) -> Path:
+    return HERE / f"{exercise.files[0][:-2]}_calls.h"
 
 
 def run(exercise: Exercise, tests: Sequence[str] = ()) -> SeenIn:
@@ -89,6 +100,6 @@ def _traced(exercise: Exercise, path: Path) -> Code:
     lines += [read_text(path), *(f"#undef {function}" for function in traced)]
     lines += [f"#define HAS_{function}" for function in traced]
     lines += ["enum function { " + ", ".join(f"F_{function}" for function in traced) + ", FUNCTIONS };"]
-    lines += [read_text(HERE / part) for part in ("trace.h", f"{exercise.files[0][:-2]}_calls.h")]
+    lines += [read_text(part) for part in (HERE / "trace.h", _calls(exercise))]
     text = "\n".join(line.replace("#pragma once", "") for line in lines) + "\n"
     return implementations.code_of(exercise, path, text.encode())
