@@ -2035,7 +2035,7 @@ static void leave_two_numbers(struct ends ends, int number, int dropped)
 }
 
 TEST(a_new_channel_has_its_own_capacity_and_drop_and_not_those_of_one_that_is_gone,
-     .sentences = {"holds at most capacity messages", "are as before"},
+     .sentences = {"two ends of a new channel with that capacity", "are as before"},
      .hint = "What does a new channel take over from one that was freed?")
 {
     struct ends another = open_channel(1), ends; /* the first is there all the time */
