@@ -62,6 +62,13 @@ static uint64_t in_nanoseconds(const struct timespec *when)
     return (uint64_t)when->tv_sec * SECOND + (uint64_t)when->tv_nsec;
 }
 
+uint64_t clock_after(const struct timespec *length)
+{
+    uint64_t nanoseconds = in_nanoseconds(length);
+
+    return nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER;
+}
+
 /* CLOCK_REALTIME is set an hour ahead: whatever sleeps by it wakes an hour earlier. */
 static void set_realtime(uintptr_t pc)
 {

@@ -17,17 +17,13 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 
-#define MILLISECOND UINT64_C(1000000)
+#define MILLISECOND 1000000L
 
-static uint64_t after(uint64_t nanoseconds)
+static uint64_t after_milliseconds(int length)
 {
-    return nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER;
-}
+    struct timespec in = {length / 1000, length % 1000 * MILLISECOND};
 
-static uint64_t after_timespec(const struct timespec *length)
-{
-    return length ? after((uint64_t)length->tv_sec * 1000 * MILLISECOND + (uint64_t)length->tv_nsec)
-                  : FOREVER;
+    return length < 0 ? FOREVER : clock_after(&in);
 }
 
 /* ----------------------------------------------------------------------------------------- poll */
@@ -136,7 +132,7 @@ static int poll_files(struct pollfd files[], nfds_t n, uint64_t deadline, const 
 
 STAND_IN(int, poll, struct pollfd *files, nfds_t n, int milliseconds)
 {
-    uint64_t deadline = milliseconds < 0 ? FOREVER : after((uint64_t)milliseconds * MILLISECOND);
+    uint64_t deadline = after_milliseconds(milliseconds);
 
     return poll_files(files, n, deadline, "poll", CALLER);
 }
@@ -145,7 +141,7 @@ STAND_IN(int, ppoll, struct pollfd *files, nfds_t n, const struct timespec *leng
          const sigset_t *mask)
 {
     uint64_t before = signals_swap(mask);
-    int ready = poll_files(files, n, after_timespec(length), "ppoll", CALLER);
+    int ready = poll_files(files, n, length ? clock_after(length) : FOREVER, "ppoll", CALLER);
 
     signals_swap_back(before);
     return ready;
@@ -191,9 +187,8 @@ static int select_files(int n, fd_set *of[3], uint64_t deadline, const char *cal
 STAND_IN(int, select, int n, fd_set *readable, fd_set *writable, fd_set *other,
          struct timeval *length)
 {
-    uint64_t deadline = !length ? FOREVER
-                                : after((uint64_t)length->tv_sec * 1000 * MILLISECOND +
-                                        (uint64_t)length->tv_usec * 1000);
+    struct timespec in = {length ? length->tv_sec : 0, length ? length->tv_usec * 1000 : 0};
+    uint64_t deadline = length ? clock_after(&in) : FOREVER;
 
     return select_files(n, (fd_set *[]){readable, writable, other}, deadline, "select", CALLER);
 }
@@ -202,8 +197,8 @@ STAND_IN(int, pselect, int n, fd_set *readable, fd_set *writable, fd_set *other,
          const struct timespec *length, const sigset_t *mask)
 {
     uint64_t before = signals_swap(mask);
-    int ready = select_files(n, (fd_set *[]){readable, writable, other}, after_timespec(length),
-                             "pselect", CALLER);
+    int ready = select_files(n, (fd_set *[]){readable, writable, other},
+                             length ? clock_after(length) : FOREVER, "pselect", CALLER);
 
     signals_swap_back(before);
     return ready;
@@ -380,11 +375,6 @@ static int wait_on_epoll(int descriptor, struct epoll_event events[], int most, 
                 found ? "is told %d event%s by {%u}" : "is told %d event%s by {%u}: time is up",
                 found, found == 1 ? "" : "s", id);
     return found;
-}
-
-static uint64_t after_milliseconds(int milliseconds)
-{
-    return milliseconds < 0 ? FOREVER : after((uint64_t)milliseconds * MILLISECOND);
 }
 
 STAND_IN(int, epoll_wait, int descriptor, struct epoll_event *events, int most, int milliseconds)

@@ -789,6 +789,70 @@ static void wait_for_either(void *(*wait)(void *), void *which)
     close(ends[0]), close(ends[1]), close(other_ends[0]), close(other_ends[1]);
 }
 
+/* 584 years, which a count of nanoseconds in 64 bits takes for a third of a second. */
+static const struct timespec longest = {18446744074, 0};
+
+static void *ppoll_both(void *unused)
+{
+    struct pollfd both[] = {{ends[0], POLLIN, 0}, {other_ends[0], POLLIN, 0}};
+
+    check_equal(ppoll(both, 2, &longest, NULL), 1, "One is ready.");
+    drain_ready(both[0].revents ? ends[0] : other_ends[0]);
+    return unused;
+}
+
+static void *pselect_both(void *unused)
+{
+    fd_set both;
+
+    FD_ZERO(&both);
+    FD_SET(ends[0], &both);
+    FD_SET(other_ends[0], &both);
+    check_equal(pselect(FD_SETSIZE, &both, NULL, NULL, &longest, NULL), 1, "One is ready.");
+    drain_ready(FD_ISSET(ends[0], &both) ? ends[0] : other_ends[0]);
+    return unused;
+}
+
+static void *select_both_for_ever(void *unused)
+{
+    struct timeval for_ever = {longest.tv_sec, 0};
+    fd_set both;
+
+    FD_ZERO(&both);
+    FD_SET(ends[0], &both);
+    FD_SET(other_ends[0], &both);
+    check_equal(select(FD_SETSIZE, &both, NULL, NULL, &for_ever), 1, "One is ready.");
+    drain_ready(FD_ISSET(ends[0], &both) ? ends[0] : other_ends[0]);
+    return unused;
+}
+
+static void wait_for_centuries(void *(*wait)(void *))
+{
+    pipe(ends);
+    pipe(other_ends);
+    pthread_t waiting = spawn(wait, NULL);
+
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    ring_one(NULL);
+    join(waiting);
+    close(ends[0]), close(ends[1]), close(other_ends[0]), close(other_ends[1]);
+}
+
+TEST(right__ppoll_for_centuries)
+{
+    wait_for_centuries(ppoll_both);
+}
+
+TEST(right__pselect_for_centuries)
+{
+    wait_for_centuries(pselect_both);
+}
+
+TEST(right__select_for_centuries)
+{
+    wait_for_centuries(select_both_for_ever);
+}
+
 TEST(right__poll)
 {
     wait_for_either(poll_both, "");
