@@ -19,7 +19,7 @@
  *   top is the newest link, and flags. A link is the address of a node, with END_MARK beside it when
  *   the node is an end mark; 0 ends the list.
  *   SLEEPING is set only beside no link: the receiver sleeps, or is about to. Whoever replaces it
- *   owes wake one post, so posts and waits pair up.
+ *   owes the semaphore one post, so posts and waits pair up.
  *   GONE stays once set: the receiver has been dropped. No message is pushed from then on; end marks
  *   still are, and the last handle frees their blocks.
  *   A block belongs to its sender until its end mark is pushed, then to whoever takes the mark out.
@@ -27,16 +27,15 @@
  *   A thread touches the channel only while a handle counted in handles is its own. */
 #include "channel.h"
 
-#include <linux/futex.h>
+#include <errno.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum {
     FIRST_SLOTS = 4, /* messages in a sender's first block; each further one is twice as long, */
@@ -60,50 +59,36 @@ struct node {
 struct block {
     struct node end; /* the end mark; first, so that its address is the block's */
     size_t slots;    /* how many messages fit */
-    size_t stride;   /* bytes from node to node */
     alignas(8) unsigned char nodes[];
 };
 
-/* 72 bytes, of which the receiver is a part. What that writes for each message ends 48 bytes before
- * top: wherever a cache line begins, the two are in different ones. */
 struct channel {
-    /* private to the thread that uses the receiver: */
-    uintptr_t batch;       /* link to the oldest message taken from the stack; 0: none */
-    unsigned char in_vain; /* waits since a message has come during a pause */
-    bool in_stream;        /* that batch was a long one when it was taken */
-    bool closed;           /* closing has been taken out */
-    atomic_uint wake;      /* a post for each time SLEEPING was replaced: a futex */
-
-    /* seldom used or never changed: */
-    size_t message_size;
-    size_t block_slots; /* messages in a block of full length */
+    size_t message_size; /* these three never change */
+    size_t stride;       /* bytes from node to node */
+    size_t block_slots;  /* messages in a block of full length */
+    sem_t wake;          /* a post for each time SLEEPING was replaced */
     struct node closing;
     atomic_size_t senders;         /* sending handles */
     atomic_size_t handles;         /* all handles */
     _Atomic(struct block *) spare; /* an empty block of full length, or NULL */
-
-    _Atomic uintptr_t top; /* everybody writes it all the time */
+    _Atomic uintptr_t top;         /* the last one: what is before it is seldom written */
 };
 
 struct sender {
     struct channel *channel;
-    size_t message_size; /* the channel's */
     struct block *block; /* where the next message goes; NULL: none yet, or the last was full */
+    size_t used;         /* messages in it */
+    size_t slots;        /* how many the next block shall hold */
     uintptr_t last;      /* what it pushed last: perhaps still the top */
-    unsigned used;       /* messages in block */
-    unsigned slots;      /* how many the next block shall hold */
 };
 
-static struct channel *of_receiver(struct receiver *rx)
-{
-    return (struct channel *)rx;
-}
-
-/* From node to node, in bytes. */
-static size_t stride(size_t message_size)
-{
-    return sizeof(struct node) + (message_size + 7) / 8 * 8;
-}
+struct receiver {
+    struct channel *channel;
+    uintptr_t batch;  /* link to the oldest message that has been taken from the stack; 0: none */
+    size_t length;    /* links in that batch when it was taken */
+    unsigned in_vain; /* waits since a message has come during a pause */
+    bool closed;      /* closing has been taken out */
+};
 
 static struct node *node_of(uintptr_t link)
 {
@@ -140,10 +125,8 @@ static bool push(struct channel *ch, uintptr_t newest, struct node *oldest, uint
         oldest->next = top & ~(SLEEPING | GONE);
     } while (!atomic_compare_exchange_weak_explicit(&ch->top, &top, newest | (top & GONE),
                                                     memory_order_release, memory_order_relaxed));
-    if (top & SLEEPING) { /* the caller's handle keeps the channel alive */
-        atomic_fetch_add_explicit(&ch->wake, 1, memory_order_relaxed);
-        syscall(SYS_futex, &ch->wake, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    }
+    if (top & SLEEPING)
+        sem_post(&ch->wake);
     return true;
 }
 
@@ -185,6 +168,7 @@ static void release(struct channel *ch)
         return;
     discard(ch, turned_over(atomic_load_explicit(&ch->top, memory_order_relaxed) & ~GONE, &length));
     free(atomic_load_explicit(&ch->spare, memory_order_relaxed));
+    sem_destroy(&ch->wake);
     free(ch);
 }
 
@@ -193,8 +177,7 @@ static struct sender *new_sender(struct channel *ch)
     struct sender *tx = malloc(sizeof *tx);
 
     if (tx)
-        *tx =
-            (struct sender){.channel = ch, .message_size = ch->message_size, .slots = FIRST_SLOTS};
+        *tx = (struct sender){.channel = ch, .slots = FIRST_SLOTS};
     return tx;
 }
 
@@ -207,32 +190,43 @@ static struct channel *new_channel(size_t message_size)
     ch = malloc(sizeof *ch);
     if (!ch)
         return NULL;
-    *ch = (struct channel){
-        .message_size = message_size,
-        .block_slots = stride(message_size) < BLOCK_BYTES ? BLOCK_BYTES / stride(message_size) : 1,
-        .senders = 1,
-        .handles = 2,
-    };
+    ch->message_size = message_size;
+    ch->stride = sizeof(struct node) + (message_size + 7) / 8 * 8;
+    ch->block_slots = ch->stride < BLOCK_BYTES ? BLOCK_BYTES / ch->stride : 1;
+    sem_init(&ch->wake, 0, 0);
+    atomic_init(&ch->senders, 1);
+    atomic_init(&ch->handles, 2);
+    atomic_init(&ch->spare, NULL);
+    atomic_init(&ch->top, 0);
     return ch;
 }
 
 enum channel_status channel_create(size_t message_size, struct sender **tx, struct receiver **rx)
 {
     struct channel *ch;
+    struct sender *sender;
+    struct receiver *receiver;
 
     if (message_size == 0)
         return CHANNEL_INVALID;
     ch = new_channel(message_size);
     if (!ch)
         return CHANNEL_NO_MEMORY;
-    struct sender *sender = new_sender(ch);
-    if (!sender) {
-        free(ch);
-        return CHANNEL_NO_MEMORY;
-    }
+    sender = new_sender(ch);
+    receiver = malloc(sizeof *receiver);
+    if (!sender || !receiver)
+        goto no_memory;
+    *receiver = (struct receiver){.channel = ch};
     *tx = sender;
-    *rx = (struct receiver *)ch;
+    *rx = receiver;
     return CHANNEL_OK;
+
+no_memory:
+    free(receiver);
+    free(sender);
+    sem_destroy(&ch->wake);
+    free(ch);
+    return CHANNEL_NO_MEMORY;
 }
 
 struct sender *sender_clone(struct sender *tx)
@@ -256,14 +250,13 @@ static bool new_block(struct sender *tx)
     if (slots == ch->block_slots)
         block = atomic_exchange_explicit(&ch->spare, NULL, memory_order_acquire);
     if (!block)
-        block = malloc(sizeof *block + slots * stride(tx->message_size));
+        block = malloc(sizeof *block + slots * ch->stride);
     if (!block)
         return false;
     block->slots = slots;
-    block->stride = stride(tx->message_size);
     tx->block = block;
     tx->used = 0;
-    tx->slots = 2 * (unsigned)slots;
+    tx->slots = 2 * slots;
     return true;
 }
 
@@ -277,8 +270,8 @@ enum channel_status sender_send(struct sender *tx, const void *message)
     if (!tx->block && !new_block(tx))
         return CHANNEL_NO_MEMORY;
     block = tx->block;
-    node = (struct node *)(block->nodes + tx->used * block->stride);
-    copy(node + 1, message, tx->message_size);
+    node = (struct node *)(block->nodes + tx->used * ch->stride);
+    copy(node + 1, message, ch->message_size);
     newest = (uintptr_t)node;
     if (tx->used + 1 == block->slots) { /* the block is full: its end mark goes along */
         block->end.next = newest;
@@ -302,19 +295,21 @@ static void recycle(struct channel *ch, struct block *block)
 }
 
 /* Copies out the oldest message of the batch, and says whether there was one. */
-static bool next_in_batch(struct channel *ch, void *message)
+static bool next_in_batch(struct receiver *rx, void *message)
 {
-    while (ch->batch) {
-        struct node *node = node_of(ch->batch);
-        bool is_message = !(ch->batch & END_MARK);
+    struct channel *ch = rx->channel;
 
-        ch->batch = node->next;
+    while (rx->batch) {
+        struct node *node = node_of(rx->batch);
+        bool is_message = !(rx->batch & END_MARK);
+
+        rx->batch = node->next;
         if (is_message) {
             copy(message, node + 1, ch->message_size);
             return true;
         }
         if (node == &ch->closing)
-            ch->closed = true;
+            rx->closed = true;
         else
             recycle(ch, (struct block *)node);
     }
@@ -323,24 +318,21 @@ static bool next_in_batch(struct channel *ch, void *message)
 
 /* Takes what has been pushed, and says whether that is anything. Acquire pairs with the release in
  * push. */
-static bool take_batch(struct channel *ch)
+static bool take_batch(struct receiver *rx)
 {
-    size_t length;
+    _Atomic uintptr_t *top = &rx->channel->top;
 
-    if (!atomic_load_explicit(&ch->top, memory_order_relaxed)) /* looking disturbs senders less */
+    if (!atomic_load_explicit(top, memory_order_relaxed)) /* looking disturbs senders less */
         return false;
-    ch->batch = turned_over(atomic_exchange_explicit(&ch->top, 0, memory_order_acquire), &length);
-    ch->in_stream = length > MANY;
+    rx->batch = turned_over(atomic_exchange_explicit(top, 0, memory_order_acquire), &rx->length);
     return true;
 }
 
 enum channel_status receiver_try_recv(struct receiver *rx, void *message)
 {
-    struct channel *ch = of_receiver(rx);
-
-    while (!next_in_batch(ch, message))
-        if (!take_batch(ch))
-            return ch->closed ? CHANNEL_CLOSED : CHANNEL_EMPTY;
+    while (!next_in_batch(rx, message))
+        if (!take_batch(rx))
+            return rx->closed ? CHANNEL_CLOSED : CHANNEL_EMPTY;
     return CHANNEL_OK;
 }
 
@@ -365,17 +357,17 @@ static void pass_time(int look)
 
 /* Waits a little for a push, and says whether there is one. Where pausing was in vain the sender
  * has no processor of its own, it seems: the next three times it gets this one at once. */
-static bool await_push(struct channel *ch)
+static bool await_push(struct receiver *rx)
 {
-    bool pauses = !ch->in_stream && ch->in_vain % 4 == 0;
+    bool pauses = rx->length <= MANY && rx->in_vain % 4 == 0;
     int look = pauses ? 0 : PAUSES;
 
-    while (look < LOOKS && !atomic_load_explicit(&ch->top, memory_order_relaxed))
+    while (look < LOOKS && !atomic_load_explicit(&rx->channel->top, memory_order_relaxed))
         pass_time(look++);
     if (pauses && look <= PAUSES)
-        ch->in_vain = 0;
+        rx->in_vain = 0;
     else
-        ch->in_vain++;
+        rx->in_vain++;
     return look < LOOKS;
 }
 
@@ -385,12 +377,10 @@ static void sleep_while_empty(struct channel *ch)
 {
     uintptr_t nothing = 0;
 
-    if (!atomic_compare_exchange_strong_explicit(&ch->top, &nothing, SLEEPING, memory_order_relaxed,
-                                                 memory_order_relaxed))
-        return;
-    while (!atomic_load_explicit(&ch->wake, memory_order_relaxed))
-        syscall(SYS_futex, &ch->wake, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-    atomic_fetch_sub_explicit(&ch->wake, 1, memory_order_relaxed);
+    if (atomic_compare_exchange_strong_explicit(&ch->top, &nothing, SLEEPING, memory_order_relaxed,
+                                                memory_order_relaxed))
+        while (sem_wait(&ch->wake) != 0 && errno == EINTR) /* a signal was handled */
+            continue;
 }
 
 enum channel_status receiver_recv(struct receiver *rx, void *message)
@@ -398,8 +388,8 @@ enum channel_status receiver_recv(struct receiver *rx, void *message)
     enum channel_status status = receiver_try_recv(rx, message);
 
     while (status == CHANNEL_EMPTY) {
-        if (!await_push(of_receiver(rx)))
-            sleep_while_empty(of_receiver(rx));
+        if (!await_push(rx))
+            sleep_while_empty(rx->channel);
         status = receiver_try_recv(rx, message);
     }
     return status;
@@ -426,13 +416,13 @@ void sender_drop(struct sender *tx)
 void receiver_drop(struct receiver *rx)
 {
     struct channel *ch;
-    size_t length;
 
     if (!rx)
         return;
-    ch = of_receiver(rx);
-    discard(ch, ch->batch);
-    discard(ch,
-            turned_over(atomic_exchange_explicit(&ch->top, GONE, memory_order_acquire), &length));
+    ch = rx->channel;
+    discard(ch, rx->batch);
+    discard(ch, turned_over(atomic_exchange_explicit(&ch->top, GONE, memory_order_acquire),
+                            &rx->length));
+    free(rx);
     release(ch);
 }
