@@ -43,6 +43,7 @@ enum {
     LOOKS = 16,          /* how often an idle receiver looks again before it sleeps: */
     PAUSES = 6, /* so often after a pause, each twice as long; then it gives its processor away */
     MANY = 8,   /* messages in a batch: the next ones come in such a stream that pausing disturbs */
+    CACHE_LINE = 64,
 };
 
 /* Flags of top and of links, in bits that are 0 in the address of every node. */
@@ -68,10 +69,10 @@ struct channel {
     size_t block_slots;  /* messages in a block of full length */
     sem_t wake;          /* a post for each time SLEEPING was replaced */
     struct node closing;
-    atomic_size_t senders;         /* sending handles */
-    atomic_size_t handles;         /* all handles */
-    _Atomic(struct block *) spare; /* an empty block of full length, or NULL */
-    _Atomic uintptr_t top;         /* the last one: what is before it is seldom written */
+    atomic_size_t senders;                     /* sending handles */
+    atomic_size_t handles;                     /* all handles */
+    _Atomic(struct block *) spare;             /* an empty block of full length, or NULL */
+    alignas(CACHE_LINE) _Atomic uintptr_t top; /* alone: everybody writes it all the time */
 };
 
 struct sender {
@@ -187,7 +188,7 @@ static struct channel *new_channel(size_t message_size)
 
     if (message_size > SIZE_MAX / 2) /* leaves room for a node and a block's head */
         return NULL;
-    ch = malloc(sizeof *ch);
+    ch = aligned_alloc(alignof(struct channel), sizeof *ch);
     if (!ch)
         return NULL;
     ch->message_size = message_size;
