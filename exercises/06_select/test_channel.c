@@ -1813,11 +1813,12 @@ TEST(thousands_of_receivers_are_selected_from,
 {
     enum { THOUSANDS = 5000 };
     size_t most = THOUSANDS < locks_kept_apart() ? THOUSANDS : locks_kept_apart(), n = 0;
-    struct sender **tx = calloc(most, sizeof *tx);
-    struct receiver **rx = calloc(most, sizeof *rx);
+    struct sender **tx = allocate(most * sizeof *tx);
+    struct receiver **rx = allocate(most * sizeof *rx);
 
     while (n < most && channel_create(sizeof(int), &tx[n], &rx[n]) == CHANNEL_OK)
         n++; /* each may need descriptors, and those are few */
+    check(n > 0, "channel_create makes a channel.");
     send_int(tx[n - 1], 7);
     check_equal(select_one(rx, n), n - 1, IS_READY);
     expect_int(rx[n - 1], 7);

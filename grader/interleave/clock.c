@@ -62,11 +62,14 @@ static uint64_t in_nanoseconds(const struct timespec *when)
     return (uint64_t)when->tv_sec * SECOND + (uint64_t)when->tv_nsec;
 }
 
+static uint64_t later(uint64_t nanoseconds)
+{
+    return nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER;
+}
+
 uint64_t clock_after(const struct timespec *length)
 {
-    uint64_t nanoseconds = in_nanoseconds(length);
-
-    return nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER;
+    return length ? later(in_nanoseconds(length)) : FOREVER;
 }
 
 /* CLOCK_REALTIME is set an hour ahead: whatever sleeps by it wakes an hour earlier. */
@@ -131,8 +134,7 @@ static bool sleep_to(uint64_t deadline, bool on_realtime, const char *call, uint
 static bool sleep_for(uint64_t nanoseconds, const char *call, uintptr_t pc)
 {
     strategy_touch(run.clock_object, false);
-    return sleep_to(nanoseconds < FOREVER - run.now ? run.now + nanoseconds : FOREVER, false, call,
-                    pc);
+    return sleep_to(later(nanoseconds), false, call, pc);
 }
 
 STAND_IN(int, clock_gettime, clockid_t clock, struct timespec *now)

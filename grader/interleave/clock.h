@@ -10,5 +10,6 @@ void clock_begin(void);
 bool clock_deadline(clockid_t clock, const struct timespec *when, uint64_t *deadline,
                     bool *on_realtime);
 
-/* The point of the virtual monotonic clock that is so much later; FOREVER: such a time never comes. */
+/* The point of the virtual monotonic clock that is so much later. FOREVER: such a time never comes, or length is
+ * NULL. */
 uint64_t clock_after(const struct timespec *length);

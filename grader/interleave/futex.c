@@ -63,7 +63,7 @@ static bool deadline_of(const struct futex_call *call, uint64_t *deadline, bool 
                               deadline, on_realtime);
     if (!clock_deadline(CLOCK_MONOTONIC, call->when, deadline, on_realtime))
         return false;
-    *deadline = *deadline < FOREVER - run.now ? *deadline + run.now : FOREVER;
+    *deadline = clock_after(call->when);
     return true;
 }
 

@@ -21,8 +21,8 @@ enum { LINE = 64, PAGE = 4096 };
 static uint32_t generation;
 static struct shadow *arena_shadow;
 static struct shadow *arena_lines;
-static uint32_t
-    *arena_pages; /* the last generation in which a word of the page had a shadow of its own */
+/* Of each page: the last generation in which a word of it had a shadow of its own. */
+static uint32_t *arena_pages;
 static uintptr_t globals, globals_size;
 static struct shadow *globals_shadow;
 
@@ -516,9 +516,8 @@ static void unwatched(uintptr_t address, enum access_kind kind, uintptr_t pc)
 static inline void access_word(struct shadow *shadow, uintptr_t address, unsigned size,
                                enum access_kind kind, uintptr_t pc, bool global)
 {
-    if (!global)
-        fresh_word(shadow);
-    else if (fresh(shadow), kind & WRITE)
+    global ? fresh(shadow) : fresh_word(shadow);
+    if (global && (kind & WRITE))
         note_undo(shadow, address);
     if (kind == WRITE && shadow->object)
         forget_objects(shadow, address, size);

@@ -141,7 +141,7 @@ STAND_IN(int, ppoll, struct pollfd *files, nfds_t n, const struct timespec *leng
          const sigset_t *mask)
 {
     uint64_t before = signals_swap(mask);
-    int ready = poll_files(files, n, length ? clock_after(length) : FOREVER, "ppoll", CALLER);
+    int ready = poll_files(files, n, clock_after(length), "ppoll", CALLER);
 
     signals_swap_back(before);
     return ready;
@@ -188,7 +188,7 @@ STAND_IN(int, select, int n, fd_set *readable, fd_set *writable, fd_set *other,
          struct timeval *length)
 {
     struct timespec in = {length ? length->tv_sec : 0, length ? length->tv_usec * 1000 : 0};
-    uint64_t deadline = length ? clock_after(&in) : FOREVER;
+    uint64_t deadline = clock_after(length ? &in : NULL);
 
     return select_files(n, (fd_set *[]){readable, writable, other}, deadline, "select", CALLER);
 }
@@ -197,8 +197,8 @@ STAND_IN(int, pselect, int n, fd_set *readable, fd_set *writable, fd_set *other,
          const struct timespec *length, const sigset_t *mask)
 {
     uint64_t before = signals_swap(mask);
-    int ready = select_files(n, (fd_set *[]){readable, writable, other},
-                             length ? clock_after(length) : FOREVER, "pselect", CALLER);
+    int ready = select_files(n, (fd_set *[]){readable, writable, other}, clock_after(length),
+                             "pselect", CALLER);
 
     signals_swap_back(before);
     return ready;

@@ -315,14 +315,12 @@ STAND_IN(int, sigwaitinfo, const sigset_t *set, siginfo_t *info)
 
 STAND_IN(int, sigtimedwait, const sigset_t *set, siginfo_t *info, const struct timespec *length)
 {
-    uint64_t deadline = FOREVER;
+    uint64_t deadline;
     bool on_realtime;
 
     if (length && !clock_deadline(CLOCK_MONOTONIC, length, &deadline, &on_realtime))
         return fails_with(EINVAL);
-    if (length)
-        deadline = deadline < FOREVER - run.now ? deadline + run.now : FOREVER;
-    return wait_with_info(set, info, deadline, "sigtimedwait", CALLER);
+    return wait_with_info(set, info, clock_after(length), "sigtimedwait", CALLER);
 }
 
 static bool can_arrive(const struct thread *thread)
