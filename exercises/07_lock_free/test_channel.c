@@ -834,6 +834,29 @@ TEST(a_sender_stopped_anywhere_keeps_two_others_from_nothing,
     receiver_drop(ends.rx);
 }
 
+TEST(a_sender_stopped_after_it_was_often_overtaken_keeps_no_other_from_finishing,
+     .sentences = {"keeps no other sender from finishing", "sender_send takes no lock"},
+     .one_thread_stops = true, .schedules = 4000,
+     .hint = "What does sender_send do when others were quicker, again and again? Must another "
+             "thread have made a step of it before yours can go on?")
+{
+    struct ends ends = open_channel(sizeof(int));
+    struct work stops = {ends.tx, 0, 1}, finishes = {clone_of(ends.tx), 1000, 1};
+    struct work overtakes = {clone_of(ends.tx), 2000, 60};
+    pthread_t stopped = spawn(send_all_stoppable, &stops);
+    pthread_t other = spawn(send_all, &finishes);
+    pthread_t quick = spawn(send_all, &overtakes);
+
+    join(other);
+    join(quick);
+    if (!join_unless_stopped(stopped))
+        return;
+    sender_drop(stops.tx);
+    sender_drop(finishes.tx);
+    sender_drop(overtakes.tx);
+    receiver_drop(ends.rx);
+}
+
 static void *recv_two_of_two(void *rx)
 {
     int next[2] = {0, 1000};

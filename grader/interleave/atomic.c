@@ -492,7 +492,9 @@ atomic_value atomic_compare_exchange(volatile void *where, unsigned size, atomic
     *failed = false;
     if (!self || alone())
         return exchange_alone(where, size, expected, value, pc);
+    self->may_write = true;
     struct history *history = step_at(where, size, ATOMIC_WRITE, false, pc, &atomic);
+    self->may_write = false;
     struct attempt attempt = {.reads = true,
                               .stores = true,
                               .compares = true,

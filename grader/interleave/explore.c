@@ -105,6 +105,15 @@ static void run_default(const struct test *test, struct plan *plan)
         plan->length = strategy_picks();
 }
 
+/* The schedule in which each change comes too late, as far as others can get in before it. */
+static void run_adversary(const struct test *test, const struct plan *plan)
+{
+    struct plan adversary = *plan;
+
+    adversary.strategy = PLAN_ADVERSARY;
+    run_one(test, &adversary);
+}
+
 /* The same where what is allocated begins as zeros: one schedule more for those who read what nobody
  * has written. It isn't counted, for what is not read makes no difference. */
 static void run_over_zeros(const struct test *test, const struct plan *plan)
@@ -283,23 +292,47 @@ static void run_with_failures(const struct test *test, struct plan plan, unsigne
     }
 }
 
+/* Where each thread may be stopped: at how many of its steps. */
+struct stops {
+    unsigned threads, steps[MAX_THREADS], total;
+};
+
+static struct stops stops_of_last_run(void)
+{
+    struct stops stops = {.threads = run.thread_count};
+
+    for (unsigned t = 0; t < stops.threads; t++)
+        stops.total += stops.steps[t] = run.threads[t].stop_steps;
+    return stops;
+}
+
+static bool next_stop(const struct stops *stops, struct plan *plan)
+{
+    for (; plan->stop_thread < stops->threads; plan->stop_thread++, plan->stop_step = 0)
+        if (plan->stop_step++ < stops->steps[plan->stop_thread])
+            return true;
+    return false;
+}
+
 static void run_with_stops(const struct test *test, struct plan plan, unsigned long budget)
 {
-    unsigned steps[MAX_THREADS], threads = run.thread_count, total = 0;
+    struct plan stopped = plan, overtaken = plan;
+    struct stops stops = stops_of_last_run();
 
-    for (unsigned t = 0; t < threads; t++)
-        total += steps[t] = run.threads[t].stop_steps;
-    for (plan.stop_thread = 0; plan.stop_thread < threads; plan.stop_thread++)
-        for (plan.stop_step = 1; plan.stop_step <= steps[plan.stop_thread]; plan.stop_step++)
-            run_default(test, &plan);
-    for (unsigned long i = 0; total && i < budget; i++) {
-        unsigned nth = (unsigned)((i / 3) % total), t = 0;
-        while (nth >= steps[t])
-            nth -= steps[t++];
+    while (next_stop(&stops, &stopped))
+        run_default(test, &stopped);
+    for (unsigned long i = 0; stops.total && i < budget; i++) {
+        unsigned nth = (unsigned)((i / 3) % stops.total), t = 0;
+        while (nth >= stops.steps[t])
+            nth -= stops.steps[t++];
         plan.stop_thread = t;
         plan.stop_step = nth + 1;
         run_random(test, &plan, 1);
     }
+    run_adversary(test, &overtaken);
+    stops = stops_of_last_run();
+    while (next_stop(&stops, &overtaken))
+        run_adversary(test, &overtaken);
 }
 
 /* Of a family each scenario gets its schedules: few, and by chance. One of one thread needs one. Over zeros the
@@ -351,6 +384,8 @@ static void look(const struct test *test, struct plan *plan, unsigned long budge
 {
     if (test->options.one_thread_stops)
         run_with_stops(test, *plan, 0);
+    if (has_choices)
+        run_adversary(test, plan);
     if (has_choices)
         run_until_long_enough(test, plan, budget / FIRST_LOOK);
     if (test->options.allocations_fail)

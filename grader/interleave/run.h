@@ -80,6 +80,8 @@ struct object {
     uint32_t next;     /* another object in the same 8 bytes; 0: none */
     struct pasts *met; /* what is before a step at it; NULL: nothing */
 
+    unsigned changes; /* adversary.c */
+
     unsigned number; /* story.c: in the story; 0: not told yet */
 
     /* The file that stands in for the calls on it */
@@ -158,6 +160,7 @@ struct thread {
     bool (*ready)(const struct thread *);
     struct object *object; /* what the step is about */
     bool writes;        /* ... and whether it changes it: of two that don't, order is no matter */
+    bool may_write;     /* ... or that depends on what it finds */
     uint64_t deadline;  /* nanoseconds of the virtual monotonic clock */
     bool on_realtime;   /* the deadline was one of CLOCK_REALTIME, and moves when that is set */
     bool interruptible; /* may wake without cause */
@@ -209,6 +212,12 @@ struct thread {
 
     bool has_release_fence; /* atomic.c */
 
+    /* adversary.c: the objects it was at last, and how often they had been changed then; the last one first */
+    struct seen {
+        const struct object *object;
+        unsigned changes;
+    } seen[MAX_SEEN];
+
     /* What it knows (memory model): all files that order things; atomic.c. From here on nothing is cleared for
      * a new thread. Of clock and past there are always as many as there are threads. */
     struct clock clock;
@@ -231,7 +240,16 @@ struct thread {
 
 /* What makes a schedule the one it is: everything that SEED= says. */
 struct plan {
-    enum { PLAN_MIX, PLAN_RANDOM, PLAN_PCT, PLAN_POS, PLAN_DFS, PLAN_DPOR, PLAN_REPLAY } strategy;
+    enum {
+        PLAN_MIX,
+        PLAN_RANDOM,
+        PLAN_PCT,
+        PLAN_POS,
+        PLAN_ADVERSARY,
+        PLAN_DFS,
+        PLAN_DPOR,
+        PLAN_REPLAY
+    } strategy;
     uint64_t seed;
     unsigned long index;  /* of the schedule within the strategy */
     unsigned fail_at;     /* the allocation that fails; 0: none */

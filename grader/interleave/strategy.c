@@ -1,12 +1,13 @@
 /* strategy.c - see strategy.h.
  *
- * random, PCT, POS, DFS, DPOR: see their headers.
+ * random, PCT, POS, adversary, DFS, DPOR: see their headers.
  *
  * MIX: POS, random and PCT in turn: each finds what the others miss.
  *
  * replay: the choices that were noted. */
 #include "strategy.h"
 
+#include "adversary.h"
 #include "choices.h"
 #include "dfs.h"
 #include "dpor.h"
@@ -42,8 +43,10 @@ unsigned long strategy_picks(void)
     return picks;
 }
 
-static unsigned pick_random(const struct option options[], unsigned n, unsigned able)
+static unsigned pick_one(const struct option options[], unsigned n, unsigned able)
 {
+    if (strategy == PLAN_ADVERSARY)
+        return adversary_pick(options, able);
     if (n > able && random_below(EVENT_ONE_IN) == 0)
         return able + random_below(n - able);
     if (able == 1)
@@ -71,7 +74,7 @@ unsigned strategy_pick(const struct option options[], unsigned n, unsigned able,
         unsigned choice = noted_choice();
         return note_choice(choice < n ? choice : 0);
     }
-    unsigned choice = pick_random(options, n, able);
+    unsigned choice = pick_one(options, n, able);
     assert(choice < n);
     return note_choice(choice);
 }
@@ -89,12 +92,12 @@ unsigned strategy_draw(unsigned n, bool costs)
         unsigned choice = noted_choice();
         return note_choice(choice < n ? choice : 0);
     }
-    return note_choice(random_below(n));
+    return note_choice(strategy == PLAN_ADVERSARY ? 0 : random_below(n));
 }
 
 bool strategy_chance(unsigned one_in)
 {
-    if (strategy >= PLAN_DFS || run.unexplored)
+    if (strategy >= PLAN_ADVERSARY || run.unexplored)
         return strategy_draw(2, true);
     return note_choice(random_below(one_in) == 0);
 }
@@ -102,6 +105,8 @@ bool strategy_chance(unsigned one_in)
 static void touch(struct object *object, bool writes, enum touch how)
 {
     object_met(object, writes);
+    if (strategy == PLAN_ADVERSARY)
+        adversary_touch(object, writes);
     if (strategy == PLAN_DFS)
         dfs_touch(object, writes, how);
     if (strategy == PLAN_DPOR)

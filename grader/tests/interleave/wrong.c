@@ -980,6 +980,44 @@ TEST(no_progress__a_spinlock_is_not_lock_free, .one_thread_stops = true, .hint =
     join_unless_stopped(b);
 }
 
+/* By an exchange, and with a lock from the tenth that has failed. */
+static void count_optimistically(void)
+{
+    int found = atomic_load(&flag), failures = 0;
+
+    while (!atomic_compare_exchange_strong(&flag, &found, found + 1))
+        if (++failures == 10)
+            pthread_mutex_lock(&lock);
+    if (failures >= 10)
+        pthread_mutex_unlock(&lock);
+}
+
+static void *count_once(void *unused)
+{
+    may_stop(true);
+    count_optimistically();
+    may_stop(false);
+    return unused;
+}
+
+static void *count_often(void *unused)
+{
+    for (int i = 0; i < 20; i++)
+        count_optimistically();
+    return unused;
+}
+
+TEST(no_progress__a_lock_for_who_is_always_overtaken, .one_thread_stops = true,
+     .hint = "not lock-free: ")
+{
+    pthread_t a = spawn(count_once, NULL), b = spawn(count_once, NULL);
+    pthread_t overtakes = spawn(count_often, NULL);
+
+    join(overtakes);
+    join_unless_stopped(a);
+    join_unless_stopped(b);
+}
+
 /* ---------------------------------------------------------------------------------- the clock */
 
 TEST(failed__a_monotonic_deadline_on_the_other_clock)

@@ -1,0 +1,39 @@
+/* adversary.c - see adversary.h. */
+#include "adversary.h"
+
+void adversary_touch(struct object *object, bool writes)
+{
+    unsigned last = 0; /* place of the object, or else the one that goes */
+
+    object->changes += writes;
+    while (last < MAX_SEEN - 1 && self->seen[last].object != object)
+        last++;
+    for (; last; last--)
+        self->seen[last] = self->seen[last - 1];
+    self->seen[0] = (struct seen){object, object->changes};
+}
+
+static bool knows_it_as_it_is(const struct thread *thread)
+{
+    const struct object *object = thread->object;
+
+    for (unsigned i = 0; object && i < MAX_SEEN; i++)
+        if (thread->seen[i].object == object)
+            return thread->seen[i].changes == object->changes;
+    return false;
+}
+
+unsigned adversary_pick(const struct option options[], unsigned able)
+{
+    unsigned first = able, last = 0;
+
+    for (unsigned i = 0; i < able; i++) {
+        const struct thread *thread = options[i].thread;
+        if (thread->id >= options[last].thread->id)
+            last = i;
+        if (!((thread->writes || thread->may_write) && knows_it_as_it_is(thread)) &&
+            (first == able || thread->id < options[first].thread->id))
+            first = i;
+    }
+    return first < able ? first : last;
+}
