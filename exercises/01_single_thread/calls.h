@@ -2,12 +2,13 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "suite.h"
 
 #include "model.h"
 
-enum { GUARD = 8, UNTOUCHED = 0xee, NUMBER = 4, PERIOD = 256 };
+enum { GUARD = 8, UNTOUCHED = 0xee, NUMBER = 4, PERIOD = 256, LARGE = 1 << 19 };
 
 static size_t message_sizes[OBJECTS];
 
@@ -103,16 +104,24 @@ UNWATCHED static unsigned number_of(const unsigned char *message, size_t size)
     return number;
 }
 
+/* Where a message of the test lies: here, or elsewhere if it is too large for a stack. */
+static unsigned char *room_for(size_t size, unsigned char *here)
+{
+    return size > LARGE ? allocate(size) : here;
+}
+
 /* Calls send(tx, message). */
 static struct answer send_by(enum channel_status (*send)(struct sender *, const void *),
                              const struct call *call, void *tx)
 {
     size_t size = message_sizes[call->object];
-    unsigned char message[size];
+    unsigned char here[size > LARGE ? 1 : size], *message = room_for(size, here);
 
     write_message(message, size, call->message);
     struct answer answer = {.status = (int)send(tx, message)};
     memset(message, UNTOUCHED, size); /* the caller's buffer may be reused at once */
+    if (message != here)
+        free(message);
     return answer;
 }
 
@@ -139,10 +148,14 @@ static struct answer receive_by(enum channel_status (*recv)(struct receiver *, v
                                 const struct call *call, void *rx)
 {
     size_t size = message_sizes[call->object];
-    unsigned char message[size + GUARD];
+    unsigned char here[size + GUARD > LARGE ? 1 : size + GUARD];
+    unsigned char *message = room_for(size + GUARD, here);
 
     memset(message, UNTOUCHED, size + GUARD);
-    return received(recv(rx, message), message, size);
+    struct answer answer = received(recv(rx, message), message, size);
+    if (message != here)
+        free(message);
+    return answer;
 }
 
 /* What *tx and *rx are before a channel is made. */

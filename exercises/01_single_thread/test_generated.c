@@ -43,10 +43,27 @@ static const struct generated sequences = {GENERATED,     &contract,        .sce
                                            .calls = 300,  .longest = 69000, .apart = 255,
                                            SETUPS(setups)};
 
+/* Also on a stack that a function which calls itself for each message is too much for. */
+static void run_sequences(void *unused)
+{
+    (void)unused;
+    alone(&sequences);
+}
+
 TEST(any_calls_of_one_thread_are_answered_as_the_contract_says,
      .sentences = {"first in, first out"}, .family = &sequences.family, .schedules = 2)
 {
-    alone(&sequences);
+    with_little_stack(run_sequences, NULL);
+}
+
+static const struct setup large[] = {{.size = 9 << 20, .capacity = SIZE_MAX}};
+static const struct generated large_sequences = {GENERATED, &contract, .scenarios = 2, .calls = 5,
+                                                 SETUPS(large)};
+
+TEST(any_calls_with_messages_larger_than_a_stack_are_answered_as_the_contract_says,
+     .sentences = {"first in, first out"}, .family = &large_sequences.family, .schedules = 2)
+{
+    alone(&large_sequences);
 }
 
 static const struct generated short_sequences = {GENERATED, &contract, .scenarios = 15, .calls = 40,

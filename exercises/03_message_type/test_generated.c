@@ -75,11 +75,30 @@ static const struct setup sizes[] = {
 static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 20,
                                            .calls = 300, .longest = 69000, SETUPS(sizes)};
 
+/* Also on a stack that a function which calls itself for each message is too much for. */
+static void run_sequences(void *unused)
+{
+    (void)unused;
+    alone(&sequences);
+}
+
 TEST(any_calls_of_one_thread_on_channels_that_drop_messages_are_answered_as_the_contract_says,
      .sentences = {"drop runs exactly once for every message"}, .family = &sequences.family,
      .schedules = 2)
 {
-    alone(&sequences);
+    with_little_stack(run_sequences, NULL);
+}
+
+static const struct setup large[] = {
+    {.variant = WITH_DROP_03, .size = 9 << 20, .capacity = SIZE_MAX}};
+static const struct generated large_sequences = {GENERATED, &contract, .scenarios = 4, .calls = 8,
+                                                 SETUPS(large)};
+
+TEST(any_calls_with_messages_larger_than_a_stack_drop_them_as_the_contract_says,
+     .sentences = {"drop runs exactly once for every message"}, .family = &large_sequences.family,
+     .schedules = 2)
+{
+    alone(&large_sequences);
 }
 
 static const struct generated short_sequences = {GENERATED, &contract, .scenarios = 15, .calls = 40,

@@ -13,10 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const strategy_names[] = {
-    [PLAN_MIX] = "mix", [PLAN_RANDOM] = "random",       [PLAN_PCT] = "pct",
-    [PLAN_POS] = "pos", [PLAN_ADVERSARY] = "adversary", [PLAN_DFS] = "dfs",
-    [PLAN_DPOR] = "dpor", [PLAN_REPLAY] = "x"};
+const char *const strategy_names[] = {[PLAN_MIX] = "mix",
+                                      [PLAN_RANDOM] = "random",
+                                      [PLAN_PCT] = "pct",
+                                      [PLAN_POS] = "pos",
+                                      [PLAN_ADVERSARY] = "adversary",
+                                      [PLAN_DFS] = "dfs",
+                                      [PLAN_DPOR] = "dpor",
+                                      [PLAN_REPLAY] = "x"};
 
 static size_t write_flags(char *text, size_t size, const struct plan *plan)
 {

@@ -20,6 +20,9 @@ enum {
     REPEATED_SENDS = 6,
     PHASE = 12,
     RARELY = 40,
+    DRAWN_OUT_ONE_IN =
+        4, /* scenarios of one thread are so many times as long, and go up and down as slowly: */
+    DRAWN_OUT = 6,
     FEW = 300,
     RARELY_OF_MANY = 4096,
     LAST_OF_MANY = 16, /* the last of so many parts are sent through another handle, too */
@@ -872,7 +875,7 @@ static unsigned draw_often(uint64_t *random)
 }
 
 /* One call of a long sequence; nothing that would sleep, and few that drop a handle. */
-static void make_next(uint64_t *random, unsigned object, bool with_the_one)
+static void make_next(uint64_t *random, unsigned object, bool with_the_one, unsigned rarely)
 {
     unsigned kind = draw_often(random);
     const struct kind *of = &contract->kinds[kind];
@@ -884,7 +887,7 @@ static void make_next(uint64_t *random, unsigned object, bool with_the_one)
         .message = of->hands_in ? messages + 1 : 0};
 
     if (!has_handle(0, kind, object) || needs_one(of) != with_the_one ||
-        ((of->does == DROPS || of->does == ENDS_ALL) && draw_below(random, RARELY)) ||
+        ((of->does == DROPS || of->does == ENDS_ALL) && draw_below(random, rarely)) ||
         (of->does == ADDS && many_counts[0][object] == MOST_HANDLES))
         return;
     if (would_sleep(&planned))
@@ -964,14 +967,15 @@ static void make_many(unsigned number, int shape)
 static void make_any(uint64_t *random, unsigned calls)
 {
     bool with_the_one = false;
+    unsigned slower = current->number % DRAWN_OUT_ONE_IN ? 1 : DRAWN_OUT;
 
-    for (unsigned i = 0; i < calls; i++) {
+    for (unsigned i = 0; i < calls * slower; i++) {
         unsigned object = draw_below(random, current->scenario.objects);
         if (draw_below(random, memory_is_out ? MEMORY_COMES_ONE_IN : MEMORY_GOES_ONE_IN) == 0)
             let_memory_run_out(!memory_is_out);
-        if (draw_below(random, PHASE) == 0)
+        if (draw_below(random, PHASE * slower) == 0)
             with_the_one = !with_the_one;
-        make_next(random, object, with_the_one != (draw_below(random, 4) == 0));
+        make_next(random, object, with_the_one != (draw_below(random, 4) == 0), RARELY * slower);
     }
     let_memory_run_out(false);
 }
