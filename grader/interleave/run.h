@@ -212,6 +212,8 @@ struct thread {
 
     bool has_release_fence; /* atomic.c */
 
+    unsigned body_depth; /* suite_h.c: functions that its body is called from by the suite */
+
     /* adversary.c: the objects it was at last, and how often they had been changed then; the last one first */
     struct seen {
         const struct object *object;

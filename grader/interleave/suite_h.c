@@ -119,5 +119,7 @@ void with_little_stack(void (*body)(void *), void *arg)
     volatile char *skipped = __builtin_alloca((size_t)(here - lowest) - LITTLE_STACK);
 
     skipped[0] = 0;
+    self->body_depth++;
     body(arg);
+    self->body_depth--;
 }

@@ -36,7 +36,7 @@ void __tsan_func_exit(void)
     if (!self)
         return;
     memory_frames_are_gone((uintptr_t)__builtin_frame_address(0), CALLER);
-    if (self->depth && --self->depth == 1) {
+    if (self->depth && --self->depth == self->body_depth + 1) {
         run.returned = run.steps;
         run.work = 0;
     }

@@ -842,6 +842,25 @@ TEST(right__a_long_check_without_a_change, .once = true)
     check_equal(sum, 0, "Nothing was counted.");
 }
 
+static __attribute__((noinline)) void count_to_a_thousand(void)
+{
+    for (int i = 0; i < 1000; i++)
+        atomic_fetch_add(&flag, 1);
+}
+
+static void count_for_long(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3100; i++)
+        count_to_a_thousand();
+}
+
+TEST(right__many_calls_on_a_little_stack_are_not_one_that_does_not_end, .once = true)
+{
+    with_little_stack(count_for_long, NULL);
+    check_equal(atomic_load(&flag), 3100 * 1000, "All are counted.");
+}
+
 static atomic_int taken[65536];
 
 /* The first that is free, from the start each time: slow, and right. */
