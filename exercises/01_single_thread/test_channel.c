@@ -925,7 +925,8 @@ TEST(more_than_65536_messages_can_be_queued,
                    "Makes an unbounded channel"},
      .once = true, .hint = "How far does the type of your count reach, and that of a place?")
 {
-    enum { OF_ONE = 65536 + 100, OF_ANOTHER = 100, QUEUED = OF_ONE + OF_ANOTHER, DIFFERENT = 251 };
+    /* And more than twice that: unbounded is not a large capacity. */
+    enum { OF_ONE = 131072 + 100, OF_ANOTHER = 100, QUEUED = OF_ONE + OF_ANOTHER, DIFFERENT = 251 };
     struct ends ends = open_channel(1);
     struct sender *another = clone_of(ends.tx);
     unsigned char byte = 0;

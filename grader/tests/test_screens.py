@@ -17,8 +17,8 @@ import pytest
 from grader import c_text
 from grader.commands import grade
 from grader.exercises import ROOT, Exercise, all_exercises, by_name, drawn, short_of_memory
+from grader.grading import outcome
 from grader.grading.grade import Graded, Grading
-from grader.grading.outcome import TestResult
 from grader.output import render
 
 STATES = Path(__file__).parent / "screens"
@@ -146,7 +146,7 @@ def check_plainest(graded: Graded, screen: list[str]) -> None:
         assert told in failed and _to_follow(told) == min(map(_to_follow, failed))
 
 
-def _to_follow(result: TestResult) -> tuple[bool, int, int]:
+def _to_follow(result: outcome.TestResult) -> tuple[bool, int, int]:
     story = result.story or {}
     return result.name in drawn(by_name(result.suite)), len(story["threads"]), story["steps"] + story["calls"]
 
