@@ -515,6 +515,7 @@ void sleep_through(uint64_t nanoseconds, uintptr_t pc)
         run.threads[t].wakeups = run.threads[t].late_wakeups = 0;
     run.settle_middle = nanoseconds < SETTLE_NS ? FOREVER : run.now + nanoseconds / 2;
     sleep_until(never, NULL, "settle", pc, run.now + nanoseconds, false, false);
+    let_others_rest(pc); /* some may have woken at that same moment */
     run.settling = NULL;
 }
 

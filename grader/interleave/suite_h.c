@@ -66,7 +66,7 @@ size_t naps(void)
 {
     size_t naps = self->naps;
 
-    self->naps = 0;
+    self->naps = self->wakeups = self->late_wakeups = 0;
     return naps;
 }
 

@@ -145,7 +145,7 @@ size_t settle(void);
 /* How often the calling thread has slept since it last asked: a wait that nobody but the clock ended, and
  * whose deadline was still to come when it began. On real threads, where the system makes any thread wait
  * now and then, less than 16 times count as none, and nothing counts while there is another thread. So ask
- * after 32 calls. */
+ * after 32 calls. A thread that asks between its calls does not poll during a settle, whatever deadlines they have. */
 size_t naps(void);
 
 /* As settle, for a tenth of a second only: a sleep that only a later time-out ends goes on. */

@@ -302,6 +302,39 @@ TEST(right__a_timed_wait_with_a_far_deadline, .schedules = 4000)
     join(thread);
 }
 
+static void *sleep_as_long_as_a_settle(void *unused)
+{
+    poll(NULL, 0, 10000);
+    pthread_mutex_lock(&lock);
+    pthread_mutex_unlock(&lock);
+    return unused;
+}
+
+TEST(right__who_wakes_as_a_settle_ends_goes_on_before_it_returns)
+{
+    pthread_t thread = spawn(sleep_as_long_as_a_settle, NULL);
+
+    check_equal(settle(), 0, "The other thread has ended.");
+    join(thread);
+}
+
+static void *make_many_timed_calls(void *unused)
+{
+    for (int i = 0; i < 60; i++) {
+        naps();
+        poll(NULL, 0, 150);
+    }
+    return unused;
+}
+
+TEST(right__timed_calls_one_after_the_other_do_not_poll)
+{
+    pthread_t thread = spawn(make_many_timed_calls, NULL);
+
+    settle();
+    join(thread);
+}
+
 static sem_t semaphore;
 
 static void *sem_wait_well(void *unused)
