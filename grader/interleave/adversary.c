@@ -6,20 +6,20 @@ void adversary_touch(struct object *object, bool writes)
     unsigned last = 0; /* place of the object, or else the one that goes */
 
     object->changes += writes;
-    while (last < MAX_SEEN - 1 && self->seen[last].object != object)
+    while (last < MAX_MEETINGS - 1 && self->meetings[last].object != object)
         last++;
     for (; last; last--)
-        self->seen[last] = self->seen[last - 1];
-    self->seen[0] = (struct seen){object, object->changes};
+        self->meetings[last] = self->meetings[last - 1];
+    self->meetings[0] = (struct meeting){object, object->changes};
 }
 
 static bool knows_it_as_it_is(const struct thread *thread)
 {
     const struct object *object = thread->object;
 
-    for (unsigned i = 0; object && i < MAX_SEEN; i++)
-        if (thread->seen[i].object == object)
-            return thread->seen[i].changes == object->changes;
+    for (unsigned i = 0; object && i < MAX_MEETINGS; i++)
+        if (thread->meetings[i].object == object)
+            return thread->meetings[i].changes == object->changes;
     return false;
 }
 

@@ -215,10 +215,10 @@ struct thread {
     unsigned body_depth; /* suite_h.c: functions that its body is called from by the suite */
 
     /* adversary.c: the objects it was at last, and how often they had been changed then; the last one first */
-    struct seen {
+    struct meeting {
         const struct object *object;
         unsigned changes;
-    } seen[MAX_SEEN];
+    } meetings[MAX_MEETINGS];
 
     /* What it knows (memory model): all files that order things; atomic.c. From here on nothing is cleared for
      * a new thread. Of clock and past there are always as many as there are threads. */

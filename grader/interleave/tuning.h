@@ -90,7 +90,7 @@ enum {
 
     /* Objects a thread was at last of which the adversary knows how they were then. Less: an exchange that has
      * looked at more before it is tried is not overtaken. More: a look at each in its one schedule. */
-    MAX_SEEN = 4,
+    MAX_MEETINGS = 4,
 
     /* Schedules of a scenario, unless the test or SCHEDULES= says otherwise. Less: rare mistakes are
      * missed. More: time. Of the known-wrong channels most are caught by the tenth. */
