@@ -147,6 +147,8 @@ static void drop_errand(void *message)
     atomic_fetch_add_explicit(&errands_dropped, 1, memory_order_relaxed);
     if (errand.run != NULL)
         errand.run(&errand);
+    check(memcmp(message, &errand, sizeof errand) == 0,
+          "drop is called with a pointer to a message, valid during the call.");
     sender_drop(errand.tx);
     receiver_drop(errand.rx);
 }
@@ -1118,6 +1120,27 @@ TEST(drop_may_send_on_this_very_channel, .sentences = {"It may itself send, clon
     send_errand(ends.tx, (struct errand){.run = send_once_more, .tx = clone(ends.tx)});
     receiver_drop(ends.rx);
     check_equal(dropped_errands(), 2 + sends_in_drop, EXACTLY_ONCE);
+    sender_drop(ends.tx);
+    check_equal(dropped_errands(), 2 + sends_in_drop, EXACTLY_ONCE);
+}
+
+static void send_many_more(struct errand *errand)
+{
+    for (int i = 0; i < 100; i++)
+        send_once_more(errand);
+}
+
+TEST(a_message_stays_where_it_is_while_its_drop_sends_many_others,
+     .sentences = {"valid during the call and aligned, as far as malloc",
+                   "It may itself send, clone and drop"},
+     .hint = "The messages left may need more room while one of them is dropped. Where does that "
+             "one lie?")
+{
+    struct ends ends = open_errands();
+
+    send_errand(ends.tx, (struct errand){.run = send_many_more, .tx = clone(ends.tx)});
+    send_errand(ends.tx, (struct errand){NULL, NULL, NULL});
+    receiver_drop(ends.rx);
     sender_drop(ends.tx);
     check_equal(dropped_errands(), 2 + sends_in_drop, EXACTLY_ONCE);
 }

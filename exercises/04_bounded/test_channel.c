@@ -360,6 +360,20 @@ TEST(try_send_on_an_unbounded_channel_never_says_full,
     check_never_full(ends);
 }
 
+TEST(try_send_on_an_unbounded_channel_never_says_full_however_many_are_queued,
+     .sentences = {"sender_try_send CHANNEL_FULL: Bounded channels only", "are as before"},
+     .once = true, .hint = "What counts the places that are free, where there is no end of them?")
+{
+    struct ends ends = {NULL, NULL};
+
+    check_status(channel_create(sizeof(int), &ends.tx, &ends.rx), CHANNEL_OK,
+                 "channel_create makes an unbounded channel.");
+    for (int i = 0; i < 70000; i++)
+        try_send(ends.tx, i, CHANNEL_OK, "sender_try_send on an unbounded channel is never FULL.");
+    receiver_drop(ends.rx);
+    sender_drop(ends.tx);
+}
+
 TEST(try_send_on_an_unbounded_channel_may_run_out_of_memory,
      .sentences = {"sender_try_send: Unbounded channels only",
                    "sender_try_send message: it stays the caller's"},

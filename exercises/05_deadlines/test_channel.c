@@ -677,6 +677,19 @@ TEST(an_unbounded_channel_has_room_whatever_the_deadline,
     drop_both(ends);
 }
 
+TEST(an_unbounded_channel_has_room_whatever_the_deadline_however_many_are_queued,
+     .sentences = {"Where there is room it is"}, .once = true,
+     .hint = "What counts the places that are free, where there is no end of them?")
+{
+    struct ends ends = open_channel();
+
+    for (int i = 0; i < 70000; i++) {
+        struct timespec deadline = passed(0);
+        check_status(sender_send_until(ends.tx, &i, &deadline), CHANNEL_OK, ROOM_FIRST);
+    }
+    drop_both(ends);
+}
+
 TEST(send_until_a_passed_deadline_says_timeout_when_full,
      .sentences = {"The deadline has passed and the channel is full",
                    "sender_send_until CHANNEL_TIMEOUT: The message was not sent"})

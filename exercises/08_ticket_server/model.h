@@ -161,6 +161,13 @@ UNWATCHED static inline bool answers(struct servers *all, const struct call *cal
     return false;
 }
 
+/* May it take a place in the request channel that nobody has waited for? A client that is dropped may tell
+ * the server so. */
+UNWATCHED static inline bool leaves_a_request(const struct call *call)
+{
+    return call->kind == DROP_CLIENT && call->thread;
+}
+
 /* Has it been in the request channel since it waits? With as many waiting as there is room for it
  * may wait for room. */
 UNWATCHED static inline bool is_queued(const struct server *server, const struct call *call,
@@ -170,8 +177,9 @@ UNWATCHED static inline bool is_queued(const struct server *server, const struct
 
     for (unsigned i = 0; i < history->n; i++) {
         const struct call *other = &history->calls[i];
-        waiting += other->kind != JOIN && other->object == call->object && other->waited &&
-                   other->waited <= call->waited;
+        unsigned since = leaves_a_request(other) ? other->began : other->waited;
+        waiting +=
+            other->kind != JOIN && other->object == call->object && since && since <= call->waited;
     }
     return call->waited && waiting <= server->capacity;
 }
