@@ -161,8 +161,8 @@ UNWATCHED static inline bool answers(struct servers *all, const struct call *cal
     return false;
 }
 
-/* May it take a place in the request channel that nobody has waited for? A client that is dropped may
- * tell the server so. */
+/* May it take a place in the request channel that nobody has waited for? A client that is dropped
+ * may tell the server so. */
 UNWATCHED static inline bool leaves_a_request(const struct call *call)
 {
     return call->kind == DROP_CLIENT && call->thread;
