@@ -690,6 +690,41 @@ TEST(recv_on_empty_closed_channel_is_closed_for_good,
     receiver_drop(ends.rx);
 }
 
+/* So many are sent and received; the last sender goes before they are received, or after. */
+static void take_all_to_the_end(int messages, bool closed_before)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    for (int i = 0; i < messages; i++)
+        send_int(ends.tx, i);
+    if (closed_before)
+        sender_drop(ends.tx);
+    for (int i = 0; i < messages; i++)
+        expect_int(ends.rx, i, "Messages arrive in the order sent.");
+    if (!closed_before) {
+        expect_no_message(ends.rx, CHANNEL_EMPTY,
+                          "CHANNEL_EMPTY: nothing is queued, and a sender is left.");
+        sender_drop(ends.tx);
+    }
+    for (int i = 0; i < 2; i++)
+        expect_no_message(ends.rx, CHANNEL_CLOSED,
+                          "CHANNEL_CLOSED: nothing is queued, and no sender is left, now and for "
+                          "good.");
+    receiver_drop(ends.rx);
+}
+
+TEST(a_channel_is_empty_or_closed_after_its_last_message_however_many_there_were,
+     .sentences = {"receiver_try_recv: now and for good"}, .once = true,
+     .hint = "Where does your queue stand when the last message lay at the end of what you "
+             "allocated?")
+{
+    for (int messages = 1; messages <= 1025; messages += messages < 130 ? 1 : 127)
+        for (int before = 0; before < 2; before++)
+            take_all_to_the_end(messages, before);
+    for (int messages = 256; messages <= 1024; messages *= 2)
+        take_all_to_the_end(messages, true);
+}
+
 TEST(queued_messages_come_before_closed,
      .sentences = {"what was sent before the last sender went is still received"},
      .hint = "Which of the two do you look at first?")

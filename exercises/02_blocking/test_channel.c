@@ -233,6 +233,30 @@ TEST(recv_on_empty_closed_channel_is_closed_at_once_and_for_good,
     receiver_drop(ends.rx);
 }
 
+static void receive_all_to_the_end(int messages)
+{
+    struct ends ends = open_channel(sizeof(int));
+
+    for (int i = 0; i < messages; i++)
+        send_int(ends.tx, i);
+    sender_drop(ends.tx);
+    for (int i = 0; i < messages; i++)
+        expect_int(ends.rx, i, "Messages arrive in the order sent.");
+    expect_closed(ends.rx, "CHANNEL_CLOSED: nothing is queued, and no sender is left.");
+    receiver_drop(ends.rx);
+}
+
+TEST(recv_after_the_last_message_is_closed_at_once_however_many_there_were,
+     .sentences = {"receiver_recv: now and for good"}, .once = true,
+     .hint = "Where does your queue stand when the last message lay at the end of what you "
+             "allocated?")
+{
+    for (int messages = 1; messages <= 1025; messages += messages < 130 ? 1 : 127)
+        receive_all_to_the_end(messages);
+    for (int messages = 256; messages <= 1024; messages *= 2)
+        receive_all_to_the_end(messages);
+}
+
 TEST(recv_does_not_sleep_while_a_message_is_queued,
      .sentences = {"sleeping while nothing is queued and at least one sender is left",
                    "receiver_recv: which is no longer in the channel"})
