@@ -1908,6 +1908,29 @@ static size_t most_to_sleep_on(void)
     return CROWD < locks_kept_apart() ? CROWD : locks_kept_apart();
 }
 
+TEST(select_sleeps_without_polling_however_many_receivers_there_are,
+     .sentences = {"receiver_select: Sleeping uses no processor time"}, .once = true,
+     .hint = "What does select do with the receivers that there is no room for?")
+{
+    size_t crowd = most_to_sleep_on();
+    struct sender *tx[CROWD];
+    struct receiver *rx[CROWD];
+
+    open_crowd(tx, rx, crowd);
+    for (size_t n = crowd; n > 1; n -= n / 2) {
+        struct select select = {.rx = rx, .n = n};
+        pthread_t thread = spawn(select_until, &select);
+
+        settle();
+        send_int(tx[n - 1], 7);
+        join(thread);
+        check_status(select.status, CHANNEL_OK, WOKEN);
+        check_equal(select.ready, n - 1, IS_READY);
+        expect_int(rx[n - 1], 7);
+    }
+    drop_crowd(tx, rx, crowd);
+}
+
 TEST(select_of_many_channels_is_woken_by_any,
      .sentences = {"Woken by a message on any of the channels"}, .once = true,
      .hint = "In how many bits is it kept which of them are ready?")
