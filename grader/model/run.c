@@ -20,9 +20,8 @@ enum {
     REPEATED_SENDS = 6,
     PHASE = 12,
     RARELY = 40,
-    DRAWN_OUT_ONE_IN =
-        4, /* scenarios of one thread are so many times as long, and go up and down as slowly: */
-    DRAWN_OUT = 6,
+    DRAWN_OUT_ONE_IN = 4, /* scenario of one thread is longer, and goes up and down as slowly: */
+    DRAWN_OUT = 6,        /* so many times */
     FEW = 300,
     RARELY_OF_MANY = 4096,
     LAST_OF_MANY = 16, /* the last of so many parts are sent through another handle, too */
