@@ -48,8 +48,13 @@ TEST(calls_on_bounded_channels_are_answered_rightly_when_an_allocation_fails,
     together(&failing);
 }
 
-static const struct generated sequences = {GENERATED,    &contract,        .scenarios = 60,
-                                           .calls = 300, .longest = 69000, SETUPS(bounded_rings)};
+static const struct generated sequences = {GENERATED,
+                                           &contract,
+                                           .scenarios = 60,
+                                           .calls = 300,
+                                           .longest = 69000,
+                                           .most_at_once = 132000,
+                                           SETUPS(bounded_rings)};
 
 TEST(any_calls_of_one_thread_on_bounded_channels_are_answered_as_the_contract_says,
      .sentences = {"which holds at most capacity messages"}, .family = &sequences.family,

@@ -22,6 +22,7 @@ enum {
     RARELY = 40,
     DRAWN_OUT_ONE_IN = 4, /* scenario of one thread is longer, and goes up and down as slowly: */
     DRAWN_OUT = 6,        /* so many times */
+    FILLS = 20,           /* a small channel, before they are passed on one by one */
     FEW = 300,
     RARELY_OF_MANY = 4096,
     LAST_OF_MANY = 16, /* the last of so many parts are sent through another handle, too */
@@ -951,7 +952,7 @@ static void make_many(unsigned number, int shape)
         if (i == number - number / LAST_OF_MANY)
             make_one(contract->clone);
         make_one(kind);
-        if (shape <= MANY_PASS && i > 1)
+        if (shape == MANY_HANDLES || (shape == MANY_PASS && i > FILLS))
             take_sometimes();
     }
     for (unsigned i = 1; shape == MANY_HANDLES && i < number; i++) {
@@ -987,7 +988,8 @@ void alone(const struct generated *of)
     is_alone = true;
     contract->begin(large->alone_state, setups, current->scenario.objects);
     open_objects();
-    make_many(of->longest, long_shape(of, current->number));
+    int shape = long_shape(of, current->number);
+    make_many(shape == MANY_AT_ONCE && of->most_at_once ? of->most_at_once : of->longest, shape);
     for (unsigned i = 0; i < of->filled && many_counts[0][i % current->scenario.objects]; i++)
         perform(0, contract->fill, i % current->scenario.objects,
                 draw_below(&random, contract->kinds[contract->fill].arguments));

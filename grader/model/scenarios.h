@@ -174,9 +174,10 @@ struct generated {
     const struct contract *contract;
     unsigned scenarios;
     unsigned calls;
-    unsigned filled;  /* ... after so many of the kind that fills */
-    unsigned longest; /* ... and so many more of few kinds, in some of them: long_shape() */
-    unsigned apart;   /* so many objects more are there, made between the two */
+    unsigned filled;       /* ... after so many of the kind that fills */
+    unsigned longest;      /* ... and so many more of few kinds, in some of them: long_shape() */
+    unsigned most_at_once; /* ... where it is messages that stay; 0: as many */
+    unsigned apart;        /* so many objects more are there, made between the two */
     const struct setup *setups;
     unsigned setup_count;
     unsigned times; /* only what wakes a thread so often before it runs: draw_repeated() */
