@@ -5,13 +5,16 @@
 
 #include "model.h"
 
-#define KINDS_06                                                                                   \
+#define KINDS_06 KINDS_06_OF(SELECTIONS_TOGETHER)
+
+/* ... where several threads select from the first of so many selections. */
+#define KINDS_06_OF(selections_)                                                                   \
     KINDS_05,                                                                                      \
         [SELECT] = {                                                                               \
             .name = "receiver_select",                                                             \
             .needs = EVERY_ONE,                                                                    \
             .often = 20,                                                                           \
-            .arguments = SELECTIONS_TOGETHER * DEADLINES_TOGETHER,                                 \
+            .arguments = (selections_)*DEADLINES_TOGETHER,                                         \
             .arguments_alone = SELECTIONS * DEADLINES_TOGETHER,                                    \
             .is_new = true,                                                                        \
             .releases = {TRY_SEND, DROP_SENDER},                                                   \

@@ -11,7 +11,8 @@
 enum { SELECT = KINDS_OF_05, KINDS_OF_06 };
 
 /* Which receivers are given: of those held, in which order; and before, between and behind them so
- * many of channels on which nothing happens. The first of them where there are several threads. */
+ * many of channels on which nothing happens. The first of them where there are several threads, as
+ * a rule. */
 static const struct selection {
     enum { ALL, REVERSED, ONE, OTHER, NO_RECEIVER } which;
     unsigned idle[3];

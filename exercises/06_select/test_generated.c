@@ -33,6 +33,22 @@ TEST(whoever_selects_is_woken_by_any_number_of_calls,
     together(&repeated);
 }
 
+static const struct kind kinds_of_many[] = {KINDS_06_OF(SELECTIONS)};
+static const struct contract contract_of_many = {
+    CONTRACT_04,     .kinds = kinds_of_many,  .kind_count = KINDS_OF_06,
+    .new_setups = 2, .allows = allows_06,     .may_sleep = may_sleep_06,
+    .make = make_06, .describe = describe_06,
+};
+static const struct generated many = {GENERATED, &contract_of_many, .scenarios = 200,
+                                      .by_chance = true};
+
+TEST(calls_on_channels_selected_from_with_many_others_are_answered_as_in_some_order_of_them,
+     .sentences = {"Woken by a message on any of the channels"}, .family = &many.family,
+     .schedules = 2)
+{
+    together(&many);
+}
+
 static const struct generated failing = {GENERATED, &contract, .scenarios = 60, .by_chance = true};
 
 TEST(calls_on_channels_selected_from_are_answered_rightly_when_an_allocation_fails,
