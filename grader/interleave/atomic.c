@@ -264,10 +264,9 @@ static void read_store(struct store *store, int order)
     vector_join(&self->past, &store->past);
 }
 
-static void put_in_sequence(struct store *store, unsigned head, const struct clock *clock,
-                            bool by_rc11)
+static void check_sequence(bool is_added)
 {
-    if (!sequence_add(store, head, clock, by_rc11))
+    if (!is_added)
         fail(VERDICT_ENVIRONMENT, 0, "More release sequences than the check can follow.");
 }
 
@@ -285,17 +284,17 @@ static void put_in_sequences(struct store *store, const struct store *after, int
 {
     for (const struct sequence *s = sequence_first(after); s; s = sequence_next(s))
         if (modifies || s->thread == self->id)
-            put_in_sequence(store, s->thread, &s->clock, s->by_rc11);
+            check_sequence(sequence_go_on(store, s));
     if (self->has_release_fence)
-        put_in_sequence(store, self->id, &self->release_fence, false);
+        check_sequence(sequence_add(store, self->id, &self->release_fence, false));
     if (is_release(order))
-        put_in_sequence(store, self->id, &self->clock, false);
+        check_sequence(sequence_add(store, self->id, &self->clock, false));
     if (is_release(order) || sequence_of(after, self->id))
         return;
     const struct store *own = own_before(store);
     const struct sequence *of_own = own ? sequence_of(own, self->id) : NULL;
     if (of_own)
-        put_in_sequence(store, self->id, &of_own->clock, true);
+        check_sequence(sequence_add(store, self->id, &of_own->clock, true));
 }
 
 /* A store right after that one in modification order. The value that memory holds is the newest one. */

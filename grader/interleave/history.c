@@ -176,14 +176,10 @@ static uint32_t sequence_new(void)
     return number;
 }
 
-bool sequence_add(struct store *store, unsigned thread, const struct clock *clock, bool by_rc11)
+static bool add_new(struct store *store, unsigned thread, const struct clock *clock, bool by_rc11)
 {
-    for (uint32_t n = store->sequences; n; n = sequences[n].next)
-        if (sequences[n].thread == thread && sequences[n].by_rc11 == by_rc11) {
-            clock_join(&sequences[n].clock, clock);
-            return true;
-        }
     uint32_t number = sequence_new();
+
     if (!number)
         return false;
     sequences[number].thread = (uint16_t)thread;
@@ -192,6 +188,21 @@ bool sequence_add(struct store *store, unsigned thread, const struct clock *cloc
     sequences[number].next = store->sequences;
     store->sequences = number;
     return true;
+}
+
+bool sequence_add(struct store *store, unsigned thread, const struct clock *clock, bool by_rc11)
+{
+    for (uint32_t n = store->sequences; n; n = sequences[n].next)
+        if (sequences[n].thread == thread && sequences[n].by_rc11 == by_rc11) {
+            clock_join(&sequences[n].clock, clock);
+            return true;
+        }
+    return add_new(store, thread, clock, by_rc11);
+}
+
+bool sequence_go_on(struct store *store, const struct sequence *sequence)
+{
+    return add_new(store, sequence->thread, &sequence->clock, sequence->by_rc11);
 }
 
 static const struct sequence *numbered(uint32_t number)

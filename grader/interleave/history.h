@@ -63,6 +63,9 @@ struct store *history_add(struct history *history, struct store *after, atomic_v
  * are too many. */
 bool sequence_add(struct store *store, unsigned thread, const struct clock *clock, bool by_rc11);
 
+/* Makes a store that is in none of that thread yet part of one that an earlier store is part of. Likewise. */
+bool sequence_go_on(struct store *store, const struct sequence *sequence);
+
 /* The release sequence of that thread's stores that the store is part of; NULL: of none. */
 const struct sequence *sequence_of(const struct store *store, unsigned thread);
 
