@@ -255,17 +255,22 @@ static bool is_atomic(unsigned kind)
 
 /* Is one of the two no atomic access to what the other takes for an atomic? A plain write before it may be
  * how the atomic began: then it was not handed over. */
-static bool is_mixed(unsigned before, unsigned now)
+static bool is_mixed(const struct shadow *shadow, unsigned before, unsigned now)
 {
-    return (is_atomic(before) && is_plain(now)) || (before == READ && is_atomic(now));
+    bool was_atomic = before == READ;
+
+    for (uint32_t i = shadow->object; before == WRITE && i; i = objects[i].next)
+        was_atomic |= objects[i].kind == OBJECT_ATOMIC && objects[i].atomic.rewritten;
+    return (is_atomic(before) && is_plain(now)) || (was_atomic && is_atomic(now));
 }
 
-/* Two accesses that nothing orders, first the one that is not atomic, or has no lock. */
-static _Noreturn void tell_race(const struct access *before, enum access_kind kind, uintptr_t pc)
+/* Two accesses to a word that nothing orders, first the one that is not atomic, or has no lock. */
+static _Noreturn void tell_race(const struct shadow *shadow, const struct access *before,
+                                enum access_kind kind, uintptr_t pc)
 {
     const char *mine = thread_name(self), *other = thread_name(&run.threads[before->thread]);
     const char *i_do = in_words(kind), *it_does = in_words(before->kind);
-    bool mixed = is_mixed(before->kind, kind);
+    bool mixed = is_mixed(shadow, before->kind, kind);
     bool is_mine = mixed ? is_plain(kind) : before->locked || !self->locks_held;
 
     if (is_mine)
@@ -347,7 +352,7 @@ static bool meet(const struct shadow *shadow, struct access *before, unsigned ma
     }
     if ((before->mask & mask) && ((before->kind | kind) & WRITE) &&
         !(before->kind & kind & ATOMIC) && !(kind == FREES && has_read(shadow, before)))
-        tell_race(before, kind, pc);
+        tell_race(shadow, before, kind, pc);
     return false;
 }
 
@@ -443,8 +448,10 @@ static void forget_objects(struct shadow *shadow, uintptr_t address, size_t size
         struct object *object = &objects[*link];
         bool hit = object->address >= address && object->address < address + size;
         if (object->kind == OBJECT_ATOMIC && object->address < address + size &&
-            object->address + object->atomic.size > address)
+            object->address + object->atomic.size > address) {
             history_clear(object->atomic.history);
+            object->atomic.rewritten = true;
+        }
         if (hit && object->kind != OBJECT_ATOMIC && !object_holder(object) &&
             !object_sleeper(object))
             *link = object->next;

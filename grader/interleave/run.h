@@ -122,6 +122,7 @@ struct object {
         struct {
             struct history *history; /* history.h */
             unsigned size;
+            bool rewritten; /* by a plain write, which so is not how it began */
         } atomic;
     };
 

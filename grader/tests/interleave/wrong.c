@@ -457,6 +457,37 @@ TEST(race__an_atomic_that_is_written_as_if_it_were_none, .hint = "only the secon
     join(thread);
 }
 
+static struct {
+    atomic_uint next, serving;
+    int number;
+} tickets;
+
+/* Relaxed is right: what `next` hands over is a number, and `serving` all else. */
+static void take_ticket(void)
+{
+    unsigned mine = atomic_fetch_add_explicit(&tickets.next, 1, memory_order_relaxed);
+
+    while (atomic_load_explicit(&tickets.serving, memory_order_acquire) != mine)
+        continue;
+}
+
+static void *count_in_turn(void *unused)
+{
+    take_ticket();
+    tickets.number++;
+    *(unsigned *)&tickets.serving += 1;
+    return unused;
+}
+
+TEST(race__an_atomic_that_was_one_is_written_as_if_it_were_none,
+     .hint = "only the second is atomic")
+{
+    pthread_t thread = spawn(count_in_turn, NULL);
+
+    count_in_turn(NULL);
+    join(thread);
+}
+
 TEST(leak__a_block, .hint = "a block of 24 bytes was never freed")
 {
     void *block = malloc(24);
