@@ -219,7 +219,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "no_progress",
-        "only yields|asks again and again|looks again and again",
+        "only yields|asks again and again|looks again and again|a loop that never sleeps",
         "",
         "Waiting is sleeping: in pthread_cond_wait, in a loop that looks at what it waits for.",
     ),

@@ -366,9 +366,39 @@ static void stop_perhaps(uintptr_t pc)
     made_progress();
 }
 
+/* Of the thread that goes on and on: how many of the functions it is in it has not left for long, and from where each
+ * was called. */
+static struct {
+    const struct thread *thread;
+    unsigned depth;
+    uintptr_t calls[MAX_CALL_DEPTH];
+} turning;
+
+static void note_turning(void)
+{
+    unsigned n = self->depth < MAX_CALL_DEPTH ? self->depth : MAX_CALL_DEPTH, same = 0;
+
+    if (turning.thread != self) {
+        turning.thread = self;
+        turning.depth = n;
+        memcpy(turning.calls, self->calls, n * sizeof *self->calls);
+    }
+    while (same < n && same < turning.depth && turning.calls[same] == self->calls[same])
+        same++;
+    turning.depth = same;
+}
+
 static _Noreturn void tell_endless(uintptr_t pc)
 {
-    if (run.yields > MAX_STEPS / YIELDS_ONE_IN)
+    bool yields = run.yields > MAX_STEPS / YIELDS_ONE_IN;
+
+    if (yields && turning.thread == self && turning.depth < self->depth)
+        fail(VERDICT_NO_PROGRESS, self->calls[turning.depth],
+             "%s goes round in a loop that never sleeps (%u steps by now), instead of sleeping "
+             "until "
+             "somebody wakes it.",
+             thread_name(self), (unsigned)MAX_STEPS);
+    if (yields)
         fail(VERDICT_NO_PROGRESS, pc,
              "%s asks again and again and only yields in between (%u steps by now), instead of "
              "sleeping until somebody wakes it.",
@@ -386,7 +416,9 @@ static void count_step(struct object *object, bool writes, uintptr_t pc)
     run.activity++;
     run.touched += run.accesses;
     run.accesses = 0;
-    if (++run.steps - run.returned > MAX_STEPS)
+    if (++run.steps - run.returned > MAX_STEPS / 2)
+        note_turning();
+    if (run.steps - run.returned > MAX_STEPS)
         tell_endless(pc);
     if (run.steps > SLOW_STEPS)
         abandon_schedule(); /* slow is not wrong */

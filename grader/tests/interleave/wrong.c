@@ -810,6 +810,41 @@ TEST(no_progress__two_yield_to_each_other, .hint = "only yields in between")
     join(b);
 }
 
+static __attribute__((noinline)) void give_way(int times)
+{
+    for (int i = 0; i < times; i++)
+        thrd_yield();
+}
+
+static __attribute__((noinline)) void look_with_the_lock(bool *done)
+{
+    pthread_mutex_lock(&lock);
+    looks++;
+    *done = shared_number;
+    pthread_mutex_unlock(&lock);
+}
+
+static __attribute__((noinline)) void look_and_give_way(void)
+{
+    for (bool done = false; !done; give_way(3))
+        look_with_the_lock(&done);
+}
+
+static void *wait_in_turns(void *unused)
+{
+    look_and_give_way();
+    return unused;
+}
+
+TEST(no_progress__looks_and_gives_way_in_turn, .hint = "goes round in a loop that never sleeps")
+{
+    pthread_t thread = spawn(wait_in_turns, NULL);
+
+    settle();
+    set_number(NULL);
+    join(thread);
+}
+
 static void *do_in_two_steps(void *unused)
 {
     atomic_store(&flag, 1);
