@@ -921,6 +921,47 @@ TEST(who_times_out_takes_no_wake_up_away_from_a_sleeping_sender,
     drop_both(ends);
 }
 
+static void *do_nothing(void *unused)
+{
+    return unused;
+}
+
+TEST(who_was_woken_in_vain_before_it_times_out_takes_no_wake_up_away,
+     .sentences = {"takes no wake-up away"}, .spurious_wakeups = 0, .schedules = 2000,
+     .hint = "It has been woken before, and somebody was quicker. What if that is not so now?")
+{
+    struct ends ends = open_full();
+    struct timespec deadline = in_many_moments();
+    struct call hasty = {.tx = clone(ends.tx), .number = 2, .deadline = &deadline};
+    struct call patient = {.tx = clone(ends.tx), .number = 2};
+    pthread_t first, second;
+    int one = 1;
+
+    exploring(false);
+    first = spawn(send_until, &hasty);
+    exploring(true);
+    expect_int(ends.rx, 1);
+    if (sender_try_send(ends.tx, &one) == CHANNEL_OK) {
+        second = spawn(send_now, &patient);
+        join(spawn(do_nothing, NULL)); /* meanwhile both may sleep, the hasty one again */
+        expect_int(ends.rx, 1);
+    } else {
+        second = spawn(send_now, &patient);
+    }
+    while (is_before(now(), deadline))
+        continue;
+    expect_int(ends.rx, 2);
+    join(first);
+    if (in_time(hasty.status, CHANNEL_OK, deadline))
+        expect_int(ends.rx, 2);
+    join(second);
+    check_status(patient.status, CHANNEL_OK, "A sleeping sender is woken by room.");
+    expect_empty(ends.rx);
+    sender_drop(hasty.tx);
+    sender_drop(patient.tx);
+    drop_both(ends);
+}
+
 /* The one that asks neither gets what they sleep for nor keeps it from them. */
 TEST(send_until_asks_in_vain_while_two_senders_sleep,
      .sentences = {"The deadline has passed and the channel is full",

@@ -40,6 +40,12 @@ static inline struct timespec in_a_moment(void)
     return from_now(0, 3000);
 }
 
+/* ... and so far ahead that a call looks, sleeps, and does so again before. */
+static inline struct timespec in_many_moments(void)
+{
+    return from_now(0, 40000);
+}
+
 static inline void let_a_moment_pass(void)
 {
     for (int i = 0; i < 4; i++)
