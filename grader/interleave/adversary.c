@@ -5,6 +5,11 @@ void adversary_touch(struct object *object, bool writes)
 {
     unsigned last = 0; /* place of the object, or else the one that goes */
 
+    if (!object->is_touched)
+        object->maker = writes ? self : NULL;
+    else if (object->maker != self)
+        object->maker = NULL;
+    object->is_touched = true;
     object->changes += writes;
     while (last < MAX_MEETINGS - 1 && self->meetings[last].object != object)
         last++;
@@ -23,6 +28,13 @@ static bool knows_it_as_it_is(const struct thread *thread)
     return false;
 }
 
+/* ... and others might change it. What a thread made is its own as long as no other has met it. */
+static bool could_be_overtaken(const struct thread *thread)
+{
+    return (thread->writes || thread->may_write) && knows_it_as_it_is(thread) &&
+           thread->object->maker != thread;
+}
+
 unsigned adversary_pick(const struct option options[], unsigned able)
 {
     unsigned first = able, last = 0;
@@ -31,7 +43,7 @@ unsigned adversary_pick(const struct option options[], unsigned able)
         const struct thread *thread = options[i].thread;
         if (thread->id >= options[last].thread->id)
             last = i;
-        if (!((thread->writes || thread->may_write) && knows_it_as_it_is(thread)) &&
+        if (!could_be_overtaken(thread) &&
             (first == able || thread->id < options[first].thread->id))
             first = i;
     }

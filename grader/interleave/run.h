@@ -80,7 +80,10 @@ struct object {
     uint32_t next;     /* another object in the same 8 bytes; 0: none */
     struct pasts *met; /* what is before a step at it; NULL: nothing */
 
-    unsigned changes; /* adversary.c */
+    /* adversary.c */
+    unsigned changes;
+    bool is_touched;
+    const struct thread *maker; /* who changed it first; NULL: another has touched it */
 
     unsigned number; /* story.c: in the story; 0: not told yet */
 

@@ -1046,14 +1046,18 @@ TEST(no_progress__a_spinlock_is_not_lock_free, .one_thread_stops = true, .hint =
     join_unless_stopped(b);
 }
 
-/* By an exchange, and with a lock from the tenth that has failed. */
+/* By an exchange, and with a lock from the tenth that has failed. Before each it stores what it has found in
+ * an atomic of its own, as the link of a node. */
 static void count_optimistically(void)
 {
-    int found = atomic_load(&flag), failures = 0;
+    int found = atomic_load(&flag), failures = -1;
+    atomic_int link = 0;
 
-    while (!atomic_compare_exchange_strong(&flag, &found, found + 1))
+    do {
         if (++failures == 10)
             pthread_mutex_lock(&lock);
+        atomic_store(&link, found);
+    } while (!atomic_compare_exchange_strong(&flag, &found, found + 1));
     if (failures >= 10)
         pthread_mutex_unlock(&lock);
 }
