@@ -2180,6 +2180,48 @@ TEST(drop_never_runs_while_a_bounded_channel_holds_a_lock,
     check_equal(errands_dropped, errands_sent, EXACTLY_ONCE);
 }
 
+static void send_2_to(struct sender *tx)
+{
+    send(tx, 2);
+}
+
+struct sleeping {
+    struct sender *tx;   /* of errands */
+    struct receiver *rx; /* of what the errand sends */
+};
+
+static void *send_until_closed_and_then_receive(void *arg)
+{
+    struct sleeping *sleeping = arg;
+    struct errand nothing = {NULL, NULL};
+
+    check_status(sender_send(sleeping->tx, &nothing), CHANNEL_CLOSED,
+                 "receiver_drop wakes all sleeping senders.");
+    recv(sleeping->rx, 1);
+    recv(sleeping->rx, 2);
+    return NULL;
+}
+
+TEST(drop_may_send_to_a_sender_that_slept_on_the_channel_that_closes,
+     .sentences = {"Taking a message wakes a sleeping sender",
+                   "It may itself send, clone and drop"},
+     .hint = "Who sleeps while drop runs, and is woken when?")
+{
+    struct ends ends = open_errands(1), other = open_channel(1);
+    struct sleeping sleeping = {.tx = clone(ends.tx), .rx = other.rx};
+    pthread_t thread;
+
+    send(other.tx, 1);
+    send_errand(ends.tx, (struct errand){.run = send_2_to, .tx = other.tx});
+    thread = spawn(send_until_closed_and_then_receive, &sleeping);
+    receiver_drop(ends.rx); /* sends to the other channel, which is full */
+    join(thread);
+    sender_drop(sleeping.tx);
+    sender_drop(ends.tx);
+    receiver_drop(other.rx);
+    check_equal(errands_dropped, errands_sent, EXACTLY_ONCE);
+}
+
 static void *send_own_sender(void *tx)
 {
     struct errand errand = {.run = use_sender, .tx = clone(tx)};
