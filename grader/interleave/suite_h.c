@@ -109,6 +109,11 @@ size_t locks_kept_apart(void)
     return SIZE_MAX;
 }
 
+bool is_followed(void)
+{
+    return true;
+}
+
 enum { LITTLE_STACK = 1 << 20 };
 
 void with_little_stack(void (*body)(void *), void *arg)

@@ -459,6 +459,11 @@ size_t locks_kept_apart(void)
 #endif
 }
 
+bool is_followed(void)
+{
+    return false;
+}
+
 void with_little_stack(void (*body)(void *), void *arg)
 {
     body(arg);

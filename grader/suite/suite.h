@@ -190,6 +190,10 @@ void tell_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * at 64. */
 size_t locks_kept_apart(void);
 
+/* Is each access to memory followed, as the scheduler does? Then a hundred thousand calls are many; on real threads
+ * a million take no longer. */
+bool is_followed(void);
+
 /* Calls body with arg, and with no more than 1 MiB of stack left to it, as much as a thread has on some systems.
  * On real threads with what there is: their stacks can't be made smaller from within. */
 void with_little_stack(void (*body)(void *), void *arg);
