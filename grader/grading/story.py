@@ -161,6 +161,15 @@ class Story:
         """Was there a signal on a condition variable that somebody sleeps on at the end?"""
         return any(entry.get("state") == "asleep" and entry["signaller"] >= 0 for entry in self._data_ends)
 
+    def cited(self) -> list[Step]:
+        """The steps that are cited where the end is told: of each condition variable that somebody sleeps on, the last
+        signal; and where that came too early, the one in which the sleeper fell asleep."""
+        ends = self._data_ends if self.tells_its_end else []
+        asleep = [entry for entry in ends if entry.get("state") == "asleep" and entry["signaller"] >= 0]
+        numbers = {entry["signalled"] for entry in asleep}
+        numbers |= {entry["since"] for entry in asleep if entry["since"] > entry["signalled"]}
+        return [step for step in self.steps if step.number in numbers]
+
     def woken_in_vain(self) -> bool:
         """Had somebody who sleeps at the end been woken by another, and slept on?"""
         last = {step.thread: step.text for step in self.steps if step.text.startswith("wakes")}

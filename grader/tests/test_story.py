@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import subprocess
 import urllib.request
@@ -70,8 +71,9 @@ def code() -> Code:
     return Code("02_blocking", (Source("02_blocking", "channel.c", SOURCE, Path("channel.c")),))
 
 
-def told(data: dict[str, Any], width: int = 80) -> str:
-    return "\n".join("".join(text for text, _ in line).rstrip() for line in story.as_lines(data, code(), width))
+def told(data: dict[str, Any], width: int = 80, rows: int | None = None) -> str:
+    lines = story.as_lines(data, code(), width, rows=rows)
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
 
 
 def test_a_deadlock_is_told_from_its_first_step_to_who_waits() -> None:
@@ -96,6 +98,40 @@ At the end:
     channel.c:4  receiver_recv:  pthread_cond_wait(&ch->readable, &ch->lock);
   drops has ended"""
     )
+
+
+def signalled(at: int, since: int) -> dict[str, Any]:
+    """A deadlock after many steps: the last signal was the step at, the sleeper has slept since that step."""
+    data = copy.deepcopy(DEADLOCK)
+    texts = {at: (1, 5, "cond_signal", "signals {2}"), since: (0, 4, "cond_wait", "unlocks {1} and sleeps on {2}")}
+    others = {n: (1, 3, "mutex_lock", f"is at {n}") for n in range(3, 41)}
+    data["events"][2:] = [event(n, *(texts.get(n) or others[n])) for n in range(3, 41)]
+    data["ends"][0] |= {"signaller": 1, "signalled": at, "since": since}
+    return data
+
+
+def numbers(data: dict[str, Any], rows: int | None = None) -> str:
+    """What stands in the first column of the table."""
+    table = told(data, rows=rows).partition("At the end:")[0]
+    return " ".join(re.findall(r"^ {2,3}(\(?\d+|…)(?: |$)", table, re.MULTILINE))
+
+
+def test_a_step_that_is_cited_is_shown_above_the_last_ones() -> None:
+    assert "at step 12" in " ".join(told(signalled(12, 7)).split())
+    last = " ".join(map(str, range(27, 41)))
+    assert numbers(signalled(12, 7)) == f"(11 12 … {last}"
+    assert numbers(signalled(12, 13)) == f"(11 12 13 … {last}"  # it was too early: it slept only then
+    assert numbers(signalled(26, 7)) == f"(25 26 {last}"
+    assert numbers(signalled(30, 7)) == f"(26 {last}"
+    assert numbers(signalled(12, 7), rows=17) == "(11 12 … 39 40"
+    assert numbers(signalled(12, 7), rows=12) == "(39 40"  # there is room for one step
+
+
+def test_a_step_that_is_cited_is_shown_where_more_threads_than_columns_are_told_in_one() -> None:
+    data = signalled(12, 7)
+    data["threads"] += [{"id": i, "name": f"number_{i}", "start": "0x0"} for i in range(2, 7)]
+    data["events"][-6:-1] = [event(38 - i, i, 5, "free", "frees it") for i in range(6, 1, -1)]
+    assert "12  channel.c:5  drops signals ch->readable\n   …\n" in told(data)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
