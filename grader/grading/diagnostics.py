@@ -201,7 +201,7 @@ LOOKED_AGAIN = "It was woken, looked again and slept on: what does it look at, a
 _CAUSES: tuple[tuple[str, str, str, str], ...] = (
     (
         "crashed",
-        "",
+        "pointer",
         r"\b(str(?:len|cpy|ncpy|cmp|dup|cat|chr)|mem(?:cpy|move|cmp))\s*\(",
         "What {0} is given must lead somewhere: was it NULL?",
     ),

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grader import c_text
 from grader.exercises import ROOT, TELLING, TRIED
 from grader.grading.submission import Code
 
@@ -184,6 +185,24 @@ class Story:
         """The student's innermost line in the calls of what failed, or ""."""
         stack = self.failing.stack if self.failing else ()
         return next((spot.short for spot in stack if self.is_own(spot)), "")
+
+    def crashed_in(self) -> list[Spot]:
+        """The student's line that crashed, and those from which it was called, the innermost first; nothing where the
+        calls are told anyway."""
+        is_told = self.verdict != "crashed" or any(note.role == "first" for note in self.accesses)
+        spots = [] if is_told or self.failing is None else [spot for spot in self.failing.stack if spot.line]
+        return list(itertools.takewhile(self.is_own, spots))
+
+    def passed_on_from(self) -> str:
+        """Where an assert failed of what its function was given, and of nothing else: the line of the student's that
+        gave it; or ""."""
+        spots = self.crashed_in()
+        asserted = re.match(r"assert\((\w+)\) failed", self.failing.text if self.failing else "")
+        if asserted is None or len(spots) < 2:
+            return ""
+        defined = c_text.definition(spots[0].function, "\n".join(self.source(spots[0].file)))
+        parameters = defined.text.partition("{")[0].partition("(")[2] if defined else ""
+        return spots[1].short if re.search(rf"\b{asserted[1]}\b", parameters) else ""
 
     @property
     def tells_its_end(self) -> bool:
@@ -481,12 +500,15 @@ def _waker_words(entry: dict[str, Any], kind: str) -> str:
     return f"{entry['missing']} more to arrive at {where}" if kind == "barrier" else ""
 
 
+_FEW_CALLS = 3  # of a helper of the student's that crashed, from which it was reached
 _FEW_ASLEEP = 4  # of which is told what they wait for; the story tells it of all
 
 
 def message(text: str, facts: dict[str, Any], story: Story, where: str) -> str:
     """The runtime's message: who did it by name, with what each thread waits for, and with the one that was stopped."""
+    called = _called_by(story, text)
     text = story.words(_by_name(text, story))
+    text = f"{text.removesuffix('.')}{called}." if called else text
     if facts.get("all_asleep"):
         asleep = [f"{story.name(note.thread)} {note.text}" for note in story.asleep()]
         left_out = [f"{len(asleep) - _FEW_ASLEEP} more sleep"] if len(asleep) > _FEW_ASLEEP + 1 else []
@@ -515,6 +537,16 @@ def _inside(story: Story, thread: int) -> str:
     """Where a thread is at the end, for the middle of a sentence."""
     spot = next((n.stack[0] for n in story.ends if n.thread == thread and n.stack), None)
     return f", at {spot.short} in {spot.function}" if spot else ""
+
+
+def _called_by(story: Story, text: str) -> str:
+    """Of a crash in a helper of the student's: in which, unless the text says so, and who called it."""
+    inner, *callers = story.crashed_in() or [_NOWHERE]
+    words = "" if " failed in " in text or not callers else f" in {inner.function}, line {inner.line}"
+    for caller in callers[:_FEW_CALLS]:
+        words += f", called by {caller.function}, line {caller.line}"
+        words += f" of {caller.file}" if caller.file != inner.file else ""
+    return words
 
 
 def without_story(text: str) -> str:

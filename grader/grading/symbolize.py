@@ -19,15 +19,20 @@ _ADDRESS = re.compile(r"0x[0-9a-f]+$")
 
 
 def resolve(result: TestResult, program: Path, code: Code) -> None:
-    """Replaces the addresses in a result. Those of its story are told beside it, as story["places"]."""
+    """Replaces the addresses in a result. Those of its story are told beside it, as story["places"]; in its stacks the
+    functions into which the compiler has put another one are calls of their own."""
     wanted = set()
     if _ADDRESS.match(result.where) and int(result.where, 16):
         wanted.add(result.where)
     if result.story is not None:
         wanted.update(_addresses(result.story))
-    lines = addr2line(program, sorted(wanted), frozenset(s.name for s in code.sources))
+    found = addr2line(program, sorted(wanted), frozenset(s.name for s in code.sources))
+    lines = {address: places[0] for address, places in found.items()}
     if result.story is not None:
-        result.story["places"] = lines
+        frames = {address: _frames(address, places) for address, places in found.items()}
+        for entry in (entry for name in _WITH_STACKS for entry in result.story.get(name, [])):
+            entry["stack"] = [frame for address in entry.get("stack", []) for frame in frames.get(address) or [address]]
+        result.story["places"] = {frame: place for one in frames.values() for frame, place in one.items()}
     if _ADDRESS.match(result.where):
         _, file, line = lines.get(result.where, ("", "", 0))
         result.where = f"{file}:{line}" if line and "/" not in file else ""
@@ -87,6 +92,7 @@ def _places(result: TestResult, told: story.Story | None, code: Code) -> Iterato
         yield _above_the_channel(told, code)
         yield told.accused() if result.verdict == "race" else ""
         yield told.asleep_at() if told.in_a_circle else ""
+        yield told.passed_on_from()
     yield result.where
     if told is not None:
         yield told.asleep_at() if result.verdict == "deadlock" else ""
@@ -136,23 +142,35 @@ def _addresses(node: Any) -> Iterable[str]:
         yield node
 
 
-def addr2line(program: Path, addresses: Sequence[str], sources: frozenset[str]) -> dict[str, tuple[str, str, int]]:
-    """For each address the function, the file and the line; only the student's and the suites'."""
+_WITH_STACKS = ("events", "accesses", "ends")
+Place = tuple[str, str, int]  # function, file, line
+
+
+def _frames(address: str, places: Sequence[Place]) -> dict[str, Place]:
+    """What stands in a stack for that address: 0x401d2c, and 0x401d2c/1 for the function that has it within itself."""
+    return {f"{address}/{n}" if n else address: place for n, place in enumerate(places)}
+
+
+def addr2line(program: Path, addresses: Sequence[str], sources: frozenset[str]) -> dict[str, list[Place]]:
+    """For each address the function, the file and the line, and those into which the compiler has put that function;
+    only the student's and the suites'."""
     tool = shutil.which("addr2line") or shutil.which("llvm-addr2line")
     if not addresses or tool is None:
         return {}
-    command = [tool, "-f", "-e", str(program), *addresses]
+    command = [tool, "-a", "-f", "-i", "-e", str(program), *addresses]
     try:
         output = subprocess.run(command, capture_output=True, check=False, timeout=60).stdout
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    lines = output.decode("utf-8", "replace").splitlines()
+    told = re.split(r"^0x[0-9a-f]+\n", output.decode("utf-8", "replace"), flags=re.MULTILINE)[1:]
     found = {}
-    for address, function, place in zip(addresses, lines[::2], lines[1::2], strict=False):  # it may have been cut short
-        match = re.match(r"(.*):(\d+)", place)
-        if match and match[1] != "??":
-            found[address] = (function, _file(match[1], sources), int(match[2]))
+    for address, text in zip(addresses, told, strict=False):  # it may have been cut short
+        if places := [(f, _file(name, sources), int(line)) for f, name, line in _PLACE.findall(text) if name != "??"]:
+            found[address] = places
     return found
+
+
+_PLACE = re.compile(r"^(.+)\n(.*):(\d+)", re.MULTILINE)
 
 
 def _file(path: str, sources: frozenset[str]) -> str:

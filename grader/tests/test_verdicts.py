@@ -56,6 +56,44 @@ def test_a_crash_is_told_without_a_sanitizer_too(kit: Kit) -> None:
     assert ran.verdicts("01_answer") == ["crashed", "crashed"]
 
 
+HELPER = """#include "channel.h"
+#include <assert.h>
+#include <stdlib.h>
+static void check(int good)
+{
+    STATEMENT
+}
+int answer(void)
+{
+    volatile int n = 41;
+    check(n == 42);
+    return n;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "line", "said"),
+    [
+        ("assert(good);", 11, "assert(good) failed in check, line 6 of channel.c"),
+        ("assert(good != 0);", 6, "assert(good != 0) failed in check, line 6 of channel.c"),  # may be wrong itself
+        ("if (!good) abort();", 6, "answer calls abort() in check, line 6"),
+    ],
+)
+def test_who_called_the_helper_that_crashed_is_told(kit: Kit, statement: str, line: int, said: str) -> None:
+    ran = kit.grade(HELPER.replace("STATEMENT", statement), variant="interleave")
+    test = ran.exercise("01_answer")["tests"][0]
+    assert (test["verdict"], test["where"]) == ("crashed", f"channel.c:{line}")
+    assert test["message"] == f"{said}, called by answer, line 11."
+
+
+def test_where_a_helper_was_called_is_told_though_the_compiler_put_it_into_its_caller(kit: Kit) -> None:
+    text = HELPER.replace("STATEMENT", "*(volatile int *)16 = good;").replace("void check", "inline void check")
+    ran = kit.grade(text.replace("static", "__attribute__((always_inline)) static"), variant="interleave")
+    said = "answer writes through a NULL pointer in check, line 6, called by answer, line 11."
+    assert ran.exercise("01_answer")["tests"][0]["message"] == said
+
+
 def test_a_use_after_free_is_told_with_the_line(kit: Kit) -> None:
     body = "char *volatile p = malloc(4); free(p); p[1] = 1;"
     test = kit.grade(with_body(body, "#include <stdlib.h>\n")).exercise("01_answer")["tests"][0]
