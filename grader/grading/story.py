@@ -36,6 +36,7 @@ _CALLS = (
     ("atomic", r"(?:__)?(?:atomic|sync)_\w+", 0),
 )
 _LOCKS = re.compile(r"\blocks\b")  # in the words of a step, also of one that tried
+_SLEEPS = re.compile(r"(unlocks .* and )?sleeps (on|in) ")
 _BEFORE = ("stopped", "unwritten")  # the roles of what had happened before it failed
 _NOT_A_STEP = ("deadlock", "leak")  # these happen when nothing happens any more
 _TELLS = "tells"  # a step that the suite tells
@@ -175,6 +176,23 @@ class Story:
         """Had somebody who sleeps at the end been woken by another, and slept on?"""
         last = {step.thread: step.text for step in self.steps if step.text.startswith("wakes")}
         return any(last.get(note.thread, "").startswith("wakes, and") for note in self.asleep())
+
+    def woken_by(self, function: str) -> str:
+        """What ended the last sleep of the thread that failed, in that call, from which it had just come back: the op
+        of the step; or "", for it had not slept there."""
+        thread = self.failing.thread if self.failing else -1
+        own = (step for step in reversed(self.steps) if step.thread == thread and step.op != "fails")
+        inside = itertools.takewhile(lambda step: any(spot.function == function for spot in step.stack), own)
+        following = ""
+        for step in inside:
+            if _SLEEPS.match(step.text):
+                return following
+            following = step.op
+        return ""
+
+    def was_called(self, function: str) -> bool:
+        """Did any thread take a step in that function?"""
+        return self.omitted > 0 or any(spot.function == function for step in self.steps for spot in step.stack)
 
     def is_late(self) -> bool:
         """Did the thread that failed wake up last because its deadline had passed?"""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import c_text, sentences
-from grader.exercises import ROOT, TRIED
+from grader.exercises import ROOT, TRIED, api
 from grader.grading import diagnostics, story, suites
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code
@@ -43,15 +43,15 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
     else:
         result.message = story.without_story(result.message)
     text = line_of(result.where, code)
-    result.explanation = _explanation(result, told, text) or result.explanation
+    result.explanation = _explanation(result, told, code, text) or result.explanation
 
 
-def _explanation(result: TestResult, told: story.Story | None, line: str) -> str:
+def _explanation(result: TestResult, told: story.Story | None, code: Code, line: str) -> str:
     """What is behind it, in words, if that is known; line: of the student's, where it was."""
     if told is None:
         return diagnostics.cause(result.verdict, result.message, result.got, line) or _is_no_answer(result)
     undropped = told.undropped() if result.verdict == "leak" else ""
-    found = _needless(result, told) or told.unwritten() or _cause(result, told, line)
+    found = _needless(result, told) or told.unwritten() or _too_early(result, told, code) or _cause(result, told, line)
     return found or undropped or _is_no_answer(result)
 
 
@@ -76,6 +76,19 @@ def _needless(result: TestResult, told: story.Story) -> str:
     if not is_alone or result.suite == TRIED:
         return ""
     return f"No other thread is there to wake it: {(waiting or ['it'])[0]} has to return here without sleeping."
+
+
+def _too_early(result: TestResult, told: story.Story, code: Code) -> str:
+    """Of a call that the failing thread has made: why it was too early to say that time is up, or that there is nobody
+    any more; or ""."""
+    function = sentences.called_in(result.call)
+    if result.verdict != "failed" or function not in api():
+        return ""
+    if result.got == diagnostics.EARLY:
+        return diagnostics.early(function, told.woken_by(function), code.text)
+    drop, said = diagnostics.CLOSED_EARLY.get(function.partition("_")[0], ("", ""))
+    is_early = result.got == "CHANNEL_CLOSED" and len(told.names) > 1  # one thread's drop may be without a step
+    return said if is_early and not told.was_called(drop) else ""
 
 
 def _is_no_answer(result: TestResult) -> str:

@@ -213,7 +213,7 @@ def test_more_threads_than_columns_are_told_in_one() -> None:
 def explained(data: dict[str, Any], message: str, verdict: str = "deadlock") -> str:
     data = data | {"verdict": verdict}
     result = outcome.TestResult("02_blocking", "name", "interleave", verdict, message, story=data)
-    return symbolize._explanation(result, Story(data, code()), "")
+    return symbolize._explanation(result, Story(data, code()), code(), "")
 
 
 def test_who_sleeps_alone_or_in_a_try_was_not_to_sleep() -> None:
@@ -249,6 +249,47 @@ def test_what_is_said_of_signals_and_time_is_what_the_story_says() -> None:
     assert explained(data, spins, "no_progress").startswith("Waiting is sleeping")
     data["events"].insert(5, event(6, 0, 4, "timeout", "wakes: its deadline has passed, and locks {1}"))
     assert "when time is up" in explained(data, spins, "no_progress")
+
+
+def too_early(got: str, call: str, events: list[dict[str, Any]], source: bytes = b"") -> str:
+    """What is said of a call from which the test has come back too early; a call, receiver_recv, has the events."""
+    suite = "exercises/02_blocking/test_channel.c"
+    places = {**PLACES, "0x7": ("sender_drop", "channel.c", 5), "0x8": ("a_test", suite, 9)}
+    stacks = [{**one, "stack": [one["pc"], "0x8"]} for one in events]
+    data = DEADLOCK | {"verdict": "failed", "places": places, "ends": []}
+    data["events"] = [*stacks, event(9, 0, 0, "fails", "") | {"stack": ["0x8"]}]
+    result = outcome.TestResult("02_blocking", "name", "interleave", "failed", call=call, got=got)
+    sources = (*code().sources, Source("02_blocking", "more.c", source, Path("more.c")))
+    return symbolize._too_early(result, Story(data, code()), Code("02_blocking", sources))
+
+
+def test_why_a_call_gave_up_before_its_deadline_is_told() -> None:
+    early, recv = "CHANNEL_TIMEOUT before its deadline", "receiver_recv(rx, &got)"
+    sleeps = event(1, 0, 4, "cond_wait", "unlocks {1} and sleeps on {2}")
+    unlocks = event(4, 0, 3, "mutex_unlock", "unlocks {1}")
+
+    def woken(op: str) -> list[dict[str, Any]]:
+        return [sleeps, event(2, 1, 5, "cond_signal", "signals {2}"), event(3, 0, 4, op, "wakes"), unlocks]
+
+    assert too_early(early, recv, [unlocks]) == "receiver_recv has not slept."
+    elsewhere = [sleeps, event(2, 0, 8, "join", "sees that {t1} has ended"), unlocks]
+    assert too_early(early, recv, elsewhere) == "receiver_recv has not slept."
+    looks = b"clock_gettime(CLOCK_REALTIME, &t);"
+    assert too_early(early, recv, [unlocks], looks).endswith("slept. By which clock does it look at the time?")
+    assert too_early(early, recv, [unlocks], b"/* time(2) */") == "receiver_recv has not slept."
+    assert too_early(early, recv, woken("spurious")).startswith("It was woken without cause")
+    assert too_early(early, recv, woken("wakes")).startswith("It was woken by another thread")
+    assert too_early(early, recv, woken("timeout")) == ""  # by which clock?
+    assert too_early(early, "call.status", [unlocks]) == ""  # another thread's call
+    assert too_early("CHANNEL_TIMEOUT", recv, [unlocks]) == ""
+
+
+def test_that_nobody_has_gone_is_told_of_a_channel_that_is_closed() -> None:
+    closed, unlocks = "CHANNEL_CLOSED", event(1, 1, 3, "mutex_unlock", "unlocks {1}")
+    assert too_early(closed, "receiver_recv(rx, &got)", [unlocks]) == "No sender has been dropped yet."
+    assert too_early(closed, "sender_send(tx, &got)", [unlocks]) == "The receiver has not been dropped yet."
+    assert too_early(closed, "receiver_recv(rx, &got)", [unlocks, event(2, 1, 7, "free", "frees 8 bytes")]) == ""
+    assert too_early("CHANNEL_OK", "receiver_recv(rx, &got)", [unlocks]) == ""
 
 
 def test_who_sleeps_while_another_is_told_wrong_is_not_the_place() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grader.exercises import ROOT
-from grader.grading import hang
+from grader.grading import diagnostics, hang
 from grader.grading.verdicts import OF_TESTS
 from grader.tests.conftest import ANSWER, Kit
 
@@ -399,3 +399,4 @@ def test_the_lists_of_names_that_c_and_python_keep_are_the_same() -> None:
     statuses = re.findall(r"^    (CHANNEL_\w+)", header.partition("enum channel_status {")[2].partition("};")[0], re.M)
     told = (ROOT / "grader/suite/check.c").read_text().partition("channel_status_names[]")[2].partition("};")[0]
     assert len(statuses) == 7 and re.findall(r'"(\w+)"', told) == statuses
+    assert f'"{diagnostics.EARLY}"' in (ROOT / "grader/suite/deadlines.h").read_text()
