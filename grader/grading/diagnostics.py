@@ -208,6 +208,12 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "What {0} is given must lead somewhere: was it NULL?",
     ),
     (
+        "failed",
+        r"^(?:got|recv_int\(.*\)) is -1, not (?!-1\b)",  # the suites' -1 is there before a message comes
+        "",
+        "Nothing was written to *message: how many bytes are copied, and what became of message_size on the way?",
+    ),
+    (
         "exited_early",
         r"calls exit",
         "",

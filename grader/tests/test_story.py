@@ -292,6 +292,20 @@ def test_that_nobody_has_gone_is_told_of_a_channel_that_is_closed() -> None:
     assert too_early("CHANNEL_OK", "receiver_recv(rx, &got)", [unlocks]) == ""
 
 
+@pytest.mark.parametrize(
+    ("message", "is_told"),
+    [
+        ("got is -1, not 7.", True),
+        ("got is -1, not -1.", False),
+        ("got is 2, not 1.", False),
+        ("it is -1, not 2.", False),
+    ],
+)
+def test_that_a_message_was_not_written_is_told(message: str, is_told: bool) -> None:
+    told = explained(DEADLOCK | {"ends": []}, message, "failed")
+    assert told.startswith("Nothing was written to *message") == is_told
+
+
 def test_who_sleeps_while_another_is_told_wrong_is_not_the_place() -> None:
     sources = (Source("08", name, SOURCE, Path(name)) for name in ("ticket_server.c", "channel.c"))
     server = Code("08_ticket_server", tuple(sources))
