@@ -359,7 +359,7 @@ TEST(a_long_queue_is_received_and_dropped_when_there_is_no_memory_left,
 /* The channel may keep room for many of them, and there may not be that much memory. */
 TEST(a_message_that_is_larger_than_a_stack_arrives_as_it_was_sent,
      .sentences = {"message_size bytes of any content"}, .once = true,
-     .hint = "Where is the message while it is copied? The stack of a thread has an end.")
+     .hint = "What became of message_size since channel_create?")
 {
     enum { SIZE = 9 << 20 };
     struct sender *tx;
@@ -994,10 +994,7 @@ static void leave_many(void *arg)
 TEST(more_than_65536_queued_messages_take_no_more_stack_than_one,
      .sentences = {"more than 65,536 handles or queued messages work",
                    "Whoever drops the last handle frees the channel"},
-     .once = true,
-     .hint =
-         "Does a function call itself for each message? The stack of a thread has an end: a loop "
-         "does not need it.")
+     .once = true, .hint = "How far does the type of your count reach, and that of a place?")
 {
     with_little_stack(leave_many, NULL);
 }
@@ -1058,7 +1055,8 @@ static void expect_no_memory_for(size_t message_size)
                      CHANNEL_OK, CHANNEL_NO_MEMORY) == CHANNEL_NO_MEMORY)
         return;
     check_status(sender_send(tx, &message), CHANNEL_NO_MEMORY,
-                 "A message_size so large that a size would overflow gives CHANNEL_NO_MEMORY.");
+                 "CHANNEL_NO_MEMORY: no room could be allocated. What became of message_size since "
+                 "channel_create?");
     sender_drop(tx);
     receiver_drop(rx);
 }

@@ -585,10 +585,7 @@ static void leave_many(void *arg)
 TEST(more_than_65536_messages_left_are_dropped_and_take_no_more_stack_than_one,
      .sentences = {"drop runs exactly once for every message",
                    "more than 65,536 handles or queued messages work"},
-     .once = true,
-     .hint =
-         "Does a function call itself for each message? The stack of a thread has an end: a loop "
-         "does not need it.")
+     .once = true, .hint = "How far does the type of your count reach, and that of a place?")
 {
     with_little_stack(leave_many, NULL);
 }
@@ -877,7 +874,7 @@ TEST(drop_is_called_with_messages_of_every_size,
 /* The channel may keep room for many of them, and there may not be that much memory. */
 TEST(drop_is_called_with_a_message_that_is_larger_than_a_stack,
      .sentences = {"valid during the call and aligned, as far as malloc"}, .once = true,
-     .hint = "Where is the message while drop looks at it? The stack of a thread has an end.")
+     .hint = "What is drop given, and what became of message_size since channel_create?")
 {
     enum { SIZE = 9 << 20 };
     struct sender *tx;

@@ -969,8 +969,10 @@ static void take_one_of_several(int capacity, int sleepers, bool by_try)
         threads[i] = spawn(send_one_and_keep, &sending[i]);
     settle();
     for (int i = 0; i < sleepers; i++) {
-        check_status(by_try ? receiver_try_recv(ends.rx, &got) : receiver_recv(ends.rx, &got),
-                     CHANNEL_OK, RECEIVED);
+        if (by_try)
+            check_status(receiver_try_recv(ends.rx, &got), CHANNEL_OK, RECEIVED);
+        else
+            check_status(receiver_recv(ends.rx, &got), CHANNEL_OK, RECEIVED);
         check_equal(got, i, IN_ORDER);
     }
     for (int i = 0; i < sleepers; i++)

@@ -13,7 +13,6 @@
 
 #include "channel.h"
 
-#define NOT_EARLY "CHANNEL_TIMEOUT is never said before the deadline."
 #define MESSAGE_FIRST "A queued message comes before CHANNEL_TIMEOUT."
 #define ROOM_FIRST "Where there is room a message is sent, even after the deadline."
 #define NOT_SENT "A send that timed out was not sent."
@@ -93,11 +92,6 @@ static void drop_both(struct ends ends)
 }
 
 /* ------------------------------------------------------------------------------- deadlines */
-
-static void expect_passed(struct timespec deadline)
-{
-    check(!is_before(now(), deadline), NOT_EARLY);
-}
 
 /* Deadlines that have passed when the call begins. */
 enum { PASSED = 5 };
@@ -206,12 +200,16 @@ static void *drop_receiver(void *rx)
 }
 
 /* What may be said of a call that somebody else could end in time. */
-static bool in_time(enum channel_status status, enum channel_status expected,
-                    struct timespec deadline)
+#define in_time(call, expected, deadline)                                                          \
+    in_time_at(__LINE__, #call, (call), (expected), (deadline))
+
+static bool in_time_at(int line, const char *call, enum channel_status status,
+                       enum channel_status expected, struct timespec deadline)
 {
-    if (check_one_of(status, "The call waits for it, until the deadline.", (int)expected,
-                     CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
-        expect_passed(deadline);
+    check_status_at(__FILE__, line, "The call waits for it, until the deadline.", call, (int)status,
+                    channel_status_names, (int[]){(int)expected, CHANNEL_TIMEOUT}, 2);
+    if (status == CHANNEL_TIMEOUT)
+        check_not_early_at(__FILE__, line, call, now(), deadline);
     return status == expected;
 }
 
@@ -318,9 +316,8 @@ TEST(recv_until_says_timeout_and_not_before_the_deadline,
     struct timespec deadline = in_ms(SOON);
     int got = -1;
 
-    check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_TIMEOUT,
-                 "Nothing is queued, and a sender is left.");
-    expect_passed(deadline);
+    check_timeout(receiver_recv_until(ends.rx, &got, &deadline), deadline,
+                  "Nothing is queued, and a sender is left.");
     check_equal(got, -1, UNTOUCHED);
     drop_both(ends);
 }
@@ -334,7 +331,8 @@ TEST(recv_until_takes_a_point_in_time_and_not_a_length, .sentences = {"not a len
 
     check_status(receiver_recv_until(ends.rx, &got, &deadline), CHANNEL_TIMEOUT,
                  "Nothing is queued, and a sender is left.");
-    check(is_before(now(), much_later), "A deadline is a point in time, not a length of time.");
+    check_not_late("receiver_recv_until", much_later,
+                   "A deadline is a point in time, not a length of time.");
     drop_both(ends);
 }
 
@@ -628,9 +626,7 @@ TEST(send_until_says_timeout_and_not_before_the_deadline,
     struct timespec deadline = in_ms(SOON);
     int two = 2;
 
-    check_status(sender_send_until(ends.tx, &two, &deadline), CHANNEL_TIMEOUT,
-                 "The channel is full.");
-    expect_passed(deadline);
+    check_timeout(sender_send_until(ends.tx, &two, &deadline), deadline, "The channel is full.");
     expect_int(ends.rx, 1);
     check_status(receiver_try_recv(ends.rx, &two), CHANNEL_EMPTY, NOT_SENT);
     drop_both(ends);
@@ -645,7 +641,8 @@ TEST(send_until_takes_a_point_in_time_and_not_a_length, .sentences = {"not a len
 
     check_status(sender_send_until(ends.tx, &two, &deadline), CHANNEL_TIMEOUT,
                  "The channel is full.");
-    check(is_before(now(), much_later), "A deadline is a point in time, not a length of time.");
+    check_not_late("sender_send_until", much_later,
+                   "A deadline is a point in time, not a length of time.");
     drop_both(ends);
 }
 
@@ -984,9 +981,8 @@ TEST(send_until_asks_in_vain_while_two_senders_sleep,
     settle();
     soon = in_ms(SOON);
     check_status(sender_send_until(ends.tx, &third, &none), CHANNEL_INVALID, AT_ONCE);
-    check_status(sender_send_until(ends.tx, &third, &soon), CHANNEL_TIMEOUT,
-                 "The deadline has passed and the channel is full.");
-    expect_passed(soon);
+    check_timeout(sender_send_until(ends.tx, &third, &soon), soon,
+                  "The deadline has passed and the channel is full.");
     check_equal(third, 3, "Unless OK, the message stays the caller's.");
     expect_int(ends.rx, 1);
     expect_int(ends.rx, 2);
@@ -1160,7 +1156,7 @@ static void receive_until(struct timespec deadline)
     join(thread);
     if (check_one_of(receiver.status, "The call waits for a message, until the deadline.",
                      CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT) {
-        check(!is_before(receiver.returned, deadline), NOT_EARLY);
+        check_not_early(receiver.status, receiver.returned, deadline);
         expect_int(ends.rx, 7);
     } else {
         check_equal(receiver.number, 7, ARRIVES);
@@ -1180,7 +1176,7 @@ static void send_before(struct timespec deadline)
     join(thread);
     if (check_one_of(sender.status, "The call waits for room, until the deadline.", CHANNEL_OK,
                      CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
-        check(!is_before(sender.returned, deadline), NOT_EARLY);
+        check_not_early(sender.status, sender.returned, deadline);
     else
         expect_int(ends.rx, 2);
     expect_empty(ends.rx);
@@ -1519,7 +1515,7 @@ TEST(recv_until_sleeps_until_the_deadline_at_most_whatever_wakes_it,
     send_int(ends.tx, 7);
     join(thread);
     if (check_one_of(receiver.status, AT_MOST, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
-        check(!is_before(receiver.returned, deadline), NOT_EARLY);
+        check_not_early(receiver.status, receiver.returned, deadline);
     drop_both(ends);
 }
 
@@ -1545,7 +1541,7 @@ TEST(send_until_sleeps_until_the_deadline_at_most_although_others_take_the_room,
     expect_int(ends.rx, 1);
     join(thread);
     if (check_one_of(sender.status, AT_MOST, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
-        check(!is_before(sender.returned, deadline), NOT_EARLY);
+        check_not_early(sender.status, sender.returned, deadline);
     sender_drop(sender.tx);
     drop_both(ends);
 }
@@ -2104,6 +2100,7 @@ TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory,
                    "sender_try_send: Unbounded channels only"},
      .allocations_fail = true)
 {
+    static const char rule[] = "There is room unless there is no memory.";
     struct ends ends = {NULL, NULL};
     struct timespec deadline = passed(0), none = {0, -1};
     int sent = 0, received = 0;
@@ -2116,9 +2113,10 @@ TEST(on_an_unbounded_channel_send_until_may_run_out_of_memory,
     for (int i = 0; i < 40; i++) { /* either call after either one, and after one that failed */
         if (i % 7 == 0)
             check_status(sender_send_until(ends.tx, &sent, &none), CHANNEL_INVALID, AT_ONCE);
-        enum channel_status status = check_one_of(
-            i % 2 ? sender_try_send(ends.tx, &sent) : sender_send_until(ends.tx, &sent, &deadline),
-            "There is room unless there is no memory.", CHANNEL_OK, CHANNEL_NO_MEMORY);
+        int status = i % 2 ? check_one_of(sender_try_send(ends.tx, &sent), rule, CHANNEL_OK,
+                                          CHANNEL_NO_MEMORY)
+                           : check_one_of(sender_send_until(ends.tx, &sent, &deadline), rule,
+                                          CHANNEL_OK, CHANNEL_NO_MEMORY);
         check(status == CHANNEL_OK || allocation_has_failed(),
               "CHANNEL_NO_MEMORY means that an allocation failed.");
         sent += status == CHANNEL_OK;

@@ -13,7 +13,6 @@
 
 #include "channel.h"
 
-#define NOT_EARLY "CHANNEL_TIMEOUT is never said before the deadline."
 #define IS_READY "Ready means that receiver_recv would not sleep."
 #define TAKES_NONE "receiver_select takes no message."
 #define READY_FIRST "A ready one wins over a deadline that has passed."
@@ -128,10 +127,15 @@ static struct timespec passed(int which)
 }
 
 /* What may be said of a call that somebody else could end in time. */
-static bool in_time(enum channel_status status, struct timespec deadline)
+#define in_time(call, deadline) in_time_at(__LINE__, #call, (call), (deadline))
+
+static bool in_time_at(int line, const char *call, enum channel_status status,
+                       struct timespec deadline)
 {
-    if (check_one_of(status, WOKEN, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
-        check(!is_before(now(), deadline), NOT_EARLY);
+    check_status_at(__FILE__, line, WOKEN, call, (int)status, channel_status_names,
+                    (int[]){CHANNEL_OK, CHANNEL_TIMEOUT}, 2);
+    if (status == CHANNEL_TIMEOUT)
+        check_not_early_at(__FILE__, line, call, now(), deadline);
     return status == CHANNEL_OK;
 }
 
@@ -641,9 +645,9 @@ TEST(select_says_timeout_and_not_before_the_deadline,
     struct timespec deadline = in_ms(SOON), much_later = in_ms(600 * 1000);
     size_t ready = NOTHING;
 
-    check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_TIMEOUT, NONE_READY);
-    check(!is_before(now(), deadline), NOT_EARLY);
-    check(is_before(now(), much_later), "A deadline is a point in time, not a length of time.");
+    check_timeout(receiver_select(channels.rx, 2, &deadline, &ready), deadline, NONE_READY);
+    check_not_late("receiver_select", much_later,
+                   "A deadline is a point in time, not a length of time.");
     check_equal(ready, NOTHING, UNTOUCHED);
     drop_all(&channels);
 }
@@ -782,7 +786,7 @@ static void select_before(struct timespec deadline)
     send_int(channels.tx[1], 7);
     join(thread);
     if (check_one_of(select.status, WOKEN, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
-        check(!is_before(select.returned, deadline), NOT_EARLY);
+        check_not_early(select.status, select.returned, deadline);
     else
         check_equal(select.ready, 1, IS_READY);
     expect_int(channels.rx[1], 7);
@@ -838,7 +842,7 @@ static void expect_long_past(struct timespec deadline)
 
     check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_TIMEOUT, NONE_READY);
     check_equal(ready, NOTHING, UNTOUCHED);
-    check(is_before(now(), much_later), "Nobody sleeps for a deadline that has passed.");
+    check_not_late("receiver_select", much_later, "Nobody sleeps for a deadline that has passed.");
     send_int(channels.tx[1], 7);
     check_status(receiver_select(channels.rx, 2, &deadline, &ready), CHANNEL_OK, READY_FIRST);
     check_equal(ready, 1, LOWEST);
@@ -888,7 +892,7 @@ TEST(select_sleeps_until_the_deadline_at_most_whatever_wakes_it,
     send_int(channels.tx[1], 7);
     join(thread);
     if (check_one_of(select.status, rule, CHANNEL_OK, CHANNEL_TIMEOUT) == CHANNEL_TIMEOUT)
-        check(!is_before(select.returned, deadline), NOT_EARLY);
+        check_not_early(select.status, select.returned, deadline);
     drop_all(&channels);
     drop_all(&other);
 }

@@ -1,4 +1,5 @@
 /* Suite of 08: the sentences of ticket_server.h, one test each. */
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -669,6 +670,19 @@ TEST(what_get_copied_out_is_the_callers, .sentences = {"*ticket is a copy"})
     free(kept);
 }
 
+/* What that function says of an id that no ticket has. */
+static void check_not_found(const char *function, uint64_t id, enum ticket_result result)
+{
+    const char *rule = id > UINT8_MAX
+                           ? "TICKET_NOT_FOUND: no ticket has that id. How many of its bits arrive?"
+                           : "TICKET_NOT_FOUND: no ticket has that id.";
+    char call[80];
+
+    snprintf(call, sizeof call, "%s(client, %" PRIu64 ", ...)", function, id);
+    check_status_at(__FILE__, __LINE__, rule, call, (int)result, result_names,
+                    (int[]){TICKET_NOT_FOUND}, 1);
+}
+
 TEST(getting_an_unknown_id_is_not_found,
      .sentences = {"ticket_client_get TICKET_NOT_FOUND: No ticket has that id",
                    "Out-parameters are written on TICKET_OK only"})
@@ -679,8 +693,7 @@ TEST(getting_an_unknown_id_is_not_found,
     memset(&before, 0x5a, sizeof before);
     memset(&ticket, 0x5a, sizeof ticket);
     for (uint64_t id = 0; id <= 2; id += 2)
-        check_result(ticket_client_get(running.client, id, &ticket),
-                     "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
+        check_not_found("ticket_client_get", id, ticket_client_get(running.client, id, &ticket));
     check_bytes(&ticket, &before, sizeof ticket, ON_OK_ONLY);
     finish(running);
 }
@@ -689,10 +702,11 @@ TEST(setting_the_status_of_an_unknown_id_is_not_found,
      .sentences = {"ticket_client_set_status TICKET_NOT_FOUND: No ticket has that id",
                    "A command or query returns once the server has answered it"})
 {
+    const uint64_t id = UINT64_C(1) << 32 | 1;
     struct running running = start_with(2, 1, NULL);
 
-    check_result(ticket_client_set_status(running.client, UINT64_C(1) << 32 | 1, TICKET_DONE),
-                 "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
+    check_not_found("ticket_client_set_status", id,
+                    ticket_client_set_status(running.client, id, TICKET_DONE));
     check_equal(count(running.client, TICKET_DONE), 0, "A request that failed changed nothing.");
     finish(running);
 }
@@ -700,7 +714,7 @@ TEST(setting_the_status_of_an_unknown_id_is_not_found,
 TEST(an_id_is_all_of_its_64_bits,
      .sentences = {"ticket_client_get TICKET_NOT_FOUND: No ticket has that id",
                    "ticket_client_set_status TICKET_NOT_FOUND: No ticket has that id"},
-     .once = true, .hint = "How many bits of an id arrive?")
+     .once = true)
 {
     enum { TICKETS = 3 };
     struct running running = start(2);
@@ -714,10 +728,9 @@ TEST(an_id_is_all_of_its_64_bits,
                       : bit < 64 ? UINT64_C(1) << bit | 1
                                  : UINT64_MAX;
 
-        check_result(ticket_client_get(running.client, id, &ticket),
-                     "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
-        check_result(ticket_client_set_status(running.client, id, TICKET_DONE),
-                     "TICKET_NOT_FOUND: no ticket has that id.", TICKET_NOT_FOUND);
+        check_not_found("ticket_client_get", id, ticket_client_get(running.client, id, &ticket));
+        check_not_found("ticket_client_set_status", id,
+                        ticket_client_set_status(running.client, id, TICKET_DONE));
     }
     check_equal(ticket.id, 77, ON_OK_ONLY);
     check_counts(running.client, 3, 0, 0);

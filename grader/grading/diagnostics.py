@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from grader import c_text
+
 _MESSAGES: tuple[tuple[str, str], ...] = (
     (
         r"implicit declaration of function|call to undeclared function|implicitly declaring",
@@ -201,9 +203,15 @@ LOOKED_AGAIN = "It was woken, looked again and slept on: what does it look at, a
 _CAUSES: tuple[tuple[str, str, str, str], ...] = (
     (
         "crashed",
-        "",
+        "pointer",
         r"\b(str(?:len|cpy|ncpy|cmp|dup|cat|chr)|mem(?:cpy|move|cmp))\s*\(",
         "What {0} is given must lead somewhere: was it NULL?",
+    ),
+    (
+        "failed",
+        r"^(?:got|recv_int\(.*\)) is -1, not (?!-1\b)",  # the suites' -1 is there before a message comes
+        "",
+        "Nothing was written to *message: how many bytes are copied, and what became of message_size on the way?",
     ),
     (
         "exited_early",
@@ -262,6 +270,32 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
 )
 CIRCLE = "Each holds a lock that another one waits for: whoever needs several takes them in one order."
 _NEVER_WRITTEN = 0xBE  # what the runtime fills a new block with: interleave/heap.c
+
+
+EARLY = "CHANNEL_TIMEOUT before its deadline"  # what came, where a check of suite/deadlines.h fails
+_WOKEN_EARLY = {
+    "spurious": "It was woken without cause, before the deadline, and did not sleep again.",
+    "wakes": "It was woken by another thread, before the deadline, and did not sleep again.",
+}
+_LOOKS_AT_A_CLOCK = re.compile(r"\b(?:clock_gettime|timespec_get|gettimeofday|time)\s*\(")
+
+
+def early(function: str, woken_by: str, source: str) -> str:
+    """What is behind that in a call of that function, or "".
+
+    woken_by: what ended its last sleep, the op of a step, or "" if it has not slept. A deadline that has woken it may
+    be another clock's."""
+    if woken_by:
+        return _WOKEN_EARLY.get(woken_by, "")
+    looks = _LOOKS_AT_A_CLOCK.search(c_text.bare(source))
+    return f"{function} has not slept.{' By which clock does it look at the time?' if looks else ''}"
+
+
+# What has to be called before a call of either end may say CHANNEL_CLOSED.
+CLOSED_EARLY = {
+    "receiver": ("sender_drop", "No sender has been dropped yet."),
+    "sender": ("receiver_drop", "The receiver has not been dropped yet."),
+}
 
 
 def cause(verdict: str, message: str, got: str, line: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grader import c_text
 from grader.exercises import ROOT, TELLING, TRIED
 from grader.grading.submission import Code
 
@@ -35,6 +36,7 @@ _CALLS = (
     ("atomic", r"(?:__)?(?:atomic|sync)_\w+", 0),
 )
 _LOCKS = re.compile(r"\blocks\b")  # in the words of a step, also of one that tried
+_SLEEPS = re.compile(r"(unlocks .* and )?sleeps (on|in) ")
 _BEFORE = ("stopped", "unwritten")  # the roles of what had happened before it failed
 _NOT_A_STEP = ("deadlock", "leak")  # these happen when nothing happens any more
 _TELLS = "tells"  # a step that the suite tells
@@ -161,10 +163,36 @@ class Story:
         """Was there a signal on a condition variable that somebody sleeps on at the end?"""
         return any(entry.get("state") == "asleep" and entry["signaller"] >= 0 for entry in self._data_ends)
 
+    def cited(self) -> list[Step]:
+        """The steps that are cited where the end is told: of each condition variable that somebody sleeps on, the last
+        signal; and where that came too early, the one in which the sleeper fell asleep."""
+        ends = self._data_ends if self.tells_its_end else []
+        asleep = [entry for entry in ends if entry.get("state") == "asleep" and entry["signaller"] >= 0]
+        numbers = {entry["signalled"] for entry in asleep}
+        numbers |= {entry["since"] for entry in asleep if entry["since"] > entry["signalled"]}
+        return [step for step in self.steps if step.number in numbers]
+
     def woken_in_vain(self) -> bool:
         """Had somebody who sleeps at the end been woken by another, and slept on?"""
         last = {step.thread: step.text for step in self.steps if step.text.startswith("wakes")}
         return any(last.get(note.thread, "").startswith("wakes, and") for note in self.asleep())
+
+    def woken_by(self, function: str) -> str:
+        """What ended the last sleep of the thread that failed, in that call, from which it had just come back: the op
+        of the step; or "", for it had not slept there."""
+        thread = self.failing.thread if self.failing else -1
+        own = (step for step in reversed(self.steps) if step.thread == thread and step.op != "fails")
+        inside = itertools.takewhile(lambda step: any(spot.function == function for spot in step.stack), own)
+        following = ""
+        for step in inside:
+            if _SLEEPS.match(step.text):
+                return following
+            following = step.op
+        return ""
+
+    def was_called(self, function: str) -> bool:
+        """Did any thread take a step in that function?"""
+        return self.omitted > 0 or any(spot.function == function for step in self.steps for spot in step.stack)
 
     def is_late(self) -> bool:
         """Did the thread that failed wake up last because its deadline had passed?"""
@@ -175,6 +203,24 @@ class Story:
         """The student's innermost line in the calls of what failed, or ""."""
         stack = self.failing.stack if self.failing else ()
         return next((spot.short for spot in stack if self.is_own(spot)), "")
+
+    def crashed_in(self) -> list[Spot]:
+        """The student's line that crashed, and those from which it was called, the innermost first; nothing where the
+        calls are told anyway."""
+        is_told = self.verdict != "crashed" or any(note.role == "first" for note in self.accesses)
+        spots = [] if is_told or self.failing is None else [spot for spot in self.failing.stack if spot.line]
+        return list(itertools.takewhile(self.is_own, spots))
+
+    def passed_on_from(self) -> str:
+        """Where an assert failed of what its function was given, and of nothing else: the line of the student's that
+        gave it; or ""."""
+        spots = self.crashed_in()
+        asserted = re.match(r"assert\((\w+)\) failed", self.failing.text if self.failing else "")
+        if asserted is None or len(spots) < 2:
+            return ""
+        defined = c_text.definition(spots[0].function, "\n".join(self.source(spots[0].file)))
+        parameters = defined.text.partition("{")[0].partition("(")[2] if defined else ""
+        return spots[1].short if re.search(rf"\b{asserted[1]}\b", parameters) else ""
 
     @property
     def tells_its_end(self) -> bool:
@@ -472,12 +518,15 @@ def _waker_words(entry: dict[str, Any], kind: str) -> str:
     return f"{entry['missing']} more to arrive at {where}" if kind == "barrier" else ""
 
 
+_FEW_CALLS = 3  # of a helper of the student's that crashed, from which it was reached
 _FEW_ASLEEP = 4  # of which is told what they wait for; the story tells it of all
 
 
 def message(text: str, facts: dict[str, Any], story: Story, where: str) -> str:
     """The runtime's message: who did it by name, with what each thread waits for, and with the one that was stopped."""
+    called = _called_by(story, text)
     text = story.words(_by_name(text, story))
+    text = f"{text.removesuffix('.')}{called}." if called else text
     if facts.get("all_asleep"):
         asleep = [f"{story.name(note.thread)} {note.text}" for note in story.asleep()]
         left_out = [f"{len(asleep) - _FEW_ASLEEP} more sleep"] if len(asleep) > _FEW_ASLEEP + 1 else []
@@ -506,6 +555,16 @@ def _inside(story: Story, thread: int) -> str:
     """Where a thread is at the end, for the middle of a sentence."""
     spot = next((n.stack[0] for n in story.ends if n.thread == thread and n.stack), None)
     return f", at {spot.short} in {spot.function}" if spot else ""
+
+
+def _called_by(story: Story, text: str) -> str:
+    """Of a crash in a helper of the student's: in which, unless the text says so, and who called it."""
+    inner, *callers = story.crashed_in() or [_NOWHERE]
+    words = "" if " failed in " in text or not callers else f" in {inner.function}, line {inner.line}"
+    for caller in callers[:_FEW_CALLS]:
+        words += f", called by {caller.function}, line {caller.line}"
+        words += f" of {caller.file}" if caller.file != inner.file else ""
+    return words
 
 
 def without_story(text: str) -> str:

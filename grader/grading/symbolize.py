@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from grader import c_text, sentences
-from grader.exercises import ROOT, TRIED
+from grader.exercises import ROOT, TRIED, api
 from grader.grading import diagnostics, story, suites
 from grader.grading.outcome import TestResult
 from grader.grading.submission import Code
@@ -19,15 +19,20 @@ _ADDRESS = re.compile(r"0x[0-9a-f]+$")
 
 
 def resolve(result: TestResult, program: Path, code: Code) -> None:
-    """Replaces the addresses in a result. Those of its story are told beside it, as story["places"]."""
+    """Replaces the addresses in a result. Those of its story are told beside it, as story["places"]; in its stacks the
+    functions into which the compiler has put another one are calls of their own."""
     wanted = set()
     if _ADDRESS.match(result.where) and int(result.where, 16):
         wanted.add(result.where)
     if result.story is not None:
         wanted.update(_addresses(result.story))
-    lines = addr2line(program, sorted(wanted), frozenset(s.name for s in code.sources))
+    found = addr2line(program, sorted(wanted), frozenset(s.name for s in code.sources))
+    lines = {address: places[0] for address, places in found.items()}
     if result.story is not None:
-        result.story["places"] = lines
+        frames = {address: _frames(address, places) for address, places in found.items()}
+        for entry in (entry for name in _WITH_STACKS for entry in result.story.get(name, [])):
+            entry["stack"] = [frame for address in entry.get("stack", []) for frame in frames.get(address) or [address]]
+        result.story["places"] = {frame: place for one in frames.values() for frame, place in one.items()}
     if _ADDRESS.match(result.where):
         _, file, line = lines.get(result.where, ("", "", 0))
         result.where = f"{file}:{line}" if line and "/" not in file else ""
@@ -38,15 +43,15 @@ def resolve(result: TestResult, program: Path, code: Code) -> None:
     else:
         result.message = story.without_story(result.message)
     text = line_of(result.where, code)
-    result.explanation = _explanation(result, told, text) or result.explanation
+    result.explanation = _explanation(result, told, code, text) or result.explanation
 
 
-def _explanation(result: TestResult, told: story.Story | None, line: str) -> str:
+def _explanation(result: TestResult, told: story.Story | None, code: Code, line: str) -> str:
     """What is behind it, in words, if that is known; line: of the student's, where it was."""
     if told is None:
         return diagnostics.cause(result.verdict, result.message, result.got, line) or _is_no_answer(result)
     undropped = told.undropped() if result.verdict == "leak" else ""
-    found = _needless(result, told) or told.unwritten() or _cause(result, told, line)
+    found = _needless(result, told) or told.unwritten() or _too_early(result, told, code) or _cause(result, told, line)
     return found or undropped or _is_no_answer(result)
 
 
@@ -73,6 +78,19 @@ def _needless(result: TestResult, told: story.Story) -> str:
     return f"No other thread is there to wake it: {(waiting or ['it'])[0]} has to return here without sleeping."
 
 
+def _too_early(result: TestResult, told: story.Story, code: Code) -> str:
+    """Of a call that the failing thread has made: why it was too early to say that time is up, or that there is nobody
+    any more; or ""."""
+    function = sentences.called_in(result.call)
+    if result.verdict != "failed" or function not in api():
+        return ""
+    if result.got == diagnostics.EARLY:
+        return diagnostics.early(function, told.woken_by(function), code.text)
+    drop, said = diagnostics.CLOSED_EARLY.get(function.partition("_")[0], ("", ""))
+    is_early = result.got == "CHANNEL_CLOSED" and len(told.names) > 1  # one thread's drop may be without a step
+    return said if is_early and not told.was_called(drop) else ""
+
+
 def _is_no_answer(result: TestResult) -> str:
     """That what a call has said is among none of its answers; or "" if it is one, or unknown."""
     function = sentences.called_in(result.call) if result.verdict == "failed" else ""
@@ -87,6 +105,7 @@ def _places(result: TestResult, told: story.Story | None, code: Code) -> Iterato
         yield _above_the_channel(told, code)
         yield told.accused() if result.verdict == "race" else ""
         yield told.asleep_at() if told.in_a_circle else ""
+        yield told.passed_on_from()
     yield result.where
     if told is not None:
         yield told.asleep_at() if result.verdict == "deadlock" else ""
@@ -136,23 +155,35 @@ def _addresses(node: Any) -> Iterable[str]:
         yield node
 
 
-def addr2line(program: Path, addresses: Sequence[str], sources: frozenset[str]) -> dict[str, tuple[str, str, int]]:
-    """For each address the function, the file and the line; only the student's and the suites'."""
+_WITH_STACKS = ("events", "accesses", "ends")
+Place = tuple[str, str, int]  # function, file, line
+
+
+def _frames(address: str, places: Sequence[Place]) -> dict[str, Place]:
+    """What stands in a stack for that address: 0x401d2c, and 0x401d2c/1 for the function that has it within itself."""
+    return {f"{address}/{n}" if n else address: place for n, place in enumerate(places)}
+
+
+def addr2line(program: Path, addresses: Sequence[str], sources: frozenset[str]) -> dict[str, list[Place]]:
+    """For each address the function, the file and the line, and those into which the compiler has put that function;
+    only the student's and the suites'."""
     tool = shutil.which("addr2line") or shutil.which("llvm-addr2line")
     if not addresses or tool is None:
         return {}
-    command = [tool, "-f", "-e", str(program), *addresses]
+    command = [tool, "-a", "-f", "-i", "-e", str(program), *addresses]
     try:
         output = subprocess.run(command, capture_output=True, check=False, timeout=60).stdout
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    lines = output.decode("utf-8", "replace").splitlines()
+    told = re.split(r"^0x[0-9a-f]+\n", output.decode("utf-8", "replace"), flags=re.MULTILINE)[1:]
     found = {}
-    for address, function, place in zip(addresses, lines[::2], lines[1::2], strict=False):  # it may have been cut short
-        match = re.match(r"(.*):(\d+)", place)
-        if match and match[1] != "??":
-            found[address] = (function, _file(match[1], sources), int(match[2]))
+    for address, text in zip(addresses, told, strict=False):  # it may have been cut short
+        if places := [(f, _file(name, sources), int(line)) for f, name, line in _PLACE.findall(text) if name != "??"]:
+            found[address] = places
     return found
+
+
+_PLACE = re.compile(r"^(.+)\n(.*):(\d+)", re.MULTILINE)
 
 
 def _file(path: str, sources: frozenset[str]) -> str:

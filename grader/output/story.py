@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -24,14 +25,15 @@ _PREPARING = re.compile(r"(malloc|calloc|realloc|aligned_alloc|strdup|\w+_init)$
 def as_lines(
     data: dict[str, Any], code: Code, width: int, most_steps: int = SHOWN_STEPS, rows: int | None = None
 ) -> list[Line]:
-    """The story as text of that width; the last most_steps steps of it, or as many as these rows hold."""
+    """The story as text of that width; the last most_steps steps of it, or as many as these rows hold, below those
+    that are cited."""
     width = min(width, WIDEST)
     story = Story(data, code)
     end = _end(story, width, MOST_FRAMES)
     if rows is not None and 2 * len(end) > rows:
         end = _end(story, width, 1)
-    for most in range(most_steps, 0, -1):
-        shown = _steps_to_show(story, most)
+    for is_citing, most in itertools.product((True, False), range(most_steps, 0, -1)):
+        shown = _steps_to_show(story, most, story.cited() if is_citing else [])
         table = _table(story, shown, width) if shown else []
         if rows is None or len(table) + len(end) <= rows:
             return [*table, *end]
@@ -43,13 +45,15 @@ def _end(story: Story, width: int, most_frames: int) -> list[Line]:
     return [*_accesses(story, width, most_frames), *_ends(story, width, most_frames)]
 
 
-def _steps_to_show(story: Story, most_steps: int) -> list[Step]:
-    """The steps to show: the last ones, without what only prepares, and repetitions told as such."""
+def _steps_to_show(story: Story, most_steps: int, cited: list[Step]) -> list[Step]:
+    """The steps to show: the last ones, without what only prepares, and repetitions told as such; before them those
+    that are cited."""
     steps = story.steps
     first = next((i for i, step in enumerate(steps) if not _PREPARING.match(step.op)), 0)
     if len(steps) - first > 1:
         steps = steps[first:]
-    return _without_repetition(steps)[-most_steps:]
+    last = _without_repetition(steps)[-most_steps:]
+    return [*(step for step in cited if last and step.number < last[0].number), *last]
 
 
 def _without_repetition(steps: list[Step]) -> list[Step]:
@@ -95,6 +99,10 @@ class _Gutter:
         number = f"{step.number:>{self.digits}}"
         return f"  {number}  {step.spot.short[: self.where]:{self.where}}  "
 
+    @property
+    def gap(self) -> Line:
+        return [(f"  {'…':>{self.digits}}", "dim")]
+
 
 def _gutter(steps: list[Step]) -> _Gutter:
     where = max(len(step.spot.short) for step in steps)
@@ -109,8 +117,9 @@ def _table(story: Story, steps: list[Step], width: int) -> list[Line]:
         words = f"  ({before} step{'s' if before > 1 else ''} before these: make replay)"
         lines.append([(words, "dim")])
     gutter = _gutter(steps)
+    gaps = _gaps(story, steps)
     if len(threads) > MOST_COLUMNS:
-        return lines + _list(story, steps, gutter, width)
+        return lines + _list(story, steps, gaps, gutter, width)
     column = (width - gutter.width) // len(threads)
     head: Line = [(" " * gutter.width, "")]
     head += [(f"{story.name(t)[: column - 2]:{column}}", f"bold {_colour(threads, t)}") for t in threads]
@@ -118,7 +127,18 @@ def _table(story: Story, steps: list[Step], width: int) -> list[Line]:
     lines.append([(" " * gutter.width, ""), *[("─" * (column - 2) + "  ", "dim") for _ in threads]])
     for step in steps:
         lines += _row(story, step, threads, gutter, column)
+        lines += [gutter.gap] if step.number in gaps else []
     return lines
+
+
+def _gaps(story: Story, steps: list[Step]) -> set[int]:
+    """The cited steps between which and the next one shown others are left out, by number."""
+    cited = {step.number for step in story.cited()}
+    return {
+        step.number
+        for step, following in itertools.pairwise(steps)
+        if step.number in cited and any(step.number < other.number < following.number for other in story.steps)
+    }
 
 
 def _colour(threads: list[int], thread: int) -> str:
@@ -140,7 +160,7 @@ def _row(story: Story, step: Step, threads: list[int], gutter: _Gutter, column: 
     return lines
 
 
-def _list(story: Story, steps: list[Step], gutter: _Gutter, width: int) -> list[Line]:
+def _list(story: Story, steps: list[Step], gaps: set[int], gutter: _Gutter, width: int) -> list[Line]:
     lines: list[Line] = []
     for step in steps:
         texts = wrap(f"{story.name(step.thread)} {words_of(story, step)}", width - gutter.width)
@@ -148,6 +168,7 @@ def _list(story: Story, steps: list[Step], gutter: _Gutter, width: int) -> list[
         for number, text in enumerate(texts):
             left = gutter.of(step) if number == 0 else " " * gutter.width
             lines.append([(left, "dim"), (text, style)])
+        lines += [gutter.gap] if step.number in gaps else []
     return lines
 
 

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "suite.h"
+
 enum { SOON = 2, FAR = 1000 * 3600 }; /* in milliseconds */
 
 static inline struct timespec now(void)
@@ -55,4 +57,27 @@ static inline void let_a_moment_pass(void)
 static inline bool is_before(struct timespec a, struct timespec b)
 {
     return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
+}
+
+/* A call that says CHANNEL_TIMEOUT has returned at that time: not before its deadline. */
+#define check_not_early(call, returned, deadline)                                                  \
+    check_not_early_at(__FILE__, __LINE__, #call, (returned), (deadline))
+
+/* call returns CHANNEL_TIMEOUT, and not before its deadline. Evaluates call once. */
+#define check_timeout(call, deadline, rule)                                                        \
+    (check_status(call, CHANNEL_TIMEOUT, rule), check_not_early(call, now(), deadline))
+
+/* That function, which has just said CHANNEL_TIMEOUT, did so before a time long after its deadline. */
+#define check_not_late(function, late, rule)                                                       \
+    (is_before(now(), (late))                                                                      \
+         ? (void)0                                                                                 \
+         : check_failed(__FILE__, __LINE__, (rule), (function), "soon after it",                   \
+                        "CHANNEL_TIMEOUT long after its deadline"))
+
+static inline void check_not_early_at(const char *file, int line, const char *call,
+                                      struct timespec returned, struct timespec deadline)
+{
+    if (is_before(returned, deadline))
+        check_failed(file, line, "CHANNEL_TIMEOUT: never said before the deadline.", call,
+                     "after it", "CHANNEL_TIMEOUT before its deadline");
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import subprocess
 import urllib.request
@@ -70,8 +71,9 @@ def code() -> Code:
     return Code("02_blocking", (Source("02_blocking", "channel.c", SOURCE, Path("channel.c")),))
 
 
-def told(data: dict[str, Any], width: int = 80) -> str:
-    return "\n".join("".join(text for text, _ in line).rstrip() for line in story.as_lines(data, code(), width))
+def told(data: dict[str, Any], width: int = 80, rows: int | None = None) -> str:
+    lines = story.as_lines(data, code(), width, rows=rows)
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
 
 
 def test_a_deadlock_is_told_from_its_first_step_to_who_waits() -> None:
@@ -96,6 +98,40 @@ At the end:
     channel.c:4  receiver_recv:  pthread_cond_wait(&ch->readable, &ch->lock);
   drops has ended"""
     )
+
+
+def signalled(at: int, since: int) -> dict[str, Any]:
+    """A deadlock after many steps: the last signal was the step at, the sleeper has slept since that step."""
+    data = copy.deepcopy(DEADLOCK)
+    texts = {at: (1, 5, "cond_signal", "signals {2}"), since: (0, 4, "cond_wait", "unlocks {1} and sleeps on {2}")}
+    others = {n: (1, 3, "mutex_lock", f"is at {n}") for n in range(3, 41)}
+    data["events"][2:] = [event(n, *(texts.get(n) or others[n])) for n in range(3, 41)]
+    data["ends"][0] |= {"signaller": 1, "signalled": at, "since": since}
+    return data
+
+
+def numbers(data: dict[str, Any], rows: int | None = None) -> str:
+    """What stands in the first column of the table."""
+    table = told(data, rows=rows).partition("At the end:")[0]
+    return " ".join(re.findall(r"^ {2,3}(\(?\d+|…)(?: |$)", table, re.MULTILINE))
+
+
+def test_a_step_that_is_cited_is_shown_above_the_last_ones() -> None:
+    assert "at step 12" in " ".join(told(signalled(12, 7)).split())
+    last = " ".join(map(str, range(27, 41)))
+    assert numbers(signalled(12, 7)) == f"(11 12 … {last}"
+    assert numbers(signalled(12, 13)) == f"(11 12 13 … {last}"  # it was too early: it slept only then
+    assert numbers(signalled(26, 7)) == f"(25 26 {last}"
+    assert numbers(signalled(30, 7)) == f"(26 {last}"
+    assert numbers(signalled(12, 7), rows=17) == "(11 12 … 39 40"
+    assert numbers(signalled(12, 7), rows=12) == "(39 40"  # there is room for one step
+
+
+def test_a_step_that_is_cited_is_shown_where_more_threads_than_columns_are_told_in_one() -> None:
+    data = signalled(12, 7)
+    data["threads"] += [{"id": i, "name": f"number_{i}", "start": "0x0"} for i in range(2, 7)]
+    data["events"][-6:-1] = [event(38 - i, i, 5, "free", "frees it") for i in range(6, 1, -1)]
+    assert "12  channel.c:5  drops signals ch->readable\n   …\n" in told(data)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
@@ -177,7 +213,7 @@ def test_more_threads_than_columns_are_told_in_one() -> None:
 def explained(data: dict[str, Any], message: str, verdict: str = "deadlock") -> str:
     data = data | {"verdict": verdict}
     result = outcome.TestResult("02_blocking", "name", "interleave", verdict, message, story=data)
-    return symbolize._explanation(result, Story(data, code()), "")
+    return symbolize._explanation(result, Story(data, code()), code(), "")
 
 
 def test_who_sleeps_alone_or_in_a_try_was_not_to_sleep() -> None:
@@ -213,6 +249,61 @@ def test_what_is_said_of_signals_and_time_is_what_the_story_says() -> None:
     assert explained(data, spins, "no_progress").startswith("Waiting is sleeping")
     data["events"].insert(5, event(6, 0, 4, "timeout", "wakes: its deadline has passed, and locks {1}"))
     assert "when time is up" in explained(data, spins, "no_progress")
+
+
+def too_early(got: str, call: str, events: list[dict[str, Any]], source: bytes = b"") -> str:
+    """What is said of a call from which the test has come back too early; a call, receiver_recv, has the events."""
+    suite = "exercises/02_blocking/test_channel.c"
+    places = {**PLACES, "0x7": ("sender_drop", "channel.c", 5), "0x8": ("a_test", suite, 9)}
+    stacks = [{**one, "stack": [one["pc"], "0x8"]} for one in events]
+    data = DEADLOCK | {"verdict": "failed", "places": places, "ends": []}
+    data["events"] = [*stacks, event(9, 0, 0, "fails", "") | {"stack": ["0x8"]}]
+    result = outcome.TestResult("02_blocking", "name", "interleave", "failed", call=call, got=got)
+    sources = (*code().sources, Source("02_blocking", "more.c", source, Path("more.c")))
+    return symbolize._too_early(result, Story(data, code()), Code("02_blocking", sources))
+
+
+def test_why_a_call_gave_up_before_its_deadline_is_told() -> None:
+    early, recv = "CHANNEL_TIMEOUT before its deadline", "receiver_recv(rx, &got)"
+    sleeps = event(1, 0, 4, "cond_wait", "unlocks {1} and sleeps on {2}")
+    unlocks = event(4, 0, 3, "mutex_unlock", "unlocks {1}")
+
+    def woken(op: str) -> list[dict[str, Any]]:
+        return [sleeps, event(2, 1, 5, "cond_signal", "signals {2}"), event(3, 0, 4, op, "wakes"), unlocks]
+
+    assert too_early(early, recv, [unlocks]) == "receiver_recv has not slept."
+    elsewhere = [sleeps, event(2, 0, 8, "join", "sees that {t1} has ended"), unlocks]
+    assert too_early(early, recv, elsewhere) == "receiver_recv has not slept."
+    looks = b"clock_gettime(CLOCK_REALTIME, &t);"
+    assert too_early(early, recv, [unlocks], looks).endswith("slept. By which clock does it look at the time?")
+    assert too_early(early, recv, [unlocks], b"/* time(2) */") == "receiver_recv has not slept."
+    assert too_early(early, recv, woken("spurious")).startswith("It was woken without cause")
+    assert too_early(early, recv, woken("wakes")).startswith("It was woken by another thread")
+    assert too_early(early, recv, woken("timeout")) == ""  # by which clock?
+    assert too_early(early, "call.status", [unlocks]) == ""  # another thread's call
+    assert too_early("CHANNEL_TIMEOUT", recv, [unlocks]) == ""
+
+
+def test_that_nobody_has_gone_is_told_of_a_channel_that_is_closed() -> None:
+    closed, unlocks = "CHANNEL_CLOSED", event(1, 1, 3, "mutex_unlock", "unlocks {1}")
+    assert too_early(closed, "receiver_recv(rx, &got)", [unlocks]) == "No sender has been dropped yet."
+    assert too_early(closed, "sender_send(tx, &got)", [unlocks]) == "The receiver has not been dropped yet."
+    assert too_early(closed, "receiver_recv(rx, &got)", [unlocks, event(2, 1, 7, "free", "frees 8 bytes")]) == ""
+    assert too_early("CHANNEL_OK", "receiver_recv(rx, &got)", [unlocks]) == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "is_told"),
+    [
+        ("got is -1, not 7.", True),
+        ("got is -1, not -1.", False),
+        ("got is 2, not 1.", False),
+        ("it is -1, not 2.", False),
+    ],
+)
+def test_that_a_message_was_not_written_is_told(message: str, is_told: bool) -> None:
+    told = explained(DEADLOCK | {"ends": []}, message, "failed")
+    assert told.startswith("Nothing was written to *message") == is_told
 
 
 def test_who_sleeps_while_another_is_told_wrong_is_not_the_place() -> None:

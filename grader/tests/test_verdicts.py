@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grader.exercises import ROOT
-from grader.grading import hang
+from grader.grading import diagnostics, hang
 from grader.grading.verdicts import OF_TESTS
 from grader.tests.conftest import ANSWER, Kit
 
@@ -54,6 +54,44 @@ def test_a_crash_is_told_with_the_line(kit: Kit) -> None:
 def test_a_crash_is_told_without_a_sanitizer_too(kit: Kit) -> None:
     ran = kit.grade(with_body("*(volatile int *)16 = 1;"), variant="plain")
     assert ran.verdicts("01_answer") == ["crashed", "crashed"]
+
+
+HELPER = """#include "channel.h"
+#include <assert.h>
+#include <stdlib.h>
+static void check(int good)
+{
+    STATEMENT
+}
+int answer(void)
+{
+    volatile int n = 41;
+    check(n == 42);
+    return n;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "line", "said"),
+    [
+        ("assert(good);", 11, "assert(good) failed in check, line 6 of channel.c"),
+        ("assert(good != 0);", 6, "assert(good != 0) failed in check, line 6 of channel.c"),  # may be wrong itself
+        ("if (!good) abort();", 6, "answer calls abort() in check, line 6"),
+    ],
+)
+def test_who_called_the_helper_that_crashed_is_told(kit: Kit, statement: str, line: int, said: str) -> None:
+    ran = kit.grade(HELPER.replace("STATEMENT", statement), variant="interleave")
+    test = ran.exercise("01_answer")["tests"][0]
+    assert (test["verdict"], test["where"]) == ("crashed", f"channel.c:{line}")
+    assert test["message"] == f"{said}, called by answer, line 11."
+
+
+def test_where_a_helper_was_called_is_told_though_the_compiler_put_it_into_its_caller(kit: Kit) -> None:
+    text = HELPER.replace("STATEMENT", "*(volatile int *)16 = good;").replace("void check", "inline void check")
+    ran = kit.grade(text.replace("static", "__attribute__((always_inline)) static"), variant="interleave")
+    said = "answer writes through a NULL pointer in check, line 6, called by answer, line 11."
+    assert ran.exercise("01_answer")["tests"][0]["message"] == said
 
 
 def test_a_use_after_free_is_told_with_the_line(kit: Kit) -> None:
@@ -361,3 +399,4 @@ def test_the_lists_of_names_that_c_and_python_keep_are_the_same() -> None:
     statuses = re.findall(r"^    (CHANNEL_\w+)", header.partition("enum channel_status {")[2].partition("};")[0], re.M)
     told = (ROOT / "grader/suite/check.c").read_text().partition("channel_status_names[]")[2].partition("};")[0]
     assert len(statuses) == 7 and re.findall(r'"(\w+)"', told) == statuses
+    assert f'"{diagnostics.EARLY}"' in (ROOT / "grader/suite/deadlines.h").read_text()
