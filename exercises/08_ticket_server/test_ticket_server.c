@@ -2024,7 +2024,7 @@ struct sender *__wrap_sender_clone(struct sender *tx)
 
     while (left && !atomic_compare_exchange_weak(&clones_until_none, &left, left - 1))
         ;
-    return left == 1 ? NULL : told_clone(tx);
+    return left == 1 || lacks_memory() ? NULL : told_clone(tx);
 }
 
 /* One request or call of each kind, as far as there is memory. The result is how many there was none for. */

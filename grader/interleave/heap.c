@@ -118,6 +118,11 @@ bool allocation_fails(bool is_thread, uintptr_t pc)
                      pc);
 }
 
+bool lacks_memory(void)
+{
+    return fails_now("gets no memory: this time it fails", CALLER);
+}
+
 bool descriptor_fails(uintptr_t pc)
 {
     return fails_now("gets no descriptor: this time it fails", pc);

@@ -724,18 +724,18 @@ static bool run_round(unsigned first, unsigned end)
 static void end_object(unsigned object)
 {
     const uint8_t *ending = contract->endings[current->scenario.ending[object]];
-    bool no_memory = false;
 
-    for (unsigned i = 0; i < 4 && ending[i] != NONE && !no_memory; i++) {
+    for (unsigned i = 0; i < 4 && ending[i] != NONE; i++) {
         const struct kind *kind = &contract->kinds[ending[i]];
         unsigned most = kind->arguments  ? kind->arguments
                         : kind->hands_in ? REPEATED_SENDS
                                          : REPEATED;
-        const struct call *call = NULL;
-        for (unsigned n = 0;
-             n < most && has_handle(0, ending[i], object) && (!call || call->status == 0); n++)
-            call = perform(0, ending[i], object, n % (kind->arguments + 1u));
-        no_memory = call && call->got_no_memory; /* what follows may count on it */
+        bool goes_on =
+            true; /* what had no memory is asked again, for what follows may count on it */
+        for (unsigned n = 0; n < most && has_handle(0, ending[i], object) && goes_on; n++) {
+            const struct call *call = perform(0, ending[i], object, n % (kind->arguments + 1u));
+            goes_on = call->status == 0 || call->got_no_memory;
+        }
     }
     if (!contract->thread_ends)
         drop_all(0, object, current->scenario.release[0] % 2);

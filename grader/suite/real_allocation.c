@@ -12,7 +12,7 @@
 #include <threads.h>
 
 static atomic_size_t asked_for; /* allocations of this run */
-/* Threads started in this run. They fail in turn too, but don't count. */
+/* Threads started in this run, and what lacks_memory was asked for. They fail in turn too, but don't count. */
 static atomic_size_t starts;
 static atomic_size_t fail_at; /* 0: none */
 static size_t at_most;        /* succeed in this run; 0: all may */
@@ -66,6 +66,11 @@ static bool fails(atomic_size_t *counter)
         return false;
     errno = ENOMEM;
     return true;
+}
+
+bool lacks_memory(void)
+{
+    return fails(&starts);
 }
 
 void *allocate(size_t size)

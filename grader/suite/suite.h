@@ -204,6 +204,10 @@ void with_little_stack(void (*body)(void *), void *arg);
  * excuses a NO_MEMORY. */
 bool allocation_has_failed(void);
 
+/* What stands in for a call of the submission's that may need memory asks this: true if that is what fails in this run.
+ * It is no allocation of those that are counted below. */
+bool lacks_memory(void);
+
 /* From memory_runs_out(true) to memory_runs_out(false) none of the submission's allocations succeeds. For what needs no
  * memory however much a submission has allocated before, which nobody can count. */
 void memory_runs_out(bool on);
