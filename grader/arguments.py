@@ -11,7 +11,7 @@ from grader.exercises import ROOT, Exercise, all_exercises, find
 from grader.grading import build
 
 # What make or everything it starts takes from a command line, whatever the command.
-_FOR_ALL = frozenset("CC OBJCOPY PYTHON SHELL TMPDIR TERM COLUMNS NO_COLOR CI EDITOR".split())
+_FOR_ALL = frozenset("CC OTHER_CC OBJCOPY PYTHON SHELL TMPDIR TERM COLUMNS NO_COLOR CI EDITOR".split())
 
 
 def refuse_unknown(command: str, words: Callable[[], Mapping[str, Sequence[str]]]) -> None:

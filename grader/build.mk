@@ -22,17 +22,22 @@ CFLAGS_CODE = -O1 -fmax-errors=100 -Wall -Wextra $(ERRORS) -fno-builtin -fno-com
 CFLAGS_KIT = -O2 -Wall -Wextra -D_GNU_SOURCE $(CFLAGS_KIT_$(VARIANT))
 
 CFLAGS_interleave = -fsanitize=thread -fstack-protector-strong $(PATTERN)
+# These options, if the compiler knows them.
+known = $(shell $(CC) $1 -fsyntax-only -x c /dev/null 2>/dev/null && echo $1)
 # A local variable that nobody initialises is no 0 by chance, where the compiler knows how (gcc since 12).
-PATTERN := $(shell $(CC) -ftrivial-auto-var-init=pattern -fsyntax-only -x c /dev/null 2>/dev/null && \
-    echo -ftrivial-auto-var-init=pattern)
+PATTERN := $(call known,-ftrivial-auto-var-init=pattern)
 # What no right code does. Not all of `undefined`: 1 << 31, NULL + 0 and memcpy(NULL, NULL, 0) do no harm.
 UNDEFINED = integer-divide-by-zero,signed-integer-overflow,shift-exponent,alignment,bounds,vla-bound,bool,builtin,unreachable
 CFLAGS_UNDEFINED_interleave = -fsanitize=$(UNDEFINED)
 # Of the code under test each edge of the control flow is counted, so that a loop without an access ends by a count.
 # clang leaves some out unless it is told not to, which gcc does not know.
-EDGES := $(firstword $(foreach how,trace-pc$(comma)no-prune trace-pc,$(shell $(CC) -fsanitize-coverage=$(how) \
-    -fsyntax-only -x c /dev/null 2>/dev/null && echo -fsanitize-coverage=$(how))))
-CFLAGS_EDGES_interleave = $(EDGES)
+EDGES := $(or $(call known,-fsanitize-coverage=trace-pc$(comma)no-prune),$(call known,-fsanitize-coverage=trace-pc))
+# gcc tells nothing of a struct that is passed or returned: it writes down what there is of it (grader/grading/by_value.py).
+# clang tells of one that is passed only as AddressSanitizer would, which is asked for nothing else.
+WRITTEN := $(call known,-fdump-tree-tsan1-gimple-lineno=/dev/null)
+PASSED := $(if $(WRITTEN),,$(call known,-Xclang -fsanitize=kernel-address $(addprefix -mllvm -asan-,stack=0 globals=0 opt-globals=0 \
+    use-stack-safety=0 instrument-reads=0 instrument-writes=0 instrument-atomics=0 instrumentation-with-call-threshold=0)))
+CFLAGS_TOLD_interleave = $(EDGES) $(PASSED) $(WRITTEN:/dev/null=$@.$$$$.gimple)
 CFLAGS_asan = -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_tsan = -fsanitize=thread
 CFLAGS_plain =
@@ -95,12 +100,12 @@ $(runtime): $(B)/%.o: %.c $$(wildcard grader/*/*.h) grader/build.mk
 of_a_program = $(if $(findstring /try/,$1),-Dmain=program_main)
 $(B)/%.o: %.c build/api $(headers) $(code_redirects) grader/build.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(CFLAGS_UNDEFINED_$(VARIANT)) $(CFLAGS_EDGES_$(VARIANT)) $(call of_a_program,$@) -ffile-prefix-map=$(<D)/= $(call headers_for,$<) \
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_CODE) $(CFLAGS_UNDEFINED_$(VARIANT)) $(CFLAGS_TOLD_$(VARIANT)) $(call of_a_program,$@) -ffile-prefix-map=$(<D)/= $(call headers_for,$<) \
 	    -c -o $@.$$$$.o $< && \
 	    $(OBJCOPY) $(code_redirects:%=--redefine-syms=%) $@.$$$$.o && \
 	    $(OBJCOPY) --keep-global-symbols=build/api --keep-global-symbol=program_main $@.$$$$.o && \
 	    $(CC) $(CFLAGS_ALL) -fsyntax-only -Wsizeof-pointer-memaccess $(call headers_for,$<) $< && \
-	    mv $@.$$$$.o $@
+	    rm -f $@.gimple && { [ ! -e $@.$$$$.gimple ] || mv $@.$$$$.gimple $@.gimple; } && mv $@.$$$$.o $@
 
 # A suite that defines __wrap_FUNCTION stands between the code under test and that function.
 wraps = $(addprefix -Wl$(comma)--wrap=,$(sort $(shell sed -n 's/^.*[ *]__wrap_\([a-z_]*\).*/\1/p' $(wildcard exercises/$(basename $(notdir $1))/test_*.c))))

@@ -26,6 +26,11 @@ class Typed:
         return self.word("CC", "cc")
 
     @property
+    def other_compiler(self) -> str:
+        """What compiles the code of which the compiler tells too little; "" for none."""
+        return self.words.get("OTHER_CC", "clang")
+
+    @property
     def objcopy(self) -> str:
         return self.word("OBJCOPY", "objcopy")
 

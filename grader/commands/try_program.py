@@ -35,10 +35,11 @@ def run(file: str, seed: str, variant: str) -> int:
         raise UsageError(f"{source.name} calls what the scheduler can't follow: {', '.join(unknown[:5])}.")
     screen.status(f"running {source.name} ...")
     result = runner.run_test(unit, TEST, runner.knobs_given(SEED=seed))
+    graded = Graded(submission, "passed" if result.verdict == "passed" else "failed", [result])
     if result.verdict == "passed":
-        screen.lines([[(f"{source.name}: nothing is wrong ({_looked_at(result.message)}).", "green")]])
+        head = (f"{source.name}: nothing is wrong ({_looked_at(result.message)}).", "green")
+        screen.lines([[head], *failure.untold_lines(graded, screen.width)])
         return EXIT_PASSED
-    graded = Graded(submission, "failed", [result])
     screen.lines(failure.alone(graded, result, screen.width, source.path.parent))
     return EXIT_FAILED
 

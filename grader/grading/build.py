@@ -22,7 +22,7 @@ from pathlib import Path
 from grader import c_text, files, kit, typed
 from grader.errors import BuildError, NotInstalled, NotWritable, UsageError
 from grader.exercises import BUILD, ROOT, Exercise, api
-from grader.grading import isolation
+from grader.grading import by_value, isolation
 from grader.grading.isolation import AS_IT_IS, Policy
 from grader.grading.submission import Code
 
@@ -125,7 +125,7 @@ def kit_digest(suite: str, variant: str) -> str:
     digest = hashlib.sha256(variant.encode())
     for path in kit.sources_of(suite, variant):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for word in compiler_command():  # the gcc behind a ccache counts, too
+    for word in [*compiler_command(), typed.now().other_compiler]:  # the gcc behind a ccache counts, too
         if found := shutil.which(word):
             status = os.stat(found)
             digest.update(f"{compiler()} {status.st_size} {status.st_mtime_ns}".encode())
@@ -141,6 +141,8 @@ def build(units: Sequence[Unit], jobs: int, policy: Policy = AS_IT_IS) -> dict[U
     output, failed = _make(units[0].variant, [unit.target for unit in units], jobs, policy)
     for code in {unit.code.key: unit.code for unit in units}.values():
         _note_warnings(code, output)
+    if units[0].variant == "interleave":
+        _have_told([unit for unit in units if unit.target not in failed], jobs, policy)
     errors = {unit: _explain(unit, output) for unit in units if unit.target in failed}
     for unit in units:
         if unit not in errors and not unit.program.exists():
@@ -168,6 +170,43 @@ def warnings_of(code: Code) -> list[str]:
         return []
 
 
+def untold(code: Code) -> list[str]:
+    """Where that code copies a struct of which the scheduler isn't told: channel.c:12."""
+    dumps = sorted((ROOT / folder("interleave") / code.directory.relative_to(ROOT)).glob("*.gimple"))
+    return [place for dump in dumps for place in _untold_in(dump)]
+
+
+def _untold_in(dump: Path) -> list[str]:
+    """What gcc has written down of an object is kept where something is untold."""
+    try:
+        found = by_value.places(dump.read_text(encoding="utf-8", errors="replace"))
+        if not found:
+            dump.unlink()
+    except OSError:  # there is none, or somebody else has removed it
+        return []
+    return found
+
+
+def has_other_compiler() -> bool:
+    return shutil.which(typed.now().other_compiler) is not None
+
+
+def _have_told(units: Sequence[Unit], jobs: int, policy: Policy) -> None:
+    """Has the other compiler, where it is installed, compile the files of which this one tells too little. A file that
+    it can't compile, or of which no suite can be linked then, stays as it was."""
+    untold_of = {unit: [path for path in unit.objects() if _untold_in(Path(f"{path}.gimple"))] for unit in units}
+    targets = [unit.target for unit in units if untold_of[unit]]
+    if not targets or not has_other_compiler():
+        return
+    objects = sorted({str(path.relative_to(ROOT)) for paths in untold_of.values() for path in paths})
+    sources = [str(Path(one).relative_to(folder("interleave")).with_suffix(".c")) for one in objects]
+    anew = [word for source in sources for word in ("-W", source)]  # make takes them for changed
+    _make("interleave", objects, jobs, policy, f"CC={typed.now().other_compiler}", *anew)
+    _, failed = _make("interleave", targets, jobs, policy)
+    if failed:
+        _make("interleave", sorted(failed), jobs, policy, *anew)
+
+
 def build_demo(code: Code) -> Path:
     """Builds the program of the exercise with that code in it."""
     code.stage()
@@ -183,8 +222,10 @@ def build_demo(code: Code) -> Path:
     return ROOT / target
 
 
-def _make(variant: str, targets: Sequence[str], jobs: int, policy: Policy) -> tuple[str, set[str]]:
-    """Runs make; returns what was said, and the targets that could not be made."""
+def _make(variant: str, targets: Sequence[str], jobs: int, policy: Policy, *more: str) -> tuple[str, set[str]]:
+    """Runs make; returns what was said, and the targets that could not be made.
+
+    more: what it is asked besides, or otherwise than usual."""
     require_tools()
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     environment["LC_ALL"] = "C"
@@ -195,6 +236,7 @@ def _make(variant: str, targets: Sequence[str], jobs: int, policy: Policy) -> tu
         f"B={folder(variant)}",
         f"CC={compiler()}",
         f"OBJCOPY={objcopy()}",
+        *more,
         *targets,
     ]
     ended = isolation.run(command, policy.compiling, enclose=policy.enclose, environment=environment)

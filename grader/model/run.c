@@ -99,7 +99,7 @@ static void begin_run(const struct generated *of)
     generated = of;
     contract = of->contract;
     history = &current->history;
-    history->n = history->begun = 0;
+    history->begun = history->n = 0;
     is_alone = memory_is_out = false;
     other_count = 0;
     setups = current->scenario.setups;

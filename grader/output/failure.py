@@ -97,6 +97,13 @@ def warning_lines(graded: Graded, width: int) -> list[Line]:
     return _notes(graded, None, Room(width))
 
 
+def untold_lines(graded: Graded, width: int) -> list[Line]:
+    """Where races are not seen, of a program that is right as far as was looked."""
+    found = [one.partition(": ") for one in _untold(graded)]
+    told = [f"{own_path(graded, place)}: {words}" for place, _, words in found]
+    return [line for one in told for line in _wrapped(one, width, "yellow")]
+
+
 def _notes(graded: Graded, told: TestResult | None, room: Room) -> list[Line]:
     from grader.grading import diagnostics
 
@@ -125,7 +132,24 @@ def _warnings(graded: Graded) -> list[tuple[str, str]]:
     code = graded.submission.code
     warned = build.warnings_of(code)[:MOST_WARNINGS]
     refused = [*_not_handed_in(graded), *static_checks.refusals(code, graded.exercise)][:MOST_WARNINGS]
-    return [*(("the compiler warns", w) for w in warned), *(("handed in, it would not be run", r) for r in refused)]
+    return [
+        *(("the compiler warns", w) for w in warned),
+        *(("handed in, it would not be run", r) for r in refused),
+        *(("races are not seen here", u) for u in _untold(graded)),
+    ]
+
+
+def _untold(graded: Graded) -> list[str]:
+    """Where races are not seen, in one line, however many places there are."""
+    places = build.untold(graded.submission.code)
+    if not places or all(result.variant != "interleave" for result in graded.results):
+        return []
+    others = [*places[1:MOST_OTHERS], *(["..."] if places[MOST_OTHERS:] else [])]
+    also = f" (also in {', '.join(others)})" if others else ""
+    told = f"A struct is copied here as an argument or a result{also}, of which gcc tells the scheduler nothing."
+    refused = "clang would tell, and can't compile this: make grade CC=clang"
+    clang = refused if build.has_other_compiler() else "clang tells, once it is installed"
+    return [f"{places[0]}: {told} Hand over a pointer; or {clang}."]
 
 
 def _not_handed_in(graded: Graded) -> list[str]:
