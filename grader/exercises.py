@@ -201,8 +201,18 @@ def drawn(exercise: Exercise) -> frozenset[str]:
 @functools.cache
 def short_of_memory(exercise: Exercise) -> frozenset[str]:
     """The tests of its suite in which allocations fail."""
+    return _with_option(exercise, ".allocations_fail")
+
+
+@functools.cache
+def extreme(exercise: Exercise) -> frozenset[str]:
+    """The tests of its suite that are run once: they have many messages or large ones, or go through a table."""
+    return _with_option(exercise, ".once")
+
+
+def _with_option(exercise: Exercise, option: str) -> frozenset[str]:
     found = (test for path in exercise.suite_sources for test in exercise.options_in(path))
-    return frozenset(name for name, options in found if ".allocations_fail" in options)
+    return frozenset(name for name, options in found if option in options)
 
 
 @functools.cache

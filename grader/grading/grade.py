@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from grader.exercises import Exercise, drawn, short_of_memory
+from grader.exercises import Exercise, drawn, extreme, short_of_memory
 from grader.grading import build, isolation, runner
 from grader.grading.build import BuildFailure, Unit
 from grader.grading.isolation import AS_IT_IS, Policy
@@ -48,10 +48,11 @@ class Graded:
         bad = [r for r in self.results if r.verdict != "passed"]
         return sorted(bad, key=self._plainness)
 
-    def _plainness(self, result: TestResult) -> tuple[bool, bool, bool, bool, int, bool, float, str]:
+    def _plainness(self, result: TestResult) -> tuple[bool, bool, bool, bool, int, bool, bool, float, str]:
         """What is not implemented yet comes last, and before it what is drawn; of what is written, the exercise's own
-        suite first, and of it what has a story. Then count how many threads there are to follow, whether memory is
-        short, how many steps, and in which order the header says it. (Those without a story keep their order.)"""
+        suite first, and of it what has a story. Then count how many threads there are to follow, whether it is about
+        something extreme, whether memory is short, how many steps, and in which order the header says it. (Those
+        without a story keep their order.)"""
         story = result.story or {}
         suite = next((one for one in self.exercise.chain() if one.name == result.suite), self.exercise)
         sentence = next(iter(result.broken), None) if story else None
@@ -62,6 +63,7 @@ class Graded:
             result.suite != self.exercise.name,
             not story,
             len(story.get("threads", [1])),
+            result.name in extreme(suite),
             result.name in short_of_memory(suite) or bool(sentence and sentence.label.endswith("_NO_MEMORY")),
             steps_of(result),
             f"{header}:{line:>6}" if header else "none",  # which comes after exercises/...

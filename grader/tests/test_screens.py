@@ -16,9 +16,10 @@ import pytest
 
 from grader import c_text
 from grader.commands import grade
-from grader.exercises import ROOT, Exercise, all_exercises, by_name, drawn, short_of_memory
+from grader.exercises import ROOT, Exercise, all_exercises, by_name, drawn, extreme, short_of_memory
 from grader.grading import outcome
 from grader.grading.grade import Graded, Grading
+from grader.grading.submission import read_submission
 from grader.output import render
 
 STATES = Path(__file__).parent / "screens"
@@ -136,7 +137,7 @@ def check_next(state: State, graded: Graded, screen: list[str]) -> None:
 
 def check_plainest(graded: Graded, screen: list[str]) -> None:
     """Of the tests that failed for another reason than memory that is short, none comes before it: what is written
-    before what is drawn, then fewer threads, then fewer steps."""
+    before what is drawn, then fewer threads, then nothing extreme, then fewer steps."""
     told = graded.failures()[0]
     assert any(told.sentence.startswith(line[:40]) for line in screen if len(line) > 10)
     short = short_of_memory(graded.exercise)
@@ -146,9 +147,23 @@ def check_plainest(graded: Graded, screen: list[str]) -> None:
         assert told in failed and _to_follow(told) == min(map(_to_follow, failed))
 
 
-def _to_follow(result: outcome.TestResult) -> tuple[bool, int, int]:
-    story = result.story or {}
-    return result.name in drawn(by_name(result.suite)), len(story["threads"]), story["steps"] + story["calls"]
+def _to_follow(result: outcome.TestResult) -> tuple[bool, int, bool, int]:
+    story, suite = result.story or {}, by_name(result.suite)
+    is_drawn, is_extreme = (result.name in of(suite) for of in (drawn, extreme))
+    return is_drawn, len(story["threads"]), is_extreme, story["steps"] + story["calls"]
+
+
+def test_what_is_extreme_is_told_after_what_is_not(tmp_path: Path) -> None:
+    exercise = by_name("01_single_thread")
+    large, small = (
+        outcome.TestResult(exercise.name, name, "interleave", "failed", story={"threads": [1], "steps": steps, "calls": 0})
+        for name, steps in (
+            ("a_message_that_is_larger_than_a_stack_arrives_as_it_was_sent", 5),
+            ("create_connects_a_sender_and_a_receiver", 9),
+        )
+    )
+    graded = Graded(read_submission(tmp_path, exercise), "failed", [large, small])
+    assert graded.failures() == [small, large]
 
 
 def test_the_states_are_many_and_of_every_exercise() -> None:
