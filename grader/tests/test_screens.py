@@ -155,13 +155,12 @@ def _to_follow(result: outcome.TestResult) -> tuple[bool, int, bool, int]:
 
 def test_what_is_extreme_is_told_after_what_is_not(tmp_path: Path) -> None:
     exercise = by_name("01_single_thread")
-    large, small = (
-        outcome.TestResult(exercise.name, name, "interleave", "failed", story={"threads": [1], "steps": steps, "calls": 0})
-        for name, steps in (
-            ("a_message_that_is_larger_than_a_stack_arrives_as_it_was_sent", 5),
-            ("create_connects_a_sender_and_a_receiver", 9),
-        )
+    large = outcome.TestResult(
+        exercise.name, "a_message_that_is_larger_than_a_stack_arrives_as_it_was_sent", "interleave", "failed"
     )
+    small = outcome.TestResult(exercise.name, "create_connects_a_sender_and_a_receiver", "interleave", "failed")
+    large.story = {"threads": [1], "steps": 5, "calls": 0}
+    small.story = {"threads": [1], "steps": 9, "calls": 0}
     graded = Graded(read_submission(tmp_path, exercise), "failed", [large, small])
     assert graded.failures() == [small, large]
 
